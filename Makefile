@@ -1,0 +1,45 @@
+# Everything installs into .venv by itself; delete that folder to start afresh.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo install test test-slow check format bench clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: $(INSTALLED) ## Train a car from nothing and watch it drive (about two minutes after installation)
+	$(BIN)/rlkit demo
+
+install: $(INSTALLED) ## Install into .venv
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "rlkit needs Python 3.11 to 3.13, this is %d.%d: name another one with make PYTHON=python3.12" % v)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+test: $(INSTALLED) ## Run the tests (a few minutes)
+	$(BIN)/python -m pytest -q
+
+test-slow: $(INSTALLED) ## Run the learning tests (tens of minutes)
+	$(BIN)/python -m pytest -q -m slow --durations=0
+
+check: $(INSTALLED) ## Check style, types and the layers' arrows
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## Put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED) ## Measure against the peers, with minutes and ratios
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python scripts/bench/environments.py
+
+clean: ## Remove what make installed
+	rm -rf $(VENV)
