@@ -1,0 +1,1 @@
+"""Reinforcement-learning agents, environments and perception, by their interfaces."""

@@ -1,0 +1,256 @@
+"""What an environment may offer beyond Gymnasium's interface, and how rlkit reads it.
+
+An environment imports nothing to have a capability: it has the method, or the key in its `metadata`. Nothing in rlkit
+asks for an environment's id; it asks for the capability.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from rlkit.errors import UserError
+
+MetricKind = Literal["share", "seconds", "ratio", "label"]
+
+
+@runtime_checkable
+class HasTelemetry(Protocol):
+    """Tells its instruments' readings, for gauges beside the picture."""
+
+    def telemetry(self) -> Mapping[str, Mapping[str, Any]]:
+        """Give name to `{"value", "unit", "low", "high"}`, the last two being the ends of the scale."""
+        ...
+
+
+@runtime_checkable
+class HasMapOutline(Protocol):
+    """Can be drawn from above."""
+
+    def map_outline(self) -> Any:
+        """Give lines in metres, for a small map."""
+        ...
+
+
+@runtime_checkable
+class HasExpert(Protocol):
+    """Knows a good action itself: a yardstick for learners and a check that the task can be done."""
+
+    def expert_action(self) -> int:
+        """Give the action that a scripted expert would take now."""
+        ...
+
+
+@runtime_checkable
+class HasActionNames(Protocol):
+    """Names its discrete actions, in order."""
+
+    action_names: Sequence[str]
+
+
+@runtime_checkable
+class HasKeys(Protocol):
+    """Can be played by a person."""
+
+    def get_keys_to_action(self) -> Mapping[Any, int]:
+        """Give the keys (as `gymnasium.utils.play` reads them) for each action."""
+        ...
+
+
+@runtime_checkable
+class HasState(Protocol):
+    """Can be put back to where it was, for exact resume and rewinding."""
+
+    def get_state(self) -> Any:
+        """Give everything that decides what happens next."""
+        ...
+
+    def set_state(self, state: Any) -> None:
+        """Go on from what `get_state` gave."""
+        ...
+
+
+@dataclass(frozen=True)
+class EpisodeMetric:
+    """One figure that an environment reports at the end of an episode.
+
+    Args:
+        key: Its key in the last `info` of an episode.
+        name: What its mean over episodes is called (`lap_rate` for the key `finished`).
+        kind: "share" of episodes, "seconds", "ratio", or "label" for words that are not averaged.
+    """
+
+    key: str
+    name: str
+    kind: MetricKind
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one instrument shows.
+
+    Args:
+        value: In `unit`.
+        unit: For instance "m/s"; empty for plain numbers.
+        low: Lower end of the scale.
+        high: Upper end of the scale.
+    """
+
+    value: float
+    unit: str
+    low: float
+    high: float
+
+
+def episode_metrics(metadata: Mapping[str, Any]) -> dict[str, EpisodeMetric]:
+    """Read `metadata["episode_metrics"]`: info key to `{"name": ..., "kind": ...}`.
+
+    Raises:
+        UserError: It is there, but not of that form.
+    """
+    metrics = {}
+    for key, entry in _mapping(metadata, "episode_metrics").items():
+        if not (isinstance(entry, Mapping) and isinstance(entry.get("name"), str)):
+            raise _malformed("episode_metrics", f"{key!r} should have a dict with 'name' and 'kind', not {entry!r}")
+        kind: Any = entry.get("kind")
+        if kind not in get_args(MetricKind):
+            raise _malformed(
+                "episode_metrics",
+                f"the kind of {key!r} should be one of {', '.join(get_args(MetricKind))}, not {kind!r}",
+            )
+        metrics[key] = EpisodeMetric(key, entry["name"], kind)
+    return metrics
+
+
+def evaluation_kwargs(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the arguments that make an environment fit for measuring: `metadata["evaluation_kwargs"]`.
+
+    Raises:
+        UserError: It is there, but not a dict with names as keys.
+    """
+    return _mapping(metadata, "evaluation_kwargs")
+
+
+def training_kwargs(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the arguments that an environment advises while an agent learns: `metadata["training_kwargs"]`.
+
+    Raises:
+        UserError: It is there, but not a dict with names as keys.
+    """
+    return _mapping(metadata, "training_kwargs")
+
+
+def scenario_option(metadata: Mapping[str, Any]) -> str | None:
+    """Read the name of the argument that selects a scenario (a circuit, a level): `metadata["scenario_option"]`.
+
+    Raises:
+        UserError: It is there, but not a name.
+    """
+    option = metadata.get("scenario_option")
+    if option is not None and not (isinstance(option, str) and option.isidentifier()):
+        raise _malformed("scenario_option", f"it should be the name of an argument, not {option!r}")
+    return option
+
+
+def action_names(offered: Any, count: int, start: int = 0) -> tuple[str, ...]:
+    """Name each discrete action, with its number where the environment has no word for it.
+
+    Args:
+        offered: What the environment gives as `action_names` (in its metadata or as an attribute); None if nothing.
+        count: Number of actions.
+        start: The environment's own number for the first.
+
+    Raises:
+        UserError: There are names, but not one string per action.
+    """
+    if offered is None:
+        return tuple(str(start + index) for index in range(count))
+    if isinstance(offered, str) or not isinstance(offered, Sequence) or not all(isinstance(n, str) for n in offered):
+        raise _malformed("action_names", f"it should be a list of {count} strings, not {offered!r}")
+    if len(offered) != count:
+        raise _malformed("action_names", f"it has {len(offered)} names for {count} actions")
+    return tuple(offered)
+
+
+def readings(telemetry: Any) -> dict[str, Reading]:
+    """Read what `telemetry()` gave for one environment.
+
+    Raises:
+        UserError: It is not a dict of dicts with a number under "value".
+    """
+    if not isinstance(telemetry, Mapping):
+        raise UserError(f"telemetry() should give a dict of readings, not {telemetry!r}.", exit_code=1)
+    read = {}
+    for name, entry in telemetry.items():
+        try:
+            value, low, high = (float(entry[key]) for key in ("value", "low", "high"))
+            unit = entry["unit"]
+        except (TypeError, KeyError, ValueError) as error:
+            raise UserError(
+                f"telemetry() should give 'value', 'unit', 'low' and 'high' for {name!r}, not {entry!r}.", exit_code=1
+            ) from error
+        read[str(name)] = Reading(value, str(unit), low, high)
+    return read
+
+
+def info_value(infos: Mapping[str, Any], key: str, index: int) -> Any:
+    """Take one environment's value out of a vector environment's infos, as a plain Python value.
+
+    Args:
+        infos: Key to one value per environment, with a mask under `_key` where only some have it.
+        key: What to take.
+        index: Which environment.
+
+    Returns:
+        A bool, int, float, str, or whatever object it is; None where it is missing or NaN.
+    """
+    if key not in infos:
+        return None
+    mask = infos.get(f"_{key}")
+    if mask is not None and not mask[index]:
+        return None
+    value = infos[key][index]
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        value = value.item()
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def lines_of(outline: Any) -> list[npt.NDArray[np.float64]]:
+    """Read what `map_outline()` gave for one environment.
+
+    Args:
+        outline: One polyline (M, 2), or a list or dict of those, in metres.
+
+    Returns:
+        Polylines (M, 2) in metres; a closed one repeats its first point only if the environment does.
+
+    Raises:
+        UserError: It is something else.
+    """
+    parts = list(outline.values()) if isinstance(outline, Mapping) else outline
+    if isinstance(parts, np.ndarray) and parts.ndim == 2:
+        parts = [parts]
+    try:
+        lines = [np.asarray(part, dtype=np.float64) for part in parts]
+    except (TypeError, ValueError) as error:
+        raise UserError(f"map_outline() should give lines of points (M, 2): {error}.", exit_code=1) from error
+    for line in lines:
+        if line.ndim != 2 or line.shape[1] != 2:
+            raise UserError(f"map_outline() should give lines of points (M, 2), not {line.shape}.", exit_code=1)
+    return lines
+
+
+def _mapping(metadata: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = metadata.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise _malformed(key, f"it should be a dict with names as keys, not {value!r}")
+    return dict(value)
+
+
+def _malformed(key: str, what: str) -> UserError:
+    return UserError(f"The environment's metadata[{key!r}] cannot be used: {what}.")

@@ -1,0 +1,98 @@
+"""The configuration of a run: everything needed to repeat it, in one frozen dataclass."""
+
+import dataclasses
+import importlib.metadata
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from rlkit.environments import EnvironmentConfig
+from rlkit.errors import UserError
+
+FORMAT = 1
+
+
+def versions() -> dict[str, str]:
+    """What a run's numbers may depend on."""
+    packages = ("rlkit-toolkit", "torch", "numpy", "numba", "gymnasium")
+    found = {name: importlib.metadata.version(name) for name in packages}
+    return {"python": sys.version.split()[0], "machine": platform.machine(), **found}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything needed to repeat a run.
+
+    Args:
+        environment: Where the agent trains.
+        evaluation: Where it is measured meanwhile.
+        algorithm: Name of the agent.
+        preset: Name of the preset that the hyperparameters came from.
+        hyperparameters: All of them, written out.
+        steps: Budget in steps of a single environment.
+        num_envs: Environments that are stepped together.
+        seed: The one seed that fixes everything.
+        device: "cpu" or "cuda".
+        eval_freq: Steps between evaluations; 0 for none.
+        eval_episodes: Episodes per evaluation.
+        save_freq: Steps between checkpoints; 0 for one at the end only.
+        deterministic: One thread, and only operations that repeat bit for bit.
+        versions: Of Python and of the packages that numbers may depend on.
+    """
+
+    environment: EnvironmentConfig
+    evaluation: EnvironmentConfig
+    algorithm: str
+    preset: str
+    hyperparameters: Mapping[str, Any]
+    steps: int
+    num_envs: int
+    seed: int
+    device: str
+    eval_freq: int
+    eval_episodes: int
+    save_freq: int
+    deterministic: bool
+    versions: Mapping[str, str] = field(default_factory=versions)
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that make no sense.
+
+        Raises:
+            UserError: Naming the option, what was given and what is allowed.
+        """
+        lowest = {"steps": 1, "num_envs": 1, "seed": 0, "eval_freq": 0, "eval_episodes": 1, "save_freq": 0}
+        for name, low in lowest.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < low:
+                raise UserError(f"--{name.replace('_', '-')} = {value!r}: expected a whole number of at least {low}")
+        if self.steps < self.num_envs:
+            raise UserError(f"--steps = {self.steps} is less than one step of each of {self.num_envs} environments")
+
+    def to_json(self) -> dict[str, Any]:
+        """A tree that JSON can hold."""
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        plain["environment"] = self.environment.to_json()
+        plain["evaluation"] = self.evaluation.to_json()
+        return {"format": FORMAT, **plain}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Self:
+        """Read what `to_json` gave.
+
+        Raises:
+            UserError: If it is from a newer version or not the configuration of a run.
+        """
+        if not isinstance(plain, Mapping) or plain.get("format") != FORMAT:
+            given = plain.get("format") if isinstance(plain, Mapping) else type(plain).__name__
+            raise UserError(f"this is no run configuration of format {FORMAT} (given: {given})")
+        values = {key: value for key, value in plain.items() if key != "format"}
+        names = {field.name for field in dataclasses.fields(cls)}
+        if values.keys() != names:
+            odd = sorted(values.keys() ^ names)
+            raise UserError(f"the run configuration lacks or has too much: {', '.join(odd)}")
+        values["environment"] = EnvironmentConfig.from_json(values["environment"])
+        values["evaluation"] = EnvironmentConfig.from_json(values["evaluation"])
+        return cls(**values)

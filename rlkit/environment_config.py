@@ -1,0 +1,94 @@
+"""The description of an environment that a run stores, so that the same one can be made again."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
+
+from rlkit.errors import UserError
+from rlkit.plugins import did_you_mean
+from rlkit.specs import code_of
+
+MOST_FRAMES = 64  # in a stack; more is a mistake in typing
+
+# Arguments of gymnasium.make and make_vec that are ours to set.
+RESERVED_KWARGS = frozenset(
+    {
+        "autoreset_mode",
+        "disable_env_checker",
+        "id",
+        "num_envs",
+        "render_mode",
+        "vector_kwargs",
+        "vectorization_mode",
+        "wrappers",
+    }
+)
+
+
+@dataclass(frozen=True)
+class EnvironmentConfig:
+    """Everything that is needed to make the same environment again; it is stored in the run.
+
+    Args:
+        id: `CartPole-v1`, `my_pkg.module:MyEnv-v0`, `my_pkg.module:MyEnv` or `path/to/file.py:MyEnv`.
+        kwargs: Arguments of the environment; JSON values only. `max_episode_steps` limits the episodes of any.
+        frame_stack: How many frames of a picture lie behind each other; None chooses by
+            `preprocessing.default_frame_stack`. `Environments.config` holds the number that was chosen.
+    """
+
+    id: str
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    frame_stack: int | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.id, str):
+            raise UserError(f"An environment's id is a text such as CartPole-v1, not {self.id!r}.")
+        if not isinstance(self.kwargs, Mapping) or not all(isinstance(key, str) for key in self.kwargs):
+            raise UserError(f"An environment's arguments are names with values, not {self.kwargs!r}.")
+        reserved = sorted(RESERVED_KWARGS & set(self.kwargs))
+        if reserved:
+            raise UserError(f"The environment's argument {reserved[0]!r} is set by rlkit: leave it out.")
+        try:
+            plain = json.loads(json.dumps(dict(self.kwargs), allow_nan=False))
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f"An environment's arguments have to be JSON values (numbers, texts, lists ...) so that the run can "
+                f"store them: {error}."
+            ) from error
+        object.__setattr__(self, "kwargs", plain)
+        frames = self.frame_stack
+        if frames is not None and not (type(frames) is int and 1 <= frames <= MOST_FRAMES):
+            raise UserError(f"frame_stack is a whole number from 1 to {MOST_FRAMES}, not {frames!r}.")
+
+    @property
+    def code(self) -> str | None:
+        """The module or file that has to be imported to make it; None for environments that packages register."""
+        return code_of(self.id)
+
+    def with_kwargs(self, kwargs: Mapping[str, Any]) -> "EnvironmentConfig":
+        """The same with these arguments; where both have one, the new one holds."""
+        return replace(self, kwargs={**self.kwargs, **kwargs})
+
+    def with_defaults(self, kwargs: Mapping[str, Any]) -> "EnvironmentConfig":
+        """The same with these arguments where it has none of its own."""
+        return replace(self, kwargs={**kwargs, **self.kwargs})
+
+    def to_json(self) -> dict[str, Any]:
+        """Give a tree that `json.dumps` takes."""
+        return {"id": self.id, "kwargs": dict(self.kwargs), "frame_stack": self.frame_stack}
+
+    @classmethod
+    def from_json(cls, tree: Any) -> Self:
+        """Read what `to_json` gave.
+
+        Raises:
+            UserError: The tree is not of that form.
+        """
+        if not isinstance(tree, Mapping) or "id" not in tree:
+            raise UserError(f"The description of an environment should be a dict with an 'id', not {tree!r}.")
+        names = [known.name for known in fields(cls)]
+        for name in tree:
+            if name not in names:
+                raise UserError(f"The description of an environment has no entry {name!r}.{did_you_mean(name, names)}")
+        return cls(**tree)

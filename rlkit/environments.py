@@ -1,0 +1,366 @@
+"""From an environment's id to N of them stepped together, with named leaves as observations.
+
+`make_environments` finds the environment (`specs`), joins N of it (`vectorization`), turns its observations into
+leaves and stacks frames (`preprocessing`); `Environments.describe` says what was chosen and why.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import SyncVectorEnv
+
+from rlkit import capabilities, preprocessing, specs
+from rlkit.environment_config import EnvironmentConfig
+from rlkit.errors import UserError
+from rlkit.foreign_errors import describe_error
+from rlkit.spaces import Observations, Spaces
+from rlkit.vectorization import AnyVectorEnv, BatchesOfOne, spec_metadata, vectorize
+
+__all__ = ["EnvironmentConfig", "Environments", "Step", "Stream", "episode_seed", "make_environments", "read_metadata"]
+
+Stream = Literal["training", "evaluation", "selection"]
+_STREAMS: tuple[Stream, ...] = ("training", "evaluation", "selection")
+_STREAM_BITS = 2
+_SEED_BITS = 31  # what the narrowest of the random generators in use takes
+
+
+@dataclass(frozen=True)
+class Step:
+    """What came of one action in each of N environments.
+
+    Args:
+        observations: Leaves (N, ...); where an episode ended, its real last observation.
+        rewards: (N,) float32, as the environment gave them.
+        terminated: (N,) bool, a true end.
+        truncated: (N,) bool, cut by a limit.
+        infos: As a vector environment gives them: key to one value per environment, `_key` to a mask.
+    """
+
+    observations: Observations
+    rewards: npt.NDArray[np.float32]
+    terminated: npt.NDArray[np.bool_]
+    truncated: npt.NDArray[np.bool_]
+    infos: Mapping[str, Any]
+
+    @property
+    def ended(self) -> npt.NDArray[np.bool_]:
+        """(N,) bool, which environments need a reset before their next step."""
+        return self.terminated | self.truncated
+
+
+class Environments:
+    """N environments stepped together; none resets unless told.
+
+    Observations that are given out are never written again, and must not be written by who receives them.
+
+    Args:
+        vector: In `AutoresetMode.DISABLED`.
+        config: What it was made from.
+        native: Whether it is the environment's own vector environment.
+        why: A sentence on how it was joined.
+
+    Raises:
+        UserError: Its observation or action space is not supported, or its metadata is malformed.
+    """
+
+    def __init__(self, vector: AnyVectorEnv, config: EnvironmentConfig, native: bool, why: str):
+        self.num_envs = vector.num_envs
+        self.metadata: dict[str, Any] = dict(vector.metadata)
+        self.native = native
+        self.metrics = capabilities.episode_metrics(self.metadata)
+        self._vector = vector
+        self._why = why
+        self._rules = preprocessing.leaf_rules(vector.single_observation_space)
+        # A promise that an environment can make so that large batches need not be copied.
+        self._fresh = native and self.metadata.get("fresh_observations") is True
+        self._first_action, names = self._read_actions()
+        single = Spaces({rule.leaf.name: rule.leaf for rule in self._rules}, names)
+        self._frames = self._choose_frames(single, config.frame_stack)
+        self._asked_frames = config.frame_stack
+        self.config = replace(config, id=specs.absolute_id(config.id), frame_stack=self._frames)
+        self.spaces = Spaces(
+            {name: preprocessing.stacked(leaf, self._frames) for name, leaf in single.observations.items()}, names
+        )
+        self._stacked = [name for name, leaf in self.spaces.observations.items() if leaf.stack > 1]
+        self._vectors = [name for name, leaf in self.spaces.observations.items() if leaf.dtype == "float32"]
+        self._observations: Observations | None = None
+        self._seeds = [0] * self.num_envs
+        self._steps = np.zeros(self.num_envs, dtype=np.int64)
+        self._ended = np.zeros(self.num_envs, dtype=np.bool_)
+
+    def reset(self, seeds: Sequence[int], mask: npt.NDArray[np.bool_] | None = None) -> Observations:
+        """Begin new episodes.
+
+        Args:
+            seeds: N seeds, of which those outside of the mask are ignored.
+            mask: (N,) bool, which environments to reset; None for all, as at the first time.
+
+        Returns:
+            Leaves (N, ...); outside of the mask they stay as they were.
+
+        Raises:
+            UserError: An environment failed or gave something that is not a number.
+        """
+        if len(seeds) != self.num_envs:
+            raise ValueError(f"{self.num_envs} environments need as many seeds, not {len(seeds)}")
+        mask = np.ones(self.num_envs, dtype=np.bool_) if mask is None else np.array(mask, dtype=np.bool_)
+        if mask.shape != (self.num_envs,) or not mask.any():
+            raise ValueError(f"the mask should have shape ({self.num_envs},) and select something")
+        whole = bool(mask.all())
+        if self._observations is None and not whole:
+            raise ValueError("the first reset has to be of all environments")
+        seeds = [int(seed) for seed in seeds]
+        for index in np.flatnonzero(mask):
+            self._seeds[index] = seeds[index]
+        self._steps[mask] = 0
+        try:
+            # Gymnasium's interface says `int`; every vector environment, its own included, takes one seed each.
+            observation, _ = self._vector.reset(
+                seed=seeds,  # type: ignore[arg-type]
+                options=None if whole else {"reset_mask": mask.copy()},
+            )
+        except UserError:
+            raise
+        except Exception as error:
+            raise self._failure("reset", error) from error
+        leaves = preprocessing.convert(self._rules, observation, self.num_envs, self._fresh)
+        self._check_observations(leaves)
+        for name in self._stacked:
+            leaves[name] = preprocessing.repeat_frame(leaves[name], self._frames)
+        if not whole:
+            assert self._observations is not None
+            leaves = {name: _merged(self._observations[name], leaf, mask) for name, leaf in leaves.items()}
+        self._ended[mask] = False
+        self._observations = leaves
+        return dict(leaves)
+
+    def step(self, actions: npt.NDArray[np.integer[Any]]) -> Step:
+        """Take one action in each environment.
+
+        Args:
+            actions: (N,) integers from 0 to `spaces.num_actions` - 1.
+
+        Raises:
+            UserError: An environment failed, or gave a reward or an observation that is not a number.
+        """
+        actions = np.asarray(actions, dtype=np.int64)
+        if actions.shape != (self.num_envs,):
+            raise ValueError(f"{self.num_envs} environments need as many actions, not shape {actions.shape}")
+        if self._observations is None or self._ended.any():
+            raise ValueError("every environment has to be reset before its first step and after its last")
+        self._steps += 1
+        try:
+            observation, rewards, terminated, truncated, infos = self._vector.step(actions + self._first_action)
+        except UserError:
+            raise
+        except Exception as error:
+            raise self._failure("step", error) from error
+        leaves = preprocessing.convert(self._rules, observation, self.num_envs, self._fresh)
+        self._check_observations(leaves)
+        for name in self._stacked:
+            leaves[name] = preprocessing.push_frame(self._observations[name], leaves[name])
+        self._observations = leaves
+        step = Step(
+            dict(leaves),
+            self._checked_rewards(rewards),
+            np.array(terminated, dtype=np.bool_),
+            np.array(truncated, dtype=np.bool_),
+            infos,
+        )
+        self._ended = step.ended
+        return step
+
+    def episode_metrics(self, step: Step, index: int) -> dict[str, Any]:
+        """Take what `metadata["episode_metrics"]` names out of the last step of an episode.
+
+        Args:
+            step: In which environment `index` ended.
+            index: Which environment.
+
+        Returns:
+            Info key to a plain Python value; None where it is missing or NaN. `metrics` tells names and kinds.
+        """
+        return {key: capabilities.info_value(step.infos, key, index) for key in self.metrics}
+
+    def offers(self, name: str) -> bool:
+        """Whether the environments have a method or attribute of this name, for `call`."""
+        if isinstance(self._vector, SyncVectorEnv):
+            return bool(self._vector.envs[0].has_wrapper_attr(name))
+        own = self._vector.batches[0] if isinstance(self._vector, BatchesOfOne) else self._vector
+        return hasattr(own, "call") and hasattr(own.unwrapped, name)
+
+    def call(self, name: str, *args: Any) -> tuple[Any, ...]:
+        """Call a method of each environment, or read an attribute.
+
+        Returns:
+            One result per environment.
+
+        Raises:
+            AttributeError: They have no such method.
+        """
+        return tuple(self._vector.call(name, *args))  # type: ignore[attr-defined]
+
+    def render(self) -> list[npt.NDArray[np.uint8]]:
+        """Draw each environment, if they were made with the render mode `rgb_array`.
+
+        Returns:
+            One picture (H, W, 3) per environment; empty in the mode `human`, which draws into a window itself.
+
+        Raises:
+            UserError: The environment's drawing failed.
+        """
+        if self._vector.render_mode is None:
+            raise ValueError("environments that are to be drawn have to be made with a render_mode")
+        try:
+            frames = self._vector.render() or ()
+        except Exception as error:
+            raise self._failure("render", error) from error
+        return [np.asarray(frame, dtype=np.uint8) for frame in frames if frame is not None]
+
+    def close(self) -> None:
+        """Release what the environments hold; more than once does no harm."""
+        self._vector.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def describe(self) -> list[str]:
+        """Say what was chosen and why, one line each, in the order in which an observation passes."""
+        arguments = "".join(f", {key}={value}" for key, value in self.config.kwargs.items())
+        lines = [f"environment: {self.config.id}{arguments}; {self.num_envs} at once: {self._why}"]
+        for rule in self._rules:
+            stack = self.spaces.observations[rule.leaf.name].stack
+            if stack > 1:
+                reason = "as asked" if self._asked_frames is not None else "a single picture shows no motion"
+                lines.append(f"{rule.leaf.name}: {rule.note}, {stack} frames stacked ({reason})")
+            else:
+                lines.append(f"{rule.leaf.name}: {rule.note}")
+        lines.append(f"actions: {self.spaces.num_actions} ({', '.join(self.spaces.action_names)})")
+        return lines
+
+    def _read_actions(self) -> tuple[int, tuple[str, ...]]:
+        space = self._vector.single_action_space
+        if not isinstance(space, gymnasium.spaces.Discrete):
+            raise UserError(f"The action space {space} is not supported yet: actions have to be Discrete.")
+        start, count = int(space.start), int(space.n)
+        offered = self.metadata.get("action_names")
+        # Atari's environments name their actions by a method, hence the second word.
+        for name in ("action_names", "get_action_meanings"):
+            if offered is None and self.offers(name):
+                offered = self.call(name)[0]
+        return start, capabilities.action_names(offered, count, start)
+
+    def _choose_frames(self, single: Spaces, asked: int | None) -> int:
+        if asked is None:
+            return preprocessing.default_frame_stack(single)
+        if asked > 1 and not any(leaf.is_picture for leaf in single.observations.values()):
+            raise UserError(f"frame_stack={asked}: only pictures are stacked, and there is none in the observations.")
+        return asked
+
+    def _check_observations(self, leaves: Observations) -> None:
+        for name in self._vectors:
+            nan = np.isnan(leaves[name])
+            if nan.any():
+                index = int(np.argwhere(nan)[0, 0])
+                raise UserError(f"{self._where(index)}: the observation {name!r} is not a number (NaN).", exit_code=1)
+
+    def _checked_rewards(self, rewards: Any) -> npt.NDArray[np.float32]:
+        with np.errstate(over="ignore"):
+            checked = np.array(rewards, dtype=np.float32)
+        if not np.isfinite(checked).all():
+            index = int(np.argmin(np.isfinite(checked)))
+            raise UserError(f"{self._where(index)}: the reward is {checked[index]}, not a finite number.", exit_code=1)
+        return checked
+
+    def _where(self, index: int) -> str:
+        return f"{self.config.id}, environment {index} (seed {self._seeds[index]}), step {self._steps[index]}"
+
+    def _failure(self, doing: str, error: Exception) -> UserError:
+        if doing == "step" and "expected 5, got 4" in str(error):
+            return UserError(
+                f"{self.config.id} gives 4 values from step, as the old Gym did; Gymnasium's are 5: observation, "
+                "reward, terminated, truncated, info.",
+                exit_code=1,
+            )
+        seeds = ", ".join(str(seed) for seed in self._seeds[:4]) + (", …" if self.num_envs > 4 else "")
+        where = f" (seeds {seeds}; step {self._steps.max()})" if doing == "step" else f" (seeds {seeds})"
+        return UserError(f"{self.config.id} failed in {doing}{where}: {describe_error(error)}", exit_code=1)
+
+
+def make_environments(
+    config: EnvironmentConfig, num_envs: int, *, render_mode: str | None = None, allow_code: bool = True
+) -> Environments:
+    """Make N environments from their description.
+
+    Args:
+        config: Which environment.
+        num_envs: N.
+        render_mode: `rgb_array` for those that are to be drawn, `human` for a window of their own.
+        allow_code: Whether the module or file that `config.id` names may be imported; false when the id was read
+            from a run folder and not typed.
+
+    Raises:
+        UserError: It does not exist, cannot be imported or made, or has spaces that are not supported.
+    """
+    if num_envs < 1:
+        raise UserError(f"The number of environments has to be at least 1, not {num_envs}.")
+    spec = specs.find_spec(config.id, allow_code)
+    vector, native, why = vectorize(spec, num_envs, config.kwargs, render_mode)
+    try:
+        return Environments(vector, config, native, why)
+    except BaseException:
+        vector.close()
+        raise
+
+
+def read_metadata(config: EnvironmentConfig, *, allow_code: bool = True) -> dict[str, Any]:
+    """Read an environment's metadata, for the arguments that it advises, before it is made.
+
+    Args:
+        config: Which environment.
+        allow_code: As in `make_environments`.
+
+    Raises:
+        UserError: It does not exist, or cannot be imported.
+    """
+    return spec_metadata(specs.find_spec(config.id, allow_code))
+
+
+def episode_seed(run_seed: int, env_index: int, episode: int, stream: Stream = "training") -> int:
+    """Derive the seed of one episode, so that any episode can be played again without those before it.
+
+    The two highest bits say which stream a seed is of: whatever seed a user types, no episode of evaluation is ever
+    one of training, or one by which the best checkpoint was selected.
+
+    Args:
+        run_seed: What the user gave as `--seed`, at least 0.
+        env_index: Which of the parallel environments; 0 in evaluation, where the number of environments is free.
+        episode: How many episodes that environment began before; in evaluation, the number of the episode.
+        stream: What the episode is for.
+
+    Returns:
+        A number of 31 bits.
+
+    Raises:
+        UserError: The seed is negative.
+    """
+    if run_seed < 0:
+        raise UserError(f"A seed is a whole number from 0 up, not {run_seed}.")
+    number = _STREAMS.index(stream)
+    sequence = np.random.SeedSequence(run_seed, spawn_key=(number, env_index, episode))
+    drawn = int(sequence.generate_state(1, np.uint32)[0]) >> (32 - _SEED_BITS + _STREAM_BITS)
+    return drawn | number << (_SEED_BITS - _STREAM_BITS)
+
+
+def _merged(kept: npt.NDArray[Any], renewed: npt.NDArray[Any], mask: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    """A new array with the rows of `renewed` where the mask holds."""
+    merged = kept.copy()
+    merged[mask] = renewed[mask]
+    return merged

@@ -1,0 +1,133 @@
+"""Hyperparameters: fields of frozen dataclasses that carry their own help text, bounds and source."""
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from rlkit.errors import UserError
+from rlkit.plugins import did_you_mean
+
+C = TypeVar("C")
+
+
+def hyperparameter(
+    default: Any,
+    meaning: str,
+    source: str = "",
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: Sequence[str] = (),
+) -> Any:
+    """A dataclass field that can be set from the command line.
+
+    Args:
+        default: Its value where nothing is said.
+        meaning: One sentence for `rlkit agents NAME`.
+        source: The paper that brought it in, or the evidence for the default.
+        low: Smallest value allowed.
+        high: Largest value allowed.
+        choices: The only values allowed.
+    """
+    notes = {"meaning": meaning, "source": source, "low": low, "high": high, "choices": tuple(choices)}
+    return dataclasses.field(default=default, metadata=notes)
+
+
+def with_settings(config: C, settings: Mapping[str, str]) -> C:
+    """Apply KEY=VALUE pairs as typed on the command line.
+
+    Raises:
+        UserError: For an unknown key (the nearest are named), a value of the wrong type or one out of bounds.
+    """
+    kinds = typing.get_type_hints(type(config))
+    names = [field.name for field in dataclasses.fields(config)]  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for key, text in settings.items():
+        if key not in names:
+            raise UserError(f"There is no hyperparameter {key!r}.{did_you_mean(key, names)}")
+        values[key] = parse_value(key, text, kinds[key])
+    return validated(dataclasses.replace(config, **values))  # type: ignore[type-var]
+
+
+def from_plain(kind: type[C], plain: Mapping[str, Any]) -> C:
+    """Build a configuration from what JSON gave back; `dataclasses.asdict` is the other direction.
+
+    Raises:
+        UserError: If a key is unknown or a value has the wrong type or is out of bounds.
+    """
+    kinds = typing.get_type_hints(kind)
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    values = {}
+    for key, value in plain.items():
+        if key not in names:
+            raise UserError(f"There is no hyperparameter {key!r}.{did_you_mean(key, names)}")
+        values[key] = _checked(key, tuple(value) if isinstance(value, list) else value, kinds[key])
+    return validated(kind(**values))
+
+
+def validated(config: C) -> C:
+    """Hold every field against its bounds, then let the configuration check what concerns several fields.
+
+    Raises:
+        UserError: Naming the field, its value and what is allowed.
+    """
+    for field in dataclasses.fields(config):  # type: ignore[arg-type]
+        value, notes = getattr(config, field.name), field.metadata
+        if choices := notes.get("choices"):
+            if value not in choices:
+                raise UserError(f"{field.name} = {value!r} is not one of {', '.join(choices)}")
+        for number in value if isinstance(value, tuple) else (value,):
+            _check_bounds(field.name, number, notes.get("low"), notes.get("high"))
+    check = getattr(config, "check", None)
+    if check is not None:
+        check()
+    return config
+
+
+def _check_bounds(name: str, value: Any, low: float | None, high: float | None) -> None:
+    if not isinstance(value, int | float):
+        return
+    # Written so that NaN, which compares as false with everything, is out of bounds.
+    if (low is not None and not value >= low) or (high is not None and not value <= high) or value != value:
+        bounds = f"at least {low}" if high is None else f"at most {high}" if low is None else f"from {low} to {high}"
+        raise UserError(f"{name} = {value} is out of range: expected a value {bounds}")
+
+
+def parse_value(key: str, text: str, kind: Any) -> Any:
+    """Read one value as typed on the command line: JSON where it is JSON, else the text itself."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = {"True": True, "False": False, "None": None}.get(text, text)
+    if isinstance(value, list):
+        value = tuple(value)
+    elif _wants_tuple(kind) and isinstance(value, int | float):
+        value = (value,)
+    elif _wants_tuple(kind) and isinstance(value, str):  # 256,256
+        value = tuple(parse_value(key, part, int) for part in text.split(",") if part)
+    return _checked(key, value, kind)
+
+
+def _wants_tuple(kind: Any) -> bool:
+    return typing.get_origin(kind) is tuple
+
+
+def _checked(key: str, value: Any, kind: Any) -> Any:
+    """The value itself if its type fits; whole numbers fit where a float is expected, and 1e6 where an int is."""
+    options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    for option in options:
+        if option is float and isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        if option is int and isinstance(value, float) and value.is_integer():
+            return int(value)
+        if _wants_tuple(option) and isinstance(value, tuple):
+            return tuple(_checked(key, part, typing.get_args(option)[0]) for part in value)
+        if isinstance(option, type) and isinstance(value, option) and not (option is int and isinstance(value, bool)):
+            return value
+        if option is None and value is None:
+            return value
+    expected = " or ".join(getattr(option, "__name__", str(option)) for option in options)
+    raise UserError(f"{key} = {value!r} has the wrong type: expected {expected}")

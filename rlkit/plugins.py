@@ -1,0 +1,193 @@
+"""Finds environments and agents by name among the installed packages, ours and everybody else's alike.
+
+A package offers them through two entry-point groups in its `pyproject.toml`:
+
+    [project.entry-points."rlkit.envs"]      value: a module whose import registers environments with Gymnasium,
+    my_package = "my_package.environments"   or module:function, which is called to do so
+
+    [project.entry-points."rlkit.agents"]    value: a subclass of `rlkit.agent.Agent`
+    my_agent = "my_package.agents:MyAgent"
+
+What ships with the toolkit is found in the same way. An entry point may name an extra of its distribution
+(`ALE = "ale_py [atari]"`): where its module is missing, that is not a fault but an offer, and an unknown id whose
+namespace is the entry point's name says which extra to install.
+"""
+
+import difflib
+import functools
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+
+from rlkit.agent import Agent
+from rlkit.errors import UserError
+from rlkit.foreign_errors import describe_error
+
+ENVIRONMENTS_GROUP = "rlkit.envs"
+AGENTS_GROUP = "rlkit.agents"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PluginProblem:
+    """Why the environments of one plug-in are not there.
+
+    Args:
+        name: Its entry point's name.
+        distribution: The package that declares it.
+        error: One line of what was raised; None if only the extra is missing.
+        remedy: What to type to have it.
+    """
+
+    name: str
+    distribution: str
+    error: str | None
+    remedy: str
+
+
+def nearest(name: str, choices: Iterable[str], count: int = 3) -> list[str]:
+    """Find the names that somebody who typed `name` may have meant, best first.
+
+    Args:
+        name: What was typed.
+        choices: The names that exist.
+        count: How many to offer at most.
+    """
+    # Namespace, version and capitals are what people leave out, so each name also stands without them.
+    forms: dict[str, set[str]] = defaultdict(set)
+    for choice in choices:
+        lowered = choice.lower()
+        short = lowered.rpartition("/")[2]
+        for form in (lowered, short, short.rpartition("-v")[0] or short):
+            forms[form].add(choice)
+    typed = name.lower()
+    likeness: dict[str, tuple[float, float]] = {}
+    for form in difflib.get_close_matches(typed, forms, n=len(forms) or 1, cutoff=0.6):
+        near = difflib.SequenceMatcher(None, form, typed).ratio()
+        for choice in forms[form]:
+            whole = difflib.SequenceMatcher(None, choice.lower(), typed).ratio()
+            likeness[choice] = max(likeness.get(choice, (0.0, 0.0)), (near, whole))
+    # Of two that are equally near, the newer version (the later in the alphabet) first.
+    return sorted(likeness, key=lambda choice: (likeness[choice], choice), reverse=True)[:count]
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """Phrase the nearest names as the end of a sentence: ` Did you mean a, b or c?`, or nothing."""
+    names = nearest(name, choices)
+    if not names:
+        return ""
+    offered = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
+    return f" Did you mean {offered}?"
+
+
+@functools.cache
+def load_environments() -> tuple[PluginProblem, ...]:
+    """Let every installed plug-in register its environments with Gymnasium; done once per process.
+
+    A plug-in that fails is named in one line of warning and does not stop the others.
+
+    Returns:
+        What did not load, and what would help.
+    """
+    problems = []
+    for entry in _entry_points(ENVIRONMENTS_GROUP):
+        try:
+            loaded = entry.load()
+            if callable(loaded) and not isinstance(loaded, ModuleType):
+                loaded()
+        except (Exception, SystemExit) as error:
+            distribution = _distribution(entry)
+            if entry.extras and _is_missing(error, entry.module):
+                extra = f'pip install "{distribution}[{",".join(entry.extras)}]"'
+                problems.append(PluginProblem(entry.name, distribution, None, extra))
+                continue
+            what = describe_error(error)
+            _log.warning("The environments of plug-in %r (%s) are left out: %s", entry.name, distribution, what)
+            problems.append(PluginProblem(entry.name, distribution, what, f"mend or uninstall {distribution}"))
+    return tuple(problems)
+
+
+def environment_ids() -> dict[str, list[str]]:
+    """List the environments that can be named, grouped by the package their code is in.
+
+    Of each environment only the newest version is listed; older ones still answer to their full id.
+
+    Returns:
+        Package name to sorted ids; Gymnasium's own groups come last, as `gymnasium.classic_control` and so on.
+    """
+    load_environments()
+    import gymnasium
+
+    newest: dict[tuple[str | None, str], tuple[int, str]] = {}
+    for spec in gymnasium.registry.values():
+        version = -1 if spec.version is None else spec.version
+        key = (spec.namespace, spec.name)
+        newest[key] = max(newest.get(key, (version, spec.id)), (version, spec.id))
+
+    groups: dict[str, list[str]] = defaultdict(list)
+    for _, environment_id in newest.values():
+        spec = gymnasium.registry[environment_id]
+        creator = spec.entry_point or spec.vector_entry_point
+        module = creator.partition(":")[0] if isinstance(creator, str) else getattr(creator, "__module__", "unknown")
+        parts = module.split(".")
+        group = f"gymnasium.{parts[2]}" if parts[:2] == ["gymnasium", "envs"] and len(parts) > 2 else parts[0]
+        groups[group].append(environment_id)
+    order = sorted(groups, key=lambda group: (group.startswith("gymnasium"), group))
+    return {group: sorted(groups[group]) for group in order}
+
+
+def agent_names() -> list[str]:
+    """List the names that `--algo` understands, sorted."""
+    return sorted({entry.name for entry in _entry_points(AGENTS_GROUP)})
+
+
+def agent_class(name: str) -> type[Agent]:
+    """Load the agent that a package offers under a name.
+
+    Args:
+        name: Name of an entry point in the group `rlkit.agents`.
+
+    Raises:
+        UserError: No package offers the name (the nearest are offered), or its code does not load.
+    """
+    entries = [entry for entry in _entry_points(AGENTS_GROUP) if entry.name == name]
+    if not entries:
+        names = agent_names()
+        known = f"Known agents: {', '.join(names)}." if names else "No package that offers agents is installed."
+        raise UserError(f"There is no agent called {name!r}.{did_you_mean(name, names)} {known}")
+    entry = entries[0]
+    if len(entries) > 1:
+        offers = ", ".join(_distribution(other) for other in entries)
+        _log.warning("Several packages offer an agent called %r (%s): the first is used.", name, offers)
+    try:
+        loaded = entry.load()
+    except (Exception, SystemExit) as error:
+        raise UserError(
+            f"The agent {name!r} of {_distribution(entry)} does not load: {describe_error(error)}", exit_code=1
+        ) from error
+    if not (isinstance(loaded, type) and issubclass(loaded, Agent)):
+        raise UserError(
+            f"The agent {name!r} of {_distribution(entry)} points at {entry.value}, "
+            "which is not a subclass of rlkit.agent.Agent.",
+            exit_code=1,
+        )
+    return loaded
+
+
+def _entry_points(group: str) -> list[EntryPoint]:
+    """Each entry point once, in a fixed order; an editable install may show the same distribution twice."""
+    unique = {(entry.name, entry.value): entry for entry in entry_points(group=group)}
+    return sorted(unique.values(), key=lambda entry: (_distribution(entry), entry.name))
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist is not None else "an unknown package"
+
+
+def _is_missing(error: BaseException, module: str) -> bool:
+    """Whether the import failed because the module itself, or a package above it, does not exist."""
+    return isinstance(error, ModuleNotFoundError) and (module + ".").startswith(f"{error.name}.")

@@ -1,0 +1,423 @@
+"""Everything the command line does, as Python calls: start a run, go on with one, load what it learned."""
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rlkit import capabilities, plugins
+from rlkit.agent import Agent
+from rlkit.config import RunConfig
+from rlkit.environments import EnvironmentConfig, Environments, make_environments, read_metadata
+from rlkit.errors import UserError
+from rlkit.hyperparameters import from_plain, with_settings
+from rlkit.memory import available_memory
+from rlkit.spaces import Spaces
+from rlkit.specs import absolute_id
+from rlkit.training.checkpoints import Checkpoint, read_checkpoint
+from rlkit.training.loop import Training
+from rlkit.training.progress import Reporter, make_reporter
+from rlkit.training.run_folder import RunFolder
+
+NATIVE_ENVS = 32  # environments stepped in compiled batches are as good as free
+PYTHON_ENVS = 8  # enough to share the cost of a forward pass
+EVALUATION_EPISODES = 20
+EVALUATIONS = 10  # in a run, unless --eval-freq says otherwise
+CHECKPOINTS = 10  # in a run, unless --save-freq says otherwise
+
+
+MakeReporter = Callable[[int], Reporter]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended, or stopped.
+
+    Args:
+        path: Its folder.
+        steps: How many steps were taken in all.
+        stopped: Why before the budget was used up; None if it was not.
+    """
+
+    path: Path
+    steps: int
+    stopped: str | None
+
+
+def train(
+    env: str | EnvironmentConfig,
+    *,
+    run_dir: str | Path | None = None,
+    time_limit: float | None = None,
+    reporter: MakeReporter = make_reporter,
+    started: Callable[[Path], None] | None = None,
+    **plan_options: Any,
+) -> Run:
+    """Train an agent and keep the run in a folder.
+
+    Args:
+        env: Id of an environment, or its description.
+        run_dir: The run folder; None makes one under `runs/`.
+        time_limit: Seconds after which to stop; the run can be resumed.
+        reporter: Makes who is told how it goes, from the budget in steps.
+        started: Called with the run folder once it is there.
+        **plan_options: What else to decide; see `plan`.
+
+    Raises:
+        UserError: For anything that the caller can mend.
+    """
+    config = plan(env, **plan_options)
+    return start(config, run_dir=run_dir, time_limit=time_limit, reporter=reporter, started=started)
+
+
+def plan(
+    env: str | EnvironmentConfig,
+    *,
+    algo: str = "dqn",
+    preset: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    num_envs: int | None = None,
+    env_kwargs: Mapping[str, Any] | None = None,
+    eval_freq: int | None = None,
+    eval_episodes: int = EVALUATION_EPISODES,
+    save_freq: int | None = None,
+    deterministic: bool = False,
+) -> RunConfig:
+    """Decide everything about a run before it starts, by looking at the environment.
+
+    Args:
+        env: Id of an environment, or its description.
+        algo: Name of the agent.
+        preset: Name of one of its presets; its first one if not given.
+        settings: Hyperparameters that differ from the preset, as typed: {"gamma": "0.997"}.
+        steps: Budget in steps of a single environment; None takes what the agent suggests for such observations.
+        seed: Fixes everything.
+        device: "auto", "cpu" or "cuda".
+        num_envs: Environments stepped together; None goes by whether they are stepped in compiled batches.
+        env_kwargs: Arguments of the environment, for training and evaluation alike.
+        eval_freq: Steps between evaluations; 0 for none; None for ten of them.
+        eval_episodes: Episodes per evaluation.
+        save_freq: Steps between checkpoints; 0 for one at the end only; None for ten of them.
+        deterministic: One thread, and torch's own switch.
+
+    Raises:
+        UserError: For anything that the caller can mend.
+    """
+    for option, number in (("--num-envs", num_envs), ("--steps", steps)):
+        if number is not None and number < 1:
+            raise UserError(f"{option} {number}: expected a whole number of at least 1.")
+    agent_type = plugins.agent_class(algo)
+    if not agent_type.learns:
+        raise UserError(f"The agent {algo!r} does not learn: measure it with rlkit evaluate {algo} --env ENV.")
+    asked = (env if isinstance(env, EnvironmentConfig) else EnvironmentConfig(env)).with_kwargs(env_kwargs or {})
+    metadata = read_metadata(asked)
+    for_training = asked.with_defaults(capabilities.training_kwargs(metadata))
+    with make_environments(for_training, 1) as one:
+        spaces, native, for_training = one.spaces, one.native, one.config
+    budget = steps if steps is not None else agent_type.default_steps(spaces)
+    name, hyperparameters = choose_hyperparameters(agent_type, preset, settings or {}, spaces, budget)
+    measured = dataclasses.replace(for_training, kwargs=asked.kwargs)
+    return RunConfig(
+        environment=for_training,
+        evaluation=measured.with_kwargs(capabilities.evaluation_kwargs(metadata)),
+        algorithm=algo,
+        preset=name,
+        hyperparameters=dataclasses.asdict(hyperparameters),
+        steps=budget,
+        num_envs=num_envs if num_envs is not None else NATIVE_ENVS if native else PYTHON_ENVS,
+        seed=seed,
+        device=choose_device(device),
+        eval_freq=max(1, budget // EVALUATIONS) if eval_freq is None else eval_freq,
+        eval_episodes=eval_episodes,
+        save_freq=max(1, budget // CHECKPOINTS) if save_freq is None else save_freq,
+        deterministic=deterministic,
+    )
+
+
+def start(
+    config: RunConfig,
+    *,
+    run_dir: str | Path | None = None,
+    time_limit: float | None = None,
+    reporter: MakeReporter = make_reporter,
+    started: Callable[[Path], None] | None = None,
+) -> Run:
+    """Start the run that `config` describes; the arguments are those of `train`.
+
+    Raises:
+        UserError: For anything that the caller can mend.
+    """
+    check_time_limit(time_limit)
+    with ExitStack() as stack:
+        environments = stack.enter_context(make_environments(config.environment, config.num_envs))
+        agent = build_agent(config, environments.spaces)
+        check_memory(agent)
+        run = RunFolder.create(None if run_dir is None else Path(run_dir), config)
+        if started is not None:
+            started(run.path)
+        return _go(run, agent, environments, stack.enter_context(reporter(config.steps)), time_limit, resume=False)
+
+
+def resume(
+    path: str | Path,
+    *,
+    env: str | None = None,
+    time_limit: float | None = None,
+    reporter: MakeReporter = make_reporter,
+) -> Run:
+    """Go on with a run from its newest intact checkpoint, exactly as if it had not been interrupted.
+
+    Args:
+        path: The run folder.
+        env: The environment's id, typed again: needed where it names a file or a module to import.
+        time_limit: Seconds after which to stop again.
+        reporter: Makes who is told how it goes, from the budget in steps.
+
+    Raises:
+        UserError: If there is no such run, or it does not fit.
+    """
+    check_time_limit(time_limit)
+    run = RunFolder.open(Path(path))
+    config = run.config
+    environment = retyped(config.environment, env)
+    with ExitStack() as stack:
+        environments = stack.enter_context(
+            make_environments(environment, config.num_envs, allow_code=env is not None)
+        )
+        agent = build_agent(config, environments.spaces)
+        check_memory(agent)
+        return _go(run, agent, environments, stack.enter_context(reporter(config.steps)), time_limit, resume=True)
+
+
+def _go(
+    run: RunFolder,
+    agent: Agent,
+    environments: Environments,
+    reporter: Reporter,
+    time_limit: float | None,
+    resume: bool,
+) -> Run:
+    config = run.config
+    count = min(config.eval_episodes, NATIVE_ENVS if environments.native else PYTHON_ENVS)
+    evaluation = dataclasses.replace(config.evaluation, id=environments.config.id)
+    with run.locked(), make_environments(evaluation, count) as measured, repeatable(config.deterministic):
+        for line in [*environments.describe(), *agent.describe()]:
+            reporter.say(line)
+        told = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())
+        reporter.say(f"evaluation: {config.eval_episodes} episodes of its own{f' with {told}' if told else ''}")
+        reporter.say(f"run: {run.path}")
+        training = Training(run, agent, environments, measured, reporter)
+        if resume:
+            checkpoint = run.checkpoints.newest(reporter.warn)
+            if checkpoint is not None:
+                training.resume(run.checkpoints.restore(checkpoint, agent))
+            reporter.say(f"going on after {training.steps:,} steps of {config.steps:,}")
+        stopped = training.go(time_limit)
+    if stopped is not None:
+        reporter.say(f"stopped by {stopped} after {training.steps:,} steps; go on with: rlkit train --resume {run.path}")
+    return Run(run.path, training.steps, stopped)
+
+
+def choose_hyperparameters(
+    agent_type: type[Agent], preset: str | None, settings: Mapping[str, str], spaces: Spaces, steps: int
+) -> tuple[str, Any]:
+    """The preset's name and the hyperparameters it gives, changed by what was typed.
+
+    Raises:
+        UserError: For an unknown preset or hyperparameter, or a value that cannot be.
+    """
+    name = preset or next(iter(agent_type.presets))
+    if name not in agent_type.presets:
+        known = ", ".join(agent_type.presets)
+        raise UserError(f"There is no preset {name!r}.{plugins.did_you_mean(name, agent_type.presets)} Known: {known}.")
+    return name, with_settings(agent_type.presets[name](spaces, steps), settings)
+
+
+def choose_device(asked: str) -> str:
+    """Where networks live: "auto" takes a GPU where torch sees one; the choice changes no hyperparameter.
+
+    Raises:
+        UserError: If a GPU is asked for and there is none.
+    """
+    if asked == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: torch sees no GPU here; leave it out, or say --device cpu.", exit_code=1)
+    if asked not in ("cpu", "cuda"):
+        raise UserError(f"--device {asked}: expected auto, cpu or cuda.")
+    return asked
+
+
+def build_agent(config: RunConfig, spaces: Spaces) -> Agent:
+    """The untrained agent of a run.
+
+    Raises:
+        UserError: If the hyperparameters are impossible, or do not fit into memory.
+    """
+    agent_type = plugins.agent_class(config.algorithm)
+    hyperparameters = from_plain(agent_type.Config, config.hyperparameters)
+    device = "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device
+    try:
+        return agent_type.build(spaces, hyperparameters, config.num_envs, device, config.seed)
+    except MemoryError as error:
+        raise UserError(f"Not enough memory: {error}. Try a smaller buffer_size.", exit_code=1) from error
+    except ValueError as error:
+        raise UserError(f"The agent {config.algorithm!r} cannot be built: {error}.") from error
+
+
+def check_memory(agent: Agent) -> None:
+    """Refuse at once what would be killed hours later.
+
+    Raises:
+        UserError: If what the agent will hold does not fit.
+    """
+    needed, free = agent.memory_estimate(), available_memory()
+    if free is not None and needed > free:
+        raise UserError(
+            f"Training would take {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free: "
+            "choose a smaller memory with --set buffer_size=N.",
+            exit_code=1,
+        )
+
+
+def check_time_limit(seconds: float | None) -> None:
+    """Refuse a limit that is no time at all.
+
+    Raises:
+        UserError: If it is not greater than 0.
+    """
+    if seconds is not None and not seconds > 0:
+        raise UserError(f"--time-limit {seconds:g}: expected a number of seconds greater than 0.")
+
+
+@contextmanager
+def repeatable(asked: bool) -> Iterator[None]:
+    """Within the block, if asked for: one thread, and only operations that repeat bit for bit."""
+    if not asked:
+        yield
+        return
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
+
+
+def retyped(environment: EnvironmentConfig, env: str | None) -> EnvironmentConfig:
+    """The environment of a run, under the id that was typed if one was."""
+    return environment if env is None else dataclasses.replace(environment, id=env)
+
+
+# ------------------------------------------------------------------------------------------------------- loading
+
+
+@dataclass(frozen=True)
+class Who:
+    """Somebody who can act, and where.
+
+    Args:
+        name: What to call them.
+        environment: Where they act unless told otherwise.
+        config: The run that they come from; None for those known by name.
+        checkpoint: Their weights; None for those known by name.
+    """
+
+    name: str
+    environment: EnvironmentConfig
+    config: RunConfig | None = None
+    checkpoint: Checkpoint | None = None
+
+    def agent(self, spaces: Spaces, num_envs: int) -> Agent:
+        """Build them for an environment with these spaces.
+
+        Raises:
+            UserError: If they were trained for other spaces.
+        """
+        if self.config is None or self.checkpoint is None:
+            agent_type = plugins.agent_class(self.name)
+            return agent_type.build(spaces, agent_type.Config(), num_envs, "cpu", seed=0)
+        plain = {**self.config.hyperparameters}
+        if "buffer_size" in plain:  # nothing will be remembered, so the memory need not be there
+            least = max([2 * num_envs, *(plain[key] for key in ("batch_size", "learning_starts") if key in plain)])
+            plain["buffer_size"] = least
+        agent = build_agent(dataclasses.replace(self.config, hyperparameters=plain, num_envs=num_envs), spaces)
+        try:
+            agent.load_weights(self.checkpoint.weights())
+        except (RuntimeError, KeyError) as error:
+            raise UserError(
+                f"{self.checkpoint.folder} was trained in {self.config.environment.id} and does not fit "
+                f"{self.environment.id}: the observations or actions differ.",
+                exit_code=1,
+            ) from error
+        return agent
+
+
+def find(
+    who: str | Path,
+    *,
+    env: str | None = None,
+    env_kwargs: Mapping[str, Any] | None = None,
+    report: Callable[[str], None] | None = None,
+) -> Who:
+    """Find who is meant by a run folder, the folder of one checkpoint, or an agent's name with an environment.
+
+    Of a run, the weights of the best evaluation are taken, or the latest if there was none.
+
+    Args:
+        who: Run folder, checkpoint folder or agent's name.
+        env: Where they are to act; for a run, its own evaluation environment if not given.
+        env_kwargs: Arguments of the environment, beyond those that it advises for evaluation.
+        report: Told about damaged checkpoints that are passed over.
+
+    Raises:
+        UserError: If nobody is found.
+    """
+    report = report or (lambda sentence: print(f"warning: {sentence}", file=sys.stderr))
+    path = Path(who)
+    if not path.exists() and str(who) in plugins.agent_names():
+        name = str(who)
+        if plugins.agent_class(name).learns:
+            raise UserError(f"{name} has learned nothing yet: give the folder of a run, or one of: random, expert.")
+        if env is None:
+            raise UserError(f"Say where {name} is to act, for instance --env CartPole-v1.")
+        return Who(name, _evaluated(EnvironmentConfig(env), env_kwargs))
+    if str(who).startswith("pretrained:"):
+        raise UserError(f"{who}: no trained weights ship with this version; train your own with rlkit train.")
+    if not path.exists():
+        names = [name for name in plugins.agent_names() if not plugins.agent_class(name).learns]
+        raise UserError(
+            f"There is no run folder at {who}, and no agent of that name.{plugins.did_you_mean(str(who), names)} "
+            f"Agents that need no training: {', '.join(names)}."
+        )
+    is_checkpoint = (path / "manifest.json").is_file()
+    run = RunFolder.open(path.resolve().parent.parent if is_checkpoint else path)
+    checkpoint = (
+        read_checkpoint(path) if is_checkpoint else run.checkpoints.best(report) or run.checkpoints.newest(report)
+    )
+    if checkpoint is None:
+        raise UserError(f"{path} has no checkpoint yet: go on with rlkit train --resume {path}", exit_code=1)
+    environment = run.config.evaluation.with_kwargs(env_kwargs or {})
+    if env is not None and absolute_id(env) != environment.id:
+        environment = dataclasses.replace(_evaluated(EnvironmentConfig(env), env_kwargs), frame_stack=environment.frame_stack)
+    elif env is None and environment.code is not None:
+        raise UserError(
+            f"This run needs the code of {environment.id!r}, which is not imported without being asked for. "
+            f"If you trust it, add: --env {environment.id}"
+        )
+    return Who(path.name, environment, run.config, checkpoint)
+
+
+def _evaluated(environment: EnvironmentConfig, env_kwargs: Mapping[str, Any] | None) -> EnvironmentConfig:
+    advised = capabilities.evaluation_kwargs(read_metadata(environment))
+    return environment.with_kwargs(advised).with_kwargs(env_kwargs or {})

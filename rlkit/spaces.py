@@ -1,0 +1,60 @@
+"""What an agent is told about a task: named observation leaves and a list of actions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Observations = dict[str, npt.NDArray[np.generic]]
+"""Named leaves, batch first: pictures (N, H, W, C) uint8, vectors (N, D) float32."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One named part of an observation.
+
+    Args:
+        name: Its key in every `Observations`.
+        shape: (H, W, C) of a picture or (D,) of a vector, without the batch axis.
+        dtype: "uint8" for pictures, "float32" for vectors.
+        stack: How many frames lie behind each other on the last axis, oldest first; C (or D) counts all of them.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    stack: int = 1
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether a convolutional encoder should read it."""
+        return len(self.shape) == 3
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """Shape of one frame of the stack."""
+        return (*self.shape[:-1], self.shape[-1] // self.stack)
+
+    @property
+    def frame_bytes(self) -> int:
+        """Memory that one frame takes."""
+        return int(np.prod(self.frame_shape)) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True)
+class Spaces:
+    """What goes into an agent and what may come out.
+
+    Args:
+        observations: Leaves by name.
+        action_names: One name per discrete action.
+    """
+
+    observations: Mapping[str, Leaf]
+    action_names: tuple[str, ...]
+
+    @property
+    def num_actions(self) -> int:
+        """Number of discrete actions."""
+        return len(self.action_names)

@@ -1,0 +1,190 @@
+"""From what a person types after `rlkit train` to a Gymnasium specification.
+
+Four forms are understood: the id of a registered environment (`CartPole-v1`, `rlkit/Driving-v0`), a module that
+registers one (`my_pkg.envs:MyEnv-v0`) or holds its class (`my_pkg.envs:MyEnv`), and a file that holds its class
+(`path/to/file.py:MyEnv`).
+"""
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+import gymnasium
+from gymnasium.envs.registration import EnvSpec
+
+from rlkit.errors import UserError
+from rlkit.foreign_errors import describe_error
+from rlkit.plugins import did_you_mean, load_environments
+
+
+def code_of(environment_id: str) -> str | None:
+    """Name the module or file that has to be imported before an id means anything; None for registered ids."""
+    code, colon, _ = environment_id.rpartition(":")
+    if colon:
+        return code
+    return environment_id if environment_id.endswith(".py") else None
+
+
+def absolute_id(environment_id: str) -> str:
+    """Make the id of a file mean the same from any folder; other ids stay as they are."""
+    code, colon, name = environment_id.rpartition(":")
+    return f"{Path(code).expanduser().resolve()}:{name}" if colon and code.endswith(".py") else environment_id
+
+
+def find_spec(environment_id: str, allow_code: bool = True) -> EnvSpec:
+    """Find what an id stands for, importing the code that it names.
+
+    Args:
+        environment_id: In one of the four forms.
+        allow_code: Whether a module or file that the id names may be imported; false for ids that were read from
+            somebody's run folder rather than typed.
+
+    Raises:
+        UserError: There is no such environment (the nearest are offered), its code is missing or does not import,
+            or it may not be imported.
+    """
+    if not environment_id:
+        raise UserError("An environment's id is needed, for instance CartPole-v1; `rlkit envs` lists them.")
+    code = code_of(environment_id)
+    if code is None:
+        return _registered(environment_id)
+    if not allow_code:
+        raise UserError(
+            f"This needs the code of {environment_id!r}, which is not imported without being asked for. "
+            f"If you trust it, add: --env {environment_id}"
+        )
+    name = environment_id.rpartition(":")[2]
+    if code.endswith(".py"):
+        return _from_file(Path(code).expanduser(), "" if code == environment_id else name)
+    return _from_module(code, name)
+
+
+def _registered(environment_id: str) -> EnvSpec:
+    # Plug-ins take time to import: those who name one of Gymnasium's own do not wait for them.
+    problems = () if environment_id in gymnasium.registry else load_environments()
+    spec = gymnasium.registry.get(environment_id)
+    if spec is not None:
+        return spec
+    namespace = environment_id.partition("/")[0]
+    for problem in problems:
+        if problem.error is None and problem.name == namespace:
+            raise UserError(f"The environment {environment_id!r} needs an extra: {problem.remedy}", exit_code=1)
+    failed = [problem.name for problem in problems if problem.error is not None]
+    hint = f" It may belong to a plug-in that did not load: {', '.join(failed)}." if failed else ""
+    raise UserError(
+        f"There is no environment called {environment_id!r}.{did_you_mean(environment_id, gymnasium.registry)}{hint} "
+        "`rlkit envs` lists them; one of your own is named as my_package.module:MyEnv-v0 or path/to/file.py:MyEnv."
+    )
+
+
+def _from_module(module_name: str, name: str) -> EnvSpec:
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        raise UserError(
+            f"{module_name + ':' + name!r} names no environment: before the colon goes a module (my_package.module) "
+            "or a file that ends in .py."
+        )
+    # The current folder last, so that nothing in it hides what is installed (many projects have a folder `envs`).
+    _make_importable(Path.cwd())
+    importlib.invalidate_caches()
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (module_name + ".").startswith(error.name + "."):
+            raise UserError(
+                f"There is no module {error.name!r}: it is neither installed nor in the current folder, {Path.cwd()}."
+            ) from error
+        raise _import_failure(module_name, error) from error
+    except (Exception, SystemExit) as error:
+        raise _import_failure(module_name, error) from error
+    spec = gymnasium.registry.get(name)
+    if spec is not None:
+        return spec
+    if hasattr(module, name):
+        return _spec_of_class(getattr(module, name), name, module_name)
+    choices = _ids_from(module) + _environment_classes(module)
+    known = (
+        f" It offers {', '.join(choices)}." if choices else " It registers no environment and holds no class of one."
+    )
+    raise UserError(f"The module {module_name!r} has no environment {name!r}.{known}")
+
+
+def _from_file(path: Path, name: str) -> EnvSpec:
+    if not path.is_file():
+        raise UserError(f"There is no file {str(path)!r}.")
+    module = _load_file(path.resolve())
+    if name and hasattr(module, name):
+        return _spec_of_class(getattr(module, name), name, str(path))
+    classes = _environment_classes(module)
+    found = f"It holds {', '.join(classes)}." if classes else "It holds no subclass of gymnasium.Env."
+    if not name:
+        example = classes[0] if classes else "MyEnv"
+        raise UserError(f"The class in {str(path)!r} has to be named, as in {path}:{example}. {found}")
+    raise UserError(f"There is no class {name!r} in {str(path)!r}. {found}")
+
+
+def _load_file(path: Path) -> ModuleType:
+    """Import a file under a name that cannot collide; anew once the file has changed."""
+    stamp = hashlib.sha256(f"{path}:{path.stat().st_mtime_ns}".encode()).hexdigest()[:12]
+    module_name = f"rlkit_file_{path.stem}_{stamp}"
+    if module_name in sys.modules:
+        return sys.modules[module_name]
+    found = importlib.util.spec_from_file_location(module_name, path)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    _make_importable(path.parent)  # for what lies beside the file
+    sys.modules[module_name] = module
+    try:
+        found.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[module_name]
+        raise _import_failure(str(path), error) from error
+    except BaseException:
+        del sys.modules[module_name]
+        raise
+    return module
+
+
+def _make_importable(folder: Path) -> None:
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+def _spec_of_class(creator: Any, name: str, where: str) -> EnvSpec:
+    if isinstance(creator, type) and issubclass(creator, gymnasium.vector.VectorEnv):
+        return EnvSpec(id=name, vector_entry_point=cast(Any, creator))
+    if isinstance(creator, type) and not issubclass(creator, gymnasium.Env):
+        raise UserError(
+            f"{name!r} in {where!r} is not a subclass of gymnasium.Env (rlkit needs Gymnasium's, not gym's)."
+        )
+    if not callable(creator):
+        raise UserError(f"{name!r} in {where!r} is a {type(creator).__name__}, not a class of an environment.")
+    return EnvSpec(id=name, entry_point=creator)
+
+
+def _environment_classes(module: ModuleType) -> list[str]:
+    """Names of the environments' classes that a module defines itself."""
+    kinds = (gymnasium.Env, gymnasium.vector.VectorEnv)
+    return sorted(
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, kinds) and value.__module__ == module.__name__
+    )
+
+
+def _ids_from(module: ModuleType) -> list[str]:
+    """Registered ids whose code lies in a module or the package it is part of."""
+    package = module.__name__.partition(".")[0]
+    return sorted(
+        spec.id
+        for spec in gymnasium.registry.values()
+        if isinstance(spec.entry_point, str) and spec.entry_point.partition(":")[0].partition(".")[0] == package
+    )
+
+
+def _import_failure(what: str, error: BaseException) -> UserError:
+    return UserError(f"{what!r} cannot be imported: {describe_error(error)}", exit_code=1)

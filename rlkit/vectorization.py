@@ -1,0 +1,288 @@
+"""From a Gymnasium specification to N environments stepped together, none of which resets by itself.
+
+The choice is a fixed rule, never a timing, so that one seed fixes everything:
+
+1. the specification's own vector environment, if it can leave resetting to us (`AutoresetMode.DISABLED`);
+2. else single environments, stepped one after the other by Gymnasium's `SyncVectorEnv`;
+3. else, where there is only a vector environment and it insists on resetting by itself, one batch of one each.
+
+In all three an episode is reset when we say so, from the seed that we give, and its last observation is kept.
+"""
+
+import contextlib
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium.envs.registration import EnvSpec, load_env_creator
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
+
+from rlkit.environment_config import RESERVED_KWARGS
+from rlkit.errors import UserError
+from rlkit.foreign_errors import describe_error
+from rlkit.plugins import did_you_mean
+
+AnyVectorEnv = VectorEnv[Any, Any, Any]
+T = TypeVar("T")
+
+_MODE_KEY = "autoreset_mode"
+
+
+def vectorize(
+    spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any], render_mode: str | None
+) -> tuple[AnyVectorEnv, bool, str]:
+    """Make N environments that are stepped together and reset only when told.
+
+    Args:
+        spec: What to make.
+        num_envs: N.
+        kwargs: Arguments of the environment; `max_episode_steps` among them limits its episodes.
+        render_mode: As in `gymnasium.make`.
+
+    Returns:
+        The vector environment in `AutoresetMode.DISABLED`, whether it is the environment's own, and a sentence on why.
+
+    Raises:
+        UserError: The environment does not accept the arguments, lacks a package, fails, or cannot be adapted.
+    """
+    arguments = dict(kwargs)
+    if render_mode is not None:
+        _check_render_mode(spec, render_mode)
+        arguments["render_mode"] = render_mode
+    if spec.vector_entry_point is not None and not spec.additional_wrappers:
+        native, mode = _native(spec, num_envs, arguments)
+        if native is not None:
+            return native, True, "its own vector environment"
+        shown = f"its own vector environment resets by itself ({mode})"
+    else:
+        shown = "it has no vector environment of its own"
+    if spec.entry_point is not None:
+        singles = _guarded(spec, lambda: _sync(spec, num_envs, arguments))
+        return singles, False, f"single environments one after the other, because {shown}"
+    batches = _guarded(spec, lambda: BatchesOfOne([_make_native(spec, 1, arguments) for _ in range(num_envs)]))
+    return batches, False, f"one batch of one for each, because {shown} and there is no single one"
+
+
+def spec_metadata(spec: EnvSpec) -> dict[str, Any]:
+    """Read an environment's metadata without making the environment, where its class has it.
+
+    Raises:
+        UserError: The environment's code does not import, or it lacks a package.
+    """
+    for entry_point in (spec.entry_point, spec.vector_entry_point):
+        if entry_point is None:
+            continue
+        creator = _guarded(spec, partial(_creator, entry_point))
+        metadata = getattr(creator, "metadata", None)
+        if isinstance(metadata, Mapping):
+            return dict(metadata)
+    if spec.entry_point is None:
+        return {}
+    made = _guarded(spec, lambda: gymnasium.make(spec, disable_env_checker=True))
+    try:
+        return dict(made.metadata)
+    finally:
+        made.close()
+
+
+class BatchesOfOne(VectorEnv[Any, Any, Any]):
+    """Joins vector environments of one environment each, so that each is reset alone and from a seed.
+
+    Args:
+        batches: Each with `num_envs == 1`; their `metadata["autoreset_mode"]` says how they would reset. Next-step
+            resets never come about, because the batch is reset before its next step; same-step resets are undone by
+            taking the last observation from `infos["final_obs"]` and resetting again from the seed.
+
+    Raises:
+        UserError: The batches do not say how they reset.
+    """
+
+    def __init__(self, batches: Sequence[AnyVectorEnv]):
+        self.batches = list(batches)
+        first = self.batches[0]
+        try:
+            self._mode = AutoresetMode(first.metadata[_MODE_KEY])
+        except (KeyError, ValueError) as error:
+            raise UserError(
+                f'{first} does not say how it resets: its metadata["{_MODE_KEY}"] has to be an AutoresetMode.'
+            ) from error
+        self.num_envs = len(self.batches)
+        self.metadata = {**first.metadata, _MODE_KEY: AutoresetMode.DISABLED}
+        self.render_mode = first.render_mode
+        self.single_observation_space = first.single_observation_space
+        self.single_action_space = first.single_action_space
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._current: list[Any] = [None] * self.num_envs
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Reset the environments in `options["reset_mask"]`, or all, each from its own seed."""
+        options = dict(options or {})
+        mask = options.pop("reset_mask", np.ones(self.num_envs, dtype=np.bool_))
+        seeds = [seed] * self.num_envs if seed is None or isinstance(seed, int) else list(seed)
+        infos: dict[str, Any] = {}
+        for index in np.flatnonzero(mask):
+            observation, info = self.batches[index].reset(seed=seeds[index], options=options or None)
+            self._current[index] = self._only(observation)
+            infos = self._add_info(infos, _info_of_one(info), int(index))
+        return self._joined(), infos
+
+    def step(
+        self, actions: npt.NDArray[Any]
+    ) -> tuple[Any, npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_], dict[str, Any]]:
+        """Step each environment; none is reset."""
+        rewards = np.zeros(self.num_envs)
+        terminated = np.zeros(self.num_envs, dtype=np.bool_)
+        truncated = np.zeros(self.num_envs, dtype=np.bool_)
+        infos: dict[str, Any] = {}
+        for index, batch in enumerate(self.batches):
+            observation, reward, ended, cut, info = batch.step(actions[index : index + 1])
+            rewards[index], terminated[index], truncated[index] = reward[0], ended[0], cut[0]
+            self._current[index] = self._only(observation)
+            if self._mode is AutoresetMode.SAME_STEP and (ended[0] or cut[0]):
+                self._current[index], info = self._final(batch, info)
+            infos = self._add_info(infos, _info_of_one(info), index)
+        return self._joined(), rewards, terminated, truncated, infos
+
+    def render(self) -> tuple[Any, ...]:
+        """One picture for each environment."""
+        return tuple(frame for batch in self.batches for frame in batch.render() or ())
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Call a method of each environment; AttributeError where there is none."""
+        return tuple(result for batch in self.batches for result in batch.call(name, *args, **kwargs))  # type: ignore[attr-defined]
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close every batch."""
+        for batch in self.batches:
+            batch.close(**kwargs)
+
+    def _only(self, observation: Any) -> Any:
+        return next(iter(iterate(self.batches[0].observation_space, observation)))
+
+    def _joined(self) -> Any:
+        empty: Any = create_empty_array(self.single_observation_space, n=self.num_envs)
+        return concatenate(self.single_observation_space, self._current, empty)
+
+    def _final(self, batch: AnyVectorEnv, info: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        if "final_obs" not in info:
+            raise UserError(
+                f"{batch} resets in the step that ends an episode, but does not give the last observation under "
+                'infos["final_obs"], so that it would be lost.'
+            )
+        final = info["final_obs"]
+        observation = self._only(final) if isinstance(final, Mapping | tuple) else final[0]
+        return observation, info.get("final_info", {})
+
+
+def _info_of_one(infos: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn the infos of a batch of one into the info of its environment."""
+    info: dict[str, Any] = {}
+    for key, value in infos.items():
+        if key.startswith("_") and key[1:] in infos:
+            continue
+        present = infos.get(f"_{key}")
+        if present is not None and not present[0]:
+            continue
+        info[key] = _info_of_one(value) if isinstance(value, Mapping) else value[0]
+    return info
+
+
+def _native(spec: EnvSpec, num_envs: int, kwargs: dict[str, Any]) -> tuple[AnyVectorEnv | None, str]:
+    """The specification's own vector environment if it leaves resetting to us, else how it resets."""
+    assert spec.vector_entry_point is not None
+    creator = _guarded(spec, partial(_creator, spec.vector_entry_point))
+    if not _accepts(creator, _MODE_KEY):
+        mode = getattr(creator, "metadata", {}).get(_MODE_KEY)
+        return None, mode.value if isinstance(mode, AutoresetMode) else "it offers no other mode"
+    disabled = {**kwargs, _MODE_KEY: AutoresetMode.DISABLED}
+    made = _guarded(spec, lambda: _make_native(spec, num_envs, disabled))
+    mode = made.metadata.get(_MODE_KEY)
+    if mode is AutoresetMode.DISABLED:
+        return made, ""
+    made.close()
+    return None, mode.value if isinstance(mode, AutoresetMode) else "it does not say how"
+
+
+def _make_native(spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any]) -> AnyVectorEnv:
+    return gymnasium.make_vec(spec, num_envs=num_envs, vectorization_mode="vector_entry_point", **kwargs)
+
+
+def _sync(spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any]) -> AnyVectorEnv:
+    def make() -> gymnasium.Env[Any, Any]:
+        return gymnasium.make(spec, disable_env_checker=True, **kwargs)  # its checks cost more than a CartPole step
+
+    # No copy: `preprocessing.convert` makes one.
+    return SyncVectorEnv([make] * num_envs, copy=False, autoreset_mode=AutoresetMode.DISABLED)
+
+
+def _creator(entry_point: Any) -> Callable[..., Any]:
+    if callable(entry_point):
+        return entry_point  # type: ignore[no-any-return]
+    creator: Callable[..., Any] = load_env_creator(entry_point)
+    return creator
+
+
+def _parameters(creator: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(creator).parameters.values())
+    except (TypeError, ValueError):
+        return []
+
+
+def _accepts(creator: Callable[..., Any], name: str) -> bool:
+    return any(p.name == name or p.kind is p.VAR_KEYWORD for p in _parameters(creator))
+
+
+def _check_render_mode(spec: EnvSpec, render_mode: str) -> None:
+    offered = list(spec_metadata(spec).get("render_modes") or ())
+    # Gymnasium shows the pictures of `rgb_array` in a window of its own.
+    if render_mode not in offered and not (render_mode == "human" and "rgb_array" in offered):
+        shown = ", ".join(str(mode) for mode in offered) or "none"
+        raise UserError(f"{spec.id} cannot be shown with render_mode {render_mode!r}; it offers: {shown}.")
+
+
+def _guarded(spec: EnvSpec, make: Callable[[], T]) -> T:
+    """Turn whatever an environment's constructor raises into a sentence."""
+    try:
+        return make()
+    except UserError:
+        raise
+    except gymnasium.error.DependencyNotInstalled as error:
+        raise UserError(f"{spec.id} needs a package that is missing: {error}", exit_code=1) from error
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        hint = f"pip install {package}" if package else str(error)
+        raise UserError(f"{spec.id} needs a package that is missing: {hint}", exit_code=1) from error
+    except TypeError as error:
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        if unknown is None:
+            raise _failure(spec, error) from error
+        raise UserError(_unknown_argument(spec, unknown.group(1))) from error
+    except Exception as error:
+        raise _failure(spec, error) from error
+
+
+def _unknown_argument(spec: EnvSpec, name: str) -> str:
+    accepted: list[str] = []
+    with contextlib.suppress(Exception):
+        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        parameters = _parameters(_creator(spec.entry_point or spec.vector_entry_point))
+        accepted = [p.name for p in parameters if p.kind in kinds and p.name not in RESERVED_KWARGS]
+    accepted.append("max_episode_steps")
+    return (
+        f"{spec.id} takes no argument {name!r}.{did_you_mean(name, accepted)} It accepts: "
+        f"{', '.join(dict.fromkeys(accepted))}."
+    )
+
+
+def _failure(spec: EnvSpec, error: Exception) -> UserError:
+    return UserError(f"{spec.id} could not be made: {describe_error(error)}", exit_code=1)

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+
+from rlkit import capabilities
+from rlkit.capabilities import EpisodeMetric, HasExpert, HasState, HasTelemetry, Reading
+from rlkit.errors import UserError
+
+
+class Instrumented:
+    def telemetry(self):
+        return {"speed": {"value": np.float32(3), "unit": "m/s", "low": 0, "high": 50}}
+
+    def expert_action(self):
+        return 1
+
+
+def test_a_capability_is_had_by_having_the_method():
+    assert isinstance(Instrumented(), HasTelemetry)
+    assert isinstance(Instrumented(), HasExpert)
+    assert not isinstance(Instrumented(), HasState)
+
+
+def test_episode_metrics_are_read_with_name_and_kind():
+    metadata = {"episode_metrics": {"finished": {"name": "lap_rate", "kind": "share"}}}
+    assert capabilities.episode_metrics(metadata) == {"finished": EpisodeMetric("finished", "lap_rate", "share")}
+    assert capabilities.episode_metrics({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ({"episode_metrics": ["finished"]}, "episode_metrics.*a dict"),
+        ({"episode_metrics": {"finished": "lap_rate"}}, "'name' and 'kind'"),
+        ({"episode_metrics": {"finished": {"name": "lap_rate", "kind": "percent"}}}, "share, seconds, ratio, label"),
+    ],
+)
+def test_malformed_episode_metrics_are_a_sentence(metadata, said):
+    with pytest.raises(UserError, match=said):
+        capabilities.episode_metrics(metadata)
+
+
+def test_advised_arguments_are_read():
+    metadata = {"evaluation_kwargs": {"split": "test"}, "training_kwargs": {"start": "anywhere"}}
+    assert capabilities.evaluation_kwargs(metadata) == {"split": "test"}
+    assert capabilities.training_kwargs(metadata) == {"start": "anywhere"}
+    assert capabilities.training_kwargs({}) == {}
+    with pytest.raises(UserError, match="evaluation_kwargs"):
+        capabilities.evaluation_kwargs({"evaluation_kwargs": "split=test"})
+
+
+def test_the_scenario_option_is_the_name_of_an_argument():
+    assert capabilities.scenario_option({"scenario_option": "circuit"}) == "circuit"
+    assert capabilities.scenario_option({}) is None
+    with pytest.raises(UserError, match="scenario_option"):
+        capabilities.scenario_option({"scenario_option": "the circuit"})
+
+
+def test_actions_have_a_name_each():
+    assert capabilities.action_names(["left", "right"], 2) == ("left", "right")
+    assert capabilities.action_names(None, 2, start=1) == ("1", "2")
+    with pytest.raises(UserError, match="1 names for 2 actions"):
+        capabilities.action_names(["left"], 2)
+    with pytest.raises(UserError, match="list of 2 strings"):
+        capabilities.action_names("lr", 2)
+
+
+def test_telemetry_is_read_as_plain_numbers():
+    assert capabilities.readings(Instrumented().telemetry()) == {"speed": Reading(3.0, "m/s", 0.0, 50.0)}
+    with pytest.raises(UserError, match="'speed'"):
+        capabilities.readings({"speed": 3.0})
+
+
+def test_values_of_one_environment_come_out_of_the_infos_as_python_values():
+    infos = {
+        "finished": np.array([True, False]),
+        "lap_time": np.array([61.5, np.nan], np.float32),
+        "_lap_time": np.array([True, True]),
+        "circuit": np.array(["oval", None], object),
+        "late": np.array([1, 0]),
+        "_late": np.array([False, True]),
+    }
+    first = {key: capabilities.info_value(infos, key, 0) for key in ("finished", "lap_time", "circuit", "late")}
+    assert first == {"finished": True, "lap_time": 61.5, "circuit": "oval", "late": None}
+    assert type(first["finished"]) is bool
+    assert capabilities.info_value(infos, "lap_time", 1) is None
+    assert capabilities.info_value(infos, "missing", 0) is None
+
+
+def test_a_map_outline_is_lines_of_points():
+    line = np.zeros((4, 2), np.float32)
+    assert [part.shape for part in capabilities.lines_of(line)] == [(4, 2)]
+    assert len(capabilities.lines_of({"left": line, "right": line})) == 2
+    with pytest.raises(UserError, match="map_outline"):
+        capabilities.lines_of([np.zeros(3)])

@@ -1,0 +1,62 @@
+from dataclasses import dataclass
+
+import pytest
+
+from rlkit.errors import UserError
+from rlkit.hyperparameters import from_plain, hyperparameter, with_settings
+
+
+@dataclass(frozen=True)
+class Config:
+    gamma: float = hyperparameter(0.99, "Discount.", low=0, high=1)
+    batch_size: int = hyperparameter(32, "Batch.", low=1)
+    hidden: tuple[int, ...] = hyperparameter((64,), "Widths.")
+    double: bool = hyperparameter(True, "Double.")
+    clip: float | None = hyperparameter(None, "Clip.")
+    loss: str = hyperparameter("huber", "Loss.", choices=("huber", "squared"))
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("gamma", "0.5", 0.5),
+        ("gamma", "1", 1.0),
+        ("batch_size", "64", 64),
+        ("batch_size", "1e2", 100),
+        ("hidden", "128,64", (128, 64)),
+        ("hidden", "[128, 64]", (128, 64)),
+        ("hidden", "128", (128,)),
+        ("double", "false", False),
+        ("double", "False", False),
+        ("clip", "1", 1.0),
+        ("clip", "null", None),
+        ("clip", "None", None),
+        ("loss", "squared", "squared"),
+    ],
+)
+def test_values_are_read_as_people_type_them(key, text, value):
+    read = getattr(with_settings(Config(), {key: text}), key)
+    assert read == value
+    assert type(read) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "message"),
+    [
+        ("gama", "0.5", "no hyperparameter 'gama'. Did you mean gamma"),
+        ("gamma", "high", "gamma = 'high' has the wrong type: expected float"),
+        ("gamma", "2", "gamma = 2.0 is out of range: expected a value from 0 to 1"),
+        ("batch_size", "1.5", "wrong type: expected int"),
+        ("batch_size", "true", "wrong type: expected int"),
+        ("batch_size", "-3", "at least 1"),
+        ("double", "1", "wrong type: expected bool"),
+        ("loss", "mse", "not one of huber, squared"),
+    ],
+)
+def test_mistakes_are_named(key, text, message):
+    with pytest.raises(UserError, match=message):
+        with_settings(Config(), {key: text})
+
+
+def test_what_json_gives_back_is_what_was_stored():
+    assert from_plain(Config, {"hidden": [1, 2], "gamma": 1, "clip": None}) == Config(hidden=(1, 2), gamma=1.0)
