@@ -1,0 +1,1 @@
+"""The agents that ship with rlkit, registered exactly as anybody else's would be."""

@@ -1,0 +1,1 @@
+"""Parts of networks: encoders that read observations, heads that give values."""
