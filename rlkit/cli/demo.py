@@ -1,0 +1,5 @@
+"""demo placeholder"""
+from dataclasses import dataclass
+@dataclass(frozen=True)
+class Demo:
+    """d"""

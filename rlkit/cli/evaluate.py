@@ -1,0 +1,58 @@
+"""`rlkit evaluate`: measure an agent on episodes it never saw."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from rlkit.cli.options import KeyValues, check_result_target, read_kwargs, write_result
+from rlkit.errors import UserError
+
+if TYPE_CHECKING:
+    from rlkit.training.evaluation import Evaluation
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure an agent: whole episodes, acted greedily, that it never trained on."""
+
+    who: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WHO")]
+    """A run folder, the folder of one checkpoint, or an agent's name (random, expert) with --env."""
+    env: str | None = None
+    """Where to measure; for a run, its own environment if not given."""
+    env_kwargs: KeyValues = ()
+    """Arguments of the environment."""
+    circuit: Path | None = None
+    """A scenario's file, or a folder of them: one episode on each (driving: circuits as CSV)."""
+    episodes: int | None = None
+    """How many episodes (20 if not given; on named circuits one each)."""
+    seed: int = 0
+    """Which episodes: the same seed measures everybody on the same ones."""
+    json: str | None = None
+    """Write the figures to this file (- for standard output)."""
+
+    def run(self) -> None:
+        """Measure, and say what came of it."""
+        if self.episodes is not None and self.episodes < 1:
+            raise UserError(f"--episodes {self.episodes}: expected a whole number of at least 1")
+        if self.seed < 0:
+            raise UserError(f"--seed {self.seed}: expected a whole number of at least 0")
+        check_result_target(self.json)
+        result, told = self._measure()
+        if self.json != "-":
+            print(f"{result.agent} in {result.environment}{told}")
+            print(result.summary())
+            if result.all_alike:
+                print("warning: all episodes went alike: one says as much")
+        if self.json is not None:
+            write_result(self.json, result.to_json())
+
+    def _measure(self) -> tuple["Evaluation", str]:
+        from rlkit import runs
+        from rlkit.measuring import measure
+
+        who = runs.find(self.who, env=self.env, env_kwargs=read_kwargs("--env-kwargs", self.env_kwargs))
+        result = measure(who, episodes=self.episodes, seed=self.seed, scenario=self.circuit)
+        told = ", ".join(f"{key}={value}" for key, value in who.environment.kwargs.items())
+        return result, f" ({told})" if told else ""

@@ -1,0 +1,108 @@
+"""Options that several verbs share: KEY=VALUE pairs, lists of seeds, files of results."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from rlkit.errors import UserError
+
+Pairs = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]
+"""KEY=VALUE ..., several after one flag or the flag several times."""
+
+KeyValues = Annotated[Pairs, tyro.conf.arg(metavar="KEY=VALUE [KEY=VALUE ...]")]
+
+
+def read_pairs(option: str, pairs: Sequence[Sequence[str]]) -> dict[str, str]:
+    """KEY=VALUE pairs as a dict of texts.
+
+    Raises:
+        UserError: If one has no `=`.
+    """
+    read = {}
+    for pair in (pair for group in pairs for pair in group):
+        key, sign, value = pair.partition("=")
+        if not sign or not key:
+            raise UserError(f"{option} {pair}: expected KEY=VALUE, for instance {option} {pair.rstrip('=') or 'key'}=1")
+        read[key.strip()] = value.strip()
+    return read
+
+
+def read_kwargs(option: str, pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """KEY=VALUE pairs with values as JSON where they are (0.5, true, [1, 2]), else as text."""
+    return {key: read_value(text) for key, text in read_pairs(option, pairs).items()}
+
+
+def read_value(text: str) -> Any:
+    """A value as JSON if it is, else as Python's True, False or None, else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"True": True, "False": False, "None": None}.get(text, text)
+
+
+def read_seeds(text: str) -> list[int]:
+    """Seeds written as 0..4 or 0,3,7.
+
+    Raises:
+        UserError: If they are written otherwise.
+    """
+    first, dots, last = text.partition("..")
+    try:
+        seeds = list(range(int(first), int(last) + 1)) if dots else [int(part) for part in text.split(",")]
+    except ValueError:
+        seeds = []
+    if not seeds or min(seeds) < 0:
+        raise UserError(f"--seeds {text}: expected a range such as 0..4 or a list such as 0,3,7")
+    return seeds
+
+
+def write_result(target: str, result: Any) -> None:
+    """Write figures as JSON to a file, or to standard output for `-`.
+
+    An earlier result may be replaced, anything else that stands there may not.
+
+    Raises:
+        UserError: If the file is something else, or cannot be written.
+    """
+    from rlkit.training.files import disk_errors, write_json
+
+    if target == "-":
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+        return
+    check_result_target(target)
+    with disk_errors(target):
+        write_json(Path(target), result)
+
+
+def check_result_target(target: str | None) -> None:
+    """Find out before the work is done whether its result could be written.
+
+    Raises:
+        UserError: If the folder does not exist, or something that is no earlier result stands there.
+    """
+    if target is None or target == "-":
+        return
+    path = Path(target)
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"--json {target}: the folder {path.absolute().parent} does not exist", exit_code=1)
+    if path.is_dir():
+        raise UserError(f"--json {target}: this is a folder; name a file in it", exit_code=1)
+    if path.exists() and path.stat().st_size > 0 and not _is_result(path):
+        raise UserError(f"--json {target}: the file exists and is not an earlier result; choose another name", exit_code=1)
+
+
+def _is_result(path: Path) -> bool:
+    try:
+        content = json.loads(path.read_bytes())
+    except (ValueError, OSError):
+        return False
+    return isinstance(content, dict) and {"env", "agent", "episodes"} <= content.keys()
+
+
+def print_lines(lines: Sequence[str]) -> None:
+    """Print lines, all at once."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))

@@ -1,0 +1,154 @@
+"""`rlkit train`: teach an agent, or go on teaching it."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from rlkit.cli.options import KeyValues, read_kwargs, read_pairs, read_seeds
+from rlkit.errors import UserError
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train an agent in an environment, and keep everything about it in a run folder.
+
+    Nothing but the environment is needed:  rlkit train CartPole-v1
+    """
+
+    env: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[ENV]")] = None
+    """The environment: an id (CartPole-v1, rlkit/Driving-v0), my_package:MyEnv-v0, or path/to/file.py:MyEnv."""
+
+    algo: str = "dqn"
+    """Which agent learns; `rlkit agents` lists them."""
+    preset: str | None = None
+    """Named set of hyperparameters; the agent's own choice if not given."""
+    set: KeyValues = ()
+    """Hyperparameters that differ, such as gamma=0.997; `rlkit agents dqn` lists them."""
+    config: Path | None = None
+    """Repeat the run that this config.json describes; --seed, --steps and --device may differ."""
+    steps: int | None = None
+    """Budget in steps of a single environment."""
+    time_limit: float | None = None
+    """Stop after this many seconds; the run is saved and can be resumed."""
+    seed: int | None = None
+    """The one number that fixes all randomness (0 if not given)."""
+    seeds: str | None = None
+    """Several runs one after the other: 0..4 or 0,3,7."""
+    device: Literal["auto", "cpu", "cuda"] | None = None
+    """Where networks live (auto if not given: a GPU where there is one)."""
+    num_envs: int | None = None
+    """Environments stepped together."""
+    env_kwargs: KeyValues = ()
+    """Arguments of the environment, such as view_size=32."""
+    eval_freq: int | None = None
+    """Steps between evaluations; 0 for none."""
+    eval_episodes: int = 20
+    """Episodes per evaluation."""
+    save_freq: int | None = None
+    """Steps between checkpoints; 0 for one at the end only."""
+    run_dir: Path | None = None
+    """The run folder to make (with --seeds: the folder that holds one per seed)."""
+    resume: Path | None = None
+    """Go on with the run in this folder, exactly where it stopped."""
+    deterministic: bool = False
+    """Use one thread, and only operations that repeat bit for bit."""
+    watch: bool = False
+    """Open a window that shows the newest checkpoint drive while training goes on."""
+    quiet: Annotated[bool, tyro.conf.arg(aliases=["-q"])] = False
+    """Say nothing but warnings."""
+
+    def run(self) -> None:
+        """Train."""
+        if self.seeds is not None and (self.seed is not None or self.resume is not None):
+            raise UserError("--seeds goes with neither --seed nor --resume")
+        if (self.env is None) == (self.resume is None and self.config is None) and self.resume is None:
+            raise UserError("name one environment, for instance: rlkit train CartPole-v1   (rlkit envs lists them)")
+        if self.watch:
+            self._check_display()
+        from rlkit import runs
+        from rlkit.training.progress import make_reporter
+
+        reporter = functools.partial(make_reporter, quiet=self.quiet)
+        if self.resume is not None:
+            self._refuse_what_resuming_cannot_change()
+            runs.resume(self.resume, env=self.env, time_limit=self.time_limit, reporter=reporter)
+            return
+        seeds = [self.seed] if self.seeds is None else read_seeds(self.seeds)
+        for seed in seeds:
+            folder = self.run_dir / f"s{seed}" if self.run_dir is not None and self.seeds is not None else self.run_dir
+            run = runs.start(
+                self._plan(seed),
+                run_dir=folder,
+                time_limit=self.time_limit,
+                reporter=reporter,
+                started=self._open_window if self.watch else None,
+            )
+            if run.stopped not in (None, "time limit"):
+                return
+
+    def _plan(self, seed: int | None) -> "RunConfig":
+        from rlkit import runs
+
+        if self.config is not None:
+            return self._repeated(seed)
+        assert self.env is not None
+        return runs.plan(
+            self.env,
+            algo=self.algo,
+            preset=self.preset,
+            settings=read_pairs("--set", self.set),
+            steps=self.steps,
+            seed=0 if seed is None else seed,
+            device=self.device or "auto",
+            num_envs=self.num_envs,
+            env_kwargs=read_kwargs("--env-kwargs", self.env_kwargs),
+            eval_freq=self.eval_freq,
+            eval_episodes=self.eval_episodes,
+            save_freq=self.save_freq,
+            deterministic=self.deterministic,
+        )
+
+    def _repeated(self, seed: int | None) -> "RunConfig":
+        import dataclasses
+
+        from rlkit.config import RunConfig
+        from rlkit.runs import choose_device
+        from rlkit.training.files import read_json
+
+        assert self.config is not None
+        self._refuse("--config", "preset", "set", "num_envs", "env_kwargs", "eval_freq", "save_freq")
+        config = RunConfig.from_json(read_json(self.config))
+        changed = {
+            "seed": seed,
+            "steps": self.steps,
+            "device": None if self.device is None else choose_device(self.device),
+            "deterministic": self.deterministic or None,
+        }
+        return dataclasses.replace(config, **{name: value for name, value in changed.items() if value is not None})
+
+    def _refuse_what_resuming_cannot_change(self) -> None:
+        options = ("preset", "set", "config", "steps", "seed", "device", "num_envs", "env_kwargs")
+        self._refuse("--resume", *options, "eval_freq", "save_freq", "run_dir")
+
+    def _refuse(self, option: str, *names: str) -> None:
+        for name in names:
+            if getattr(self, name) not in (None, ()):
+                raise UserError(f"{option} takes --{name.replace('_', '-')} from the run: leave it out")
+
+    def _check_display(self) -> None:
+        from rlkit.viewer import has_display
+
+        if not has_display():
+            raise UserError("--watch needs a display; without one, record a film later: rlkit watch RUN --record FILE.mp4")
+
+    def _open_window(self, folder: Path) -> None:
+        """Show the run in a process of its own, so that drawing takes nothing from training but its core."""
+        import subprocess
+        import sys
+
+        environment = [] if self.env is None else ["--env", self.env]
+        command = [sys.executable, "-m", "rlkit", "watch", str(folder), "--live", *environment]
+        subprocess.Popen(command, start_new_session=True)

@@ -1,0 +1,5 @@
+"""watch placeholder"""
+from dataclasses import dataclass
+@dataclass(frozen=True)
+class Watch:
+    """w"""

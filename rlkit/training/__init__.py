@@ -1,0 +1,1 @@
+"""Training: the loop, evaluation, checkpoints, run folders and metrics."""

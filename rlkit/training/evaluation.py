@@ -1,0 +1,135 @@
+"""Measuring an agent: whole episodes, acted greedily, in environments of their own."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rlkit.agent import Agent
+from rlkit.capabilities import EpisodeMetric, episode_metrics
+from rlkit.environments import Environments
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came of evaluation episodes.
+
+    Args:
+        environment: Id of the environment.
+        agent: Who acted.
+        episodes: Of each its seed, reward, length and what the environment tells of it.
+        metrics: Which of those are worth a mean, and under which name.
+        seconds: How long it took.
+    """
+
+    environment: str
+    agent: str
+    episodes: Sequence[Mapping[str, Any]]
+    metrics: Mapping[str, EpisodeMetric]
+    seconds: float
+
+    @property
+    def mean_reward(self) -> float:
+        """Mean of the episodes' raw rewards."""
+        return float(np.mean([episode["reward"] for episode in self.episodes]))
+
+    @property
+    def means(self) -> dict[str, float]:
+        """Means of the environment's own metrics over the episodes that have them."""
+        return mean_metrics(self.episodes, self.metrics)
+
+    @property
+    def all_alike(self) -> bool:
+        """Whether every episode went the same way: then one says as much as all of them."""
+        ways = {tuple(value for key, value in episode.items() if key != "seed") for episode in self.episodes}
+        return len(self.episodes) > 1 and len(ways) == 1
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures as `rlkit evaluate --json` writes them."""
+        rewards = np.array([episode["reward"] for episode in self.episodes])
+        return {
+            "env": self.environment,
+            "agent": self.agent,
+            "episodes": list(self.episodes),
+            "mean_reward": float(rewards.mean()),
+            "std_reward": float(rewards.std()),
+            "mean_length": float(np.mean([episode["length"] for episode in self.episodes])),
+            "seconds": round(self.seconds, 3),
+            **self.means,
+        }
+
+    def summary(self) -> str:
+        """One line for a person."""
+        rewards = [episode["reward"] for episode in self.episodes]
+        parts = [f"reward {np.mean(rewards):.4g} ± {np.std(rewards):.3g}"]
+        parts += [describe_metric(metric, self.means[metric.name]) for metric in _averaged(self.metrics, self.means)]
+        return f"{len(self.episodes)} episodes: " + ", ".join(parts)
+
+
+def mean_metrics(episodes: Sequence[Mapping[str, Any]], metrics: Mapping[str, EpisodeMetric]) -> dict[str, float]:
+    """Mean of every metric that is a number, over the episodes that have it."""
+    means = {}
+    for key, metric in metrics.items():
+        values = [float(episode[key]) for episode in episodes if episode.get(key) is not None]
+        if metric.kind != "label" and values:
+            means[metric.name] = float(np.mean(values))
+    return means
+
+
+def _averaged(metrics: Mapping[str, EpisodeMetric], means: Mapping[str, float]) -> list[EpisodeMetric]:
+    return [metric for metric in metrics.values() if metric.name in means]
+
+
+def describe_metric(metric: EpisodeMetric, value: float) -> str:
+    """A metric as a person reads it, such as `lap rate 95 %`."""
+    name = metric.name.replace("_", " ")
+    if metric.kind == "share":
+        return f"{name} {100 * value:.1f} %"
+    return f"{name} {value:.1f} s" if metric.kind == "seconds" else f"{name} {value:.3g}"
+
+
+def evaluate(agent: Agent, name: str, environments: Environments, seeds: Sequence[int]) -> Evaluation:
+    """Let an agent act greedily through one episode per seed.
+
+    How many environments run side by side changes only how long it takes: each episode depends on its seed alone.
+
+    Args:
+        agent: Who acts; it neither observes nor learns.
+        name: What to call it.
+        environments: Where; they are reset at once.
+        seeds: One per episode.
+    """
+    began = time.perf_counter()
+    count = environments.num_envs
+    agent.bind(environments)
+    # Environment i plays episode playing[i]; beyond the last episode it runs on for company, and is not counted.
+    playing = np.arange(count)
+    upcoming = count
+    rewards, lengths = np.zeros(count), np.zeros(count, dtype=np.int64)
+    episodes: dict[int, dict[str, Any]] = {}
+    observations = environments.reset([seeds[index % len(seeds)] for index in playing])
+    while len(episodes) < len(seeds):
+        step = environments.step(agent.act(observations, explore=False))
+        observations = step.observations
+        rewards += step.rewards
+        lengths += 1
+        ended = step.terminated | step.truncated
+        if not ended.any():
+            continue
+        for index in np.flatnonzero(ended).tolist():
+            if playing[index] < len(seeds):
+                score = {"seed": seeds[playing[index]], "reward": float(rewards[index]), "length": int(lengths[index])}
+                episodes[int(playing[index])] = score | environments.episode_metrics(step, index)
+            playing[index] = upcoming
+            upcoming += 1
+        rewards[ended], lengths[ended] = 0, 0
+        observations = environments.reset([seeds[index % len(seeds)] for index in playing], ended)
+    return Evaluation(
+        environment=environments.config.id,
+        agent=name,
+        episodes=[episodes[index] for index in range(len(seeds))],
+        metrics=episode_metrics(environments.metadata),
+        seconds=time.perf_counter() - began,
+    )

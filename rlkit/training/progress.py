@@ -1,0 +1,121 @@
+"""Telling a person how training goes: a bar in a terminal, plain lines elsewhere, nothing when quiet."""
+
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class Reporter(Protocol):
+    """What the training loop says, and to whom."""
+
+    def say(self, sentence: str) -> None:
+        """Say something once."""
+
+    def warn(self, sentence: str) -> None:
+        """Say something that may need mending."""
+
+    def progress(self, steps: int, figures: Mapping[str, str]) -> None:
+        """Say where training stands."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class PlainReporter:
+    """Lines of text, one every ten seconds: for logs, pipes and batch systems.
+
+    Args:
+        total: Steps to take in all.
+        quiet: Say nothing but warnings, which go to standard error.
+    """
+
+    EVERY = 10.0  # s
+
+    def __init__(self, total: int, quiet: bool = False):
+        self._total = total
+        self._quiet = quiet
+        self._last = time.monotonic()
+
+    def say(self, sentence: str) -> None:
+        """Print a line."""
+        if not self._quiet:
+            print(sentence, flush=True)
+
+    def warn(self, sentence: str) -> None:
+        """Print a line on standard error."""
+        print(f"warning: {sentence}", file=sys.stderr, flush=True)
+
+    def progress(self, steps: int, figures: Mapping[str, str]) -> None:
+        """Print where training stands, if the last line is some time ago."""
+        if time.monotonic() - self._last >= self.EVERY:
+            self._last = time.monotonic()
+            self.say(f"{steps:>10,} of {self._total:,} steps  " + "  ".join(f"{k} {v}" for k, v in figures.items()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
+
+
+class BarReporter:
+    """A progress bar with the figures that matter, below what was said.
+
+    Args:
+        total: Steps to take in all.
+        console: The terminal.
+    """
+
+    def __init__(self, total: int, console: Console):
+        self._progress = Progress(
+            TextColumn("[bold]{task.completed:,.0f}[/] steps"),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            expand=True,
+        )
+        self._task = self._progress.add_task("training", total=total, figures="")
+
+    def say(self, sentence: str) -> None:
+        """Print a line above the bar."""
+        self._progress.console.print(sentence, highlight=False, markup=False)
+
+    def warn(self, sentence: str) -> None:
+        """Print a line above the bar, in yellow."""
+        self._progress.console.print(f"warning: {sentence}", style="yellow", highlight=False, markup=False)
+
+    def progress(self, steps: int, figures: Mapping[str, str]) -> None:
+        """Move the bar."""
+        told = "  ".join(f"{name} [cyan]{value}[/]" for name, value in figures.items())
+        self._progress.update(self._task, completed=steps, figures=told)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+
+def make_reporter(total: int, quiet: bool = False) -> Reporter:
+    """The reporter that suits where the output goes."""
+    console = Console()
+    if quiet or not console.is_terminal:
+        return PlainReporter(total, quiet)
+    return BarReporter(total, console)

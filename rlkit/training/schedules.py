@@ -1,0 +1,17 @@
+"""How a hyperparameter moves with the steps taken; never with the clock."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A straight line from `start` to `end` over `steps` steps, then constant."""
+
+    start: float
+    end: float
+    steps: int
+
+    def __call__(self, step: int) -> float:
+        """The value after `step` steps."""
+        progress = min(step / self.steps, 1.0)
+        return self.start + progress * (self.end - self.start)
