@@ -1,1 +1,34 @@
-"""Reinforcement-learning agents, environments and perception, by their interfaces."""
+"""Reinforcement-learning agents, environments and perception, by their interfaces.
+
+Not Berkeley's rlkit. Everything that the command line does is a call too:
+
+    run = rlkit.train("CartPole-v1", steps=50_000)
+    policy = rlkit.load(run.path)
+    action = policy.act(observation)
+"""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+# Threads of torch's that wait for each other spin at first, which is quick; where another program wants the core they
+# spin for, an update takes fifty times as long. So many rounds cost nothing on a quiet machine. Has to be set before
+# torch is imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+if TYPE_CHECKING:
+    from rlkit.policy import Policy, load
+    from rlkit.runs import Run, resume, train
+
+__version__ = "0.1.0"
+__all__ = ["Policy", "Run", "load", "resume", "train"]
+
+_HOMES = {"Policy": "policy", "load": "policy", "Run": "runs", "resume": "runs", "train": "runs"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import torch only when something needs it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"rlkit.{_HOMES[name]}"), name)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rlkit.replay import ReplayBuffer
 
 State = dict[str, Any]
-"""A plain tree: nested dicts whose leaves are NumPy arrays, torch tensors, numbers, strings, booleans, None or lists of those."""
+"""A plain tree: nested dicts of arrays, tensors, numbers, strings, booleans, None and lists of plain values."""
 
 
 @dataclass(frozen=True)

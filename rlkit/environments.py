@@ -74,10 +74,11 @@ class Environments:
         self.metrics = capabilities.episode_metrics(self.metadata)
         self._vector = vector
         self._why = why
-        self._rules = preprocessing.leaf_rules(vector.single_observation_space)
+        self.single_observation_space = vector.single_observation_space
+        self._rules = preprocessing.leaf_rules(self.single_observation_space)
         # A promise that an environment can make so that large batches need not be copied.
         self._fresh = native and self.metadata.get("fresh_observations") is True
-        self._first_action, names = self._read_actions()
+        self.first_action, names = self._read_actions()
         single = Spaces({rule.leaf.name: rule.leaf for rule in self._rules}, names)
         self._frames = self._choose_frames(single, config.frame_stack)
         self._asked_frames = config.frame_stack
@@ -154,7 +155,7 @@ class Environments:
             raise ValueError("every environment has to be reset before its first step and after its last")
         self._steps += 1
         try:
-            observation, rewards, terminated, truncated, infos = self._vector.step(actions + self._first_action)
+            observation, rewards, terminated, truncated, infos = self._vector.step(actions + self.first_action)
         except UserError:
             raise
         except Exception as error:

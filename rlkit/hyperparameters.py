@@ -76,9 +76,9 @@ def validated(config: C) -> C:
     """
     for field in dataclasses.fields(config):  # type: ignore[arg-type]
         value, notes = getattr(config, field.name), field.metadata
-        if choices := notes.get("choices"):
-            if value not in choices:
-                raise UserError(f"{field.name} = {value!r} is not one of {', '.join(choices)}")
+        choices = notes.get("choices")
+        if choices and value not in choices:
+            raise UserError(f"{field.name} = {value!r} is not one of {', '.join(choices)}")
         for number in value if isinstance(value, tuple) else (value,):
             _check_bounds(field.name, number, notes.get("low"), notes.get("high"))
     check = getattr(config, "check", None)

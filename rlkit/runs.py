@@ -189,9 +189,7 @@ def resume(
     config = run.config
     environment = retyped(config.environment, env)
     with ExitStack() as stack:
-        environments = stack.enter_context(
-            make_environments(environment, config.num_envs, allow_code=env is not None)
-        )
+        environments = stack.enter_context(make_environments(environment, config.num_envs, allow_code=env is not None))
         agent = build_agent(config, environments.spaces)
         check_memory(agent)
         return _go(run, agent, environments, stack.enter_context(reporter(config.steps)), time_limit, resume=True)
@@ -222,7 +220,9 @@ def _go(
             reporter.say(f"going on after {training.steps:,} steps of {config.steps:,}")
         stopped = training.go(time_limit)
     if stopped is not None:
-        reporter.say(f"stopped by {stopped} after {training.steps:,} steps; go on with: rlkit train --resume {run.path}")
+        reporter.say(
+            f"stopped by {stopped} after {training.steps:,} steps; go on with: rlkit train --resume {run.path}"
+        )
     return Run(run.path, training.steps, stopped)
 
 
@@ -263,7 +263,7 @@ def build_agent(config: RunConfig, spaces: Spaces) -> Agent:
         UserError: If the hyperparameters are impossible, or do not fit into memory.
     """
     agent_type = plugins.agent_class(config.algorithm)
-    hyperparameters = from_plain(agent_type.Config, config.hyperparameters)
+    hyperparameters: Any = from_plain(agent_type.Config, config.hyperparameters)
     device = "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device
     try:
         return agent_type.build(spaces, hyperparameters, config.num_envs, device, config.seed)
@@ -409,7 +409,9 @@ def find(
         raise UserError(f"{path} has no checkpoint yet: go on with rlkit train --resume {path}", exit_code=1)
     environment = run.config.evaluation.with_kwargs(env_kwargs or {})
     if env is not None and absolute_id(env) != environment.id:
-        environment = dataclasses.replace(_evaluated(EnvironmentConfig(env), env_kwargs), frame_stack=environment.frame_stack)
+        environment = dataclasses.replace(
+            _evaluated(EnvironmentConfig(env), env_kwargs), frame_stack=environment.frame_stack
+        )
     elif env is None and environment.code is not None:
         raise UserError(
             f"This run needs the code of {environment.id!r}, which is not imported without being asked for. "

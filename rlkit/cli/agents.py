@@ -24,10 +24,15 @@ class Agents:
 
         if self.name is not None:
             agent = agent_class(self.name)
-            return _print_json(_hyperparameters(agent)) if self.json else _print_agent(self.name, agent)
+            if self.json:
+                _print_json(_hyperparameters(agent))
+            else:
+                _print_agent(self.name, agent)
+            return
         agents = {name: agent_class(name) for name in agent_names()}
         if self.json:
-            return _print_json({name: _first_sentence(agent) for name, agent in agents.items()})
+            _print_json({name: _first_sentence(agent) for name, agent in agents.items()})
+            return
         for name, agent in agents.items():
             print(f"{name:10} {_first_sentence(agent)}")
         print("\nrlkit agents NAME lists what can be set about one.")

@@ -92,7 +92,9 @@ def check_result_target(target: str | None) -> None:
     if path.is_dir():
         raise UserError(f"--json {target}: this is a folder; name a file in it", exit_code=1)
     if path.exists() and path.stat().st_size > 0 and not _is_result(path):
-        raise UserError(f"--json {target}: the file exists and is not an earlier result; choose another name", exit_code=1)
+        raise UserError(
+            f"--json {target}: the file exists and is not an earlier result; choose another name", exit_code=1
+        )
 
 
 def _is_result(path: Path) -> bool:

@@ -3,12 +3,15 @@
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from rlkit.cli.options import KeyValues, read_kwargs, read_pairs, read_seeds
 from rlkit.errors import UserError
+
+if TYPE_CHECKING:
+    from rlkit.config import RunConfig
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class Train:
         assert self.config is not None
         self._refuse("--config", "preset", "set", "num_envs", "env_kwargs", "eval_freq", "save_freq")
         config = RunConfig.from_json(read_json(self.config))
-        changed = {
+        changed: dict[str, Any] = {
             "seed": seed,
             "steps": self.steps,
             "device": None if self.device is None else choose_device(self.device),
@@ -142,7 +145,9 @@ class Train:
         from rlkit.viewer import has_display
 
         if not has_display():
-            raise UserError("--watch needs a display; without one, record a film later: rlkit watch RUN --record FILE.mp4")
+            raise UserError(
+                "--watch needs a display; without one, record a film later: rlkit watch RUN --record FILE.mp4"
+            )
 
     def _open_window(self, folder: Path) -> None:
         """Show the run in a process of its own, so that drawing takes nothing from training but its core."""

@@ -9,6 +9,7 @@ Rows never change once written, so a checkpoint only has to save those that came
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -181,7 +182,7 @@ class ReplayBuffer:
     def _can_be_sampled(self, rows: Rows) -> npt.NDArray[np.bool_]:
         """Whether each row has an action, a successor, and all the frames of its stack."""
         places = rows % self.capacity
-        possible = (self._actions[places] != NO_ACTION) & (self._ahead[places] > 0)
+        possible: npt.NDArray[np.bool_] = (self._actions[places] != NO_ACTION) & (self._ahead[places] > 0)
         deepest = max(leaf.stack for leaf in self.leaves.values())
         if deepest > 1 and self.oldest > 0:
             possible &= self._stack_rows(rows, deepest)[:, 0] >= self.oldest
@@ -252,7 +253,7 @@ class ReplayBuffer:
         self._link(rows, saved["back"])
         self.written = start + len(saved)
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> dict[str, Any]:
         """What is needed beside the rows to continue exactly."""
         return {
             "written": self.written,
@@ -260,7 +261,7 @@ class ReplayBuffer:
             "generator": self.generator.bit_generator.state,
         }
 
-    def load_state(self, state: Mapping[str, object]) -> None:
+    def load_state(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state` gave, after the rows were restored."""
         if state["written"] != self.written:
             raise ValueError(f"{self.written} rows of the replay buffer were restored, {state['written']} were saved")

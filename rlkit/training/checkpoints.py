@@ -1,8 +1,8 @@
 """Checkpoints: complete or absent, checked by digest when read, with a replay buffer that is saved bit by bit.
 
-    checkpoints/000050000/   weights.safetensors, training.json, training.safetensors, manifest.json
-    replay/segment-*.npy     rows of the replay buffer, written once and named by every manifest that needs them
-    best/000040000/          weights.safetensors, manifest.json of the best evaluation so far
+checkpoints/000050000/   weights.safetensors, training.json, training.safetensors, manifest.json
+replay/segment-*.npy     rows of the replay buffer, written once and named by every manifest that needs them
+best/000040000/          weights.safetensors, manifest.json of the best evaluation so far
 """
 
 import shutil
@@ -132,8 +132,7 @@ class Checkpoints:
         rows_at_once = max(1, SEGMENT_BYTES // replay.row_dtype.itemsize)
         while start < replay.written:
             stop = min(start + rows_at_once, replay.written)
-            prefix = f"segment-{start:012d}-{stop:012d}"
-            name, digest = write_array(folder, replay.rows(start, stop), lambda digest: f"{prefix}-{digest[:8]}.npy")
+            name, digest = write_array(folder, f"segment-{start:012d}-{stop:012d}", replay.rows(start, stop))
             self._segments.append({"file": name, "start": start, "stop": stop, "sha256": digest})
             start = stop
 

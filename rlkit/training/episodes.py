@@ -91,7 +91,7 @@ class Episodes:
         self._recent.extend(state["recent"])
         self.finished = state["finished"]
         self._replay()
-        exact = state["digests"] == [_digest(self.observations, index) for index in range(len(self._actions))]
+        exact: bool = state["digests"] == [_digest(self.observations, index) for index in range(len(self._actions))]
         if not exact:
             self._numbers += 1
             self._returns[:] = 0

@@ -72,9 +72,9 @@ def mean_metrics(episodes: Sequence[Mapping[str, Any]], metrics: Mapping[str, Ep
     """Mean of every metric that is a number, over the episodes that have it."""
     means = {}
     for key, metric in metrics.items():
-        values = [float(episode[key]) for episode in episodes if episode.get(key) is not None]
+        values = [episode[key] for episode in episodes if episode.get(key) is not None]
         if metric.kind != "label" and values:
-            means[metric.name] = float(np.mean(values))
+            means[metric.name] = float(np.mean(values, dtype=np.float64))
     return means
 
 
@@ -105,7 +105,7 @@ def evaluate(agent: Agent, name: str, environments: Environments, seeds: Sequenc
     count = environments.num_envs
     agent.bind(environments)
     # Environment i plays episode playing[i]; beyond the last episode it runs on for company, and is not counted.
-    playing = np.arange(count)
+    playing = list(range(count))
     upcoming = count
     rewards, lengths = np.zeros(count), np.zeros(count, dtype=np.int64)
     episodes: dict[int, dict[str, Any]] = {}
@@ -121,7 +121,7 @@ def evaluate(agent: Agent, name: str, environments: Environments, seeds: Sequenc
         for index in np.flatnonzero(ended).tolist():
             if playing[index] < len(seeds):
                 score = {"seed": seeds[playing[index]], "reward": float(rewards[index]), "length": int(lengths[index])}
-                episodes[int(playing[index])] = score | environments.episode_metrics(step, index)
+                episodes[playing[index]] = score | environments.episode_metrics(step, index)
             playing[index] = upcoming
             upcoming += 1
         rewards[ended], lengths[ended] = 0, 0

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +52,15 @@ def write_bytes(path: Path, data: bytes) -> None:
     scratch.replace(path)
 
 
-def write_array(folder: Path, array: npt.NDArray[Any], name: Callable[[str], str]) -> tuple[str, str]:
-    """Write an array as an .npy file whose name is made from its digest; return (name, digest)."""
+def write_array(folder: Path, prefix: str, array: npt.NDArray[Any]) -> tuple[str, str]:
+    """Write an array as an .npy file whose name ends with the beginning of its digest; return (name, digest)."""
     scratch = folder / f"{SCRATCH}array.npy"
     np.save(scratch, array, allow_pickle=False)
     _sync(scratch)
     digest = sha256(scratch)
-    scratch.replace(folder / name(digest))
-    return name(digest), digest
+    name = f"{prefix}-{digest[:8]}.npy"
+    scratch.replace(folder / name)
+    return name, digest
 
 
 def write_json(path: Path, content: Any) -> None:

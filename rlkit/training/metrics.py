@@ -25,7 +25,7 @@ class MetricsLog:
         if path.exists():
             write_bytes(path, b"".join(_lines_until(path, resume_at)))
         self._lines = path.open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(run), purge_step=resume_at + 1 if resume_at else None)  # type: ignore[no-untyped-call]
+        self._board = SummaryWriter(str(run), purge_step=resume_at + 1 if resume_at else None)
 
     def write(self, steps: int, seconds: float, scalars: Mapping[str, float]) -> None:
         """Record scalars by tag after `steps` steps and `seconds` of training."""
@@ -34,15 +34,15 @@ class MetricsLog:
         self._lines.write(json.dumps({"steps": steps, "seconds": round(seconds, 3), **scalars}) + "\n")
         self._lines.flush()
         for tag, value in scalars.items():
-            self._board.add_scalar(tag, value, steps)  # type: ignore[no-untyped-call]
+            self._board.add_scalar(tag, value, steps)
 
     def write_text(self, tag: str, text: str) -> None:
         """Put a text on TensorBoard, such as the configuration."""
-        self._board.add_text(tag, text)  # type: ignore[no-untyped-call]
+        self._board.add_text(tag, text)
 
     def flush(self) -> None:
         """Hand everything to the disk."""
-        self._board.flush()  # type: ignore[no-untyped-call]
+        self._board.flush()
 
     def __enter__(self) -> Self:
         return self
@@ -51,7 +51,7 @@ class MetricsLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._lines.close()
-        self._board.close()  # type: ignore[no-untyped-call]
+        self._board.close()
 
 
 def read_metrics(run: Path) -> list[dict[str, float]]:

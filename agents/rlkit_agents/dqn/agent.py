@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from rlkit.spaces import Observations, Spaces
 from rlkit.training.schedules import Linear
 from rlkit_agents.dqn.config import DQNConfig
 from rlkit_agents.dqn.losses import TensorBatch, dqn_loss
-from rlkit_agents.dqn.network import QNetwork, build_network, picture_encoder
+from rlkit_agents.dqn.network import QNetwork, build_network
 from rlkit_agents.dqn.presets import PRESETS
 
 
@@ -75,9 +75,7 @@ class DQN(Agent):
             gamma=config.gamma,
             generator=np.random.default_rng(for_sampling),
         )
-        optimizer = torch.optim.Adam(
-            network.parameters(), lr=config.learning_rate, eps=config.adam_epsilon, fused=True
-        )
+        optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate, eps=config.adam_epsilon, fused=True)
         return cls(network, optimizer, replay, config, np.random.default_rng(for_exploration), device)
 
     @classmethod
@@ -257,7 +255,9 @@ def _frozen_copy(network: QNetwork) -> QNetwork:
 
 def _zeros(replay: ReplayBuffer, device: str) -> dict[str, Tensor]:
     return {
-        name: torch.zeros((1, *leaf.shape), dtype=torch.uint8 if leaf.dtype == "uint8" else torch.float32, device=device)
+        name: torch.zeros(
+            (1, *leaf.shape), dtype=torch.uint8 if leaf.dtype == "uint8" else torch.float32, device=device
+        )
         for name, leaf in replay.leaves.items()
     }
 

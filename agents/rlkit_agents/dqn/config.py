@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from rlkit.hyperparameters import hyperparameter
 from rlkit.errors import UserError
+from rlkit.hyperparameters import hyperparameter
 from rlkit.nn.encoders import ENCODERS
 
 
@@ -14,8 +14,12 @@ class DQNConfig:
     # What is learned
     gamma: float = hyperparameter(0.99, "Discount per step.", "Mnih 2015", low=0, high=1)
     n_step: int = hyperparameter(3, "Rewards summed before bootstrapping.", "Hessel 2018", low=1, high=100)
-    double: bool = hyperparameter(True, "Let the online network choose the action that the target values.", "van Hasselt 2016")
-    reward_clip: float | None = hyperparameter(None, "Clip rewards to ± this for learning; scores stay raw.", "Mnih 2015", low=0)
+    double: bool = hyperparameter(
+        True, "Let the online network choose the action that the target values.", "van Hasselt 2016"
+    )
+    reward_clip: float | None = hyperparameter(
+        None, "Clip rewards to ± this for learning; scores stay raw.", "Mnih 2015", low=0
+    )
 
     # The network
     encoder: str = hyperparameter(
@@ -34,9 +38,15 @@ class DQNConfig:
     max_grad_norm: float = hyperparameter(10.0, "Longest gradient.", "Wang 2016", low=0)
     batch_size: int = hyperparameter(256, "Transitions per update.", low=1, high=1_000_000)
     update_interval: int = hyperparameter(32, "Steps per update.", "Mnih 2015 takes 4, with a batch of 32", low=1)
-    target_update_interval: int = hyperparameter(16_000, "Steps between copies to the target network.", "Mnih 2015", low=1)
+    target_update_interval: int = hyperparameter(
+        16_000, "Steps between copies to the target network.", "Mnih 2015", low=1
+    )
     weight_averaging: float = hyperparameter(
-        0.995, "Decay per update of the averaged weights that act greedily; 0: the latest ones act.", "Izmailov 2018", low=0, high=0.99999
+        0.995,
+        "Decay per update of the averaged weights that act greedily; 0: the latest ones act.",
+        "Izmailov 2018",
+        low=0,
+        high=0.99999,
     )
 
     # Memory and exploration

@@ -38,7 +38,9 @@ def q_learning_targets(online: QFunction, target: QFunction, batch: TensorBatch,
     return batch.returns + batch.discounts * next_value
 
 
-def dqn_loss(online: QFunction, target: QFunction, batch: TensorBatch, double: bool, loss: str) -> tuple[Tensor, Tensor]:
+def dqn_loss(
+    online: QFunction, target: QFunction, batch: TensorBatch, double: bool, loss: str
+) -> tuple[Tensor, Tensor]:
     """Mean error between Q(s_t, a_t) and its target, and the mean of Q(s_t, a_t) for the curves.
 
     Args:

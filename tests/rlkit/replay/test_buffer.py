@@ -179,6 +179,13 @@ def test_memory_is_what_was_announced():
     leaves = {"picture": Leaf("picture", (84, 84, 4), "uint8", 4)}
     capacity = 1000
     buffer = ReplayBuffer(leaves, capacity, 1, n_step=1, gamma=1, generator=np.random.default_rng(0))
-    arrays = [*buffer._frames.values(), buffer._actions, buffer._rewards, buffer._discounts, buffer._back, buffer._ahead]
+    arrays = [
+        *buffer._frames.values(),
+        buffer._actions,
+        buffer._rewards,
+        buffer._discounts,
+        buffer._back,
+        buffer._ahead,
+    ]
     assert sum(array.nbytes for array in arrays) == ReplayBuffer.memory_estimate(leaves, capacity)
     assert ReplayBuffer.memory_estimate(leaves, 1_000_000) < 7.1e9

@@ -3,12 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from rlkit_agents.dqn import DQN, DQNConfig
 
 from rlkit.agent import Transitions
 from rlkit.errors import UserError
 from rlkit.hyperparameters import validated
 from rlkit.spaces import Leaf, Spaces
-from rlkit_agents.dqn import DQN, DQNConfig
 
 VECTOR = Spaces({"observation": Leaf("observation", (3,), "float32")}, ("a", "b", "c"))
 PICTURE = Spaces(
@@ -93,7 +93,11 @@ def test_clipped_rewards_stay_in_the_buffer():
     rng = np.random.default_rng(0)
     rewards = np.array([-7, 0.5], dtype=np.float32)
     ends = np.ones(2, bool)
-    agent.observe(Transitions(observations(VECTOR, 2, rng), np.zeros(2, np.int64), rewards, ends, ends, observations(VECTOR, 2, rng)))
+    agent.observe(
+        Transitions(
+            observations(VECTOR, 2, rng), np.zeros(2, np.int64), rewards, ends, ends, observations(VECTOR, 2, rng)
+        )
+    )
     assert set(agent.replay.sample(50).returns) == {-1.0, 0.5}
     assert rewards.tolist() == [-7, 0.5]
 

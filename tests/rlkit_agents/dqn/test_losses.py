@@ -1,7 +1,6 @@
 """The loss by hand: two actions, values that are written down, answers worked out on paper."""
 
 import torch
-
 from rlkit_agents.dqn.losses import TensorBatch, dqn_loss, q_learning_targets
 
 

@@ -1,0 +1,160 @@
+"""The command line as a stranger meets it: what it prints, and with which status it leaves."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from rlkit.cli import main
+
+SMALL = ["--set", "batch_size=16", "hidden=16", "learning_starts=100", "--eval-episodes", "2", "-q"]
+
+
+def rlkit(*arguments):
+    """Run a command in this process; return its exit status."""
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as left:
+        return left.code or 0
+    return 0
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "cartpole"
+    assert rlkit("train", "CartPole-v1", "--steps", 600, "--run-dir", folder, *SMALL) == 0
+    return folder
+
+
+def test_a_run_folder_holds_what_was_promised(run):
+    names = {path.name for path in run.iterdir()}
+    assert {"config.json", "metrics.jsonl", "checkpoints", "best", "replay"} <= names
+    assert any(name.startswith("events.out") for name in names)
+    config = json.loads((run / "config.json").read_text())
+    assert config["hyperparameters"]["hidden"] == [16]
+    assert config["environment"]["id"] == "CartPole-v1"
+
+
+def test_evaluate_writes_the_figures_that_scripts_rely_on(run, tmp_path, capsys):
+    result = tmp_path / "result.json"
+    assert rlkit("evaluate", run, "--episodes", 3, "--json", result) == 0
+    assert "3 episodes: reward" in capsys.readouterr().out
+    figures = json.loads(result.read_text())
+    assert {"env", "agent", "episodes", "mean_reward", "std_reward", "mean_length", "seconds"} <= figures.keys()
+    assert len(figures["episodes"]) == 3
+    assert {"seed", "reward", "length"} <= figures["episodes"][0].keys()
+    assert rlkit("evaluate", run, "--episodes", 3, "--json", result) == 0  # an earlier result may be replaced
+    again = json.loads(result.read_text())
+    assert again["episodes"] == figures["episodes"]
+
+
+def test_evaluate_prints_json_alone_when_asked(run, capsys):
+    assert rlkit("evaluate", run, "--episodes", 1, "--json", "-") == 0
+    assert json.loads(capsys.readouterr().out)["agent"] == "cartpole"
+
+
+def test_driving_adds_its_own_figures(tmp_path):
+    result = tmp_path / "result.json"
+    assert rlkit("evaluate", "random", "--env", "rlkit/Driving-v0", "--episodes", 2, "--json", result) == 0
+    figures = json.loads(result.read_text())
+    assert 0 <= figures["lap_rate"] <= 1
+    expected = {"circuit", "finished", "lap_time", "reference_time", "ratio", "off_road_seconds"}
+    assert expected <= figures["episodes"][0].keys()
+
+
+def test_a_run_repeats_from_its_config_file(run, tmp_path):
+    for name in ("a", "b"):
+        assert rlkit("train", "--config", run / "config.json", "--seed", 3, "--run-dir", tmp_path / name, "-q") == 0
+    a, b = (json.loads((tmp_path / name / "config.json").read_text()) for name in ("a", "b"))
+    assert a == b
+    assert a["hyperparameters"]["hidden"] == [16]
+    assert a["seed"] == 3
+
+
+def test_several_seeds_make_several_runs(tmp_path):
+    command = ["train", "CartPole-v1", "--steps", 200, "--seeds", "0..1", "--run-dir", tmp_path / "runs", *SMALL]
+    assert rlkit(*command) == 0
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {"s0", "s1"}
+
+
+def test_a_film_is_recorded(run, tmp_path, capsys):
+    film = tmp_path / "film.gif"
+    assert rlkit("watch", run, "--record", film) == 0
+    assert film.read_bytes().startswith(b"GIF8")
+    assert str(film) in capsys.readouterr().out
+    assert rlkit("watch", run, "--record", film) == 2
+
+
+def test_lists_name_what_there_is(capsys):
+    assert rlkit("envs") == 0
+    assert "rlkit/Driving-v0" in capsys.readouterr().out
+    assert rlkit("agents") == 0
+    assert "dqn" in capsys.readouterr().out
+    assert rlkit("agents", "dqn", "--json") == 0
+    listed = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert listed["gamma"]["meaning"]
+    assert rlkit("envs", "--json") == 0
+    assert "rlkit/Driving-v0" in json.loads(capsys.readouterr().out)["rlkit_envs"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (["train"], 2, "name one environment"),
+        (["train", "CartPol-v1"], 2, "CartPole-v1"),
+        (["train", "rlkit/Drivin-v0"], 2, "rlkit/Driving-v0"),
+        (["train", "CartPole-v1", "--algo", "dqm"], 2, "Did you mean dqn"),
+        (["train", "CartPole-v1", "--algo", "random"], 2, "does not learn"),
+        (["train", "CartPole-v1", "--preset", "fst"], 2, "Did you mean fast"),
+        (["train", "CartPole-v1", "--steps", "-5"], 2, "--steps"),
+        (["train", "CartPole-v1", "--steps", "many"], 2, "--steps"),
+        (["train", "CartPole-v1", "--seed", "-1"], 2, "--seed"),
+        (["train", "CartPole-v1", "--time-limit", "-1"], 2, "--time-limit"),
+        (["train", "CartPole-v1", "--num-envs", "0"], 2, "--num-envs"),
+        (["train", "CartPole-v1", "--set", "gama=0.5"], 2, "Did you mean gamma"),
+        (["train", "CartPole-v1", "--set", "gamma"], 2, "KEY=VALUE"),
+        (["train", "CartPole-v1", "--set", "batch_size=1000000"], 2, "larger than buffer_size"),
+        (["train", "CartPole-v1", "--env-kwargs", "speed=3"], 2, "speed"),
+        (["train", "Pendulum-v1"], 2, "Discrete"),
+        (["train", "no_such_module:Env-v0"], 2, "no_such_module"),
+        (["train", "missing.py:Env"], 2, "missing.py"),
+        (["train", "--resume", "nowhere"], 2, "nowhere"),
+        (["train", "CartPole-v1", "--seeds", "0-4"], 2, "0..4"),
+        (["evaluate", "nowhere"], 2, "no run folder at nowhere"),
+        (["evaluate", "random"], 2, "--env"),
+        (["evaluate", "dqn", "--env", "CartPole-v1"], 2, "learned nothing yet"),
+        (["evaluate", "expert", "--env", "CartPole-v1"], 2, "no scripted expert"),
+        (["evaluate", "random", "--env", "CartPole-v1", "--episodes", "0"], 2, "--episodes"),
+        (["evaluate", "random", "--env", "CartPole-v1", "--json", "/no/such/folder/x.json"], 1, "does not exist"),
+        (["evaluate", "random", "--env", "CartPole-v1", "--circuit", "x.csv"], 2, "no circuits"),
+        (["evaluate", "random", "--env", "rlkit/Driving-v0", "--circuit", "no.csv"], 2, "no.csv"),
+        (["agents", "dqnn"], 2, "Did you mean dqn"),
+        (["trian", "CartPole-v1"], 2, "trian"),
+    ],
+)
+def test_the_likely_mistakes_get_one_sentence_and_no_traceback(
+    arguments, status, sentence, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert rlkit(*arguments) == status
+    told = capsys.readouterr()
+    assert sentence in told.err + told.out
+    assert "Traceback" not in told.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_of_the_users_is_overwritten(run, tmp_path, capsys):
+    mine = tmp_path / "thesis.json"
+    mine.write_text('{"title": "Years of work"}')
+    assert rlkit("evaluate", run, "--episodes", 1, "--json", mine) == 1
+    assert "not an earlier result" in capsys.readouterr().err
+    assert json.loads(mine.read_text()) == {"title": "Years of work"}
+
+
+def test_help_and_mistakes_come_without_importing_torch():
+    code = "import sys; from rlkit.cli import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+    code += "assert not {'torch', 'numba', 'gymnasium', 'pygame'} & set(sys.modules), 'slow imports'"
+    for arguments in (["--help"], ["train", "--help"], ["train", "--no-such-option"], ["train"]):
+        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr

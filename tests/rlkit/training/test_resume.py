@@ -1,0 +1,180 @@
+"""A run that was interrupted and resumed is the run that was never interrupted, bit for bit."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from rlkit import runs
+from rlkit.errors import UserError
+from rlkit.training.checkpoints import read_checkpoint
+from rlkit.training.metrics import read_metrics
+from rlkit.training.progress import PlainReporter
+
+SETTINGS = {"batch_size": "16", "hidden": "16", "learning_starts": "200", "buffer_size": "600", "update_interval": "16"}
+
+
+class StopAfter(PlainReporter):
+    """Asks for a stop, as Ctrl-C does, once a number of steps has been told of."""
+
+    def __init__(self, total, steps):
+        super().__init__(total, quiet=True)
+        self.steps = steps
+
+    def progress(self, steps, figures):
+        if steps >= self.steps:
+            self.steps = float("inf")
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def quiet(total):
+    return PlainReporter(total, quiet=True)
+
+
+def train(folder, env="CartPole-v1", steps=2_000, reporter=quiet, **options):
+    return runs.train(
+        env, steps=steps, settings=SETTINGS, run_dir=folder, reporter=reporter, deterministic=True,
+        eval_freq=500, eval_episodes=2, save_freq=300, **options,
+    )  # fmt: skip
+
+
+def final(folder):
+    checkpoint = max((folder / "checkpoints").iterdir())
+    training = json.loads((checkpoint / "training.json").read_text())
+    training["loop"].pop("seconds")
+    training["loop"]["latest"] = {k: v for k, v in training["loop"]["latest"].items() if not k.startswith("time/")}
+    manifest = read_checkpoint(checkpoint).manifest
+    tensors = {name: digest for name, digest in manifest["files"].items() if name.endswith(".safetensors")}
+    return training, tensors
+
+
+def curve(folder):
+    return [{k: v for k, v in row.items() if k not in ("seconds", "time/fps")} for row in read_metrics(folder)]
+
+
+@pytest.fixture(autouse=True)
+def _tell_at_every_step(monkeypatch):
+    monkeypatch.setattr("rlkit.training.loop.REFRESH", 0)
+
+
+@pytest.mark.parametrize("env", ["CartPole-v1", "rlkit/Driving-v0"])
+def test_interrupted_twice_and_resumed_equals_uninterrupted(env, tmp_path):
+    train(tmp_path / "whole", env)
+    stopped = train(tmp_path / "parts", env, reporter=lambda total: StopAfter(total, 700))
+    assert stopped.stopped == "Ctrl-C"
+    assert stopped.steps < 1_000
+    again = runs.resume(tmp_path / "parts", reporter=lambda total: StopAfter(total, 1_200))
+    assert again.stopped == "Ctrl-C"
+    assert runs.resume(tmp_path / "parts", reporter=quiet).steps == 2_000
+    assert final(tmp_path / "parts") == final(tmp_path / "whole")
+    assert curve(tmp_path / "parts") == curve(tmp_path / "whole")
+
+
+def test_one_seed_gives_one_run_and_another_seed_another(tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train(tmp_path / name, steps=600, seed=seed)
+    assert final(tmp_path / "a") == final(tmp_path / "b")
+    assert final(tmp_path / "a")[1] != final(tmp_path / "c")[1]
+
+
+def test_killed_at_any_moment_leaves_a_run_that_goes_on(tmp_path):
+    folder = tmp_path / "run"
+    settings = [f"{key}={value}" for key, value in SETTINGS.items()]
+    command = [sys.executable, "-m", "rlkit", "train", "CartPole-v1", "--steps", "100000", "--run-dir", str(folder)]
+    command += ["--save-freq", "100", "--eval-freq", "0", "-q", "--set", *settings]
+    reached = -1
+    for attempt in range(4):
+        process = subprocess.Popen(command)
+        deadline = time.monotonic() + 60
+        while not (checkpoints := sorted(folder.glob("checkpoints/0*"))) or int(checkpoints[-1].name) <= reached:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(0.05 + 0.07 * attempt)
+        process.kill()
+        process.wait()
+        reached = runs.RunFolder.open(folder).checkpoints.newest(pytest.fail).steps
+        command = [sys.executable, "-m", "rlkit", "train", "--resume", str(folder), "-q"]
+    steps = [row["steps"] for row in read_metrics(folder)]
+    assert steps == sorted(set(steps))
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(tmp_path):
+    train(tmp_path / "run", steps=900)
+    older, newest = sorted((tmp_path / "run/checkpoints").iterdir())
+    weights = newest / "weights.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    told = []
+    checkpoint = runs.RunFolder.open(tmp_path / "run").checkpoints.newest(told.append)
+    assert checkpoint.folder == older
+    assert "weights.safetensors is damaged" in told[0]
+
+
+def test_replay_segments_grow_with_what_is_new_and_go_when_nobody_needs_them(tmp_path):
+    train(tmp_path / "run", steps=2_000)
+    kept = sorted((tmp_path / "run/replay").glob("segment-*.npy"))
+    spans = [tuple(map(int, path.name.split("-")[1:3])) for path in kept]
+    for (_, stop), (start, _) in itertools.pairwise(spans):
+        assert start == stop
+    assert spans[-1][1] - spans[0][0] < 600 + 2 * 400
+    assert len(list((tmp_path / "run/checkpoints").iterdir())) == 2
+
+
+def test_a_run_folder_is_never_overwritten(tmp_path):
+    train(tmp_path / "run", steps=100)
+    with pytest.raises(UserError, match="already holds a run"):
+        train(tmp_path / "run", steps=100)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(UserError, match="not an empty folder"):
+        train(tmp_path / "mine", steps=100)
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
+
+
+def test_two_processes_do_not_train_into_one_folder(tmp_path):
+    train(tmp_path / "run", steps=100)
+    run = runs.RunFolder.open(tmp_path / "run")
+    with run.locked(), pytest.raises(UserError, match="another process"):
+        runs.resume(tmp_path / "run", reporter=quiet)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda run: (run / "config.json").unlink(), "is not a run folder"),
+        (lambda run: (run / "config.json").write_text("{"), "config.json is damaged"),
+        (lambda run: (run / "config.json").write_text("[" * 100_000), "config.json is damaged"),
+        (lambda run: (run / "config.json").write_text('{"format": 99}'), "no run configuration of format 1"),
+    ],
+)
+def test_what_is_not_a_run_is_named(damage, message, tmp_path):
+    train(tmp_path / "run", steps=100)
+    damage(tmp_path / "run")
+    with pytest.raises(UserError, match=message):
+        runs.resume(tmp_path / "run", reporter=quiet)
+
+
+def test_a_run_from_another_agent_does_not_fit(tmp_path):
+    train(tmp_path / "run", steps=600)
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    config["hyperparameters"]["hidden"] = [32]
+    (tmp_path / "run/config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="does not fit the agent"):
+        runs.resume(tmp_path / "run", reporter=quiet)
+
+
+def test_weights_are_loaded_and_act_as_they_did(tmp_path):
+    train(tmp_path / "run", steps=1_000)
+    who = runs.find(tmp_path / "run")
+    best = who.checkpoint.weights()
+    spaces = runs.make_environments(who.environment, 1).spaces
+    loaded = who.agent(spaces, 1).weights()
+    assert all(torch.equal(best[name], loaded[name]) for name in best)
