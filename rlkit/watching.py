@@ -10,7 +10,7 @@ from rlkit.agent import Agent
 from rlkit.environments import episode_seed, make_environments
 from rlkit.errors import UserError
 from rlkit.measuring import scenarios
-from rlkit.runs import Who
+from rlkit.runs import Who, torch_set_up
 from rlkit.training.run_folder import RunFolder
 from rlkit.viewer import Episode, Playback
 
@@ -32,6 +32,7 @@ def playback(who: Who, *, seed: int = 0, scenario: Path | None = None, live: boo
         places = [who.environment] if scenario is None else scenarios(who.environment, scenario)
         drawn = [stack.enter_context(make_environments(place, 1, render_mode="rgb_array")) for place in places]
         agent = who.agent(drawn[0].spaces, 1)
+        stack.enter_context(torch_set_up(agent.threads, deterministic=False))
         names = [""] if scenario is None else [Path(str(list(place.kwargs.values())[-1])).stem for place in places]
 
         def episodes() -> Iterator[Episode]:

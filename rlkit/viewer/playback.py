@@ -1,0 +1,295 @@
+"""One agent in one environment, decision by decision, at the pace a person chooses."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rlkit.agent import Agent
+from rlkit.capabilities import Reading, readings
+from rlkit.errors import UserError
+from rlkit.spaces import Observations
+from rlkit.viewer.frame import Frame, Metric
+
+if TYPE_CHECKING:
+    from rlkit.environments import Environments, Step
+
+SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""What slower and faster step through; 1 is real time."""
+
+LINGER = 1.5  # s, how long the last picture of an episode stays on the screen
+
+UNKNOWN_RATE = 30.0  # decisions per second, where the environment does not say
+
+
+@dataclass(frozen=True)
+class Episode:
+    """Which episode to show, where a seed alone does not say it.
+
+    Args:
+        seed: Its seed.
+        environments: Where it takes place, such as the environment of one circuit file; must stay open as long as the
+            playback. None for the playback's own.
+        label: What to call it; "" for "seed 7".
+    """
+
+    seed: int
+    environments: "Environments | None" = None
+    label: str = ""
+
+
+class Playback:
+    """Lets a greedy agent act in one environment and shows every moment of it.
+
+    Window, recorder and notebook share it. It draws no random number: the same seeds give the same frames.
+    A moment lies between two decisions; the last moment of an episode is shown too, so an episode of T decisions has
+    T + 1 frames.
+
+    Args:
+        environments: One environment (`num_envs` = 1) that draws pictures (`render_mode="rgb_array"`).
+        agent: Who acts.
+        episodes: The seed of each episode, or a fuller description, in order; may be endless.
+        agent_name: What to call the agent.
+        paused: Whether to wait for a person before the first decision.
+
+    Raises:
+        UserError: If there is no episode.
+    """
+
+    def __init__(
+        self,
+        environments: "Environments",
+        agent: Agent,
+        episodes: Iterable[int | Episode],
+        *,
+        agent_name: str = "",
+        paused: bool = False,
+    ):
+        self.agent = agent
+        self.agent_name = agent_name or type(agent).__name__
+        self.paused = paused
+        self.speed = 1.0
+        self.stopped = False
+        self.version = 0
+        """Grows with every change of what is to be seen."""
+        self.moment = 0
+        """Grows with every moment: a decision, or the beginning of an episode."""
+        self._own = environments
+        self._returns: list[float] = []
+        self._values: list[float] = []
+        self._metrics: dict[str, Metric] = {}
+        self._ended = ""
+        self._debt = 0.0  # decisions that time has earned and that are still to be made
+        self._lingered = 0.0  # s
+        self._frame: Frame | None = None
+        self._enter(environments)
+        self._episodes: Iterator[int | Episode] = iter(episodes)
+        self._number = 0
+        self._exhausted = False
+        if not self.next_episode():
+            raise UserError("There is no episode to show: the list of seeds or circuits is empty.")
+
+    @property
+    def rate(self) -> float:
+        """Decisions per simulated second."""
+        return float(self.environments.metadata.get("render_fps") or UNKNOWN_RATE)
+
+    # What happens
+
+    @property
+    def over(self) -> bool:
+        """Whether the episode has ended and its last moment is being shown."""
+        return self._ended != ""
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the last episode is over and no other is to come, as far as is known."""
+        return self._exhausted and self.over
+
+    def advance(self) -> bool:
+        """Carry out one decision, or begin the next episode when this one is over.
+
+        Returns:
+            Whether anything happened; not when the last episode is over.
+        """
+        if self.over:
+            return self.next_episode()
+        assert self._action is not None
+        step = self.environments.step(np.array([self._action], dtype=np.int64))
+        self._returns.append(self._returns[-1] + float(step.rewards[0]))
+        if step.terminated[0] or step.truncated[0]:
+            self._ended = "terminated" if step.terminated[0] else "truncated"
+            self._metrics = self._measured(step)
+        self._look(step.observations)
+        return True
+
+    def next_episode(self) -> bool:
+        """Leave this episode and begin the next one; False if there is none, and then nothing changes."""
+        coming = next(self._episodes, None)
+        if coming is None:
+            self.version += not self._exhausted
+            self._exhausted = True
+            return False
+        self._episode = coming if isinstance(coming, Episode) else Episode(int(coming))
+        self._number += 1
+        environments = self._episode.environments or self._own
+        if environments is not self.environments:
+            self._enter(environments)
+        self._begin()
+        return True
+
+    def restart(self) -> None:
+        """Begin this episode again."""
+        self._begin()
+
+    def frame(self) -> Frame:
+        """The present moment; the picture is drawn when first asked for."""
+        if self._frame is None:
+            environments = self.environments
+            self._frame = Frame(
+                environment=_short(environments.config.id),
+                agent=self.agent_name,
+                episode=self._number,
+                label=self._episode.label or f"seed {self._episode.seed}",
+                step=len(self._returns) - 1,
+                seconds=(len(self._returns) - 1) / self.rate,
+                scene=self._scene(),
+                inputs={name: leaf[0] for name, leaf in self._inputs.items()},
+                as_network=self._as_network,
+                leaves=environments.spaces.observations,
+                reach={name: reach.copy() for name, reach in self._reach.items()},
+                action_names=self._action_names,
+                action=self._action,
+                q=self._q,
+                values=np.array(self._values, dtype=np.float32),
+                returns=np.array(self._returns, dtype=np.float64),
+                telemetry=self._telemetry(),
+                ended=self._ended,
+                metrics=self._metrics,
+            )
+        return self._frame
+
+    # What a person asks for
+
+    def toggle_pause(self) -> None:
+        """Pause, or go on."""
+        self.paused = not self.paused
+        self.version += 1
+
+    def single_step(self) -> None:
+        """Carry out one decision and stay paused."""
+        self.paused = True
+        self.version += 1
+        self.advance()
+
+    def faster(self) -> None:
+        """Go to the next higher speed, at most 16 times real time."""
+        self.speed = next((speed for speed in SPEEDS if speed > self.speed), SPEEDS[-1])
+        self.version += 1
+
+    def slower(self) -> None:
+        """Go to the next lower speed, at least a tenth of real time."""
+        self.speed = next((speed for speed in reversed(SPEEDS) if speed < self.speed), SPEEDS[0])
+        self.version += 1
+
+    def stop(self) -> None:
+        """Ask whoever shows this to end."""
+        self.stopped = True
+
+    def elapse(self, seconds: float, *, budget: float = float("inf"), each: Callable[[], object] | None = None) -> int:
+        """Carry out the decisions that fall into a span of wall-clock time at the present speed.
+
+        Args:
+            seconds: Wall-clock time that has passed since the last call.
+            budget: Wall-clock seconds this may take. What is not done by then is dropped: a machine that is too slow
+                plays slowly instead of freezing.
+            each: Called after each decision.
+
+        Returns:
+            Number of decisions, beginnings of an episode included.
+        """
+        if self.paused or self.stopped:
+            return 0
+        if self.over:
+            self._lingered += seconds * max(1.0, self.speed)
+            if self._lingered < LINGER:
+                return 0
+            due = 1
+        else:
+            self._debt += seconds * self.speed * self.rate
+            due = int(self._debt + 1e-9)  # 60 sixtieths must make a whole second
+            self._debt -= due
+        done = 0
+        deadline = time.monotonic() + budget
+        while done < due and not self.stopped and self.advance():
+            done += 1
+            if each is not None:
+                each()
+            if self.over or time.monotonic() > deadline:
+                self._debt = 0.0
+                break
+        return done
+
+    # Inside
+
+    def _enter(self, environments: "Environments") -> None:
+        if environments.num_envs != 1:
+            raise ValueError(f"playback shows one environment, not {environments.num_envs}")
+        self.environments = environments
+        self._action_names = tuple(
+            f"action {name}" if name.isdigit() else name for name in environments.spaces.action_names
+        )
+        self._reach: dict[str, npt.NDArray[np.float32]] = {}
+        self.agent.bind(environments)
+
+    def _begin(self) -> None:
+        self._returns = [0.0]
+        self._values = []
+        self._ended = ""
+        self._metrics = {}
+        self._debt = self._lingered = 0.0
+        self._look(self.environments.reset([self._episode.seed]))
+
+    def _look(self, observations: Observations) -> None:
+        """Ask the agent about the moment that has come."""
+        self._action = None if self.over else int(self.agent.act(observations, explore=False)[0])
+        thought = self.agent.inspect(observations, want=("q", "network_input"))
+        self._as_network = thought.network_input is not None
+        self._inputs = observations if thought.network_input is None else thought.network_input
+        self._q = None if thought.q is None else np.asarray(thought.q[0], dtype=np.float32)
+        if self._q is not None:
+            self._values.append(float(self._q.max()))
+        for name, leaf in self._inputs.items():
+            if leaf.ndim == 2:
+                magnitude = np.abs(leaf[0]).astype(np.float32)
+                self._reach[name] = np.maximum(self._reach.get(name, magnitude), magnitude)
+        self._frame = None
+        self.moment += 1
+        self.version += 1
+
+    def _scene(self) -> npt.NDArray[np.uint8] | None:
+        if "rgb_array" not in self.environments.metadata.get("render_modes", ()):
+            return None
+        pictures = self.environments.render()
+        return np.array(pictures[0], dtype=np.uint8) if pictures else None
+
+    def _telemetry(self) -> dict[str, Reading]:
+        return readings(self.environments.call("telemetry")[0]) if self.environments.offers("telemetry") else {}
+
+    def _measured(self, step: "Step") -> dict[str, Metric]:
+        declared = self.environments.metrics
+        # A share's name is that of a mean (`lap_rate`); of a single episode its key speaks better (`finished`).
+        return {
+            key if declared[key].kind == "share" else declared[key].name: Metric(value, declared[key].kind)
+            for key, value in self.environments.episode_metrics(step, 0).items()
+        }
+
+
+def _short(environment_id: str) -> str:
+    """Name an environment without the folders of its file."""
+    code, colon, name = environment_id.rpartition(":")
+    return f"{Path(code).name}:{name}" if colon and code.endswith(".py") else environment_id

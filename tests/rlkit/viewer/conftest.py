@@ -1,0 +1,69 @@
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rlkit.agent import Agent, Inspection
+from rlkit.environments import EnvironmentConfig, make_environments
+from rlkit.viewer import Playback
+
+
+class Thinker(Agent):
+    """Values action a of n observations by a fixed sum of the state; with `blind` it says nothing of its values."""
+
+    def __init__(self, actions: int, blind: bool):
+        self.actions = actions
+        self.blind = blind
+
+    @classmethod
+    def build(cls, *_: Any) -> Any:
+        raise NotImplementedError
+
+    def _q(self, observations: Any) -> Any:
+        total = observations["state"].sum(axis=1, keepdims=True)
+        return np.sin(total + 2.0 * np.arange(self.actions)).astype(np.float32)
+
+    def act(self, observations: Any, explore: bool) -> Any:
+        assert not explore
+        return self._q(observations).argmax(axis=1).astype(np.int64)
+
+    def inspect(self, observations: Any, want: Any = ("q",)) -> Inspection:
+        return Inspection() if self.blind else Inspection(q=self._q(observations), network_input=observations)
+
+
+@pytest.fixture
+def make_playback() -> Iterator[Any]:
+    made = []
+
+    def make(
+        seeds: Iterable[int] = range(5), kind: str = "Lane", blind: bool = False, frame_stack: int = 1, **kwargs: Any
+    ) -> Playback:
+        file = Path(__file__).with_name("lane.py")
+        config = EnvironmentConfig(f"{file}:{kind}", kwargs, frame_stack=frame_stack)
+        environments = make_environments(config, 1, render_mode="rgb_array" if kind == "Lane" else None)
+        made.append(environments)
+        return Playback(environments, Thinker(environments.spaces.num_actions, blind), seeds, agent_name="thinker")
+
+    yield make
+    for environments in made:
+        environments.close()
+
+
+@pytest.fixture
+def no_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A display that nobody sees."""
+    import pygame
+
+    monkeypatch.setitem(os.environ, "SDL_VIDEODRIVER", "dummy")
+    pygame.display.quit()
+    yield
+    pygame.display.quit()

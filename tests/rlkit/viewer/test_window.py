@@ -1,0 +1,186 @@
+import sys
+import threading
+import time
+
+import imageio.v2 as imageio
+import pygame
+import pytest
+
+from rlkit.errors import UserError
+from rlkit.viewer import has_display, show
+from rlkit.viewer.window import KEYS, Window
+
+
+@pytest.fixture
+def window(screen, make_playback):
+    pygame.display.set_mode((1280, 720), pygame.RESIZABLE)
+    return Window(make_playback(seeds=range(2), length=1000))
+
+
+def press(window, code):
+    for kind in (pygame.KEYDOWN, pygame.KEYUP):
+        pygame.event.post(pygame.event.Event(kind, key=code))
+    for event in pygame.event.get():
+        window.handle(event)
+
+
+def test_space_pauses_and_goes_on(window):
+    press(window, pygame.K_SPACE)
+    window.tick(1.0)
+    assert (window.playback.paused, window.playback.frame().step) == (True, 0)
+    press(window, pygame.K_SPACE)
+    window.tick(1.0)
+    assert window.playback.frame().step > 0
+
+
+@pytest.mark.parametrize("code", [pygame.K_RIGHT, pygame.K_PERIOD])
+def test_right_and_period_make_one_step_and_pause(window, code):
+    press(window, code)
+    assert (window.playback.frame().step, window.playback.paused) == (1, True)
+
+
+@pytest.mark.parametrize("code", [pygame.K_UP, pygame.K_PLUS, pygame.K_EQUALS, pygame.K_KP_PLUS])
+def test_up_and_plus_are_faster(window, code):
+    press(window, code)
+    assert window.playback.speed == 2.0
+
+
+@pytest.mark.parametrize("code", [pygame.K_DOWN, pygame.K_MINUS, pygame.K_KP_MINUS])
+def test_down_and_minus_are_slower(window, code):
+    press(window, code)
+    assert window.playback.speed == 0.5
+
+
+def test_n_goes_to_the_next_episode_and_says_when_there_is_none(window):
+    press(window, pygame.K_n)
+    assert window.playback.frame().label == "seed 1"
+    press(window, pygame.K_n)
+    assert window.playback.frame().label == "seed 1"
+    assert "last" in window._note
+
+
+def test_r_restarts_the_episode(window):
+    window.tick(1.0)
+    press(window, pygame.K_r)
+    assert (window.playback.frame().label, window.playback.frame().step) == ("seed 0", 0)
+
+
+def test_tab_toggles_the_panels(window):
+    window.draw()
+    with_panels = pygame.image.tobytes(pygame.display.get_surface(), "RGB")
+    press(window, pygame.K_TAB)
+    window.draw()
+    assert pygame.image.tobytes(pygame.display.get_surface(), "RGB") != with_panels
+    press(window, pygame.K_TAB)
+    window.draw()
+    assert pygame.image.tobytes(pygame.display.get_surface(), "RGB") == with_panels
+
+
+@pytest.mark.parametrize("code", [pygame.K_h, pygame.K_F1])
+def test_h_shows_and_hides_the_help(window, code):
+    press(window, code)
+    assert window.help
+    window.draw()
+    press(window, code)
+    assert not window.help
+
+
+@pytest.mark.parametrize("code", [pygame.K_s, pygame.K_F12])
+def test_screenshots_never_replace_one_another(window, code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(3):
+        press(window, code)
+    shots = sorted(tmp_path.iterdir())
+    assert len(shots) == 3
+    assert {pygame.image.load(shot).get_size() for shot in shots} == {(1280, 720)}
+
+
+def test_a_screenshot_that_cannot_be_written_is_said(window, tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    press(window, pygame.K_s)
+    assert window._note.startswith("No screenshot")
+
+
+@pytest.mark.parametrize("code", [pygame.K_q, pygame.K_ESCAPE])
+def test_q_and_escape_quit(window, code):
+    press(window, code)
+    assert window.playback.stopped
+
+
+def test_closing_the_window_quits(window):
+    window.handle(pygame.event.Event(pygame.QUIT))
+    assert window.playback.stopped
+
+
+def test_keys_without_a_meaning_do_nothing(window):
+    press(window, pygame.K_F7)
+    assert not window.playback.stopped
+
+
+def test_a_held_key_repeats_only_where_that_makes_sense(window):
+    for _ in range(3):
+        window.handle(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_RIGHT))
+    assert window.playback.frame().step == 3
+    for _ in range(2):
+        window.handle(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_SPACE))
+    assert not window.playback.paused
+
+
+def test_no_two_keys_share_a_code_and_all_are_in_the_help():
+    codes = [code for key in KEYS for code in key.codes]
+    assert len(codes) == len(set(codes))
+    assert all(key.label and key.text for key in KEYS)
+
+
+def test_nothing_is_drawn_twice(window, monkeypatch):
+    flips = []
+    monkeypatch.setattr(pygame.display, "flip", lambda: flips.append(1))
+    window.draw()
+    window.draw()
+    assert len(flips) == 1
+    press(window, pygame.K_RIGHT)
+    window.draw()
+    assert len(flips) == 2
+
+
+def test_show_runs_in_real_time_until_closed(screen, make_playback):
+    playback = make_playback(length=10_000)
+    start = time.perf_counter()
+    threading.Timer(1.0, playback.stop).start()
+    show(playback)
+    wall = time.perf_counter() - start
+    assert playback.frame().seconds == pytest.approx(wall, abs=0.4)
+    assert not pygame.display.get_init()
+
+
+def test_a_window_that_is_closed_while_recording_leaves_a_playable_file(screen, make_playback, tmp_path):
+    playback = make_playback(length=10_000)
+    threading.Timer(0.7, playback.stop).start()
+    show(playback, record=tmp_path / "lap.mp4")
+    assert [path.name for path in tmp_path.iterdir()] == ["lap.mp4"]
+    with imageio.get_reader(tmp_path / "lap.mp4") as video:
+        assert sum(1 for _ in video) == playback.frame().step + 1  # every moment once
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there always is one")
+def test_without_a_display_there_is_none_and_show_says_what_to_do(no_display, make_playback):
+    pygame.display.quit()
+    playback = make_playback()
+    playback.stop()  # in case a window opens after all
+    assert not has_display()
+    with pytest.raises(UserError, match="record"):
+        show(playback)
+
+
+def test_a_dummy_driver_counts_as_no_display(screen):
+    assert not has_display()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there always is one")
+def test_a_display_that_does_not_answer_counts_as_none(no_display, monkeypatch):
+    pygame.display.quit()
+    monkeypatch.setenv("DISPLAY", ":4711")
+    assert not has_display()
