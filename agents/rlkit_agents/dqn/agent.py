@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rlkit.agent import Agent, Inspection, State, Transitions
+from rlkit.nn.encoders import is_small
 from rlkit.replay import Batch, ReplayBuffer
 from rlkit.spaces import Observations, Spaces
 from rlkit.training.schedules import Linear
@@ -191,6 +192,12 @@ class DQN(Agent):
     def replay(self) -> ReplayBuffer:
         """The replay buffer."""
         return self._replay
+
+    @property
+    def threads(self) -> int | None:
+        """One, unless large pictures make the convolutions worth sharing."""
+        pictures = [leaf for leaf in self._replay.leaves.values() if leaf.is_picture]
+        return 1 if all(is_small(leaf) for leaf in pictures) else None
 
     def memory_estimate(self) -> int:
         """Bytes of the full replay buffer, the three networks and Adam's two moments."""
