@@ -1,0 +1,159 @@
+"""``rlkit/Driving-v0`` as a Gymnasium environment: one car, one lap."""
+
+from typing import TYPE_CHECKING, Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from gymnasium.error import ResetNeeded
+
+from rlkit_envs.driving.controls import ACTION_NAMES, keys_to_action
+from rlkit_envs.driving.episodes import Episodes
+from rlkit_envs.driving.interface import (
+    METADATA,
+    check_rendering,
+    checked_actions,
+    circuit_option,
+    make_cameras,
+    make_observation_space,
+)
+from rlkit_envs.driving.settings import Settings
+
+if TYPE_CHECKING:
+    from rlkit_envs.driving.cameras import Cameras
+
+
+class DrivingEnv(gymnasium.Env[Any, Any]):
+    """Drive one lap of a circuit, seen from above, by steering and pedals; the road is all there is to see.
+
+    Observation (``observation="dict"``): ``birdview`` (24, 24, 1) uint8, the road around the car, which drives upwards;
+    ``state`` (3,) float32, speed, steering and yaw rate as shares of 50 m/s, 0.45 rad and 1.5 rad/s, left positive.
+    Actions: ``Discrete(15)``, five steering levels by brake, coast and accelerate, 10 decisions a second; a full
+    steering command is what the tyres can use at the present speed. Reward: progress along the centre line, 100 for a
+    whole lap of whatever length, negative backwards, less ``off_road_penalty`` for leaving the road. Ends: off the road
+    with two wheels (terminated); a lap finished, 10 s without progress, or out of time (truncated).
+
+    Args:
+        render_mode: ``rgb_array``, ``human`` or None.
+        render_size: Width and height of rendered pictures, in pixels.
+        **kwargs: See ``Settings``: split, circuit, num_circuits, start, observation, view_size, metres_per_pixel,
+            off_road, off_road_penalty, paid_speed, max_episode_steps.
+
+    Raises:
+        ValueError: A value is out of range, or a circuit's file cannot be used.
+    """
+
+    metadata: dict[str, Any] = METADATA
+    action_names = ACTION_NAMES
+
+    def __init__(self, render_mode: str | None = None, render_size: tuple[int, int] = (960, 640), **kwargs: Any):
+        check_rendering(render_mode, render_size)
+        self.render_mode = render_mode
+        self._render_size = render_size
+        self._cameras: Cameras | None = None
+        self.episodes = Episodes(1, Settings(**kwargs), num_threads=1)
+        self.observation_space = make_observation_space(self.episodes.settings)
+        self.action_space = spaces.Discrete(len(ACTION_NAMES))
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            seed: Fixes circuit and start; on the test split it is the circuit's number. None goes on drawing.
+            options: ``{"circuit": number or file}`` chooses the circuit of this episode.
+        """
+        super().reset(seed=seed)
+        self.episodes.begin(0, self.np_random, seed, circuit_option(options))
+        if self.render_mode == "human":
+            self._made_cameras().show()
+        return self._observation(), self._info()
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Carry out one decision, which lasts 0.1 s.
+
+        Raises:
+            ResetNeeded: The episode is over, or none has begun.
+            ValueError: There is no such action.
+        """
+        cars = self.episodes.simulator.cars
+        if cars[0]["slot"] < 0 or cars[0]["ended"]:
+            raise ResetNeeded("step() without a running episode: call reset() first")
+        outcome = self.episodes.simulator.step(checked_actions(np.reshape(action, 1), 1))
+        info = self._info()
+        terminated, truncated = bool(outcome.terminated[0]), bool(outcome.truncated[0])
+        if terminated or truncated:
+            info |= self.episodes.ending(0, outcome)
+        if self.render_mode == "human":
+            self._made_cameras().show()
+        return self._observation(), float(outcome.rewards[0]), terminated, truncated, info
+
+    def render(self) -> Any:
+        """Draw the car and its surroundings for people.
+
+        Returns:
+            (H, W, 3) uint8 with ``rgb_array``; None with ``human``, whose window is drawn by ``step`` and ``reset``.
+        """
+        if self.render_mode is None:
+            gymnasium.logger.warn(
+                "render() needs a render mode: gymnasium.make('rlkit/Driving-v0', render_mode='rgb_array')"
+            )
+            return None
+        self._check_running("render")
+        return self._made_cameras().picture(0) if self.render_mode == "rgb_array" else None
+
+    def render_film(self, count: int) -> list[npt.NDArray[np.uint8]]:
+        """Draw the way from the last picture to now in ``count`` pictures, for smooth films: 6 make 60 a second.
+
+        Returns:
+            (H, W, 3) uint8 pictures, the last of the present; a single one where an episode has just begun.
+        """
+        self._check_running("render_film")
+        return self._made_cameras().film(0, count)
+
+    def expert_action(self) -> int:
+        """The action that a scripted, very good driver would choose now."""
+        return self.episodes.expert_action(0)
+
+    def telemetry(self) -> dict[str, dict[str, Any]]:
+        """Instruments' readings: name to ``value``, ``unit``, ``low`` and ``high`` end of the scale."""
+        return self.episodes.telemetry(0)
+
+    def map_outline(self) -> dict[str, npt.NDArray[np.float64]]:
+        """``left``, ``right`` and ``centre`` of the circuit: closed lines (n, 2) in metres."""
+        return self.episodes.map_outline(0)
+
+    def get_state(self) -> dict[str, Any]:
+        """Everything that decides what happens next, as plain numbers and text that JSON can hold."""
+        return self.episodes.get_state(0) | {"random": self.np_random.bit_generator.state}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what ``get_state`` gave, also in another environment made with the same arguments."""
+        self.episodes.set_state(0, state)
+        self.np_random.bit_generator.state = state["random"]
+
+    def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
+        """Arrow keys for ``gymnasium.utils.play``: left and right steer, up accelerates, down brakes."""
+        return keys_to_action()
+
+    def _check_running(self, doing: str) -> None:
+        if self.episodes.simulator.cars[0]["slot"] < 0:
+            raise ResetNeeded(f"{doing}() without an episode: call reset() first")
+
+    def _made_cameras(self) -> "Cameras":
+        if self._cameras is None:
+            self._cameras = make_cameras(self.episodes, self._render_size)
+        return self._cameras
+
+    def _observation(self) -> Any:
+        seen = self.episodes.observe()
+        return {name: rows[0] for name, rows in seen.items()} if isinstance(seen, dict) else seen[0]
+
+    def _info(self) -> dict[str, Any]:
+        return {key: rows[0] if rows.ndim > 1 else rows[0].item() for key, rows in self.episodes.report().items()}
+
+    def close(self) -> None:
+        """Close the window and let the threads go."""
+        if self._cameras is not None:
+            self._cameras.close()
+        self.episodes.simulator.close()

@@ -1,0 +1,116 @@
+"""What the one-car and the many-car environment have in common: metadata, spaces, and checks of what users give."""
+
+import numbers
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
+
+from rlkit_envs.driving.controls import ACTION_NAMES, DECISION, MIRRORED_ACTIONS
+from rlkit_envs.driving.episodes import Episodes
+from rlkit_envs.driving.settings import Settings, check_integer
+
+if TYPE_CHECKING:
+    from rlkit_envs.driving.cameras import Cameras
+
+METADATA: dict[str, Any] = {
+    "render_modes": ["human", "rgb_array"],
+    "render_fps": round(1.0 / DECISION),
+    "episode_metrics": {
+        "finished": {"name": "lap_rate", "kind": "share"},
+        "lap_time": {"name": "lap_time", "kind": "seconds"},
+        "reference_time": {"name": "reference_time", "kind": "seconds"},
+        "ratio": {"name": "ratio", "kind": "ratio"},
+        "off_road_seconds": {"name": "off_road_seconds", "kind": "seconds"},
+        "circuit": {"name": "circuit", "kind": "label"},
+    },
+    "training_kwargs": {"paid_speed": 14.0},  # m/s; where speed pays without limit, learners leave the road for it
+    "evaluation_kwargs": {"split": "test"},
+    "scenario_option": "circuit",
+    "action_names": ACTION_NAMES,
+    # The task does not know left from right: flip pictures sideways, change these signs, exchange these actions.
+    "mirror": {"state": (1.0, -1.0, -1.0), "actions": MIRRORED_ACTIONS},
+}
+
+
+def make_observation_space(settings: Settings) -> spaces.Space[Any]:
+    """The space of what one car sees."""
+    picture = spaces.Box(0, 255, settings.rules().picture_shape, np.uint8)
+    if settings.observation == "picture":
+        return picture
+    return spaces.Dict({"birdview": picture, "state": spaces.Box(-1.0, 1.0, (3,), np.float32)})
+
+
+def circuit_option(options: dict[str, Any] | None) -> Any:
+    """The circuit that reset's options ask for; ValueError for options that do not exist."""
+    unknown = set(options or ()) - {"circuit", "reset_mask"}
+    if unknown:
+        raise ValueError(f"options {sorted(unknown)}: only 'circuit' (a number or the path of a CSV file) is known")
+    return (options or {}).get("circuit")
+
+
+def make_cameras(episodes: Episodes, size: tuple[int, int]) -> "Cameras":
+    """Make what draws pictures for people."""
+    from rlkit_envs.driving.cameras import Cameras  # pygame is loaded only where something is drawn
+
+    return Cameras(episodes, size)
+
+
+def check_rendering(render_mode: str | None, size: Any) -> None:
+    """Raise ValueError unless pictures of this kind and size can be drawn."""
+    if render_mode not in (None, *METADATA["render_modes"]):
+        raise ValueError(f"render_mode={render_mode!r}: expected None or one of {METADATA['render_modes']}")
+    if not isinstance(size, tuple | list) or len(size) != 2:
+        raise ValueError(f"render_size={size!r}: expected width and height")
+    for pixels in size:
+        check_integer("render_size", pixels, 64, 4096)
+
+
+def available_cores() -> int:
+    """Number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def checked_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
+    """The mode that was asked for, by name or as it is; ValueError for modes that are not supported."""
+    known = {"disabled": AutoresetMode.DISABLED, "next_step": AutoresetMode.NEXT_STEP}
+    if isinstance(mode, AutoresetMode) and mode in known.values():
+        return mode
+    if isinstance(mode, str) and mode.lower() in known:
+        return known[mode.lower()]
+    raise ValueError(f"autoreset_mode={mode!r}: expected 'disabled' or 'next_step'")
+
+
+def checked_actions(actions: Any, count: int) -> npt.NDArray[np.int64]:
+    """(N,) int64 actions; ValueError where they are not N whole numbers that name actions."""
+    array = np.asarray(actions)
+    if array.shape != (count,) or array.dtype.kind not in "iu":
+        raise ValueError(
+            f"actions of shape {array.shape} and type {array.dtype}: ({count},) whole numbers are expected"
+        )
+    if array.min() < 0 or array.max() >= len(ACTION_NAMES):
+        raise ValueError(f"actions from {array.min()} to {array.max()}: 0 to {len(ACTION_NAMES) - 1} are expected")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def checked_mask(mask: Any, count: int) -> npt.NDArray[np.bool_]:
+    """(N,) bool mask of the cars to reset, all of them for None; ValueError where it does not fit."""
+    if mask is None:
+        return np.ones(count, dtype=np.bool_)
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (count,) or not mask.any():
+        raise ValueError(f"options['reset_mask']: a bool array of shape ({count},) with at least one True is expected")
+    return mask
+
+
+def checked_seeds(seed: Any, count: int) -> list[int | None]:
+    """One seed or None per car; ValueError where they are not N."""
+    if seed is None:
+        return [None] * count
+    if isinstance(seed, numbers.Integral):
+        return [int(seed) + i for i in range(count)]
+    if len(seed) != count:
+        raise ValueError(f"{len(seed)} seeds are given; {count} are expected")
+    return [None if one is None else int(one) for one in seed]
