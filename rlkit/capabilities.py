@@ -27,6 +27,15 @@ class HasTelemetry(Protocol):
 
 
 @runtime_checkable
+class HasRenderBetween(Protocol):
+    """Can be drawn between two decisions, so that it moves smoothly however seldom it decides."""
+
+    def render_between(self, share: float) -> npt.NDArray[np.uint8]:
+        """Draw the way through the last decision, (H, W, 3): share 0 is before, 1 is now; asked every decision."""
+        ...
+
+
+@runtime_checkable
 class HasMapOutline(Protocol):
     """Can be drawn from above."""
 

@@ -206,7 +206,12 @@ def _go(
     config = run.config
     count = min(config.eval_episodes, NATIVE_ENVS if environments.native else PYTHON_ENVS)
     evaluation = dataclasses.replace(config.evaluation, id=environments.config.id)
-    with run.locked(), make_environments(evaluation, count) as measured, torch_set_up(1 if config.deterministic else agent.threads, config.deterministic):
+    count_threads = 1 if config.deterministic else agent.threads
+    with (
+        run.locked(),
+        make_environments(evaluation, count) as measured,
+        torch_set_up(count_threads, config.deterministic),
+    ):
         for line in [*environments.describe(), *agent.describe()]:
             reporter.say(line)
         told = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())

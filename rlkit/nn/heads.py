@@ -48,14 +48,20 @@ class DuelingHead(nn.Module):
 
 @torch.no_grad()
 def he_initialise(module: nn.Module, generator: torch.Generator) -> None:
-    """Draw the weights of layers that feed a ReLU as He et al. 2015 do, those of a head a tenth of that; biases zero.
+    """Draw the weights of layers that feed a ReLU as He et al. 2015 do, those of a head a tenth of that.
 
-    A head that starts near zero lets the first targets be the rewards and not the noise of the initialisation.
+    A head that starts near zero lets the first targets be the rewards and not the noise of the initialisation. Dense
+    layers have biases of the size of a typical input: with none, layer normalisation of a vector near zero, such as
+    that of a pole that stands upright, would only leave its direction.
     """
     for name, layer in module.named_modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-            if name.startswith("head"):
-                layer.weight.mul_(0.1)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+        if not isinstance(layer, nn.Conv2d | nn.Linear):
+            continue
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+        reach = 0.0
+        if name.startswith("head"):
+            layer.weight.mul_(0.1)
+        elif isinstance(layer, nn.Linear):
+            reach = layer.in_features**-0.5
+        if layer.bias is not None:
+            nn.init.uniform_(layer.bias, -reach, reach, generator=generator)

@@ -1,5 +1,6 @@
 """One agent in one environment, decision by decision, at the pace a person chooses."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -146,8 +147,29 @@ class Playback:
         """Begin this episode again."""
         self._begin()
 
-    def frame(self) -> Frame:
-        """The present moment; the picture is drawn when first asked for."""
+    @property
+    def smooth(self) -> bool:
+        """Whether the environment can be drawn between two decisions."""
+        return self.environments.offers("render_between")
+
+    @property
+    def share(self) -> float:
+        """How much of the time from this moment to the next has passed, 0 to 1; 1 while nothing moves."""
+        return 1.0 if self.paused or self.over else min(self._debt, 1.0)
+
+    def frame(self, share: float = 1.0) -> Frame:
+        """The present moment; the picture is drawn when first asked for.
+
+        Args:
+            share: Below 1, the picture is of the way from the moment before, where the environment is `smooth`.
+        """
+        frame = self._present()
+        if share >= 1.0 or not self.smooth or frame.scene is None:
+            return frame
+        scene = np.array(self.environments.call("render_between", share)[0], dtype=np.uint8)
+        return dataclasses.replace(frame, scene=scene)
+
+    def _present(self) -> Frame:
         if self._frame is None:
             environments = self.environments
             self._frame = Frame(

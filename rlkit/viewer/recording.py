@@ -24,6 +24,7 @@ from rlkit.viewer.theme import BACKGROUND, picture
 SIZES = {".mp4": (1280, 720), ".gif": (800, 450)}  # pixels; a GIF compresses badly, so it is smaller
 SMALLEST_SCENE = 480  # pixels; scenes that are lower are enlarged by a whole factor when recorded without panels
 FASTEST_GIF = 50.0  # frames per second; browsers slow down anything faster
+SMOOTH = 30.0  # pictures per second, where the environment can be drawn between two decisions
 LAST_MOMENT = 1.0  # s, how long the end of an episode stays in the video
 WAITING = 8  # pictures that may wait for the encoder, 22 MB at 1280×720
 
@@ -207,7 +208,8 @@ def record(
 ) -> Recording:
     """Record a playback from its present moment on, as fast as it goes; no display is needed.
 
-    The video plays in real time: one picture per decision, as many per second as there are decisions.
+    The video plays in real time: one picture per decision, as many per second as there are decisions; or several per
+    decision, about 30 per second, where the environment can be drawn in between.
     When interrupted (`KeyboardInterrupt`), what was recorded is kept under its final name before the exception goes on.
 
     Args:
@@ -223,13 +225,18 @@ def record(
     Raises:
         UserError: If the file exists, cannot be written, has another ending, or no encoder is installed.
     """
-    rate = playback.rate
+    between = max(1, round(SMOOTH / playback.rate)) if playback.smooth else 1
+    rate = playback.rate * between
     most = math.inf if seconds is None else max(1, round(seconds * rate))
     done = 0
     moments = 0
     with Recorder(path, rate, panels=panels, size=size) as recorder:
         while True:
             frame = playback.frame()
+            for picture in range(1, between):
+                if moments < most:
+                    recorder.write(playback.frame(picture / between))
+                    moments += 1
             times = 1 + (round(LAST_MOMENT * rate) if frame.ended else 0)
             times = int(min(times, most - moments))
             recorder.write(frame, times)

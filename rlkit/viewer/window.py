@@ -21,6 +21,7 @@ SMALLEST = (320, 240)  # pixels, below which nothing is drawn
 REFRESH = 60  # loops per second
 BUDGET = 0.6 / REFRESH  # s that decisions may take of one loop; the rest is for drawing
 LONGEST_GAP = 0.25  # s; what a window that was held up has missed beyond that is not made up for
+MOST_PICTURES = 60  # between two decisions, however slowly it is played
 NOTE_SECONDS = 3.0
 REPEAT = (350, 50)  # ms until a key that is held repeats, and between repeats
 BLIND_DRIVERS = ("dummy", "offscreen")  # SDL video drivers that show nothing
@@ -110,6 +111,7 @@ class Window:
         self._held: set[int] = set()
         self._drawn: tuple[object, ...] = ()
         self._recorded = -1
+        self._share = 1.0
         frame = playback.frame()
         pygame.display.set_caption(f"rlkit · {frame.environment} · {frame.agent}")
         pygame.display.set_icon(_icon())
@@ -155,7 +157,8 @@ class Window:
     def draw(self) -> None:
         """Draw, if anything has changed since the last time."""
         surface = pygame.display.get_surface()
-        state = (self.playback.version, surface.get_size(), self.panels, self.help, self._note)
+        self._share = self._share_to_show()
+        state = (self.playback.version, self._share, surface.get_size(), self.panels, self.help, self._note)
         if state == self._drawn or min(surface.get_width() - SMALLEST[0], surface.get_height() - SMALLEST[1]) < 0:
             return
         self._paint(surface, note=self._note, with_help=self.help)
@@ -211,7 +214,15 @@ class Window:
             note=note,
             help=[(key.label, key.text) for key in KEYS] if with_help else (),
         )
-        self._painter.draw(surface, playback.frame(), status, self.panels)
+        self._painter.draw(surface, playback.frame(self._share), status, self.panels)
+
+    def _share_to_show(self) -> float:
+        """How far on its way to the present the scene is drawn: a decision behind, but smooth."""
+        playback = self.playback
+        pictures = int(min(REFRESH / (playback.rate * playback.speed), MOST_PICTURES))  # that fit between two decisions
+        if not playback.smooth or pictures < 2:
+            return 1.0
+        return min(1.0, (int(playback.share * pictures) + 1) / pictures)
 
     def _keep(self) -> None:
         """Record the present moment, once."""

@@ -1,7 +1,7 @@
 """Pictures of the cars of an environment: one camera per car, over scenery that cars on the same circuit share."""
 
 from collections import OrderedDict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,13 @@ from rlkit_envs.driving.scenery import Scenery
 
 _MOST_SCENERIES = 4  # each takes up to 42 MB
 _PICTURES = 6  # that a window shows per decision: 60 a second
+
+
+class _Way(NamedTuple):
+    """Where a car was one decision ago, if its episode is that old, and where it is now."""
+
+    before: np.void | None
+    now: np.void
 
 
 class Cameras:
@@ -29,38 +36,37 @@ class Cameras:
         self._renderers: dict[int, Renderer] = {}
         self._sceneries: OrderedDict[str, Scenery] = OrderedDict()
         self._window: Window | None = None
-        self._drawn: dict[int, np.void] = {}
+        self._ways: dict[int, _Way] = {}
 
-    def picture(self, i: int) -> npt.NDArray[np.uint8]:
-        """Draw car ``i`` where it is now: (H, W, 3) uint8."""
-        return self.film(i, 1)[-1]
-
-    def film(self, i: int, count: int) -> list[npt.NDArray[np.uint8]]:
-        """Draw car ``i`` on its way from where it was drawn last to where it is now.
+    def picture(self, i: int, share: float = 1.0) -> npt.NDArray[np.uint8]:
+        """Draw car ``i`` on its way through the last decision.
 
         Args:
             i: Which car.
-            count: Pictures for a whole decision; the last one shows the present.
+            share: 1 draws it where it is now, less where it was before; it has to be drawn once every decision.
 
         Returns:
-            (H, W, 3) uint8 pictures: ``count`` of them, or one alone where an episode has just begun.
+            (H, W, 3) uint8; an episode that has just begun has no way behind it, and is drawn as it is now.
         """
-        now = self._episodes.simulator.cars[i]
-        before = self._drawn.get(i)
-        shares: list[float] = []
-        if before is not None and before["slot"] == now["slot"] and 0.0 < now["time"] - before["time"] < 1.5 * DECISION:
-            shares = [k / count for k in range(1, count)]
-        pictures = [self._draw(i, _between(before, now, share)) for share in shares]
-        pictures.append(self._draw(i, now))
-        self._drawn[i] = now.copy()
-        return pictures
+        way = self._way(i)
+        return self._draw(i, way.now if way.before is None or share >= 1.0 else _between(way.before, way.now, share))
+
+    def _way(self, i: int) -> "_Way":
+        now, way = self._episodes.simulator.cars[i], self._ways.get(i)
+        if way is None:
+            way = self._ways[i] = _Way(None, now.copy())
+        elif way.now != now:
+            follows = way.now["slot"] == now["slot"] and 0.0 < now["time"] - way.now["time"] < 1.5 * DECISION
+            way = self._ways[i] = _Way(way.now if follows else None, now.copy())
+        return way
 
     def show(self) -> None:
         """Show the first car in a window, moving smoothly from where it was shown last to where it is now."""
         if self._window is None:
             self._window = Window(self._size, "rlkit/Driving-v0")
-        for picture in self.film(0, _PICTURES):
-            self._window.show(picture, _PICTURES / DECISION)
+        shares = [k / _PICTURES for k in range(1, _PICTURES)] if self._way(0).before is not None else []
+        for share in (*shares, 1.0):
+            self._window.show(self.picture(0, share), _PICTURES / DECISION)
 
     def close(self) -> None:
         """Close the window, if there is one."""

@@ -102,14 +102,14 @@ class DrivingEnv(gymnasium.Env[Any, Any]):
         self._check_running("render")
         return self._made_cameras().picture(0) if self.render_mode == "rgb_array" else None
 
-    def render_film(self, count: int) -> list[npt.NDArray[np.uint8]]:
-        """Draw the way from the last picture to now in ``count`` pictures, for smooth films: 6 make 60 a second.
+    def render_between(self, share: float) -> npt.NDArray[np.uint8]:
+        """Draw the car on its way through the last decision, for smooth films: share 0 is before, 1 is now.
 
         Returns:
-            (H, W, 3) uint8 pictures, the last of the present; a single one where an episode has just begun.
+            (H, W, 3) uint8; now, where an episode has just begun.
         """
-        self._check_running("render_film")
-        return self._made_cameras().film(0, count)
+        self._check_running("render_between")
+        return self._made_cameras().picture(0, share)
 
     def expert_action(self) -> int:
         """The action that a scripted, very good driver would choose now."""

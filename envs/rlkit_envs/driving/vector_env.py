@@ -169,10 +169,10 @@ class DrivingVectorEnv(VectorEnv[Any, Any, Any]):
             return None
         return tuple(self._made_cameras().picture(i) for i in range(self.num_envs))
 
-    def render_film(self, count: int) -> tuple[list[npt.NDArray[np.uint8]], ...]:
-        """For each car the way from its last picture to now in ``count`` pictures: 6 make 60 a second."""
-        self._check_running("render_film")
-        return tuple(self._made_cameras().film(i, count) for i in range(self.num_envs))
+    def render_between(self, share: float) -> tuple[npt.NDArray[np.uint8], ...]:
+        """Draw each car on its way through the last decision: share 0 is before, 1 is now."""
+        self._check_running("render_between")
+        return tuple(self._made_cameras().picture(i, share) for i in range(self.num_envs))
 
     def expert_action(self) -> tuple[int, ...]:
         """For each car the action that a scripted, very good driver would choose now."""
@@ -219,7 +219,7 @@ class DrivingVectorEnv(VectorEnv[Any, Any, Any]):
             AttributeError: There is no such method or attribute.
         """
         asked = getattr(self, name)
-        if name in ("expert_action", "telemetry", "map_outline", "get_state", "render", "render_film"):
+        if name in ("expert_action", "telemetry", "map_outline", "get_state", "render", "render_between"):
             answers: tuple[Any, ...] = asked(*args, **kwargs)
             return answers
         return (asked(*args, **kwargs) if callable(asked) else asked,) * self.num_envs

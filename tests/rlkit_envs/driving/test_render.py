@@ -72,19 +72,19 @@ def test_many_cars_are_drawn_one_by_one():
     assert np.array_equal(pictures[1], single.render())
 
 
-def test_a_film_leads_from_the_last_picture_to_the_present():
+def test_pictures_between_two_decisions_lead_from_one_to_the_other():
     env = make(render_size=(240, 160))
     env.reset(seed=0)
-    env.render()
-    assert len(env.render_film(6)) == 1
+    assert np.array_equal(env.render_between(0.5), env.render())  # there is no way behind it yet
     for _ in range(9):
-        env.render()
+        before = env.render()
         env.step(8)
-    pictures = env.render_film(6)
-    assert len(pictures) == 6
+    pictures = [env.render_between(share / 6) for share in range(7)]
     changes = [np.abs(a.astype(int) - b).mean() for a, b in itertools.pairwise(pictures)]
     whole = np.abs(pictures[0].astype(int) - pictures[-1]).mean()
     assert 0.0 < max(changes) < whole
+    assert np.array_equal(pictures[-1], env.render())
+    assert np.abs(pictures[0].astype(int) - before).mean() < 0.2 * whole
 
 
 def test_the_window_shows_itself_while_driving():
