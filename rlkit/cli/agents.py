@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from rlkit.cli.options import unset
+
 if TYPE_CHECKING:
     from rlkit.agent import Agent
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 class Agents:
     """List the agents, or everything that can be set about one of them."""
 
-    name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]")] = None
+    name: Annotated[str | None, tyro.conf.Positional, unset("[NAME]")] = None
     """Name an agent to see its presets and hyperparameters."""
     json: bool = False
     """Print them as JSON, for programs."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from rlkit.cli.options import KeyValues, check_result_target, read_kwargs, write_result
+from rlkit.cli.options import KeyValues, check_result_target, read_kwargs, unset, write_result
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,17 +19,17 @@ class Evaluate:
 
     who: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WHO")]
     """A run folder, the folder of one checkpoint, or an agent's name (random, expert) with --env."""
-    env: str | None = None
+    env: Annotated[str | None, unset("ENV")] = None
     """Where to measure; for a run, its own environment if not given."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment."""
-    circuit: Path | None = None
+    circuit: Annotated[Path | None, unset("FILE|FOLDER")] = None
     """A scenario's file, or a folder of them: one episode on each (driving: circuits as CSV)."""
-    episodes: int | None = None
+    episodes: Annotated[int | None, unset("N")] = None
     """How many episodes (20 if not given; on named circuits one each)."""
     seed: int = 0
     """Which episodes: the same seed measures everybody on the same ones."""
-    json: str | None = None
+    json: Annotated[str | None, unset("FILE")] = None
     """Write the figures to this file (- for standard output)."""
 
     def run(self) -> None:

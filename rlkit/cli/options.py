@@ -13,7 +13,19 @@ from rlkit.errors import UserError
 Pairs = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]
 """KEY=VALUE ..., several after one flag or the flag several times."""
 
-KeyValues = Annotated[Pairs, tyro.conf.arg(metavar="KEY=VALUE [KEY=VALUE ...]")]
+KeyValues = Annotated[
+    Pairs, tyro.conf.arg(metavar="KEY=VALUE [KEY=VALUE ...]", help_behavior_hint="(may be given several times)")
+]
+
+
+def unset(metavar: str, *aliases: str) -> Any:
+    """An option that is left out unless it is given: the help shows what to write and no default.
+
+    Args:
+        metavar: What stands for its value in the help.
+        *aliases: Other names of the option.
+    """
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint="", aliases=aliases or None)
 
 
 def read_pairs(option: str, pairs: Sequence[Sequence[str]]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from rlkit.cli.options import KeyValues, read_kwargs, read_pairs, read_seeds
+from rlkit.cli.options import KeyValues, read_kwargs, read_pairs, read_seeds, unset
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,40 +21,40 @@ class Train:
     Nothing but the environment is needed:  rlkit train CartPole-v1
     """
 
-    env: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[ENV]")] = None
+    env: Annotated[str | None, tyro.conf.Positional, unset("[ENV]")] = None
     """The environment: an id (CartPole-v1, rlkit/Driving-v0), my_package:MyEnv-v0, or path/to/file.py:MyEnv."""
 
-    algo: str = "dqn"
+    algo: Annotated[str, tyro.conf.arg(metavar="NAME")] = "dqn"
     """Which agent learns; `rlkit agents` lists them."""
-    preset: str | None = None
+    preset: Annotated[str | None, unset("NAME")] = None
     """Named set of hyperparameters; the agent's own choice if not given."""
     set: KeyValues = ()
     """Hyperparameters that differ, such as gamma=0.997; `rlkit agents dqn` lists them."""
-    config: Path | None = None
+    config: Annotated[Path | None, unset("FILE")] = None
     """Repeat the run that this config.json describes; --seed, --steps and --device may differ."""
-    steps: int | None = None
+    steps: Annotated[int | None, unset("N")] = None
     """Budget in steps of a single environment."""
-    time_limit: float | None = None
+    time_limit: Annotated[float | None, unset("SECONDS")] = None
     """Stop after this many seconds; the run is saved and can be resumed."""
-    seed: int | None = None
+    seed: Annotated[int | None, unset("S")] = None
     """The one number that fixes all randomness (0 if not given)."""
-    seeds: str | None = None
+    seeds: Annotated[str | None, unset("0..4")] = None
     """Several runs one after the other: 0..4 or 0,3,7."""
-    device: Literal["auto", "cpu", "cuda"] | None = None
+    device: Annotated[Literal["auto", "cpu", "cuda"] | None, unset("auto|cpu|cuda")] = None
     """Where networks live (auto if not given: a GPU where there is one)."""
-    num_envs: int | None = None
+    num_envs: Annotated[int | None, unset("N")] = None
     """Environments stepped together."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment, such as view_size=32."""
-    eval_freq: int | None = None
+    eval_freq: Annotated[int | None, unset("N")] = None
     """Steps between evaluations; 0 for none."""
     eval_episodes: int = 20
     """Episodes per evaluation."""
-    save_freq: int | None = None
+    save_freq: Annotated[int | None, unset("N")] = None
     """Steps between checkpoints; 0 for one at the end only."""
-    run_dir: Path | None = None
+    run_dir: Annotated[Path | None, unset("DIR")] = None
     """The run folder to make (with --seeds: the folder that holds one per seed)."""
-    resume: Path | None = None
+    resume: Annotated[Path | None, unset("RUN")] = None
     """Go on with the run in this folder, exactly where it stopped."""
     deterministic: bool = False
     """Use one thread, and only operations that repeat bit for bit."""

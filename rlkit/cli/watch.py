@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from rlkit.cli.options import KeyValues, read_kwargs
+from rlkit.cli.options import KeyValues, read_kwargs, unset
 from rlkit.errors import UserError
 
 PATIENCE = 600  # s that --live waits for the first checkpoint of a run
@@ -22,17 +22,17 @@ class Watch:
 
     who: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WHO")]
     """A run folder, the folder of one checkpoint, or an agent's name (random, expert) with --env."""
-    env: str | None = None
+    env: Annotated[str | None, unset("ENV")] = None
     """Where it is to act; for a run, its own environment if not given."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment."""
-    circuit: Path | None = None
+    circuit: Annotated[Path | None, unset("FILE|FOLDER")] = None
     """A scenario's file, or a folder of them (driving: circuits as CSV)."""
     seed: int = 0
     """Which episodes: those that `rlkit evaluate` measures with the same seed."""
     live: bool = False
     """Follow a run that is being trained: every episode is acted with its newest checkpoint."""
-    record: Path | None = None
+    record: Annotated[Path | None, unset("FILE")] = None
     """Record a film to this file, .mp4 or .gif, instead of opening a window."""
     episodes: int = 1
     """How many episodes to record."""

@@ -30,7 +30,9 @@ class DQNConfig:
     layer_norm: bool = hyperparameter(True, "Normalise the dense layers.", "Ba 2016; Gallici 2024")
 
     # How it is learned
-    loss: str = hyperparameter("huber", "Error to minimise.", "Mnih 2015", choices=("huber", "squared"))
+    loss: str = hyperparameter(
+        "huber", "Error to minimise.", "Mnih 2015; squared with Adam: Obando-Ceron 2021", choices=("huber", "squared")
+    )
     learning_rate: float = hyperparameter(1e-3, "Adam's step size at the start.", "Kingma 2015", low=0, high=1)
     learning_rate_final: float = hyperparameter(0.0, "Adam's step size at the end; linear in between.", low=0, high=1)
     learning_rate_steps: int = hyperparameter(100_000, "Steps until the final step size.", low=1)

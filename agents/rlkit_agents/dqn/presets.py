@@ -19,6 +19,7 @@ def _fast_small_pictures(steps: int) -> DQNConfig:
     return DQNConfig(
         gamma=0.975,
         n_step=6,
+        loss="squared",
         batch_size=256,
         update_interval=64,
         target_update_interval=16_000,
@@ -27,6 +28,7 @@ def _fast_small_pictures(steps: int) -> DQNConfig:
         learning_rate_steps=steps,
         learning_starts=_share(steps, 20, 2_000),
         exploration_steps=_share(steps, 10, 250_000),
+        exploration_final_epsilon=0.05,
     )
 
 
@@ -39,6 +41,7 @@ def _fast_pictures(steps: int) -> DQNConfig:
         update_interval=4,
         target_update_interval=8_000,
         buffer_size=_capacity(steps, 1_000_000),
+        loss="squared",
         learning_rate=1e-4,
         learning_rate_final=1e-4,
         learning_rate_steps=steps,
@@ -53,9 +56,10 @@ def _fast_vectors(steps: int) -> DQNConfig:
     return DQNConfig(
         gamma=0.99,
         n_step=3,
-        batch_size=128,
-        update_interval=8,
-        target_update_interval=200,
+        loss="squared",
+        batch_size=64,
+        update_interval=4,
+        target_update_interval=100,
         buffer_size=_capacity(steps, 100_000),
         learning_rate=1e-3,
         learning_rate_steps=steps,

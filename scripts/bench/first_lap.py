@@ -1,0 +1,83 @@
+"""How soon a car that knows nothing drives laps on circuits it never saw, over seeds.
+
+    python scripts/bench/first_lap.py --json scripts/bench/first_lap.json
+
+Trains with the default preset, stops after 30 s, measures on 200 unseen circuits, goes on to 60 s and measures again:
+seconds of training include evaluation and checkpoints, but not start-up. A convolutional network and a plain dense one
+run one after the other. Takes about 70 s per seed and encoder.
+"""
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rlkit import runs
+from rlkit.cli.options import read_seeds
+from rlkit.measuring import measure
+from rlkit.training.progress import PlainReporter
+
+
+def quiet(total: int) -> PlainReporter:
+    """Say nothing: a progress display would take time from training."""
+    return PlainReporter(total, quiet=True)
+
+
+def learn(folder: Path, encoder: str, seed: int, seconds: list[float], circuits: int) -> list[dict[str, Any]]:
+    """Train one driver and measure it after each of `seconds`."""
+    rows = []
+    spent = 0.0
+    for limit in seconds:
+        if spent == 0.0:
+            run = runs.train(
+                "rlkit/Driving-v0",
+                seed=seed,
+                settings={"encoder": encoder},
+                run_dir=folder,
+                time_limit=limit,
+                reporter=quiet,
+            )
+        elif run.stopped is not None:
+            run = runs.resume(folder, time_limit=limit - spent, reporter=quiet)
+        spent = limit
+        result = measure(runs.find(folder), episodes=circuits)
+        figures = result.to_json()
+        row = {"encoder": encoder, "seed": seed, "seconds": limit, "steps": run.steps, "circuits": circuits}
+        row |= {key: figures.get(key) for key in ("lap_rate", "lap_time", "ratio", "mean_reward")}
+        print(
+            f"{encoder:8} seed {seed}  {limit:3.0f} s  {run.steps:>8,} steps  "
+            f"laps {100 * row['lap_rate']:5.1f} %  lap {row['lap_time'] or float('nan'):5.1f} s  "
+            f"{row['ratio'] or float('nan'):.2f} × reference",
+            flush=True,
+        )
+        rows.append(row)
+    return rows
+
+
+def main() -> None:
+    """Run all seeds and print what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", default="0..2", help="such as 0..2")
+    parser.add_argument("--seconds", type=float, nargs="+", default=[30.0, 60.0], help="of training")
+    parser.add_argument("--encoders", nargs="+", default=["compact", "flat"], help="flat: no convolution")
+    parser.add_argument("--circuits", type=int, default=200, help="unseen ones to measure on")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    options = parser.parse_args()
+    rows = []
+    for encoder in options.encoders:
+        for seed in read_seeds(options.seeds):
+            with tempfile.TemporaryDirectory() as folder:
+                rows += learn(Path(folder) / "run", encoder, seed, sorted(options.seconds), options.circuits)
+    if options.json is not None:
+        machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
+        versions = {"python": platform.python_version(), "torch": torch.__version__}
+        options.json.write_text(json.dumps({"machine": machine | versions, "rows": rows}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
