@@ -6,7 +6,7 @@ from pathlib import Path
 from rlkit.capabilities import scenario_option
 from rlkit.environments import EnvironmentConfig, episode_seed, make_environments, read_metadata
 from rlkit.errors import UserError
-from rlkit.runs import NATIVE_ENVS, PYTHON_ENVS, Who, torch_set_up
+from rlkit.runs import MEASURED_ENVS, PYTHON_ENVS, Who, torch_set_up
 from rlkit.training.evaluation import Evaluation, evaluate
 
 EPISODES = 20
@@ -33,7 +33,7 @@ def measure(who: Who, *, episodes: int | None = None, seed: int = 0, scenario: P
 
 def _measure(who: Who, environment: EnvironmentConfig, episodes: int, seed: int) -> Evaluation:
     with make_environments(environment, 1) as one:
-        most = NATIVE_ENVS if one.native else PYTHON_ENVS
+        most = MEASURED_ENVS if one.native else PYTHON_ENVS
     with make_environments(environment, min(episodes, most)) as environments:
         agent = who.agent(environments.spaces, environments.num_envs)
         seeds = [episode_seed(seed, 0, number, "evaluation") for number in range(episodes)]

@@ -26,7 +26,9 @@ from rlkit.training.run_folder import RunFolder
 
 NATIVE_ENVS = 32  # environments stepped in compiled batches are as good as free
 PYTHON_ENVS = 8  # enough to share the cost of a forward pass
-EVALUATION_EPISODES = 20
+MEASURED_ENVS = 64  # compiled ones, side by side in an evaluation
+NATIVE_EPISODES = 50  # in an evaluation: compiled ones are cheap, and a lucky score is a bad choice of the best
+PYTHON_EPISODES = 20
 EVALUATIONS = 10  # in a run, unless --eval-freq says otherwise
 CHECKPOINTS = 10  # in a run, unless --save-freq says otherwise
 
@@ -87,7 +89,7 @@ def plan(
     num_envs: int | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
     eval_freq: int | None = None,
-    eval_episodes: int = EVALUATION_EPISODES,
+    eval_episodes: int | None = None,
     save_freq: int | None = None,
     deterministic: bool = False,
 ) -> RunConfig:
@@ -104,7 +106,7 @@ def plan(
         num_envs: Environments stepped together; None goes by whether they are stepped in compiled batches.
         env_kwargs: Arguments of the environment, for training and evaluation alike.
         eval_freq: Steps between evaluations; 0 for none; None for ten of them.
-        eval_episodes: Episodes per evaluation.
+        eval_episodes: Episodes per evaluation; None for 50 where they are stepped in compiled batches, else 20.
         save_freq: Steps between checkpoints; 0 for one at the end only; None for ten of them.
         deterministic: One thread, and torch's own switch.
 
@@ -136,7 +138,7 @@ def plan(
         seed=seed,
         device=choose_device(device),
         eval_freq=max(1, budget // EVALUATIONS) if eval_freq is None else eval_freq,
-        eval_episodes=eval_episodes,
+        eval_episodes=eval_episodes if eval_episodes is not None else NATIVE_EPISODES if native else PYTHON_EPISODES,
         save_freq=max(1, budget // CHECKPOINTS) if save_freq is None else save_freq,
         deterministic=deterministic,
     )
@@ -204,7 +206,7 @@ def _go(
     resume: bool,
 ) -> Run:
     config = run.config
-    count = min(config.eval_episodes, NATIVE_ENVS if environments.native else PYTHON_ENVS)
+    count = min(config.eval_episodes, MEASURED_ENVS if environments.native else PYTHON_ENVS)
     evaluation = dataclasses.replace(config.evaluation, id=environments.config.id)
     count_threads = 1 if config.deterministic else agent.threads
     with (

@@ -48,8 +48,8 @@ class Train:
     """Arguments of the environment, such as view_size=32."""
     eval_freq: Annotated[int | None, unset("N")] = None
     """Steps between evaluations; 0 for none."""
-    eval_episodes: int = 20
-    """Episodes per evaluation."""
+    eval_episodes: Annotated[int | None, unset("N")] = None
+    """Episodes per evaluation (50 in compiled environments, else 20)."""
     save_freq: Annotated[int | None, unset("N")] = None
     """Steps between checkpoints; 0 for one at the end only."""
     run_dir: Annotated[Path | None, unset("DIR")] = None

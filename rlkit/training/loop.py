@@ -137,8 +137,9 @@ class Training:
         self.reporter.say(f"{self.steps:>10,} steps, {self.seconds:4.0f} s   evaluation, {result.summary()}")
         if result.all_alike and self.best == -math.inf:
             self.reporter.warn(f"all {len(seeds)} evaluation episodes went alike: one says as much")
-        if result.mean_reward >= self.best:
-            self.best = result.mean_reward
+        # Of two that are as good to within a thousandth, the later one has learned longer.
+        if result.mean_reward >= self.best - 1e-3 * abs(self.best) or self.best == -math.inf:
+            self.best = max(self.best, result.mean_reward)
             with disk_errors(str(self.run.path)):
                 self.run.checkpoints.save_best(self.steps, self.agent, _without_episodes(result))
 

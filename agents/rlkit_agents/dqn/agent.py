@@ -247,12 +247,28 @@ class DQN(Agent):
         self.online.load_state_dict(state["online"])
         self.target.load_state_dict(state["target"])
         self.averaged.load_state_dict(state["averaged"])
-        groups = self.optimizer.state_dict()["param_groups"]
-        moments = {int(index): values for index, values in state["optimizer"].items()}
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self._load_moments(state["optimizer"])
         self._generator.bit_generator.state = state["exploration"]
         self.steps = state["steps"]
         self.updates = state["updates"]
+
+
+    def _load_moments(self, saved: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Give Adam its moments back, each laid out in memory as its parameter is.
+
+        Fused Adam walks through parameter and moments side by side in memory, and those of convolutions are
+        channels-last, which files do not keep.
+        """
+        parameters = list(self.online.parameters())
+        moments = {
+            int(index): {
+                name: torch.empty_like(parameters[int(index)]).copy_(value) if value.dim() else value
+                for name, value in values.items()
+            }
+            for index, values in saved.items()
+        }
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
 def _frozen_copy(network: QNetwork) -> QNetwork:

@@ -108,7 +108,8 @@ def _step_car(
         car.stuck_time = 0.0
     else:
         car.stuck_time += paid_time
-    reward = LAP_REWARD / length * min(car.progress - before, paid_speed * paid_time)
+    # What was driven beyond the line belongs to no lap: every finished one is worth the same.
+    reward = LAP_REWARD / length * min(min(car.progress, length) - before, paid_speed * paid_time)
     if fined:
         reward -= penalty
     truncated = not terminated and (

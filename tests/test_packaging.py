@@ -1,0 +1,60 @@
+"""What a stranger gets who installs the wheel: everything, from any folder, one with an `envs/` of its own included."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder with the wheel's content, as pip unpacks it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", folder, ROOT], check=True)
+    (wheel,) = folder.glob("rlkit_toolkit-*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--target", folder / "site", wheel], check=True)
+    return folder / "site"
+
+
+@pytest.mark.slow
+def test_a_built_wheel_trains_from_a_folder_with_an_envs_folder_of_its_own(installed, tmp_path):
+    for name in ("envs", "agents", "rlkit_mine"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise ImportError('the wrong package')\n")
+    command = ["train", "rlkit/Driving-v0", "--steps", "640", "--eval-episodes", "2", "--run-dir", "run", "-q"]
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    subprocess.run([sys.executable, "-m", "rlkit", *command], cwd=tmp_path, env=environment, check=True)
+    code = "import rlkit, rlkit_envs, rlkit_agents; print(rlkit.__file__, rlkit_envs.__file__, rlkit_agents.__file__)"
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
+    )
+    assert all(path.startswith(str(installed)) for path in found.stdout.split())
+    assert all((installed / name / "py.typed").exists() for name in ("rlkit", "rlkit_envs", "rlkit_agents"))
+
+
+def test_the_three_packages_and_their_plugins_are_declared():
+    import importlib.metadata
+
+    distribution = importlib.metadata.distribution("rlkit-toolkit")
+    names = {(entry.group, entry.name) for entry in distribution.entry_points}
+    assert {("rlkit.envs", "rlkit_envs"), ("rlkit.agents", "dqn"), ("console_scripts", "rlkit")} <= names
+
+
+def test_every_dependency_is_pinned():
+    """`make` installs what constraints.txt says and nothing else."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [
+        *project["dependencies"],
+        *(each for extra in project["optional-dependencies"].values() for each in extra),
+    ]
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {line.partition("==")[0].lower().replace("_", "-") for line in lines if "==" in line}
+    names = {requirement.partition("[")[0].partition(">")[0].lower().replace("_", "-") for requirement in wanted}
+    assert names <= pinned
