@@ -27,8 +27,12 @@ def measure(who: Who, *, episodes: int | None = None, seed: int = 0, scenario: P
     if scenario is None:
         return _measure(who, who.environment, EPISODES if episodes is None else episodes, seed)
     results = [_measure(who, place, episodes or 1, seed) for place in scenarios(who.environment, scenario)]
-    played = [episode for result in results for episode in result.episodes]
-    return dataclasses.replace(results[0], episodes=played, seconds=sum(result.seconds for result in results))
+    return dataclasses.replace(
+        results[0],
+        episodes=[episode for result in results for episode in result.episodes],
+        beginnings=[beginning for result in results for beginning in result.beginnings],
+        seconds=sum(result.seconds for result in results),
+    )
 
 
 def _measure(who: Who, environment: EnvironmentConfig, episodes: int, seed: int) -> Evaluation:

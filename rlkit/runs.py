@@ -18,7 +18,7 @@ from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain, with_settings
 from rlkit.memory import available_memory
 from rlkit.spaces import Spaces
-from rlkit.specs import absolute_id
+from rlkit.specs import absolute_id, code_of
 from rlkit.training.checkpoints import Checkpoint, read_checkpoint
 from rlkit.training.loop import Training
 from rlkit.training.progress import Reporter, make_reporter
@@ -224,6 +224,9 @@ def _go(
             checkpoint = run.checkpoints.newest(reporter.warn)
             if checkpoint is not None:
                 training.resume(run.checkpoints.restore(checkpoint, agent))
+            if training.steps >= config.steps:
+                reporter.say(f"this run is complete: its {config.steps:,} steps are taken")
+                return Run(run.path, training.steps, None)
             reporter.say(f"going on after {training.steps:,} steps of {config.steps:,}")
         stopped = training.go(time_limit)
     if stopped is not None:
@@ -319,8 +322,18 @@ def torch_set_up(threads: int | None, deterministic: bool) -> Iterator[None]:
 
 
 def retyped(environment: EnvironmentConfig, env: str | None) -> EnvironmentConfig:
-    """The environment of a run, under the id that was typed if one was."""
-    return environment if env is None else dataclasses.replace(environment, id=env)
+    """The environment of a run, whose code may be imported if its id was typed again.
+
+    Raises:
+        UserError: If another id was typed.
+    """
+    if env is None:
+        return environment
+    typed = absolute_id(env)
+    # A run that was moved finds its environment's file under another path.
+    if typed != environment.id and not (code_of(typed) and Path(typed).name == Path(environment.id).name):
+        raise UserError(f"This run was trained in {environment.id} and cannot go on in {env}: leave out {env}.")
+    return dataclasses.replace(environment, id=typed)
 
 
 # ------------------------------------------------------------------------------------------------------- loading

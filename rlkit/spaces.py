@@ -1,5 +1,6 @@
 """What an agent is told about a task: named observation leaves and a list of actions."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,6 +9,14 @@ import numpy.typing as npt
 
 Observations = dict[str, npt.NDArray[np.generic]]
 """Named leaves, batch first: pictures (N, H, W, C) uint8, vectors (N, D) float32."""
+
+
+def digest(observations: Observations, index: int) -> str:
+    """SHA-256 of what one environment shows, to tell whether it shows the same elsewhere."""
+    content = hashlib.sha256()
+    for name in sorted(observations):
+        content.update(np.ascontiguousarray(observations[name][index]).tobytes())
+    return content.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ An episode is (environment, seed, actions): that is all a checkpoint stores of i
 carried out again and the last observation is held against a digest of the one that was there.
 """
 
-import hashlib
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +13,7 @@ import numpy.typing as npt
 
 from rlkit.agent import State
 from rlkit.environments import Environments, Step, episode_seed
-from rlkit.spaces import Observations
+from rlkit.spaces import digest
 
 RECENT = 100  # finished episodes that running means are taken over, as Stable-Baselines3 does
 
@@ -77,7 +76,7 @@ class Episodes:
             "returns": self._returns.tolist(),
             "recent": list(self._recent),
             "finished": self.finished,
-            "digests": [_digest(self.observations, index) for index in range(len(self._actions))],
+            "digests": [digest(self.observations, index) for index in range(len(self._actions))],
         }
 
     def load_state(self, state: Mapping[str, Any]) -> bool:
@@ -91,7 +90,7 @@ class Episodes:
         self._recent.extend(state["recent"])
         self.finished = state["finished"]
         self._replay()
-        exact: bool = state["digests"] == [_digest(self.observations, index) for index in range(len(self._actions))]
+        exact: bool = state["digests"] == [digest(self.observations, index) for index in range(len(self._actions))]
         if not exact:
             self._numbers += 1
             self._returns[:] = 0
@@ -115,10 +114,3 @@ class Episodes:
         idle = lengths == 0
         if idle.any():
             self.observations = self._environments.reset(seeds, idle)
-
-
-def _digest(observations: Observations, index: int) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(observations):
-        digest.update(np.ascontiguousarray(observations[name][index]).tobytes())
-    return digest.hexdigest()

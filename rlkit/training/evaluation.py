@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from rlkit.agent import Agent
-from rlkit.capabilities import EpisodeMetric, episode_metrics
+from rlkit.capabilities import EpisodeMetric
 from rlkit.environments import Environments
+from rlkit.spaces import digest
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Evaluation:
         agent: Who acted.
         episodes: Of each its seed, reward, length and what the environment tells of it.
         metrics: Which of those are worth a mean, and under which name.
+        beginnings: A digest of the first observation of each.
         seconds: How long it took.
     """
 
@@ -28,6 +30,7 @@ class Evaluation:
     agent: str
     episodes: Sequence[Mapping[str, Any]]
     metrics: Mapping[str, EpisodeMetric]
+    beginnings: Sequence[str]
     seconds: float
 
     @property
@@ -42,8 +45,11 @@ class Evaluation:
 
     @property
     def all_alike(self) -> bool:
-        """Whether every episode went the same way: then one says as much as all of them."""
-        ways = {tuple(value for key, value in episode.items() if key != "seed") for episode in self.episodes}
+        """Whether every episode began and ended the same way: then one says as much as all of them."""
+        ways = {
+            (beginning, episode["reward"], episode["length"])
+            for beginning, episode in zip(self.beginnings, self.episodes, strict=True)
+        }
         return len(self.episodes) > 1 and len(ways) == 1
 
     def to_json(self) -> dict[str, Any]:
@@ -110,6 +116,7 @@ def evaluate(agent: Agent, name: str, environments: Environments, seeds: Sequenc
     rewards, lengths = np.zeros(count), np.zeros(count, dtype=np.int64)
     episodes: dict[int, dict[str, Any]] = {}
     observations = environments.reset([seeds[index % len(seeds)] for index in playing])
+    beginnings = {number: digest(observations, index) for index, number in enumerate(playing)}
     while len(episodes) < len(seeds):
         step = environments.step(agent.act(observations, explore=False))
         observations = step.observations
@@ -126,10 +133,12 @@ def evaluate(agent: Agent, name: str, environments: Environments, seeds: Sequenc
             upcoming += 1
         rewards[ended], lengths[ended] = 0, 0
         observations = environments.reset([seeds[index % len(seeds)] for index in playing], ended)
+        beginnings |= {playing[index]: digest(observations, index) for index in np.flatnonzero(ended).tolist()}
     return Evaluation(
         environment=environments.config.id,
         agent=name,
         episodes=[episodes[index] for index in range(len(seeds))],
-        metrics=episode_metrics(environments.metadata),
+        metrics=environments.metrics,
+        beginnings=[beginnings[index] for index in range(len(seeds))],
         seconds=time.perf_counter() - began,
     )

@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialised
 
 from rlkit.errors import UserError
 
@@ -33,10 +34,10 @@ def disk_errors(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         reasons = {
-            errno.ENOSPC: "the disk is full; free some space and go on with --resume",
-            errno.EDQUOT: "the disk quota is used up; free some space and go on with --resume",
-            errno.EROFS: "the folder is read-only; choose another with --run-dir",
-            errno.EACCES: "permission is denied; choose another folder with --run-dir",
+            errno.ENOSPC: "the disk is full; free some space (a run goes on with --resume)",
+            errno.EDQUOT: "the disk quota is used up; free some space (a run goes on with --resume)",
+            errno.EROFS: "the folder is read-only; choose another",
+            errno.EACCES: "permission is denied; choose another folder",
         }
         reason = reasons.get(error.errno or 0, error.strerror or str(error))
         raise UserError(f"cannot write {what}: {reason} ({error.filename or what})", exit_code=1) from error
@@ -144,7 +145,8 @@ def load_tree(folder: Path, name: str) -> dict[str, Any]:
 
 def save_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
     """Write tensors or arrays by name."""
-    save_file({name: torch.as_tensor(tensor).detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+    plain = {name: torch.as_tensor(tensor).detach().cpu().contiguous() for name, tensor in tensors.items()}
+    path.write_bytes(serialised(plain))  # safetensors' own writer hides a full disk in an error of its own
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:

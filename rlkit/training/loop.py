@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rlkit.agent import Agent, State, Transitions
-from rlkit.capabilities import episode_metrics
 from rlkit.environments import Environments, Step, episode_seed
 from rlkit.errors import UserError
 from rlkit.training.episodes import Episodes
@@ -115,7 +114,7 @@ class Training:
         if recent:
             scalars["rollout/ep_rew_mean"] = _mean(recent, "reward")
             scalars["rollout/ep_len_mean"] = _mean(recent, "length")
-            means = mean_metrics(recent, episode_metrics(self.environments.metadata))
+            means = mean_metrics(recent, self.environments.metrics)
             scalars |= {f"rollout/{name}": value for name, value in means.items()}
         log.write(self.steps, self.seconds, scalars)
         broken = [tag for tag, value in self.latest.items() if not math.isfinite(value)]
@@ -163,7 +162,7 @@ class Training:
         figures = {"steps/s": f"{self.steps / self.seconds:,.0f}"}
         if recent:
             figures["return"] = f"{_mean(recent, 'reward'):.3g}"
-            metrics = episode_metrics(self.environments.metadata)
+            metrics = self.environments.metrics
             means = mean_metrics(recent, metrics)
             shares = [metric for metric in metrics.values() if metric.kind == "share" and metric.name in means]
             figures |= {metric.name.replace("_", " "): f"{100 * means[metric.name]:.0f} %" for metric in shares}

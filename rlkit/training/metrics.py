@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from rlkit.errors import UserError
-from rlkit.training.files import write_bytes
+from rlkit.training.files import disk_errors, write_bytes
 
 
 class MetricsLog:
@@ -22,17 +22,20 @@ class MetricsLog:
         from torch.utils.tensorboard import SummaryWriter  # takes a second to import
 
         path = run / "metrics.jsonl"
-        if path.exists():
-            write_bytes(path, b"".join(_lines_until(path, resume_at)))
-        self._lines = path.open("a", encoding="utf-8")
+        self._name = str(path)
+        with disk_errors(self._name):
+            if path.exists():
+                write_bytes(path, b"".join(_lines_until(path, resume_at)))
+            self._lines = path.open("a", encoding="utf-8")
         self._board = SummaryWriter(str(run), purge_step=resume_at + 1 if resume_at else None)
 
     def write(self, steps: int, seconds: float, scalars: Mapping[str, float]) -> None:
         """Record scalars by tag after `steps` steps and `seconds` of training."""
         # NaN is no JSON and no point of a curve: a tag without a value is left out.
         scalars = {tag: value for tag, value in scalars.items() if value == value}
-        self._lines.write(json.dumps({"steps": steps, "seconds": round(seconds, 3), **scalars}) + "\n")
-        self._lines.flush()
+        with disk_errors(self._name):
+            self._lines.write(json.dumps({"steps": steps, "seconds": round(seconds, 3), **scalars}) + "\n")
+            self._lines.flush()
         for tag, value in scalars.items():
             self._board.add_scalar(tag, value, steps)
 

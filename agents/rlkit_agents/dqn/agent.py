@@ -252,7 +252,6 @@ class DQN(Agent):
         self.steps = state["steps"]
         self.updates = state["updates"]
 
-
     def _load_moments(self, saved: Mapping[str, Mapping[str, Tensor]]) -> None:
         """Give Adam its moments back, each laid out in memory as its parameter is.
 

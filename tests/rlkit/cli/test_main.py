@@ -158,3 +158,50 @@ def test_help_and_mistakes_come_without_importing_torch():
     for arguments in (["--help"], ["train", "--help"], ["train", "--no-such-option"], ["train"]):
         done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+
+
+MINE = """
+import gymnasium, numpy as np
+
+print("the file was imported")
+
+
+class Mine(gymnasium.Env):
+    observation_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.steps = 0
+        return self.np_random.random(2, np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        return self.np_random.random(2, np.float32), float(action), self.steps == 9, False, {}
+"""
+
+
+def test_code_that_a_run_needs_is_imported_only_when_it_is_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(MINE)
+    assert rlkit("train", "mine.py:Mine", "--steps", 400, "--run-dir", "run", "--time-limit", 100, *SMALL) == 0
+    assert "the file was imported" in capsys.readouterr().out
+    for command in (["evaluate", "run"], ["watch", "run", "--record", "x.gif"], ["train", "--resume", "run"]):
+        assert rlkit(*command) == 2
+        told = capsys.readouterr()
+        assert "--env" in told.err or "add" in told.err
+        assert "the file was imported" not in told.out
+    assert rlkit("evaluate", "run", "--env", "mine.py:Mine", "--episodes", 2) == 0
+    assert "2 episodes" in capsys.readouterr().out
+
+
+def test_a_run_from_another_environment_is_refused(run, capsys):
+    assert rlkit("evaluate", run, "--env", "Acrobot-v1", "--episodes", 1) == 1
+    assert "does not fit Acrobot-v1" in capsys.readouterr().err
+    assert rlkit("train", "Acrobot-v1", "--resume", run) == 2
+    assert "was trained in CartPole-v1" in capsys.readouterr().err
+
+
+def test_a_complete_run_says_so(run, capsys):
+    assert rlkit("train", "--resume", run) == 0
+    assert "this run is complete" in capsys.readouterr().out

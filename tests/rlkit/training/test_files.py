@@ -1,6 +1,7 @@
 import errno
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +64,12 @@ def test_a_file_that_could_not_be_written_is_still_the_old_one(tmp_path, monkeyp
         files.write_json(path, {"new": 2})
     assert caught.value.exit_code == 1
     assert json.loads(path.read_text()) == {"old": 1}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full, a disk that is always full, is Linux's own")
+def test_weights_on_a_full_disk_are_a_clear_sentence():
+    with pytest.raises(UserError, match="the disk is full"), files.disk_errors("the run"):
+        files.save_tensors(Path("/dev/full"), {"weights": torch.zeros(10_000)})
 
 
 class Danger:
