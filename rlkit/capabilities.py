@@ -82,6 +82,18 @@ class HasState(Protocol):
         ...
 
 
+class CanBeAsked(Protocol):
+    """A batch of environments whose capabilities can be used by name."""
+
+    def offers(self, name: str) -> bool:
+        """Whether they have a method or attribute of this name."""
+        ...
+
+    def call(self, name: str, *args: Any) -> tuple[Any, ...]:
+        """Call it, and give one result per environment."""
+        ...
+
+
 @dataclass(frozen=True)
 class EpisodeMetric:
     """One figure that an environment reports at the end of an episode.

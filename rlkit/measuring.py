@@ -6,8 +6,9 @@ from pathlib import Path
 from rlkit.capabilities import scenario_option
 from rlkit.environments import EnvironmentConfig, episode_seed, make_environments, read_metadata
 from rlkit.errors import UserError
-from rlkit.runs import MEASURED_ENVS, PYTHON_ENVS, Who, torch_set_up
+from rlkit.runs import MEASURED_ENVS, PYTHON_ENVS, torch_set_up
 from rlkit.training.evaluation import Evaluation, evaluate
+from rlkit.who import Who
 
 EPISODES = 20
 

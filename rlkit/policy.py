@@ -11,8 +11,8 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from rlkit import preprocessing
 from rlkit.agent import Agent, Inspection
 from rlkit.environments import make_environments
-from rlkit.runs import Who, find
 from rlkit.spaces import Observations
+from rlkit.who import Who, find
 
 
 class Policy:

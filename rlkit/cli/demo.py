@@ -25,11 +25,12 @@ class Demo:
         from rlkit import runs, watching
         from rlkit.measuring import measure
         from rlkit.viewer import has_display, show
+        from rlkit.who import find
 
         run = runs.train(self.env, seed=self.seed, time_limit=self.time_limit)
         if run.stopped not in (None, "time limit"):
             return
-        who = runs.find(run.path, env=self.env)
+        who = find(run.path, env=self.env)
         print(f"\nMeasuring the driver on {CIRCUITS} circuits that it never saw ...")
         print(measure(who, episodes=CIRCUITS).summary())
         if has_display():

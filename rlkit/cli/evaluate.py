@@ -49,10 +49,10 @@ class Evaluate:
             write_result(self.json, result.to_json())
 
     def _measure(self) -> tuple["Evaluation", str]:
-        from rlkit import runs
         from rlkit.measuring import measure
+        from rlkit.who import find
 
-        who = runs.find(self.who, env=self.env, env_kwargs=read_kwargs("--env-kwargs", self.env_kwargs))
+        who = find(self.who, env=self.env, env_kwargs=read_kwargs("--env-kwargs", self.env_kwargs))
         result = measure(who, episodes=self.episodes, seed=self.seed, scenario=self.circuit)
         told = ", ".join(f"{key}={value}" for key, value in who.environment.kwargs.items())
         return result, f" ({told})" if told else ""

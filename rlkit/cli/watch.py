@@ -41,12 +41,13 @@ class Watch:
         """Show the agent."""
         if self.seed < 0 or self.episodes < 1:
             raise UserError("--seed takes a whole number of at least 0, --episodes one of at least 1")
-        from rlkit import runs, watching
+        from rlkit import watching
         from rlkit.viewer import has_display, show
+        from rlkit.who import find
 
         if self.live and self.record is None:
             self._wait_for_a_checkpoint()
-        who = runs.find(self.who, env=self.env, env_kwargs=read_kwargs("--env-kwargs", self.env_kwargs))
+        who = find(self.who, env=self.env, env_kwargs=read_kwargs("--env-kwargs", self.env_kwargs))
         film = self.record
         if film is None and not has_display():
             film = watching.film_path(who)

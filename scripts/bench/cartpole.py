@@ -21,6 +21,7 @@ from rlkit.cli.options import read_seeds
 from rlkit.measuring import measure
 from rlkit.training.metrics import read_metrics
 from rlkit.training.progress import PlainReporter
+from rlkit.who import find
 
 SOLVED = 475.0
 
@@ -35,7 +36,7 @@ def learn(folder: Path, seed: int) -> dict[str, Any]:
     run = runs.train("CartPole-v1", seed=seed, run_dir=folder, time_limit=60, reporter=quiet)
     evaluations = [row for row in read_metrics(folder) if "eval/mean_reward" in row]
     solved = next((row for row in evaluations if row["eval/mean_reward"] >= SOLVED), {})
-    result = measure(runs.find(folder), episodes=100)
+    result = measure(find(folder), episodes=100)
     row = {
         "seed": seed,
         "solved_after_seconds": solved.get("seconds"),

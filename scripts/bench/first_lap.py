@@ -21,6 +21,7 @@ from rlkit import runs
 from rlkit.cli.options import read_seeds
 from rlkit.measuring import measure
 from rlkit.training.progress import PlainReporter
+from rlkit.who import find
 
 
 def quiet(total: int) -> PlainReporter:
@@ -45,7 +46,7 @@ def learn(folder: Path, encoder: str, seed: int, seconds: list[float], circuits:
         elif run.stopped is not None:
             run = runs.resume(folder, time_limit=limit - spent, reporter=quiet)
         spent = limit
-        result = measure(runs.find(folder), episodes=circuits)
+        result = measure(find(folder), episodes=circuits)
         figures = result.to_json()
         row = {"encoder": encoder, "seed": seed, "seconds": limit, "steps": run.steps, "circuits": circuits}
         row |= {key: figures.get(key) for key in ("lap_rate", "lap_time", "ratio", "mean_reward")}

@@ -16,6 +16,7 @@ from rlkit.errors import UserError
 from rlkit.training.checkpoints import read_checkpoint
 from rlkit.training.metrics import read_metrics
 from rlkit.training.progress import PlainReporter
+from rlkit.who import find
 
 SETTINGS = {"batch_size": "16", "hidden": "16", "learning_starts": "200", "buffer_size": "600", "update_interval": "16"}
 
@@ -173,7 +174,7 @@ def test_a_run_from_another_agent_does_not_fit(tmp_path):
 
 def test_weights_are_loaded_and_act_as_they_did(tmp_path):
     train(tmp_path / "run", steps=1_000)
-    who = runs.find(tmp_path / "run")
+    who = find(tmp_path / "run")
     best = who.checkpoint.weights()
     spaces = runs.make_environments(who.environment, 1).spaces
     loaded = who.agent(spaces, 1).weights()

@@ -6,6 +6,7 @@ from rlkit import runs
 from rlkit.measuring import measure
 from rlkit.training.metrics import read_metrics
 from rlkit.training.progress import PlainReporter
+from rlkit.who import find
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +19,7 @@ def quiet(total):
 def test_a_driver_finishes_laps_on_unseen_circuits_after_half_a_minute(seed, tmp_path):
     """Counted in steps and not in seconds, so that it says the same on every machine: 30 s were 130,000 and more."""
     runs.train("rlkit/Driving-v0", seed=seed, steps=130_000, run_dir=tmp_path / "run", reporter=quiet)
-    result = measure(runs.find(tmp_path / "run"), episodes=200)
+    result = measure(find(tmp_path / "run"), episodes=200)
     assert result.means["lap_rate"] >= 0.95
     assert result.means["ratio"] < 1.6
 
@@ -27,4 +28,4 @@ def test_a_driver_finishes_laps_on_unseen_circuits_after_half_a_minute(seed, tmp
 def test_cartpole_is_solved(seed, tmp_path):
     runs.train("CartPole-v1", seed=seed, run_dir=tmp_path / "run", reporter=quiet)
     assert max(row.get("eval/mean_reward", 0) for row in read_metrics(tmp_path / "run")) >= 475
-    assert measure(runs.find(tmp_path / "run"), episodes=100, seed=1).mean_reward >= 475
+    assert measure(find(tmp_path / "run"), episodes=100, seed=1).mean_reward >= 475
