@@ -196,6 +196,20 @@ def action_names(offered: Any, count: int, start: int = 0) -> tuple[str, ...]:
     return tuple(offered)
 
 
+def component_names(metadata: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Read what the entries of vectors are called: `metadata["component_names"]`, leaf name to a list of names.
+
+    Raises:
+        UserError: It is there, but not of that form.
+    """
+    names = {}
+    for leaf, entries in _mapping(metadata, "component_names").items():
+        if isinstance(entries, str) or not all(isinstance(entry, str) for entry in entries):
+            raise _malformed("component_names", f"{leaf!r} should have a list of texts, not {entries!r}")
+        names[leaf] = tuple(entries)
+    return names
+
+
 def readings(telemetry: Any) -> dict[str, Reading]:
     """Read what `telemetry()` gave for one environment.
 

@@ -83,8 +83,13 @@ class Environments:
         self._frames = self._choose_frames(single, config.frame_stack)
         self._asked_frames = config.frame_stack
         self.config = replace(config, id=specs.absolute_id(config.id), frame_stack=self._frames)
+        components = capabilities.component_names(self.metadata)
         self.spaces = Spaces(
-            {name: preprocessing.stacked(leaf, self._frames) for name, leaf in single.observations.items()}, names
+            {
+                name: replace(preprocessing.stacked(leaf, self._frames), components=components.get(name, ()))
+                for name, leaf in single.observations.items()
+            },
+            names,
         )
         self._stacked = [name for name, leaf in self.spaces.observations.items() if leaf.stack > 1]
         self._vectors = [name for name, leaf in self.spaces.observations.items() if leaf.dtype == "float32"]

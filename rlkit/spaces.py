@@ -28,12 +28,14 @@ class Leaf:
         shape: (H, W, C) of a picture or (D,) of a vector, without the batch axis.
         dtype: "uint8" for pictures, "float32" for vectors.
         stack: How many frames lie behind each other on the last axis, oldest first; C (or D) counts all of them.
+        components: What each entry of a vector is, for people; empty where the environment does not say.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     stack: int = 1
+    components: tuple[str, ...] = ()
 
     @property
     def is_picture(self) -> bool:

@@ -68,8 +68,9 @@ class Evaluation:
 
     def summary(self) -> str:
         """One line for a person."""
-        rewards = [episode["reward"] for episode in self.episodes]
-        parts = [f"reward {np.mean(rewards):.4g} ± {np.std(rewards):.3g}"]
+        spread = float(np.std([episode["reward"] for episode in self.episodes]))
+        # A spread that is rounding alone is none.
+        parts = [f"reward {self.mean_reward:.4g} ± {spread if spread > 1e-5 * abs(self.mean_reward) else 0:.3g}"]
         parts += [describe_metric(metric, self.means[metric.name]) for metric in _averaged(self.metrics, self.means)]
         return f"{len(self.episodes)} episodes: " + ", ".join(parts)
 

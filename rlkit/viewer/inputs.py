@@ -1,7 +1,7 @@
 """The panel of what the network sees: pictures channel by channel, vectors as bars."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,8 +108,13 @@ def _draw_vectors(
     for index, (name, leaf) in enumerate(vectors.items()):
         room = pygame.Rect(inside.left, top, inside.width, (inside.bottom - top) // (len(vectors) - index))
         reach = frame.reach.get(name, np.abs(leaf))
-        draw = _draw_bars if leaf.size <= MOST_ROWS and room.height >= line * (leaf.size + 1) else _draw_cells
-        top = draw(surface, room, name, leaf.astype(np.float32), reach, pen)
+        if leaf.size <= MOST_ROWS and room.height >= line * (leaf.size + 1):
+            described = frame.leaves.get(name)
+            named = described is not None and len(described.components) == leaf.size
+            labels = described.components if described is not None and named else [str(n) for n in range(leaf.size)]
+            top = _draw_bars(surface, room, name, leaf.astype(np.float32), labels, reach, pen)
+        else:
+            top = _draw_cells(surface, room, name, leaf.astype(np.float32), reach, pen)
 
 
 def tiles(leaf: Array, described: Leaf | None) -> list[Tile]:
@@ -183,17 +188,24 @@ def _grid(count: int, size: tuple[int, int], room: pygame.Rect, gap: int, label:
 
 
 def _draw_bars(
-    surface: pygame.Surface, room: pygame.Rect, name: str, leaf: Array, reach: npt.NDArray[np.float32], pen: Pen
+    surface: pygame.Surface,
+    room: pygame.Rect,
+    name: str,
+    leaf: Array,
+    labels: Sequence[str],
+    reach: npt.NDArray[np.float32],
+    pen: Pen,
 ) -> int:
     """Draw a short vector as one bar per component, from nought in the middle."""
     line = pen.line_height(SMALL)
     pen.text(surface, f"{name}  ({leaf.size})", room.topleft, SMALL, DIM, width=room.width)
     row_height = min(pen.px(20), (room.height - line) // leaf.size)
     number_width = pen.width("−000.00", SMALL)
-    index_width = pen.width("00", SMALL) + pen.px(4)
+    index_width = min(max(pen.width(label, SMALL) for label in labels), room.width // 3) + pen.px(6)
     for index, value in enumerate(leaf.tolist()):
         middle = room.top + line + index * row_height + row_height // 2
-        pen.text(surface, str(index), (room.left, middle), SMALL, DIM, anchor="midleft")
+        width = index_width - pen.px(4)
+        pen.text(surface, labels[index], (room.left, middle), SMALL, DIM, anchor="midleft", width=width)
         thick = max(3, min(pen.px(8), row_height - pen.px(4)))
         bar = pygame.Rect(room.left + index_width, middle - thick // 2, room.width - index_width - number_width, thick)
         share = 0.5 + 0.5 * _share(value, float(reach[index]))

@@ -24,13 +24,14 @@ METADATA: dict[str, Any] = {
         "lap_time": {"name": "lap_time", "kind": "seconds"},
         "reference_time": {"name": "reference_time", "kind": "seconds"},
         "ratio": {"name": "ratio", "kind": "ratio"},
-        "off_road_seconds": {"name": "off_road_seconds", "kind": "seconds"},
+        "off_road_seconds": {"name": "off_road_time", "kind": "seconds"},
         "circuit": {"name": "circuit", "kind": "label"},
     },
     "training_kwargs": {"paid_speed": 14.0},  # m/s; where speed pays without limit, learners leave the road for it
     "evaluation_kwargs": {"split": "test"},
     "scenario_option": "circuit",
     "action_names": ACTION_NAMES,
+    "component_names": {"state": ("speed", "steering", "yaw rate")},
     # The task does not know left from right: flip pictures sideways, change these signs, exchange these actions.
     "mirror": {"state": (1.0, -1.0, -1.0), "actions": MIRRORED_ACTIONS},
 }
