@@ -1,14 +1,14 @@
 """Measuring an agent: whole episodes, acted greedily, in environments of their own."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from rlkit.agent import Agent
-from rlkit.capabilities import EpisodeMetric
+from rlkit.capabilities import EpisodeMetric, MetricKind
 from rlkit.environments import Environments
 from rlkit.spaces import digest
 
@@ -66,12 +66,14 @@ class Evaluation:
             **self.means,
         }
 
-    def summary(self) -> str:
-        """One line for a person."""
+    def summary(self, kinds: Collection[MetricKind] = ("share", "seconds", "ratio")) -> str:
+        """One line for a person, with the environment's own metrics of these kinds."""
         spread = float(np.std([episode["reward"] for episode in self.episodes]))
         # A spread that is rounding alone is none.
         parts = [f"reward {self.mean_reward:.4g} ± {spread if spread > 1e-5 * abs(self.mean_reward) else 0:.3g}"]
-        parts += [describe_metric(metric, self.means[metric.name]) for metric in _averaged(self.metrics, self.means)]
+        means = self.means
+        told = [metric for metric in self.metrics.values() if metric.name in means and metric.kind in kinds]
+        parts += [describe_metric(metric, means[metric.name]) for metric in told]
         return f"{len(self.episodes)} episodes: " + ", ".join(parts)
 
 
@@ -83,10 +85,6 @@ def mean_metrics(episodes: Sequence[Mapping[str, Any]], metrics: Mapping[str, Ep
         if metric.kind != "label" and values:
             means[metric.name] = float(np.mean(values, dtype=np.float64))
     return means
-
-
-def _averaged(metrics: Mapping[str, EpisodeMetric], means: Mapping[str, float]) -> list[EpisodeMetric]:
-    return [metric for metric in metrics.values() if metric.name in means]
 
 
 def describe_metric(metric: EpisodeMetric, value: float) -> str:

@@ -1,5 +1,6 @@
 """The training loop: act, step, remember, learn; now and then measure and save."""
 
+import json
 import math
 import time
 from collections.abc import Sequence
@@ -62,6 +63,8 @@ class Training:
         """
         self._began = time.monotonic()
         with stop_request(time_limit) as stop, MetricsLog(self.run.path, resume_at=self.steps) as log:
+            if self.steps == 0:
+                log.write_text("configuration", json.dumps(self.config.to_json(), indent=2))
             while self.steps < self.config.steps and stop.reason is None:
                 observations = self.episodes.observations
                 actions = self.agent.act(observations, explore=True)
@@ -133,7 +136,9 @@ class Training:
         scalars = {"eval/mean_reward": result.mean_reward, "eval/mean_ep_length": result.to_json()["mean_length"]}
         scalars |= {f"eval/{name}": value for name, value in result.means.items()}
         log.write(self.steps, self.seconds, scalars)
-        self.reporter.say(f"{self.steps:>10,} steps, {self.seconds:4.0f} s   evaluation, {result.summary()}")
+        self.reporter.say(
+            f"{self.steps:>10,} steps, {self.seconds:4.0f} s   evaluation, {result.summary(('share', 'ratio'))}"
+        )
         if result.all_alike and self.best == -math.inf:
             self.reporter.warn(f"all {len(seeds)} evaluation episodes went alike: one says as much")
         # Of two that are as good to within a thousandth, the later one has learned longer.

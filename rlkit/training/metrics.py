@@ -40,8 +40,8 @@ class MetricsLog:
             self._board.add_scalar(tag, value, steps)
 
     def write_text(self, tag: str, text: str) -> None:
-        """Put a text on TensorBoard, such as the configuration."""
-        self._board.add_text(tag, text)
+        """Put a text on TensorBoard as it stands, such as the configuration."""
+        self._board.add_text(tag, "".join(f"    {line}\n" for line in text.splitlines()))
 
     def flush(self) -> None:
         """Hand everything to the disk."""
