@@ -12,7 +12,7 @@ class Countdown(gymnasium.Env):
 
     observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (1,), np.float32)
     action_space = gymnasium.spaces.Discrete(2)
-    metadata = {"episode_metrics": {"even": {"name": "even_rate", "kind": "share"}}}  # noqa: RUF012
+    metadata = {"render_modes": [], "episode_metrics": {"even": {"name": "even_rate", "kind": "share"}}}  # noqa: RUF012
 
     def __init__(self, always=None):
         self.always = always
