@@ -12,7 +12,7 @@ from rlkit.errors import UserError
 from rlkit.measuring import scenarios
 from rlkit.runs import torch_set_up
 from rlkit.training.run_folder import RunFolder
-from rlkit.viewer import Episode, Playback
+from rlkit.viewer import Episode, Frame, Playback
 from rlkit.who import Who
 
 
@@ -74,6 +74,11 @@ def film_path(who: Who) -> Path:
     return next(path for path in (folder / f"{name}.mp4" for name in names) if not path.exists())
 
 
+def succeeded(frame: Frame) -> bool:
+    """Whether an episode that is over counts towards a share of the environment, such as that of finished laps."""
+    return any(metric.kind == "share" and bool(metric.value) for metric in frame.metrics.values())
+
+
 def film(
     who: Who,
     path: Path,
@@ -81,9 +86,19 @@ def film(
     seed: int = 0,
     scenario: Path | None = None,
     episodes: int = 1,
+    until: Callable[[Frame], bool] | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
     """Record episodes to a file, .mp4 or .gif.
+
+    Args:
+        who: Who acts, and where.
+        path: The file to make.
+        seed: Which episodes.
+        scenario: A file, or a folder of them, for the environment's scenario option.
+        episodes: How many, at most.
+        until: Told the last moment of each episode; stops when it says so.
+        say: Told what was recorded.
 
     Raises:
         UserError: If the file exists or cannot be written.
@@ -91,5 +106,5 @@ def film(
     from rlkit.viewer import record
 
     with playback(who, seed=seed, scenario=scenario) as shown:
-        made = record(shown, path, episodes=episodes)
+        made = record(shown, path, episodes=episodes, until=until)
     say(f"recorded {made.path} ({made.frames} pictures)")

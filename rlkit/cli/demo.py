@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from rlkit.errors import UserError
 
 CIRCUITS = 30  # that the trained driver is measured on
+FILMED = 5  # at most, until a lap is finished
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Demo:
         else:
             path = watching.film_path(who)
             print(f"There is no display here: recording {path} instead ...")
-            watching.film(who, path)
+            watching.film(who, path, episodes=FILMED, until=watching.succeeded)
         print(f"\nThe run is in {run.path}. Go on with:")
         print(f"  rlkit evaluate {run.path} --episodes 200")
         print(f"  rlkit watch {run.path}")
