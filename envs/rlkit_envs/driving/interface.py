@@ -27,7 +27,6 @@ METADATA: dict[str, Any] = {
         "off_road_seconds": {"name": "off_road_time", "kind": "seconds"},
         "circuit": {"name": "circuit", "kind": "label"},
     },
-    "training_kwargs": {"paid_speed": 14.0},  # m/s; where speed pays without limit, learners leave the road for it
     "evaluation_kwargs": {"split": "test"},
     "scenario_option": "circuit",
     "action_names": ACTION_NAMES,
