@@ -27,6 +27,9 @@ METADATA: dict[str, Any] = {
         "off_road_seconds": {"name": "off_road_time", "kind": "seconds"},
         "circuit": {"name": "circuit", "kind": "label"},
     },
+    "training_kwargs": {
+        "paid_speed": 14.0
+    },  # m/s; where all speed pays, laps are faster and fewer of them are finished
     "evaluation_kwargs": {"split": "test"},
     "scenario_option": "circuit",
     "action_names": ACTION_NAMES,
