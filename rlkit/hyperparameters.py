@@ -96,12 +96,17 @@ def _check_bounds(name: str, value: Any, low: float | None, high: float | None) 
         raise UserError(f"{name} = {value} is out of range: expected a value {bounds}")
 
 
+def read_value(text: str) -> Any:
+    """Read a value as typed: JSON where it is JSON, else Python's True, False or None, else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"True": True, "False": False, "None": None}.get(text, text)
+
+
 def parse_value(key: str, text: str, kind: Any) -> Any:
     """Read one value as typed on the command line: JSON where it is JSON, else the text itself."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = {"True": True, "False": False, "None": None}.get(text, text)
+    value = read_value(text)
     if isinstance(value, list):
         value = tuple(value)
     elif _wants_tuple(kind) and isinstance(value, int | float):

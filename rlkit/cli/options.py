@@ -45,15 +45,9 @@ def read_pairs(option: str, pairs: Sequence[Sequence[str]]) -> dict[str, str]:
 
 def read_kwargs(option: str, pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
     """KEY=VALUE pairs with values as JSON where they are (0.5, true, [1, 2]), else as text."""
+    from rlkit.hyperparameters import read_value
+
     return {key: read_value(text) for key, text in read_pairs(option, pairs).items()}
-
-
-def read_value(text: str) -> Any:
-    """A value as JSON if it is, else as Python's True, False or None, else the text itself."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return {"True": True, "False": False, "None": None}.get(text, text)
 
 
 def read_seeds(text: str) -> list[int]:
