@@ -1,8 +1,8 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
-from rlkit_envs.driving.circuit import CURVATURE, LEFT, RIGHT, TX, TY, WINDOW, load_circuit, locate
+from rlkit_envs.driving.circuit import CURVATURE, TX, TY, WINDOW, locate
+from rlkit_envs.driving.circuit_files import load_circuit
+from rlkit_envs.driving.generator import make_circuit
 from rlkit_envs.driving.spline import resample_closed
 
 
@@ -49,73 +49,19 @@ def test_a_place_is_searched_near_the_last_one_only(circle):
     assert moved <= WINDOW  # Half a lap away lies a better place, which belongs to another leg
 
 
-def test_the_widths_of_the_file_are_left_and_right(tmp_path):
-    angles = np.linspace(0.0, 2.0 * np.pi, 60, endpoint=False)
-    rows = [f"{50 * np.cos(a)},{50 * np.sin(a)},3,6" for a in angles]
-    path = tmp_path / "lopsided.csv"
-    path.write_text("x_m,y_m,w_tr_right_m,w_tr_left_m\n" + "\n".join(rows))
-    line = load_circuit(path).line
-    assert (line[0, RIGHT], line[0, LEFT]) == (3.0, 6.0)
+def test_backwards_left_is_right_and_the_start_line_stays():
+    circuit = make_circuit(3, "train")
+    back = circuit.reversed()
+    assert (back.length, back.name) == (circuit.length, "train-3-reversed")
+    assert np.array_equal(back.line[0, :2], circuit.line[0, :2])
+    ahead = np.roll(back.points, -1, axis=0) - back.points
+    assert (ahead * back.line[:, [TX, TY]]).sum(axis=1).min() > 0.9 * back.step  # tangents point to the next sample
+    turned = np.angle(np.exp(1j * np.diff(np.arctan2(back.line[:, TY], back.line[:, TX]))))
+    assert turned == pytest.approx(back.step * 0.5 * (back.line[:-1, CURVATURE] + back.line[1:, CURVATURE]), abs=2e-3)
+    for old, new in zip(circuit.borders(), reversed(back.borders()), strict=True):
+        assert np.array_equal(old[[0, 5]], new[[0, -5]])
 
 
-def test_columns_may_come_in_another_order_and_the_first_point_may_be_repeated(tmp_path, circle):
-    rows = [line.split(",") for line in Path(circle).read_text().splitlines()[1:]]
-    path = tmp_path / "other.csv"
-    text = ["w_tr_left_m,w_tr_right_m,y_m,x_m", *(",".join(reversed(row)) for row in [*rows, rows[0]]), "# end"]
-    path.write_text("\n".join(text))
-    assert np.array_equal(load_circuit(path).line, load_circuit(circle).line)
-
-
-GOOD = [f"{50 * np.cos(a):.3f},{50 * np.sin(a):.3f},4,4" for a in np.linspace(0, 2 * np.pi, 40, endpoint=False)]
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ([], "0 points"),
-        (GOOD[:5], "5 points"),
-        ([*GOOD[:10], "nan,1,4,4", *GOOD[11:]], r"line 11: .* no finite number"),
-        ([*GOOD[:10], "1,inf,4,4", *GOOD[11:]], r"line 11: .* no finite number"),
-        ([*GOOD[:10], "one,two,4,4", *GOOD[11:]], r"line 11: .* four numbers"),
-        ([*GOOD[:10], "1,2,4", *GOOD[11:]], r"line 11: 3 columns"),
-        ([*GOOD[:10], GOOD[9], *GOOD[11:]], r"line 11: the same point"),
-        ([*GOOD[:10], GOOD[10].replace(",4,4", ",4,-4"), *GOOD[11:]], r"line 11: widths"),
-        ([*GOOD[:10], GOOD[10].replace(",4,4", ",400,4"), *GOOD[11:]], r"line 11: widths"),
-        (GOOD[:20], "does not close"),
-        ([row.replace(",4,4", ",4,49") for row in GOOD], None),
-        ([f"{float(r.split(',')[0]) / 20},{float(r.split(',')[1]) / 20},4,4" for r in GOOD], "m around"),
-        ([f"{float(r.split(',')[0]) / 3},{float(r.split(',')[1]) / 3},4,30" for r in GOOD], "overlaps itself"),
-    ],
-)
-def test_a_bad_file_is_refused_with_its_name_and_line(tmp_path, rows, message):
-    path = tmp_path / "bad.csv"
-    path.write_text("\n".join(rows))
-    if message is None:
-        assert load_circuit(path).line[:, LEFT].max() < 50.0  # cut back at the fold
-        return
-    with pytest.raises(ValueError, match=message) as error:
-        load_circuit(path)
-    assert str(path) in str(error.value)
-
-
-def test_a_missing_file_a_folder_and_a_picture_are_refused(tmp_path):
-    binary = tmp_path / "picture.csv"
-    binary.write_bytes(b"\x89PNG\xff\xfe\x00")
-    for path in (tmp_path / "absent.csv", tmp_path, binary):
-        with pytest.raises(ValueError, match=str(path)):
-            load_circuit(path)
-
-
-def test_a_circuit_that_crosses_over_itself_is_accepted(write_circuit):
-    angles = np.linspace(0.0, 2.0 * np.pi, 120, endpoint=False)
-    eight = np.stack([120.0 * np.sin(angles), 60.0 * np.sin(2.0 * angles)], axis=1)
-    circuit = load_circuit(write_circuit(eight))
-    assert circuit.length > 500.0
-
-
-def test_real_circuits_load_without_a_fold(real_circuits):
-    for path in real_circuits:
-        circuit = load_circuit(path)
-        inner = np.where(circuit.line[:, CURVATURE] > 0.0, circuit.line[:, LEFT], circuit.line[:, RIGHT])
-        assert (np.abs(circuit.line[:, CURVATURE]) * inner).max() < 1.0, path.stem
-        assert 2000.0 < circuit.length < 8000.0
+def test_backwards_twice_is_forwards():
+    circuit = make_circuit(3, "train")
+    assert np.array_equal(circuit.reversed().reversed().line, circuit.line)

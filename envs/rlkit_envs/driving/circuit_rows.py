@@ -1,0 +1,133 @@
+"""The rows of a circuit's file: tables of numbers as people and programs write them, each with its line in the file."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+COLUMNS = ("x_m", "y_m", "w_tr_right_m", "w_tr_left_m")
+EXACT_COLUMNS = ("s_m", "heading_rad", "curvature_radpm")  # what files of ours hold beside them
+MOST_BYTES = 200_000_000  # of a file
+FEWEST_POINTS = 8
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The points of a file.
+
+    Args:
+        names: Name of each column.
+        values: (n, k) float64, one column per name.
+        numbers: (n,) line of the file that each point stands on.
+    """
+
+    names: tuple[str, ...]
+    values: Floats
+    numbers: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def column(self, *names: str) -> Floats:
+        """(n,) values of one column, or (n, k) of several."""
+        chosen = np.ascontiguousarray(self.values[:, [self.names.index(name) for name in names]])
+        return chosen[:, 0] if len(names) == 1 else chosen
+
+    def gaps(self) -> Floats:
+        """(n,) metres from each point to the next, and from the last to the first."""
+        points = self.column("x_m", "y_m")
+        away = np.roll(points, -1, axis=0) - points
+        return np.asarray(np.hypot(away[:, 0], away[:, 1]))
+
+    def line_near(self, point: Floats) -> int:
+        """The line of the file whose point is nearest."""
+        return int(self.numbers[np.hypot(*(self.column("x_m", "y_m") - point).T).argmin()])
+
+
+def _read_text(path: Path) -> str:
+    wanted = f"a text file with the columns {', '.join(COLUMNS)} is expected"
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"{path}: {path.stat().st_size / 1e6:.0f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read")
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such file; {wanted}") from None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
+    if b"\0" in content:
+        raise ValueError(f"{path}: not a text file in UTF-8; {wanted}")
+    return content.decode("utf-8-sig", errors="replace")  # a comment in another encoding does no harm
+
+
+def read_rows(path: Path) -> Rows:
+    """Read the points of a file, whatever separates its columns and in whatever order a header names them.
+
+    Raises:
+        ValueError: The file cannot be read or holds something else than rows of numbers; the message names the line.
+    """
+    names: tuple[str, ...] = ()
+    order: list[int] = []
+    contents: list[str] = []
+    numbers: list[int] = []
+    for number, raw in enumerate(_read_text(path).splitlines(), start=1):
+        content = raw if "#" not in raw else raw.partition("#")[0]
+        if content and not content.isspace():
+            contents.append(content)
+            numbers.append(number)
+        elif not contents and not names:
+            names, order = _header(raw.replace("#", " "))
+    if contents and not names:
+        names, order = _header(contents[0])
+        if names:
+            del contents[0], numbers[0]
+    if len(contents) < FEWEST_POINTS:
+        raise ValueError(f"{path}: {len(contents)} points; a circuit needs at least {FEWEST_POINTS}")
+    separator = next((mark for mark in (";", "\t", ",") if mark in contents[0]), None)  # None: spaces
+    if separator != ",":
+        contents = [content.replace(",", ".") for content in contents]
+    count = len(contents[0].rstrip(f" {separator}").split(separator))
+    if not names and count > len(COLUMNS):
+        raise ValueError(
+            f"{path}, line {numbers[0]}: {count} columns without a header that names them; "
+            f"four are expected: {', '.join(COLUMNS)}"
+        )
+    names, order = names or COLUMNS, order or [0, 1, 2, 3]
+    try:
+        values = np.loadtxt(contents, delimiter=separator, comments=None, usecols=order, ndmin=2)
+    except ValueError:
+        raise _first_bad_row(path, contents, numbers, separator, order) from None
+    for i in np.flatnonzero(~np.isfinite(values).all(axis=1))[:1]:
+        raise ValueError(f"{path}, line {numbers[i]}: a value that is no finite number (nan or inf)")
+    return Rows(names, values, np.array(numbers))
+
+
+def _header(content: str) -> tuple[tuple[str, ...], list[int]]:
+    """The columns of interest that a line names, and where they stand; nothing if it names less than the four."""
+    fields = [field for field in re.split(r"[,;\s]+", content.strip().lower()) if field]
+    if not set(COLUMNS) <= set(fields):
+        return (), []
+    exact = EXACT_COLUMNS if set(EXACT_COLUMNS) <= set(fields) else ()
+    return COLUMNS + exact, [fields.index(name) for name in COLUMNS + exact]
+
+
+def _first_bad_row(
+    path: Path, contents: list[str], numbers: list[int], separator: str | None, order: list[int]
+) -> ValueError:
+    """What to say of the first row that does not hold the numbers in question."""
+    for number, content in zip(numbers, contents, strict=True):
+        where = f"{path}, line {number}"
+        fields = content.split(separator)
+        if number == numbers[0] and not re.search(r"\d", content):
+            header = content.strip()[:60]
+            return ValueError(f"{where}: the header {header!r} does not name all of {', '.join(COLUMNS)}")
+        if len(fields) <= max(order):
+            return ValueError(f"{where}: {len(fields)} columns; {', '.join(COLUMNS)} are expected")
+        try:
+            [float(fields[column]) for column in order]
+        except ValueError:
+            return ValueError(f"{where}: {content.strip()[:60]!r} does not hold four numbers")
+    return ValueError(f"{path}: a number is written in a way that is not understood")
