@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rlkit_envs.driving.vehicle import PHYSICS_STEP
+from rlkit_envs.driving.motion import PHYSICS_STEP
 
 SUBSTEPS = 5  # physics steps per decision
 DECISION = SUBSTEPS * PHYSICS_STEP  # s between two decisions
@@ -37,3 +37,7 @@ def keys_to_action() -> dict[tuple[int, ...], int]:
         for pedal, word in (((), "coast"), ((up,), "accelerate"), ((down,), "brake")):
             mapping[tuple(sorted(side + pedal))] = ACTION_NAMES.index(f"{steering} {word}")
     return mapping
+
+
+# What a gamepad does where actions are numbers: steering (left positive) and pedal.
+GAMEPAD_AXES: tuple[dict[str, float], ...] = ({"left_x": -1.0}, {"right_trigger": 1.0, "left_trigger": -1.0})

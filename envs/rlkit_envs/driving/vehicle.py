@@ -1,46 +1,125 @@
-"""The car: a kinematic bicycle whose tyres can only hold so much, with the masses and limits of a road car.
-
-Equations: the kinematic single-track model about the centre of gravity (Althoff, Koschi, Manzinger 2017, CommonRoad),
-with a friction circle on top. What the driver asks of the tyres, along and across, is shortened to the circle as one
-vector, because a sliding tyre's force points against its slip: a car that is steered too hard for its speed runs wide,
-and brakes worse while it turns.
-"""
+"""The car as numbers: what kinds of car there are, and what is known of each car on the road."""
 
 import numpy as np
-
-from rlkit_envs.driving.compiled import Record, kernel
+import numpy.typing as npt
 
 GRAVITY = 9.81  # m/s²
 
-# BMW 320i, vehicle 2 of CommonRoad's "Vehicle Models 2020a".
-FRONT_AXLE = 1.1561957  # m from the centre of gravity
-REAR_AXLE = 1.4227171  # m from the centre of gravity
-WHEELBASE = FRONT_AXLE + REAR_AXLE  # m
-LENGTH = 4.508  # m
-WIDTH = 1.610  # m
-TRACK = 1.40  # m between the middles of the left and the right wheels; ours, to fit the width
-MASS = 1093.2952  # kg
-GRIP = 1.0489  # peak friction coefficient on dry asphalt (p_dy1 of CommonRoad's tyre)
-MAX_ACCELERATION = 11.5  # m/s², more than the tyres hold: driving and braking end at the grip limit
-POWER_SPEED = 7.319  # m/s up to which the engine can give it; beyond, power is constant (v_switch)
-SPECIFIC_POWER = MAX_ACCELERATION * POWER_SPEED  # W/kg
-# 0.75 kg/m = ½ρ·c_w·A of TUM's racecar.ini (global_racetrajectory_optimization), over our mass.
-DRAG = 0.75 / MASS  # 1/m
-ROLLING = 0.015 * GRAVITY  # m/s², a usual coefficient for road tyres on asphalt
+# One kind of car. Kernels take a record of it as an argument.
+VEHICLE = np.dtype(
+    [
+        ("length", "f8"),  # m
+        ("width", "f8"),  # m
+        ("track", "f8"),  # m between the middles of the left and the right wheels
+        ("front_axle", "f8"),  # m from the centre of gravity
+        ("rear_axle", "f8"),  # m from the centre of gravity
+        ("wheelbase", "f8"),  # m
+        ("gravity_height", "f8"),  # m, of the centre of gravity above the road
+        ("mass", "f8"),  # kg
+        ("yaw_inertia", "f8"),  # kg m²
+        ("front_friction", "f8"),  # peak force over load of the front tyres on dry asphalt
+        ("rear_friction", "f8"),
+        ("friction_yield", "f8"),  # share of friction that a tyre loses per share of load that acceleration adds
+        ("stiffness_yield", "f8"),  # the same for its stiffness over load
+        ("front_stiffness", "f8"),  # 1/rad, cornering stiffness of the front axle over its load
+        ("rear_stiffness", "f8"),  # 1/rad
+        ("drive_force", "f8"),  # N, most that the engine gives
+        ("power", "f8"),  # W, most that the engine gives
+        ("front_drive", "f8"),  # share of the engine's force at the front axle
+        ("brake_force", "f8"),  # N, most that the brakes give, more than the tyres hold
+        ("front_brake", "f8"),  # share of the brakes' force at the front axle
+        ("drag", "f8"),  # kg/m, air drag over speed squared
+        ("front_downforce", "f8"),  # kg/m, over speed squared
+        ("rear_downforce", "f8"),  # kg/m
+        ("rolling", "f8"),  # rolling resistance over load
+        ("max_steering", "f8"),  # rad, at the front wheels
+        ("steering_rate", "f8"),  # rad/s, at the front wheels
+        ("stability", "f8"),  # m, lever by which stability control turns the tyres' grip into a moment
+        ("creep", "f8"),  # m/s, slip is that of wheels which roll at least this fast
+        ("top_speed", "f8"),  # m/s, scale of speed readings: just above what the engine reaches
+    ],
+    align=True,
+)
 
-# CommonRoad plans with 0.4 rad/s; an able driver turns the wheel at about 900 degrees a second, geared 16 to 1.
-STEERING_RATE = 1.0  # rad/s at the front wheels
-MAX_STEERING = 0.45  # rad at the front wheels: a radius of 5.5 m, tighter than any circuit's curve
 
-# A full command asks for a little more curvature than the tyres hold at this speed, so that the limit can be reached.
-STEERING_RESERVE = 1.1
+def _vehicle(**values: float) -> npt.NDArray[np.void]:
+    """A record of ``VEHICLE`` as an array of one."""
+    record = np.zeros(1, dtype=VEHICLE)
+    for name, value in values.items():
+        record[name] = value
+    record["wheelbase"] = record["front_axle"] + record["rear_axle"]
+    return record
 
-GRASS_GRIP = 0.45  # grip of a wheel on grass as a share of that on asphalt
-GRASS_DRAG = 2.0  # m/s², rolling resistance with all wheels on grass
 
-PHYSICS_STEP = 0.02  # s
-SPEED_SCALE = 50.0  # m/s, just above the speed at which power and drag balance
-YAW_RATE_SCALE = 1.5  # rad/s, just above grip divided by speed where the steering limit begins to narrow
+# BMW 320i: vehicle 2 of CommonRoad's "Vehicle Models 2020a" (Althoff, Würsching) unless said otherwise.
+ROAD_CAR = _vehicle(
+    length=4.508,
+    width=1.610,
+    track=1.40,  # ours, to fit the width
+    front_axle=1.1561957,
+    rear_axle=1.4227171,
+    gravity_height=0.61373,
+    mass=1093.2952,
+    yaw_inertia=1791.5995,
+    # CommonRoad has one tyre (p_dy1 = 1.0489, p_ky1 = -21.92) and so a neutral car. Road cars understeer, by about a
+    # degree per g and at the limit too: the front takes most of the roll, so its tyres lose more, and steering yields.
+    front_friction=0.95,
+    rear_friction=1.0489,
+    friction_yield=0.2,
+    stiffness_yield=0.5,
+    front_stiffness=16.0,
+    rear_stiffness=21.92,
+    drive_force=11.5 * 1093.2952,  # a_max
+    power=11.5 * 7.319 * 1093.2952,  # a_max v_switch
+    front_drive=0.0,  # T_se
+    brake_force=20_000.0,  # TUM, as below
+    front_brake=0.66,  # T_sb
+    drag=0.75,  # TUM, as below
+    rolling=0.015,  # usual for road tyres on asphalt
+    max_steering=0.45,  # a radius of 5.5 m, tighter than any circuit's curve
+    # CommonRoad plans with 0.4 rad/s; an able driver turns the wheel at about 900 degrees a second, geared 16 to 1.
+    steering_rate=1.0,
+    creep=3.5,
+    stability=0.35,  # half of the tyres, at half the track
+    top_speed=50.0,
+)
+
+# A single-seater: racecar.ini of TUM's global_racetrajectory_optimization unless said otherwise.
+RACE_CAR = _vehicle(
+    length=4.7,
+    width=2.0,
+    track=1.6,
+    front_axle=1.6,
+    rear_axle=1.4,
+    gravity_height=0.38,
+    mass=1200.0,
+    yaw_inertia=1200.0,
+    # Its Magic Formula has B C = 25; its ggv.csv allows 12 m/s². The front has less of both for the reasons above.
+    front_friction=1.16,
+    rear_friction=12.0 / GRAVITY,
+    friction_yield=0.1,
+    stiffness_yield=0.5,
+    front_stiffness=22.0,
+    rear_stiffness=25.0,
+    drive_force=7_000.0,
+    power=230_000.0,
+    front_drive=0.0,
+    brake_force=20_000.0,
+    front_brake=0.6,
+    drag=0.75,
+    front_downforce=0.45,
+    rear_downforce=0.75,
+    rolling=0.013,
+    max_steering=0.45,  # 0.35 there; some hairpins are tighter than that allows
+    steering_rate=1.0,  # ours
+    stability=0.0,
+    creep=7.5,
+    top_speed=70.0,
+)
+
+VEHICLES = {"road_car": ROAD_CAR, "race_car": RACE_CAR}
+
+YAW_RATE_SCALE = 1.5  # rad/s, scale of readings
 
 # One car. Kernels take arrays of it; the simulator adds nothing but what is here.
 CAR = np.dtype(
@@ -48,94 +127,44 @@ CAR = np.dtype(
         ("x", "f8"),  # m, centre of gravity
         ("y", "f8"),  # m
         ("heading", "f8"),  # rad, counter-clockwise from x
-        ("speed", "f8"),  # m/s
-        ("steering", "f8"),  # rad, at the front wheels, left positive
+        ("speed", "f8"),  # m/s along the car, negative where it slides backwards
+        ("lateral_velocity", "f8"),  # m/s across the car, left positive
         ("yaw_rate", "f8"),  # rad/s
-        ("lateral_acceleration", "f8"),  # m/s², left positive
-        ("longitudinal_acceleration", "f8"),  # m/s², from the tyres
-        ("sliding", "f8"),  # what the driver asks of the tyres over what they hold, less 1, not below 0
+        ("steering", "f8"),  # rad, at the front wheels, left positive
+        ("settled_acceleration", "f8"),  # m/s² along the car that springs have followed: it shifts load to the rear
+        ("longitudinal_acceleration", "f8"),  # m/s² along the car, what a driver feels
+        ("lateral_acceleration", "f8"),  # m/s² across the car, left positive
+        ("sliding", "f8"),  # what slip and pedal ask of the worse axle over what it holds, less 1, not below 0
         ("pedal", "f8"),  # 1 accelerating, 0 coasting, -1 braking
+        ("command", "f8"),  # steering command of the last decision
+        ("road_grip", "f8"),  # share of dry asphalt's grip that this episode's road has
+        ("front_grip", "f8"),  # the same under the front wheels now
+        ("rear_grip", "f8"),
+        ("surface_drag", "f8"),  # m/s² by which grass or gravel brakes now
         ("station", "f8"),  # m along the centre line
         ("offset", "f8"),  # m to the left of the centre line
         ("progress", "f8"),  # m along the centre line since the start, backward driving subtracted
         ("best_progress", "f8"),  # m, the most of it so far
+        ("gained", "f8"),  # m of progress gained by cutting across with all wheels off the road
         ("time", "f8"),  # s since the start
         ("stuck_time", "f8"),  # s since the progress last grew
         ("off_road_time", "f8"),  # s spent off the road
+        ("wrong_way_time", "f8"),  # s spent driving against the circuit's direction
+        ("sector_1", "f8"),  # s since the start when a third of the lap was first done, else 0
+        ("sector_2", "f8"),  # s, two thirds
         ("lap_time", "f8"),  # s, once the lap is finished, else 0
+        ("mean_longitudinal", "f8"),  # m/s², mean acceleration during the last decision
+        ("mean_lateral", "f8"),  # m/s²
+        ("jerk_squared", "f8"),  # (m/s³)² summed over the decisions
         ("index", "i8"),  # sample of the centre line at or before the car
         ("slot", "i8"),  # which circuit of the pool
         ("step", "i8"),  # decisions taken
         ("max_steps", "i8"),  # decisions after which the episode is cut
         ("wheels_off", "i8"),  # wheels beyond the border
         ("off_road", "i8"),  # 1 while off the road, by the rule of two wheels
+        ("collisions", "i8"),  # with other cars and cones, since the start
+        ("crashed", "i8"),  # 1 while touching something
         ("ended", "i8"),  # 1 once the episode is over
     ],
     align=True,
 )
-
-
-@kernel
-def steering_range(speed: float) -> float:
-    """Steering angle (rad) of a full command at this speed: what the tyres can use, and a little more."""
-    curvature = STEERING_RESERVE * GRIP * GRAVITY / max(1.0, speed * speed)
-    return float(min(MAX_STEERING, np.arctan(WHEELBASE * curvature)))
-
-
-@kernel
-def drive_limit(speed: float) -> float:
-    """Acceleration (m/s²) that the engine can give at this speed, before the tyres have their say."""
-    return min(MAX_ACCELERATION, SPECIFIC_POWER / max(1e-3, speed))
-
-
-@kernel
-def path_curvature(steering: float) -> float:
-    """Curvature (1/m) of the path of the centre of gravity while the tyres hold."""
-    slip = np.arctan(REAR_AXLE / WHEELBASE * np.tan(steering))
-    return float(np.sin(slip) / REAR_AXLE)
-
-
-@kernel
-def advance(car: Record, command: float, pedal: float, seconds: float) -> None:
-    """Move one car on by one physics step.
-
-    Args:
-        car: One record of ``CAR``; changed in place. ``wheels_off`` says how much of it stands on grass.
-        command: Steering asked for, -1 (full right) to 1 (full left) of what grip can use at this speed.
-        pedal: 1 full throttle, 0 coasting, -1 full brakes, or anything between.
-        seconds: Length of the step.
-    """
-    target = command * steering_range(car.speed)
-    most = STEERING_RATE * seconds
-    car.steering += min(most, max(-most, target - car.steering))
-    speed = car.speed
-    on_grass = 0.25 * car.wheels_off
-    held = GRIP * GRAVITY * (1.0 - (1.0 - GRASS_GRIP) * on_grass)
-
-    curvature = path_curvature(car.steering)
-    across = speed * speed * curvature
-    along = pedal * (drive_limit(speed) if pedal > 0.0 else MAX_ACCELERATION)
-    asked = np.sqrt(across * across + along * along)
-    share = 1.0
-    if asked > held:
-        share = held / asked
-    across *= share
-    along *= share
-    curvature *= share
-
-    resistance = DRAG * speed * speed + ROLLING + GRASS_DRAG * on_grass
-    # The front tyres' force stands across the wheels, not across the car: steering itself costs speed.
-    scrub = REAR_AXLE / WHEELBASE * abs(across * np.sin(car.steering))
-    new_speed = max(0.0, speed + (along - resistance - scrub) * seconds)
-    distance = 0.5 * (speed + new_speed) * seconds
-    turn = curvature * distance
-    course = car.heading + 0.5 * turn + np.arcsin(REAR_AXLE * curvature)
-    car.x += distance * np.cos(course)
-    car.y += distance * np.sin(course)
-    car.heading += turn
-    car.speed = new_speed
-    car.yaw_rate = curvature * new_speed
-    car.lateral_acceleration = across
-    car.longitudinal_acceleration = along
-    car.sliding = max(0.0, asked / held - 1.0)
-    car.pedal = pedal
