@@ -1,13 +1,30 @@
 """Environments for reinforcement learning, registered with Gymnasium on import; they need neither torch nor rlkit.
 
-``import rlkit_envs`` makes ``rlkit/Driving-v0`` known. Nothing is compiled and no window library is loaded before an
-environment is made.
+``import rlkit_envs`` makes ``rlkit/Driving-v0`` and its relatives known. Nothing is compiled and no window library is
+loaded before an environment is made.
 """
+
+from typing import Any
 
 import gymnasium
 
+_DRIVING: dict[str, dict[str, Any]] = {
+    "Driving": {},
+    "DrivingCamera": {"sensors": ("camera", "segmentation", "state")},
+    "DrivingTraffic": {"traffic": 6, "obstacles": 2, "circuit_length": (600.0, 1000.0)},
+    "DrivingContinuous": {"actions": "continuous"},
+}
+
 gymnasium.register(
-    id="rlkit/Driving-v0",
-    entry_point="rlkit_envs.driving.env:DrivingEnv",
-    vector_entry_point="rlkit_envs.driving.vector_env:DrivingVectorEnv",
+    id="rlkit/CarRacing-v0",
+    entry_point="rlkit_envs.driving.car_racing:CarRacingEnv",
+    vector_entry_point="rlkit_envs.driving.car_racing:CarRacingVectorEnv",
 )
+
+for _name, _kwargs in _DRIVING.items():
+    gymnasium.register(
+        id=f"rlkit/{_name}-v0",
+        entry_point="rlkit_envs.driving.env:DrivingEnv",
+        vector_entry_point="rlkit_envs.driving.vector_env:DrivingVectorEnv",
+        kwargs=_kwargs,
+    )

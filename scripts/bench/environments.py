@@ -1,10 +1,14 @@
-"""How many rendered steps per second the driving environment makes, beside Gymnasium's CarRacing-v3 in the same run.
+"""How many steps per second the driving environments make, beside other simulators in the same run.
 
     python scripts/bench/environments.py --json environments.json
 
 Every contender gets random actions and is reset when an episode ends; the time of resets counts. Contenders take turns,
-several rounds long, so that a machine whose speed drifts is unfair to none; the median of the rounds is reported. What
-is compared is the same for all: one new picture per step, seen from above, as an agent would get it.
+several rounds long, so that a machine whose speed drifts is unfair to none; the median of the rounds is reported.
+Compare what has equal pictures. The peers are Gymnasium's CarRacing-v3, EnvPool's, highway-env and MetaDrive; each runs
+in a process of its own, and one that is not installed is named and left out (``peers.py`` says how to install them).
+
+A step that is wanted as a picture in memory cannot be had faster than that memory is written. The last rows therefore
+time the bare copying of ready pictures into new arrays.
 """
 
 import argparse
@@ -12,6 +16,8 @@ import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,10 +26,23 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-import rlkit_envs  # noqa: F401  (registers rlkit/Driving-v0)
+import rlkit_envs  # noqa: F401  (registers rlkit/Driving-v0 and its relatives)
+from peers import PEERS
 
-PEER = "CarRacing-v3"
-INSTALL = "python -m pip install box2d==2.3.10"
+CIRCUITS = 32  # procedural circuits that are driven; few enough that all are made before the clock runs
+COLOUR = {"view_size": 96, "birdview": "colour", "metres_per_pixel": 0.5}
+# What is measured of ours: name in the table, environment, arguments, and whether one alone is measured too.
+OURS: tuple[tuple[str, str, dict[str, Any], bool], ...] = (
+    ("Driving, as it is learnt", "rlkit/Driving-v0", {}, True),
+    ("Driving, bird's view", "rlkit/Driving-v0", {"view_size": 64, "metres_per_pixel": 1.0}, True),
+    ("Driving, bird's view in colour", "rlkit/Driving-v0", COLOUR, True),
+    ("CarRacing-v0, ours", "rlkit/CarRacing-v0", {"continuous": False}, True),
+    ("DrivingCamera, with segmentation", "rlkit/DrivingCamera-v0", {}, True),
+    ("DrivingTraffic", "rlkit/DrivingTraffic-v0", {}, False),
+    ("Driving, lidar of 19 beams", "rlkit/Driving-v0", {"sensors": ("lidar", "state")}, False),
+    ("Driving, road ahead in numbers", "rlkit/Driving-v0", {"sensors": ("preview", "state")}, False),
+)
+COPIED = {"96×96×3": (96, 96, 3), "96×128×3 + 96×128": (96, 128, 4)}
 
 
 @dataclass
@@ -32,21 +51,22 @@ class Contender:
 
     Args:
         name: What it is called in the table.
-        picture: Height, width and channels of its picture.
+        sees: Its observation in words: the sizes of its leaves.
+        size: Bytes of one observation.
         run: Steps for about the given number of seconds and returns how many steps it made and how long that took.
     """
 
     name: str
-    picture: tuple[int, ...]
+    sees: str
+    size: int
     run: Callable[[float], tuple[int, float]]
 
 
 def single(name: str, environment: str, **kwargs: Any) -> Contender:
     """One environment from ``gymnasium.make``, as most programs use it."""
-    env = gymnasium.make(environment, **kwargs)
-    random = np.random.default_rng(0)
-    count = int(env.action_space.n)  # type: ignore[attr-defined]
-    actions = random.integers(0, count, size=4096).tolist()
+    env = gymnasium.make(environment, num_circuits=CIRCUITS, **kwargs)
+    env.action_space.seed(0)
+    actions = [env.action_space.sample() for _ in range(4096)]
     env.reset(seed=0)
 
     def run(seconds: float) -> tuple[int, float]:
@@ -60,15 +80,16 @@ def single(name: str, environment: str, **kwargs: Any) -> Contender:
                     env.reset()
         return steps, taken
 
-    return Contender(name, _picture(env.observation_space), run)
+    return Contender(f"{name}, gymnasium.make", *seen(env.observation_space), run)
 
 
-def batched(num_envs: int, **kwargs: Any) -> Contender:
+def batched(name: str, environment: str, num_envs: int, **kwargs: Any) -> Contender:
     """Many cars from ``gymnasium.make_vec``, stepped together."""
     env = gymnasium.make_vec(
-        "rlkit/Driving-v0", num_envs=num_envs, vectorization_mode="vector_entry_point", num_circuits=64, **kwargs
+        environment, num_envs=num_envs, vectorization_mode="vector_entry_point", num_circuits=CIRCUITS, **kwargs
     )
-    actions = np.random.default_rng(0).integers(0, 15, size=(64, num_envs))
+    env.action_space.seed(0)
+    actions = [env.action_space.sample() for _ in range(64)]
     env.reset(seed=0)
 
     def run(seconds: float) -> tuple[int, float]:
@@ -81,29 +102,73 @@ def batched(num_envs: int, **kwargs: Any) -> Contender:
                 env.reset(options={"reset_mask": ended})
         return rounds * num_envs, taken
 
-    picture = _picture(env.single_observation_space)
-    return Contender(f"rlkit/Driving-v0, {num_envs} together", picture, run)
+    return Contender(f"{name}, {num_envs} together", *seen(env.single_observation_space), run)
 
 
-def _picture(space: gymnasium.Space[Any]) -> tuple[int, ...]:
-    shown = space["birdview"] if isinstance(space, gymnasium.spaces.Dict) else space
-    return tuple(shown.shape or ())
+def peer(key: str, python: str) -> Contender | str:
+    """A peer in a process of its own, or why it is not there."""
+    arguments = [python, str(Path(__file__).with_name("peers.py")), key]
+    process = subprocess.Popen(
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    asked, answered = process.stdin, process.stdout
+    assert asked is not None
+    assert answered is not None
+
+    def answer() -> dict[str, Any]:
+        line = answered.readline()
+        return json.loads(line) if line else {"missing": f"its process ended with code {process.wait()}"}
+
+    first = answer()
+    if "missing" in first:
+        return str(first["missing"])
+
+    def run(seconds: float) -> tuple[int, float]:
+        print(seconds, file=asked, flush=True)
+        told = answer()
+        return told["steps"], told["taken"]
+
+    shape = tuple(first["picture"])
+    return Contender(PEERS[key][0], "×".join(map(str, shape)), int(np.prod(shape)), run)
 
 
-def contenders(batches: list[int]) -> list[Contender]:
-    """Ours at the size that learning uses and at CarRacing's, and CarRacing where it is installed."""
-    same_size = {"view_size": 96, "metres_per_pixel": (0.5, 1.0, 2.0)}
-    ours = [
-        single("rlkit/Driving-v0, gymnasium.make", "rlkit/Driving-v0", num_circuits=64),
-        *(batched(count) for count in batches),
-        single("rlkit/Driving-v0, gymnasium.make", "rlkit/Driving-v0", num_circuits=64, **same_size),
-        *(batched(count, **same_size) for count in batches),
-    ]
-    try:
-        ours.append(single(f"{PEER}, gymnasium.make", PEER, continuous=False))
-    except gymnasium.error.DependencyNotInstalled:
-        print(f"{PEER} is left out, because Box2D is not installed. To have it beside ours: {INSTALL}")
-    return ours
+def copying(name: str, shape: tuple[int, ...], count: int) -> Contender:
+    """Nothing but copies of a batch of ready pictures into new arrays."""
+    ready = np.random.default_rng(0).integers(0, 256, size=(count, *shape), dtype=np.uint8)
+
+    def run(seconds: float) -> tuple[int, float]:
+        rounds = 0
+        start = time.perf_counter()
+        while (taken := time.perf_counter() - start) < seconds:
+            ready.copy()
+            rounds += 1
+        return rounds * count, taken
+
+    return Contender(f"copying {count} ready pictures", name, int(np.prod(shape)), run)
+
+
+def seen(space: gymnasium.Space[Any]) -> tuple[str, int]:
+    """An observation in words, and its bytes."""
+    leaves = list(space.values()) if isinstance(space, gymnasium.spaces.Dict) else [space]
+    words = " + ".join("×".join(map(str, leaf.shape)) for leaf in leaves)
+    return words, sum(int(np.prod(leaf.shape)) * leaf.dtype.itemsize for leaf in leaves)
+
+
+def contenders(batches: list[int], python: str) -> list[Contender]:
+    """Ours, then the peers that are there, then bare copies."""
+    field: list[Contender] = []
+    for name, environment, kwargs, alone in OURS:
+        if alone:
+            field.append(single(name, environment, **kwargs))
+        field.extend(batched(name, environment, count, **kwargs) for count in batches)
+    for key, (name, _) in PEERS.items():
+        found = peer(key, python)
+        if isinstance(found, str):
+            print(f"{name} is left out ({found}); peers.py says how to install it")
+        else:
+            field.append(found)
+    field.extend(copying(name, shape, max(batches)) for name, shape in COPIED.items())
+    return field
 
 
 def main() -> None:
@@ -111,15 +176,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=2.0, help="seconds per contender and round (default: 2)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds (default: 5)")
-    parser.add_argument("--num-envs", type=int, nargs="+", default=[32, 256, 1024], help="sizes of batches")
+    parser.add_argument("--num-envs", type=int, nargs="+", default=[32, 1024], help="sizes of batches")
+    parser.add_argument("--peers-python", default=sys.executable, help="the Python that has the peers installed")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     arguments = parser.parse_args()
     if arguments.seconds <= 0 or arguments.rounds < 1 or min(arguments.num_envs) < 1:
         parser.error("--seconds, --rounds and --num-envs have to be positive")
 
-    field = contenders(arguments.num_envs)
+    field = contenders(arguments.num_envs, arguments.peers_python)
     for contender in field:  # compiled, circuits made, caches warm
-        contender.run(min(1.0, arguments.seconds))
+        contender.run(min(2.0, arguments.seconds))
     rates: list[list[float]] = [[] for _ in field]
     for _ in range(arguments.rounds):
         for contender, of_contender in zip(field, rates, strict=True):
@@ -127,30 +193,35 @@ def main() -> None:
             of_contender.append(steps / taken)
 
     medians = [statistics.median(of_contender) for of_contender in rates]
-    peer = next((m for m, c in zip(medians, field, strict=True) if c.name.startswith(PEER)), None)
-    print(f"{'':38} {'picture':>10} {'steps/s':>10} {'lowest':>10} {'highest':>10} {'× ' + PEER:>15}")
+    yardsticks = {
+        label: max((m for m, c in zip(medians, field, strict=True) if c.name.startswith(start)), default=None)
+        for label, start in (("CarRacing-v3", "CarRacing-v3"), ("EnvPool", "EnvPool"))
+    }
+    print(
+        f"{'':52} {'observation':>22} {'steps/s':>11} {'lowest':>11} {'highest':>11} {'MB/s':>7}"
+        + "".join(f" {'× ' + label:>14}" for label in yardsticks)
+    )
     results = []
     for contender, of_contender, median in zip(field, rates, medians, strict=True):
-        ratio = None if peer is None else median / peer
-        picture = "×".join(map(str, contender.picture))
-        shown = "" if ratio is None else f"{ratio:,.1f}"
+        ratios = {label: median / rate for label, rate in yardsticks.items() if rate is not None}
         print(
-            f"{contender.name:38} {picture:>10} {median:>10,.0f} {min(of_contender):>10,.0f} "
-            f"{max(of_contender):>10,.0f} {shown:>15}"
+            f"{contender.name:52} {contender.sees:>22} {median:>11,.0f} {min(of_contender):>11,.0f} "
+            f"{max(of_contender):>11,.0f} {median * contender.size / 1e6:>7,.0f}"
+            + "".join(f" {ratios[label]:>14,.1f}" if label in ratios else " " * 15 for label in yardsticks)
         )
         results.append(
             {
                 "name": contender.name,
-                "picture": list(contender.picture),
+                "observation": contender.sees,
+                "bytes": contender.size,
                 "steps_per_second": median,
                 "rounds": of_contender,
-                "ratio_to_peer": ratio,
+                "ratios": ratios,
             }
         )
     if arguments.json is not None:
         report = {
             "benchmark": "environments",
-            "peer": PEER,
             "seconds_per_round": arguments.seconds,
             "machine": {"processor": _processor(), "cores": os.cpu_count()},
             "versions": {

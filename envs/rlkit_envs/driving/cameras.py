@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.driving.controls import DECISION
 from rlkit_envs.driving.episodes import Episodes
+from rlkit_envs.driving.ghost import Ghost
 from rlkit_envs.driving.render import Renderer, Window
 from rlkit_envs.driving.scenery import Scenery
 
@@ -16,10 +16,12 @@ _PICTURES = 6  # that a window shows per decision: 60 a second
 
 
 class _Way(NamedTuple):
-    """Where a car was one decision ago, if its episode is that old, and where it is now."""
+    """Where a car and the others were one decision ago, if its episode is that old, and where they are now."""
 
     before: np.void | None
     now: np.void
+    others_before: npt.NDArray[Any]
+    others: npt.NDArray[Any]
 
 
 class Cameras:
@@ -37,6 +39,22 @@ class Cameras:
         self._sceneries: OrderedDict[str, Scenery] = OrderedDict()
         self._window: Window | None = None
         self._ways: dict[int, _Way] = {}
+        self._ghosts: dict[int, Ghost] = {}
+
+    def set_ghost(self, i: int, poses: npt.NDArray[np.float64] | None) -> None:
+        """Draw somebody beside car ``i`` who drove its circuit before; None for nobody.
+
+        Args:
+            i: Which car.
+            poses: (n, 3) x, y (m) and heading (rad) at the start and after each decision.
+
+        Raises:
+            ValueError: The poses are not of that form.
+        """
+        if poses is None:
+            self._ghosts.pop(i, None)
+        else:
+            self._ghosts[i] = Ghost(poses, self._episodes.simulator.decision_time)
 
     def picture(self, i: int, share: float = 1.0) -> npt.NDArray[np.uint8]:
         """Draw car ``i`` on its way through the last decision.
@@ -49,15 +67,22 @@ class Cameras:
             (H, W, 3) uint8; an episode that has just begun has no way behind it, and is drawn as it is now.
         """
         way = self._way(i)
-        return self._draw(i, way.now if way.before is None or share >= 1.0 else _between(way.before, way.now, share))
+        if way.before is None or share >= 1.0:
+            return self._draw(i, way.now, way.others)
+        others = _between_others(way.others_before, way.others, share)
+        return self._draw(i, _between(way.before, way.now, share), others)
 
     def _way(self, i: int) -> "_Way":
-        now, way = self._episodes.simulator.cars[i], self._ways.get(i)
+        simulator, way = self._episodes.simulator, self._ways.get(i)
+        now, others = simulator.cars[i], simulator.others[i]
         if way is None:
-            way = self._ways[i] = _Way(None, now.copy())
+            way = self._ways[i] = _Way(None, now.copy(), others.copy(), others.copy())
         elif way.now != now:
-            follows = way.now["slot"] == now["slot"] and 0.0 < now["time"] - way.now["time"] < 1.5 * DECISION
-            way = self._ways[i] = _Way(way.now if follows else None, now.copy())
+            follows = (
+                way.now["slot"] == now["slot"]
+                and 0.0 < now["time"] - way.now["time"] < 1.5 * self._episodes.simulator.decision_time
+            )
+            way = self._ways[i] = _Way(way.now if follows else None, now.copy(), way.others, others.copy())
         return way
 
     def show(self) -> None:
@@ -66,7 +91,7 @@ class Cameras:
             self._window = Window(self._size, "rlkit/Driving-v0")
         shares = [k / _PICTURES for k in range(1, _PICTURES)] if self._way(0).before is not None else []
         for share in (*shares, 1.0):
-            self._window.show(self.picture(0, share), _PICTURES / DECISION)
+            self._window.show(self.picture(0, share), _PICTURES / self._episodes.simulator.decision_time)
 
     def close(self) -> None:
         """Close the window, if there is one."""
@@ -74,10 +99,10 @@ class Cameras:
             self._window.close()
             self._window = None
 
-    def _draw(self, i: int, car: np.void) -> npt.NDArray[np.uint8]:
+    def _draw(self, i: int, car: np.void, others: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         if i not in self._renderers:
             self._renderers[i] = Renderer(self._size)
-        return self._renderers[i].draw(self._scenery(i), car)
+        return self._renderers[i].draw(self._scenery(i), car, list(others), self._ghosts.get(i))
 
     def _scenery(self, i: int) -> Scenery:
         circuit = self._episodes.simulator.circuit_of(i)
@@ -98,3 +123,14 @@ def _between(before: Any, now: np.void, share: float) -> np.void:
     for name in ("x", "y", "heading", "speed", "steering", "progress", "time"):
         car[name] = (1.0 - share) * before[name] + share * now[name]
     return car
+
+
+def _between_others(before: npt.NDArray[Any], now: npt.NDArray[Any], share: float) -> npt.NDArray[Any]:
+    """Others on their way from one state to another; who is new or far away now is where it is now."""
+    others = now.copy()
+    moved = (before["active"] == 1) & (np.hypot(now["x"] - before["x"], now["y"] - before["y"]) < 20.0)
+    turn = np.angle(np.exp(1j * (now["heading"] - before["heading"])))
+    for name in ("x", "y"):
+        others[name] = np.where(moved, (1.0 - share) * before[name] + share * now[name], now[name])
+    others["heading"] = np.where(moved, now["heading"] - (1.0 - share) * turn, now["heading"])
+    return others

@@ -4,7 +4,11 @@ import math
 
 import pygame
 
-from rlkit_envs.driving.vehicle import FRONT_AXLE, LENGTH, REAR_AXLE, TRACK, WIDTH
+from rlkit_envs.driving.vehicle import ROAD_CAR
+
+FRONT_AXLE, REAR_AXLE, LENGTH, WIDTH, TRACK = (
+    float(ROAD_CAR[name][0]) for name in ("front_axle", "rear_axle", "length", "width", "track")
+)
 
 Colour = tuple[int, int, int]
 
@@ -14,6 +18,17 @@ _EXTENT = (6.4, 3.6)  # m along and across that the picture shows; the centre of
 _NOSE = 0.5 * (LENGTH - FRONT_AXLE - REAR_AXLE) + FRONT_AXLE  # m from the centre of gravity to the front bumper
 
 BODY: Colour = (243, 112, 33)
+GHOST: Colour = (120, 205, 255)
+PAINTS: tuple[Colour, ...] = (  # of other cars, by their number
+    (150, 155, 160),
+    (52, 54, 60),
+    (226, 227, 228),
+    (44, 82, 168),
+    (168, 38, 42),
+    (38, 110, 72),
+    (214, 178, 52),
+    (120, 78, 140),
+)
 _DARK: Colour = (24, 27, 33)
 _GLASS: Colour = (38, 50, 64)
 _TYRE: Colour = (22, 22, 24)
@@ -44,10 +59,13 @@ class CarPicture:
 
     Args:
         colour: Of the body.
+        stripes: Whether a pair of them runs over it, which tells the car of the agent from others.
+        opacity: Below 255 for a ghost: one sees through it, and it casts no shadow.
     """
 
-    def __init__(self, colour: Colour = BODY):
-        self._body = self._draw_body(colour)
+    def __init__(self, colour: Colour = BODY, *, stripes: bool = True, opacity: int = 255):
+        self._opacity = opacity
+        self._body = self._draw_body(colour, stripes)
         self._wheel = self._draw_wheel()
         self._shadow = self._draw_shadow()
         self._lights = self._draw_brake_lights()
@@ -77,7 +95,8 @@ class CarPicture:
         # The sun stands in the north-west of the world, wherever the picture's top points to.
         east, south = 0.32 * zoom, 0.26 * zoom
         dx, dy = east * math.sin(up) + south * math.cos(up), -(east * math.cos(up) - south * math.sin(up))
-        self._stamp(screen, self._shadow, (at[0] + dx, at[1] + dy), zoom, angle)
+        if self._opacity == 255:
+            self._stamp(screen, self._shadow, (at[0] + dx, at[1] + dy), zoom, angle)
         picture = pygame.Surface(_size(PIXELS), pygame.SRCALPHA)
         for along, angle_of_wheel in ((FRONT_AXLE, steering), (-REAR_AXLE, 0.0)):
             wheel = (
@@ -89,6 +108,8 @@ class CarPicture:
         picture.blit(self._body, (0, 0))
         if braking:
             picture.blit(self._lights, (0, 0))
+        if self._opacity < 255:
+            picture.fill((255, 255, 255, self._opacity), special_flags=pygame.BLEND_RGBA_MULT)
         self._stamp(screen, picture, at, zoom, angle)
 
     @staticmethod
@@ -99,7 +120,7 @@ class CarPicture:
         screen.blit(turned, turned.get_rect(center=(round(at[0]), round(at[1]))))
 
     @staticmethod
-    def _draw_body(colour: Colour) -> pygame.Surface:
+    def _draw_body(colour: Colour, stripes: bool) -> pygame.Surface:
         fine = PIXELS * _FINE
         surface = pygame.Surface(_size(fine), pygame.SRCALPHA)
 
@@ -132,7 +153,7 @@ class CarPicture:
         both([(2.05, 0.69), (2.05, 0.63), (3.05, 0.63), (3.05, 0.69)], _shade(colour, 0.75))
         both([(2.50, 0.66), (2.50, 0.52), (2.58, 0.52), (2.58, 0.66)], _shade(colour, 0.75))
         # A pair of stripes from nose to tail, but not across the glass.
-        for start, end in ((0.16, 1.25), (1.98, 3.02), (3.74, 4.36)):
+        for start, end in ((0.16, 1.25), (1.98, 3.02), (3.74, 4.36)) if stripes else ():
             both([(start, 0.22), (end, 0.22), (end, 0.09), (start, 0.09)], (250, 246, 236))
         # Lamps and a wing.
         both([(0.10, 0.56), (0.20, 0.70), (0.48, 0.72), (0.34, 0.54)], (250, 250, 235))

@@ -1,22 +1,23 @@
-"""``rlkit/Driving-v0`` as a Gymnasium environment: one car, one lap."""
+"""Driving as a Gymnasium environment: one car, one lap."""
 
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 
-from rlkit_envs.driving.controls import ACTION_NAMES, keys_to_action
+from rlkit_envs.driving.controls import ACTION_NAMES, COMMANDS, GAMEPAD_AXES, keys_to_action
 from rlkit_envs.driving.episodes import Episodes
 from rlkit_envs.driving.interface import (
     METADATA,
     check_rendering,
     checked_actions,
     circuit_option,
+    make_action_space,
     make_cameras,
     make_observation_space,
+    metadata_of,
 )
 from rlkit_envs.driving.settings import Settings
 
@@ -25,20 +26,24 @@ if TYPE_CHECKING:
 
 
 class DrivingEnv(gymnasium.Env[Any, Any]):
-    """Drive one lap of a circuit, seen from above, by steering and pedals; the road is all there is to see.
+    """Drive one lap of a circuit, by steering and pedals, on what the car's sensors see.
 
-    Observation (``observation="dict"``): ``birdview`` (24, 24, 1) uint8, the road around the car, which drives upwards;
-    ``state`` (3,) float32, speed, steering and yaw rate as shares of 50 m/s, 0.45 rad and 1.5 rad/s, left positive.
+    Observation (``observation="dict"``): a Dict of the car's ``sensors``, by default ``birdview`` (24, 24, 1) uint8,
+    the road around the car, which drives upwards, and ``state`` (3,) float32, speed, steering and yaw rate as shares of
+    their scales, left positive. Others: ``camera`` (96, 128, 3) uint8, ``segmentation`` (96, 128) uint8 class numbers
+    of its pixels, ``lidar`` (19,) float32 metres from right to left, ``preview`` (14,) float32 numbers about the road
+    ahead.
     Actions: ``Discrete(15)``, five steering levels by brake, coast and accelerate, 10 decisions a second; a full
-    steering command is what the tyres can use at the present speed. Reward: progress along the centre line, 100 for a
-    whole lap of whatever length, negative backwards, less ``off_road_penalty`` for leaving the road. Ends: off the road
-    with two wheels (terminated); a lap finished, 10 s without progress, or out of time (truncated).
+    steering command is what the tyres can use at the present speed. Or, with ``actions="continuous"``, a Box of
+    steering (1 is left) and pedal (1 full throttle, -1 full brakes). Reward: progress along the centre line, 100 for a
+    whole lap of whatever length, negative backwards, less penalties for leaving the road and for collisions. Ends: off
+    the road with two wheels, or into another car (terminated); a lap finished, 10 s without progress, or out of time
+    (truncated).
 
     Args:
         render_mode: ``rgb_array``, ``human`` or None.
         render_size: Width and height of rendered pictures, in pixels.
-        **kwargs: See ``Settings``: split, circuit, num_circuits, start, observation, view_size, metres_per_pixel,
-            off_road, off_road_penalty, paid_speed, max_episode_steps.
+        **kwargs: See ``Settings``.
 
     Raises:
         ValueError: A value is out of range, or a circuit's file cannot be used.
@@ -53,8 +58,9 @@ class DrivingEnv(gymnasium.Env[Any, Any]):
         self._render_size = render_size
         self._cameras: Cameras | None = None
         self.episodes = Episodes(1, Settings(**kwargs), num_threads=1)
+        self.metadata = metadata_of(self.episodes.settings)
         self.observation_space = make_observation_space(self.episodes.settings)
-        self.action_space = spaces.Discrete(len(ACTION_NAMES))
+        self.action_space = make_action_space(self.episodes.settings)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode.
@@ -79,7 +85,7 @@ class DrivingEnv(gymnasium.Env[Any, Any]):
         cars = self.episodes.simulator.cars
         if cars[0]["slot"] < 0 or cars[0]["ended"]:
             raise ResetNeeded("step() without a running episode: call reset() first")
-        outcome = self.episodes.simulator.step(checked_actions(np.reshape(action, 1), 1))
+        outcome = self.episodes.step(self._checked(action))
         info = self._info()
         terminated, truncated = bool(outcome.terminated[0]), bool(outcome.truncated[0])
         if terminated or truncated:
@@ -132,9 +138,33 @@ class DrivingEnv(gymnasium.Env[Any, Any]):
         self.episodes.set_state(0, state)
         self.np_random.bit_generator.state = state["random"]
 
-    def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
+    def set_ghost(self, poses: npt.NDArray[np.float64] | None) -> None:
+        """Draw somebody who drove this circuit before beside the car, and who is ahead; agents never see it.
+
+        Args:
+            poses: (n, 3) x, y (m) and heading (rad), as ``info["pose"]`` gave them at the beginning of an episode and
+                after each decision; None for nobody.
+
+        Raises:
+            ValueError: The poses are not of that form.
+        """
+        self._made_cameras().set_ghost(0, poses)
+
+    @property
+    def gamepad_axes(self) -> tuple[dict[str, float], ...]:
+        """Axes of a gamepad for each number of a continuous action: the stick steers, the triggers are pedals."""
+        return GAMEPAD_AXES
+
+    def get_keys_to_action(self) -> dict[tuple[int, ...], Any]:
         """Arrow keys for ``gymnasium.utils.play``: left and right steer, up accelerates, down brakes."""
-        return keys_to_action()
+        keys = keys_to_action()
+        if self.episodes.settings.actions == "continuous":
+            return {pressed: COMMANDS[action].astype(np.float32) for pressed, action in keys.items()}
+        return dict(keys)
+
+    def _checked(self, action: Any) -> npt.NDArray[Any]:
+        kind = self.episodes.settings.actions
+        return checked_actions(np.reshape(action, (1, -1) if kind == "continuous" else 1), 1, kind)
 
     def _check_running(self, doing: str) -> None:
         if self.episodes.simulator.cars[0]["slot"] < 0:

@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.driving.circuit import Circuit, load_circuit
+from rlkit_envs.driving.appearance import choose_look
+from rlkit_envs.driving.circuit import Circuit
+from rlkit_envs.driving.circuit_files import load_circuit
+from rlkit_envs.driving.controls import COMMANDS
 from rlkit_envs.driving.generator import make_circuit
 from rlkit_envs.driving.pilot import Pilot
+from rlkit_envs.driving.sensors import paint_gauges
 from rlkit_envs.driving.settings import Settings, check_circuit
 from rlkit_envs.driving.simulator import Outcome, Simulator, Start
-from rlkit_envs.driving.vehicle import CAR, GRAVITY, GRIP, MAX_STEERING, SPEED_SCALE, YAW_RATE_SCALE
+from rlkit_envs.driving.traffic import OTHER
+from rlkit_envs.driving.vehicle import CAR, GRAVITY, YAW_RATE_SCALE
 
 
 class Episodes:
@@ -28,10 +33,13 @@ class Episodes:
     def __init__(self, num_envs: int, settings: Settings, num_threads: int):
         self.settings = settings
         capacity = settings.num_circuits if settings.split == "train" else 2 * num_envs + 8
-        self.simulator = Simulator(num_envs, settings.rules(), capacity, num_threads)
+        self.simulator = Simulator(
+            num_envs, settings.rules(), settings.seen(), settings.who_else(), capacity, num_threads
+        )
         self._starts = [Start()] * num_envs
+        self._keys = [0] * num_envs  # that fix the looks of episodes
         self._driven: list[int | str] = [0] * num_envs
-        self._pilots: dict[int, Pilot] = {}
+        self._pilots: dict[tuple[int, float], Pilot] = {}
         self._files: dict[str, Circuit] = {}
         if settings.circuit is not None:
             self._recipe(settings.circuit)  # A file that cannot be read is reported now, not at the first reset
@@ -39,12 +47,18 @@ class Episodes:
     def _recipe(self, circuit: object) -> tuple[str, Callable[[], Circuit]]:
         """The key of a circuit that is given by number or file, and how to make it."""
         check_circuit(circuit)
+        settings = self.settings
         if isinstance(circuit, int | np.integer):
-            return f"{self.settings.split}-{circuit}", partial(make_circuit, int(circuit), self.settings.split)
+            return f"{settings.split}-{circuit}", partial(self._made, int(circuit))
         path = str(circuit)
         if path not in self._files:
-            self._files[path] = load_circuit(path)
+            self._files[path] = load_circuit(path, backwards=settings.backwards)
         return path, partial(self._files.__getitem__, path)
+
+    def _made(self, number: int) -> Circuit:
+        settings = self.settings
+        circuit = make_circuit(number, settings.split, settings.circuit_length, settings.difficulty)
+        return circuit.reversed() if settings.backwards else circuit
 
     def begin(self, i: int, random: np.random.Generator, seed: int | None, circuit: object = None) -> None:
         """Begin an episode of car ``i``.
@@ -64,8 +78,21 @@ class Episodes:
             else:
                 circuit = seed if seed is not None else int(random.integers(2**31))
         self._enter(i, circuit)
-        self._starts[i] = self.simulator.anywhere(i, random) if settings.starts_anywhere else Start()
-        self.simulator.put(i, self._starts[i], settings.max_episode_steps)
+        # Drawn whether it is needed or not: the same seed leads to the same episodes whatever the car sees.
+        self._keys[i] = int(random.integers(2**31))
+        grip = self._choose_look(i)
+        self._starts[i] = self.simulator.anywhere(i, random, grip) if settings.starts_anywhere else Start()
+        self.simulator.put(i, self._starts[i], settings.max_episode_steps, grip)
+        self.simulator.place_others(i, random)
+
+    def _choose_look(self, i: int) -> float:
+        """Let the world of car ``i`` look as its key says, and return the grip of its road."""
+        settings, looks = self.settings, self.simulator.looks
+        if looks is not None:
+            look = looks.choose(i, settings.weather_drawn, self._keys[i])
+        elif settings.grip is None:
+            look = choose_look(settings.weather_drawn, np.random.default_rng(self._keys[i]))
+        return float(look["grip"]) if settings.grip is None else float(settings.grip)
 
     def _enter(self, i: int, circuit: object) -> None:
         key, make = self._recipe(circuit)
@@ -73,26 +100,41 @@ class Episodes:
         self._driven[i] = int(circuit) if isinstance(circuit, int | np.integer) else str(circuit)
 
     def observe(self) -> dict[str, npt.NDArray[Any]] | npt.NDArray[np.uint8]:
-        """What all cars see, newly made: ``birdview`` (N, H, W, C) uint8, ``state`` (N, 3) float32; or the picture."""
-        pictures, states = self.simulator.observe()
-        if self.settings.observation == "picture":
-            return pictures
-        return {"birdview": pictures, "state": states}
+        """What all cars see, newly made: each sensor's name and (N, ...) array; or one (N, H, W, C) uint8 picture."""
+        seen = self.simulator.observe()
+        if self.settings.observation == "dict":
+            return seen
+        picture: npt.NDArray[np.uint8] = seen[self.settings.picture_sensor or ""]
+        if "state" not in seen:
+            return picture
+        count, height, width, channels = picture.shape
+        painted = np.empty((count, height, width, channels + 1), dtype=np.uint8)
+        painted[..., :channels] = picture
+        paint_gauges(painted[..., channels], seen["state"])
+        return painted
+
+    def step(self, actions: npt.NDArray[Any]) -> Outcome:
+        """Carry out one decision of each car: (N,) int64 numbers of actions, or (N, 2) float64 steering and pedal."""
+        return self.simulator.step(COMMANDS[actions] if actions.ndim == 1 else actions)
 
     def report(self) -> dict[str, npt.NDArray[Any]]:
         """What ``info`` says at every step, as new arrays with one row per car.
 
         Returns:
             ``progress`` (share of the lap driven since the start), ``speed`` (m/s), ``lap_time`` (s since the start),
-            ``off_road`` (bool), ``pose`` (N, 3) x, y (m) and heading (rad).
+            ``off_road`` (bool), ``wrong_way_seconds``, ``collisions``, ``pose`` (N, 3) x, y (m) and heading (rad).
         """
         cars = self.simulator.cars
+        pose = np.empty((len(cars), 3))
+        pose[:, 0], pose[:, 1], pose[:, 2] = cars["x"], cars["y"], cars["heading"]
         return {
             "progress": cars["progress"] / self.simulator.pool.circuits["length"][cars["slot"]],
             "speed": cars["speed"].copy(),
             "lap_time": cars["time"].copy(),
             "off_road": cars["off_road"] != 0,
-            "pose": np.stack([cars["x"], cars["y"], cars["heading"]], axis=1),
+            "wrong_way_seconds": cars["wrong_way_time"].copy(),
+            "collisions": cars["collisions"].copy(),
+            "pose": pose,
         }
 
     def ending(self, i: int, outcome: Outcome) -> dict[str, Any]:
@@ -100,7 +142,9 @@ class Episodes:
 
         Returns:
             ``finished``; ``lap_time`` (s, NaN without a finished lap); ``reference_time`` (s, what the same car could
-            do from the same start); ``ratio`` of the two; ``off_road_seconds``; ``circuit`` (its name).
+            do from the same start); ``ratio`` of the two; ``sector_times`` (3,) (s, NaN for those not done);
+            ``off_road_seconds``; ``cut`` (m gained by cutting across with all wheels off the road); ``jerk`` (m/s³, its
+            root mean square); ``circuit`` (its name).
         """
         car = self.simulator.cars[i]
         finished = bool(outcome.finished[i])
@@ -113,21 +157,29 @@ class Episodes:
             "lap_time": lap_time,
             "reference_time": reference,
             "ratio": lap_time / reference,
+            "sector_times": _sector_times(car, lap_time),
             "off_road_seconds": float(car["off_road_time"]),
+            "cut": float(car["gained"]),
+            "jerk": float(np.sqrt(car["jerk_squared"] / max(1, car["step"]))),
             "circuit": circuit.name,
         }
 
     def pilot(self, i: int) -> Pilot:
-        """The driver of car ``i``'s circuit."""
-        slot = int(self.simulator.cars["slot"][i])
+        """The driver of car ``i``'s circuit, on a road of this grip."""
+        car = self.simulator.cars[i]
+        slot, grip = int(car["slot"]), float(car["road_grip"])
         circuit = self.simulator.pool[slot]
-        if slot not in self._pilots or self._pilots[slot].circuit is not circuit:
-            self._pilots[slot] = Pilot(circuit)
-        return self._pilots[slot]
+        known = self._pilots.get((slot, grip))
+        if known is None or known.circuit is not circuit:
+            if self.settings.grip is None:  # As many grips as episodes
+                self._pilots.clear()
+            known = self._pilots[slot, grip] = Pilot(circuit, self.simulator.vehicle, grip)
+        return known
 
     def expert_action(self, i: int) -> int:
         """The action that a very good driver would choose for car ``i`` now."""
-        return self.pilot(i).act(self.simulator.cars[i])
+        pilot, car = self.pilot(i), self.simulator.cars[i]
+        return pilot.act(car, *pilot.mind(car, self.simulator.others[i], self.simulator.pool.circuits[car["slot"]]))
 
     def progress(self, i: int) -> float:
         """Share of the lap that car ``i`` has driven since its start."""
@@ -136,11 +188,14 @@ class Episodes:
     def telemetry(self, i: int) -> dict[str, dict[str, Any]]:
         """Readings of car ``i``'s instruments: name to ``value``, ``unit``, ``low`` and ``high`` end of the scale."""
         car = self.simulator.cars[i]
+        vehicle = self.simulator.vehicle[0]
+        lock = np.degrees(vehicle["max_steering"])
+        friction = vehicle["rear_friction"]
         readings = {
-            "speed": (3.6 * car["speed"], "km/h", 0.0, 3.6 * SPEED_SCALE),
-            "steering": (np.degrees(car["steering"]), "°", -np.degrees(MAX_STEERING), np.degrees(MAX_STEERING)),
+            "speed": (3.6 * car["speed"], "km/h", 0.0, 3.6 * vehicle["top_speed"]),
+            "steering": (np.degrees(car["steering"]), "°", -lock, lock),
             "yaw rate": (np.degrees(car["yaw_rate"]), "°/s", -np.degrees(YAW_RATE_SCALE), np.degrees(YAW_RATE_SCALE)),
-            "lateral acceleration": (car["lateral_acceleration"] / GRAVITY, "g", -GRIP, GRIP),
+            "lateral acceleration": (car["lateral_acceleration"] / GRAVITY, "g", -friction, friction),
             "lap": (100.0 * self.progress(i), "%", 0.0, 100.0),
         }
         return {
@@ -163,12 +218,26 @@ class Episodes:
         return {
             "circuit": self._driven[i],
             "start": asdict(self._starts[i]),
+            "look": self._keys[i],
             "car": {name: car[name].item() for name in CAR.names or () if name != "slot"},
+            "others": [{name: other[name].item() for name in OTHER.names or ()} for other in self.simulator.others[i]],
         }
 
     def set_state(self, i: int, state: dict[str, Any]) -> None:
         """Put car ``i`` back to where ``get_state`` found it."""
         self._enter(i, state["circuit"])
         self._starts[i] = Start(**state["start"])
+        self._keys[i] = state["look"]
+        self._choose_look(i)
         for name, value in state["car"].items():
             self.simulator.cars[i][name] = value
+        for other, values in zip(self.simulator.others[i], state["others"], strict=True):
+            for name, value in values.items():
+                other[name] = value
+
+
+def _sector_times(car: Any, lap_time: float) -> npt.NDArray[np.float64]:
+    """(3,) seconds that each third of the lap took; NaN for those that have not been finished."""
+    marks = np.array([0.0, car["sector_1"] or np.nan, car["sector_2"] or np.nan, lap_time])
+    times: npt.NDArray[np.float64] = np.diff(marks)
+    return times

@@ -9,8 +9,11 @@ import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
+from rlkit_envs.driving.colours import CLASSES, DRIVABLE
 from rlkit_envs.driving.controls import ACTION_NAMES, DECISION, MIRRORED_ACTIONS
 from rlkit_envs.driving.episodes import Episodes
+from rlkit_envs.driving.preview import MIRROR_SIGNS as PREVIEW_SIGNS
+from rlkit_envs.driving.preview import NAMES as PREVIEW_NAMES
 from rlkit_envs.driving.settings import Settings, check_integer
 
 if TYPE_CHECKING:
@@ -25,26 +28,52 @@ METADATA: dict[str, Any] = {
         "reference_time": {"name": "reference_time", "kind": "seconds"},
         "ratio": {"name": "ratio", "kind": "ratio"},
         "off_road_seconds": {"name": "off_road_time", "kind": "seconds"},
+        "collisions": {"name": "collisions", "kind": "number"},
+        "jerk": {"name": "jerk", "kind": "number"},
         "circuit": {"name": "circuit", "kind": "label"},
     },
     "training_kwargs": {
         "paid_speed": 14.0
     },  # m/s; where all speed pays, laps are faster and fewer of them are finished
     "evaluation_kwargs": {"split": "test"},
+    "play_kwargs": {"off_road": "slow", "collision": "bounce"},  # a person wants to go on
     "scenario_option": "circuit",
     "action_names": ACTION_NAMES,
-    "component_names": {"state": ("speed", "steering", "yaw rate")},
+    "component_names": {"state": ("speed", "steering", "yaw rate"), "preview": PREVIEW_NAMES},
     # The task does not know left from right: flip pictures sideways, change these signs, exchange these actions.
-    "mirror": {"state": (1.0, -1.0, -1.0), "actions": MIRRORED_ACTIONS},
+    "mirror": {"state": (1.0, -1.0, -1.0), "preview": PREVIEW_SIGNS, "actions": MIRRORED_ACTIONS},
+    # What segmentation's numbers mean, and which of them can be driven on. It is truth that no car could know: a label
+    # to learn from, not something to drive by.
+    "classes": CLASSES,
+    "drivable": DRIVABLE,
+    "labels": ("segmentation",),
+    "fresh_observations": True,  # what has been handed out is never written again
 }
+
+
+def metadata_of(settings: Settings) -> dict[str, Any]:
+    """The metadata of environments that were made with certain arguments."""
+    return METADATA | {"render_fps": round(1.0 / settings.decision_time)}
 
 
 def make_observation_space(settings: Settings) -> spaces.Space[Any]:
     """The space of what one car sees."""
-    picture = spaces.Box(0, 255, settings.rules().picture_shape, np.uint8)
+    sensors = settings.seen()
     if settings.observation == "picture":
-        return picture
-    return spaces.Dict({"birdview": picture, "state": spaces.Box(-1.0, 1.0, (3,), np.float32)})
+        height, width, channels = sensors.shape(settings.picture_sensor or "")
+        return spaces.Box(0, 255, (height, width, channels + ("state" in sensors.names)), np.uint8)
+    seen: dict[str, spaces.Space[Any]] = {}
+    for name in sensors.names:
+        low, high, dtype = sensors.bounds(name)
+        seen[name] = spaces.Box(low, high, sensors.shape(name), dtype)
+    return spaces.Dict(seen)
+
+
+def make_action_space(settings: Settings) -> spaces.Space[Any]:
+    """The space of what a driver can do."""
+    if settings.actions == "continuous":
+        return spaces.Box(-1.0, 1.0, (2,), np.float32)
+    return spaces.Discrete(len(ACTION_NAMES))
 
 
 def circuit_option(options: dict[str, Any] | None) -> Any:
@@ -87,9 +116,19 @@ def checked_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
     raise ValueError(f"autoreset_mode={mode!r}: expected 'disabled' or 'next_step'")
 
 
-def checked_actions(actions: Any, count: int) -> npt.NDArray[np.int64]:
-    """(N,) int64 actions; ValueError where they are not N whole numbers that name actions."""
+def checked_actions(actions: Any, count: int, kind: str) -> npt.NDArray[Any]:
+    """(N,) int64 discrete or (N, 2) float64 continuous actions; ValueError where they are not actions of N cars.
+
+    Continuous ones beyond the ends of their ranges are moved to the ends.
+    """
     array = np.asarray(actions)
+    if kind == "continuous":
+        if array.shape != (count, 2) or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+            raise ValueError(
+                f"actions of shape {array.shape} and type {array.dtype}: ({count}, 2) finite numbers are expected, "
+                "steering (1 is left) and pedal (1 is full throttle) of each car"
+            )
+        return np.clip(array.astype(np.float64), -1.0, 1.0)
     if array.shape != (count,) or array.dtype.kind not in "iu":
         raise ValueError(
             f"actions of shape {array.shape} and type {array.dtype}: ({count},) whole numbers are expected"

@@ -2,12 +2,15 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rlkit_envs.driving.circuit import Circuit
-from rlkit_envs.driving.ground import LEVELS, build_ground, level_start
+from rlkit_envs.driving.ground import Needs, build_ground, style_of
+from rlkit_envs.driving.roadside import STANDING, plant
+from rlkit_envs.driving.tiles import LAYER
 
 # What kernels need to know about one circuit of the pool.
 CIRCUIT = np.dtype(
@@ -15,11 +18,8 @@ CIRCUIT = np.dtype(
         ("samples", "i8"),  # of the centre line
         ("length", "f8"),  # m
         ("step", "f8"),  # m between samples
-        ("origin_x", "f8"),  # m, corner of the ground
-        ("origin_y", "f8"),  # m
-        ("cell", "f8"),  # m, side of the ground's finest cells
-        ("rows", "i8"),  # of the finest level
-        ("columns", "i8"),
+        ("standing", "i8"),  # things that stand beside the road
+        ("sun", "f8"),  # rad, where the sun stands on the horizon
     ],
     align=True,
 )
@@ -30,14 +30,28 @@ class CircuitPool:
 
     Args:
         capacity: Circuits kept at most, those in use not counted: they are never thrown out.
+        needs: Rasters of the ground that are drawn of each.
+
+    Attributes:
+        circuits: (S,) records of ``CIRCUIT``, one per slot.
+        lines: (S, n, 8) centre lines.
+        layers: (S, L) records of ``LAYER``.
+        tiles: (S, T) uint32 tables of tiles.
+        cells: (S, B) uint8 grounds.
+        standing: (S, M) records of ``STANDING``.
     """
 
-    def __init__(self, capacity: int):
+    def __init__(self, capacity: int, needs: Needs):
         self.capacity = capacity
+        self.needs = needs
         self.circuits = np.zeros(0, dtype=CIRCUIT)
         self.lines = np.zeros((0, 0, 8))
+        self.layers = np.zeros((0, 0), dtype=LAYER)
+        self.tiles = np.zeros((0, 0), dtype=np.uint32)
         self.cells = np.zeros((0, 0), dtype=np.uint8)
+        self.standing = np.zeros((0, 0), dtype=STANDING)
         self._contents: list[Circuit] = []
+        self._used: list[dict[str, int]] = []
         self._slots: OrderedDict[Hashable, int] = OrderedDict()
 
     def __getitem__(self, slot: int) -> Circuit:
@@ -70,38 +84,37 @@ class CircuitPool:
         return len(self._contents)
 
     def _put(self, slot: int, circuit: Circuit) -> None:
-        ground = build_ground(circuit)
-        samples, size = len(circuit.line), len(ground.cells)
-        if slot >= len(self.circuits) or samples > self.lines.shape[1] or size > self.cells.shape[1]:
-            self._grow(slot + 1, samples, size)
-        self.circuits[slot] = (
-            samples,
-            circuit.length,
-            circuit.step,
-            *ground.origin,
-            ground.cell,
-            ground.rows,
-            ground.columns,
-        )
-        self.lines[slot, :samples] = circuit.line
-        self.cells[slot, :size] = ground.cells
+        style = style_of(circuit)
+        roadside = None if self.needs.material_cell is None else plant(circuit, style.seed, style.sun)
+        ground = build_ground(circuit, self.needs, roadside)
+        standing = np.zeros(0, dtype=STANDING) if roadside is None else roadside.standing
+        parts = {
+            "lines": circuit.line,
+            "layers": ground.layers,
+            "tiles": ground.tiles,
+            "cells": ground.cells,
+            "standing": standing,
+        }
+        if slot >= len(self.circuits) or any(len(part) > getattr(self, name).shape[1] for name, part in parts.items()):
+            self._grow(slot + 1, {name: len(part) for name, part in parts.items()})
+        self.circuits[slot] = (len(circuit.line), circuit.length, circuit.step, len(standing), style.sun + np.pi)
+        for name, part in parts.items():
+            getattr(self, name)[slot, : len(part)] = part
+        self._used[slot : slot + 1] = [{name: len(part) for name, part in parts.items()}]
         self._contents[slot : slot + 1] = [circuit]
 
-    def _grow(self, slots: int, samples: int, size: int) -> None:
+    def _grow(self, slots: int, lengths: dict[str, int]) -> None:
         """Make room, by half as many slots again so that filling the pool copies each circuit but a few times."""
-        kept = len(self._contents)
         if slots > len(self.circuits):
             slots = max(slots, min(self.capacity, 2 + 3 * len(self.circuits) // 2))
         slots = max(slots, len(self.circuits))
-        samples = max(samples, self.lines.shape[1])
-        size = max(size, self.cells.shape[1])
-        circuits, lines, cells = self.circuits, self.lines, self.cells
-        self.circuits = np.zeros(slots, dtype=CIRCUIT)
-        self.lines = np.zeros((slots, samples, 8))
-        # Untouched pages of np.zeros cost no memory: copy only what is used, and a wide pool weighs what it holds.
-        self.cells = np.zeros((slots, size), dtype=np.uint8)
-        for slot in range(kept):
-            circuit = self.circuits[slot] = circuits[slot]
-            self.lines[slot, : circuit["samples"]] = lines[slot, : circuit["samples"]]
-            used = level_start(int(circuit["rows"]), int(circuit["columns"]), LEVELS)
-            self.cells[slot, :used] = cells[slot, :used]
+        circuits = np.zeros(slots, dtype=CIRCUIT)
+        circuits[: len(self.circuits)] = self.circuits
+        self.circuits = circuits
+        for name, length in lengths.items():
+            before: npt.NDArray[Any] = getattr(self, name)
+            # Untouched pages of np.zeros cost no memory: copy only what is used, and a wide pool weighs what it holds.
+            room = np.zeros((slots, max(length, before.shape[1]), *before.shape[2:]), dtype=before.dtype)
+            for slot, used in enumerate(self._used):
+                room[slot, : used[name]] = before[slot, : used[name]]
+            setattr(self, name, room)

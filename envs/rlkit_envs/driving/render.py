@@ -1,4 +1,4 @@
-"""The picture for people: a camera that follows the car over the scenery, tyre marks, and a small read-out.
+"""The picture for people: a camera that follows the car over the scenery, with others, a ghost and a small read-out.
 
 Agents never see any of this; what they see is drawn by ``sensors``.
 """
@@ -6,6 +6,8 @@ Agents never see any of this; what they see is drawn by ``sensors``.
 import math
 import os
 from collections import deque
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,10 +18,12 @@ os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 import pygame
 
-from rlkit_envs.driving.car_picture import BODY, CarPicture
+from rlkit_envs.driving.car_picture import BODY, FRONT_AXLE, GHOST, LENGTH, PAINTS, REAR_AXLE, TRACK, CarPicture
 from rlkit_envs.driving.circuit import TX, TY, Circuit
+from rlkit_envs.driving.ghost import Ghost
 from rlkit_envs.driving.scenery import Scenery
-from rlkit_envs.driving.vehicle import FRONT_AXLE, REAR_AXLE, SPEED_SCALE, TRACK
+from rlkit_envs.driving.traffic import CONE
+from rlkit_envs.driving.vehicle import ROAD_CAR
 
 _NEAR, _FAR = 58.0, 118.0  # m that the picture's width shows at a standstill and at 45 m/s
 _CAR_AT = 0.70  # the car's height in the picture, from the top
@@ -30,6 +34,8 @@ _SLIDING = 0.12  # excess of what the driver asks over what the tyres hold, from
 _PANEL = (12, 16, 22, 165)
 _TEXT = (240, 242, 245)
 _DIM = (168, 176, 188)
+_AHEAD, _BEHIND = (120, 214, 110), (255, 122, 96)
+_GHOST_OPACITY = 120
 
 
 class Renderer:
@@ -44,6 +50,8 @@ class Renderer:
         self.size = size
         self._unit = size[1] / 640.0
         self._car = CarPicture()
+        self._others: dict[int, CarPicture] = {}
+        self._ghost: CarPicture | None = None
         self._up = 0.0
         self._zoom = 0.0
         self._time = -1.0
@@ -53,12 +61,16 @@ class Renderer:
         self._map: tuple[pygame.Surface, npt.NDArray[np.float64], float] | None = None
         self._fonts = [pygame.font.Font(None, max(9, round(self._unit * height))) for height in (58, 24)]
 
-    def draw(self, scenery: Scenery, car: Any) -> npt.NDArray[np.uint8]:
+    def draw(
+        self, scenery: Scenery, car: Any, others: Sequence[Any] = (), ghost: Ghost | None = None
+    ) -> npt.NDArray[np.uint8]:
         """Draw the car where it is now.
 
         Args:
             scenery: The ground of its circuit.
             car: Its record of ``CAR``.
+            others: Records of ``OTHER`` on the same circuit.
+            ghost: Somebody who went this way before.
 
         Returns:
             (H, W, 3) uint8, a new array.
@@ -69,6 +81,9 @@ class Renderer:
         picture = scenery.look(self.size, (float(car["x"]), float(car["y"])), self._up, self._zoom, anchor)
         screen = _as_surface(picture)
         self._draw_marks(screen, car, anchor)
+        self._draw_others(screen, car, anchor, others)
+        if ghost is not None:
+            self._draw_ghost(screen, car, anchor, ghost)
         self._car.put(
             screen,
             anchor,
@@ -78,8 +93,9 @@ class Renderer:
             float(car["steering"]),
             bool(car["pedal"] < 0.0),
         )
-        self._draw_map(screen, scenery.circuit, car)
+        self._draw_map(screen, scenery.circuit, car, others, ghost)
         self._draw_readings(screen, car, float(car["progress"]) / scenery.circuit.length)
+        self._draw_times(screen, car, ghost)
         return picture
 
     def _follow(self, circuit: Circuit, car: Any) -> None:
@@ -137,7 +153,38 @@ class Renderer:
                 _draw_bar(layer, start, end, thickness, (16, 16, 18, mark[2]))
         screen.blit(layer, box)
 
-    def _draw_map(self, screen: pygame.Surface, circuit: Circuit, car: Any) -> None:
+    def _draw_others(
+        self, screen: pygame.Surface, car: Any, anchor: tuple[float, float], others: Sequence[Any]
+    ) -> None:
+        for other in others:
+            if not other["active"]:
+                continue
+            (at,) = self._to_screen(np.array([[other["x"], other["y"]]]), car, anchor)
+            if not (-80.0 < at[0] < self.size[0] + 80.0 and -80.0 < at[1] < self.size[1] + 80.0):
+                continue
+            if other["kind"] == CONE:
+                _draw_cone(screen, (float(at[0]), float(at[1])), 0.5 * float(other["width"]) * self._zoom)
+                continue
+            paint = int(other["colour"]) % len(PAINTS)
+            if paint not in self._others:
+                self._others[paint] = CarPicture(PAINTS[paint], stripes=False)
+            zoom = self._zoom * float(other["length"]) / LENGTH
+            braking = bool(other["acceleration"] < -0.5)
+            self._others[paint].put(
+                screen, (float(at[0]), float(at[1])), zoom, float(other["heading"]), self._up, 0.0, braking
+            )
+
+    def _draw_ghost(self, screen: pygame.Surface, car: Any, anchor: tuple[float, float], ghost: Ghost) -> None:
+        x, y, heading = ghost.pose(float(car["time"]))
+        (at,) = self._to_screen(np.array([[x, y]]), car, anchor)
+        if -80.0 < at[0] < self.size[0] + 80.0 and -80.0 < at[1] < self.size[1] + 80.0:
+            if self._ghost is None:
+                self._ghost = CarPicture(GHOST, stripes=False, opacity=_GHOST_OPACITY)
+            self._ghost.put(screen, (float(at[0]), float(at[1])), self._zoom, heading, self._up, 0.0, False)
+
+    def _draw_map(
+        self, screen: pygame.Surface, circuit: Circuit, car: Any, others: Sequence[Any], ghost: Ghost | None
+    ) -> None:
         unit = self._unit
         side = round(150 * unit)
         edge = round(16 * unit)
@@ -146,10 +193,24 @@ class Renderer:
             self._map = _draw_map(circuit, side)
         surface, middle, scale = self._map
         screen.blit(surface, corner)
-        x = corner[0] + 0.5 * side + (float(car["x"]) - middle[0]) * scale
-        y = corner[1] + 0.5 * side - (float(car["y"]) - middle[1]) * scale
-        _draw_disc(screen, (x, y), 5.5 * unit, (255, 255, 255))
-        _draw_disc(screen, (x, y), 4.0 * unit, BODY)
+
+        def place(x: float, y: float) -> tuple[float, float]:
+            return (
+                corner[0] + 0.5 * side + (x - float(middle[0])) * scale,
+                corner[1] + 0.5 * side - (y - float(middle[1])) * scale,
+            )
+
+        for other in others:
+            if other["active"] and other["kind"] != CONE:
+                _draw_disc(
+                    screen, place(float(other["x"]), float(other["y"])), 2.5 * unit, PAINTS[int(other["colour"]) % 8]
+                )
+        if ghost is not None:
+            x, y, _ = ghost.pose(float(car["time"]))
+            _draw_disc(screen, place(x, y), 4.0 * unit, GHOST)
+        at = place(float(car["x"]), float(car["y"]))
+        _draw_disc(screen, at, 5.5 * unit, (255, 255, 255))
+        _draw_disc(screen, at, 4.0 * unit, BODY)
 
     def _draw_readings(self, screen: pygame.Surface, car: Any, progress: float) -> None:
         unit = self._unit
@@ -166,7 +227,10 @@ class Renderer:
         share = small.render(f"{100.0 * min(1.0, max(0.0, progress)):.0f} %", True, _DIM)
         panel.blit(share, (width - share.get_width() - round(14 * unit), round(36 * unit)))
         for row, (value, colour) in enumerate(
-            ((min(1.0, float(car["speed"]) / SPEED_SCALE), BODY), (min(1.0, max(0.0, progress)), (112, 190, 92)))
+            (
+                (min(1.0, float(car["speed"]) / float(ROAD_CAR["top_speed"][0])), BODY),
+                (min(1.0, max(0.0, progress)), (112, 190, 92)),
+            )
         ):
             bar = pygame.Rect(
                 round(14 * unit), round((64 + 13 * row) * unit), width - round(28 * unit), round(7 * unit)
@@ -177,6 +241,28 @@ class Renderer:
                 pygame.draw.rect(panel, colour, bar, border_radius=round(3 * unit))
         edge = round(16 * unit)
         screen.blit(panel, (self.size[0] - width - edge, self.size[1] - height - edge))
+
+    def _draw_times(self, screen: pygame.Surface, car: Any, ghost: Ghost | None) -> None:
+        """Draw the sectors that are done, and how far ahead of the ghost the car is."""
+        unit, small = self._unit, self._fonts[1]
+        marks = [0.0, *(float(car[name]) for name in ("sector_1", "sector_2", "lap_time"))]
+        texts = [(f"S{k}  {now - last:.2f}", _TEXT) for k, (last, now) in enumerate(pairwise(marks), 1) if now > 0.0]
+        if ghost is not None and car["time"] > 1.0:
+            lead = ghost.lead((float(car["x"]), float(car["y"])), float(car["time"]))
+            if lead is not None:
+                texts.append((f"{-lead:+.2f}", _AHEAD if lead >= 0.0 else _BEHIND))
+        if not texts:
+            return
+        written = [small.render(text.replace("-", "−"), True, colour) for text, colour in texts]
+        gap, height = round(14 * unit), round(34 * unit)
+        width = sum(text.get_width() + gap for text in written) + gap
+        panel = pygame.Surface((width, height), pygame.SRCALPHA)
+        pygame.draw.rect(panel, _PANEL, panel.get_rect(), border_radius=round(10 * unit))
+        x = gap
+        for text in written:
+            panel.blit(text, (x, (height - text.get_height()) // 2))
+            x += text.get_width() + gap
+        screen.blit(panel, (self.size[0] - width - round(16 * unit), self.size[1] - round(154 * unit)))
 
 
 class Window:
@@ -240,6 +326,21 @@ def _draw_disc(screen: pygame.Surface, at: tuple[float, float], radius: float, c
     pygame.draw.circle(fine, colour, (2 * side, 2 * side), 4.0 * radius)
     disc = pygame.transform.smoothscale(fine, (side, side))
     screen.blit(disc, disc.get_rect(center=(round(at[0]), round(at[1]))))
+
+
+def _draw_cone(screen: pygame.Surface, at: tuple[float, float], radius: float) -> None:
+    """A traffic cone from above: its foot, its body, its white ring and its tip, and a shadow."""
+    radius = max(2.0, radius)
+    shadow = pygame.Surface((4 * round(radius) + 4, 4 * round(radius) + 4), pygame.SRCALPHA)
+    pygame.draw.circle(shadow, (8, 10, 14, 90), shadow.get_rect().center, radius)
+    screen.blit(shadow, shadow.get_rect(center=(round(at[0] + 0.6 * radius), round(at[1] + 0.5 * radius))))
+    for share, colour in (
+        (1.0, (186, 66, 20)),
+        (0.82, (255, 106, 26)),
+        (0.56, (246, 246, 242)),
+        (0.34, (255, 120, 40)),
+    ):
+        _draw_disc(screen, at, share * radius, colour)
 
 
 def _draw_bar(

@@ -11,11 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit_envs.driving.circuit import CURVATURE, LEFT, RIGHT, Circuit
-from rlkit_envs.driving.controls import COMMANDS, DECISION
-from rlkit_envs.driving.ground import INTENSITY
+from rlkit_envs.driving.looks import Looks
+from rlkit_envs.driving.motion import PHYSICS_STEP
+from rlkit_envs.driving.placement import DRAWS, place_others
 from rlkit_envs.driving.pool import CircuitPool
-from rlkit_envs.driving.stepping import OUTCOME, observe_range, step_range
-from rlkit_envs.driving.vehicle import CAR, GRAVITY, GRIP, TRACK
+from rlkit_envs.driving.sensors import Observer, Sensors
+from rlkit_envs.driving.stepping import OUTCOME, RULES, decide_range, step_range
+from rlkit_envs.driving.traffic import OTHER
+from rlkit_envs.driving.vehicle import CAR, GRAVITY, VEHICLES
 
 SLOWEST_LAP = 4.0  # m/s, average speed that the default time limit allows for
 _CARS_PER_TASK = 128  # below twice this number, starting threads costs more than it gains
@@ -23,28 +26,55 @@ _CARS_PER_TASK = 128  # below twice this number, starting threads costs more tha
 
 @dataclass(frozen=True)
 class Rules:
-    """What a simulator's cars are shown, paid and forbidden.
+    """What a simulator's cars are, and what they are paid and forbidden.
 
     Args:
-        view_size: Height and width of the bird's view, in pixels.
-        metres_per_pixel: Scale of each channel of the bird's view.
-        gauges_painted: Whether a further channel shows speed, steering and yaw rate.
+        vehicle: Name of the kind of car, of ``VEHICLES``.
+        substeps: Physics steps per decision.
         terminate_off_road: Whether leaving the road ends the episode.
+        terminate_collision: Whether hitting another car ends the episode; cones are knocked over.
+        lap_reward: For the progress of a whole lap, whatever its length.
         paid_speed: Speed up to which progress is paid, in m/s; infinity to pay any.
         off_road_penalty: Taken off the reward when the car leaves the road.
+        collision_penalty: Taken off for each collision.
+        jerk_penalty: Taken off per second and m/s³ of jerk.
+        steering_penalty: Taken off per change of the steering command by 1.
     """
 
-    view_size: int
-    metres_per_pixel: tuple[float, ...]
-    gauges_painted: bool
+    vehicle: str
+    substeps: int
     terminate_off_road: bool
+    terminate_collision: bool
+    lap_reward: float
     paid_speed: float
     off_road_penalty: float
+    collision_penalty: float
+    jerk_penalty: float
+    steering_penalty: float
 
-    @property
-    def picture_shape(self) -> tuple[int, int, int]:
-        """(H, W, C) of the picture."""
-        return self.view_size, self.view_size, len(self.metres_per_pixel) + self.gauges_painted
+    def record(self) -> npt.NDArray[np.void]:
+        """(1,) record of ``RULES``."""
+        record = np.zeros(1, dtype=RULES)
+        for name in RULES.names or ():
+            record[name] = getattr(self, name)
+        return record
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Who else is on the road.
+
+    Args:
+        cars: Number of moving cars.
+        obstacles: Number of cones and stopped cars.
+        slowest: Lowest speed that the cars wish to drive, in m/s.
+        fastest: Highest.
+    """
+
+    cars: int = 0
+    obstacles: int = 0
+    slowest: float = 6.0
+    fastest: float = 12.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,23 +112,39 @@ class Start:
 
 
 class Simulator:
-    """N cars, each on a circuit of its own, that do not see each other.
+    """N cars, each in a world of its own: a circuit, a look, other road users.
 
     Args:
         num_cars: N.
-        rules: What cars are shown, paid and forbidden.
+        rules: What cars are paid and forbidden.
+        sensors: What cars see.
+        traffic: Who else is on the road.
         capacity: Circuits kept ready at most.
         num_threads: Threads that share the cars of a large batch. Results do not depend on it.
+
+    Attributes:
+        cars: (N,) records of ``CAR``.
+        others: (N, K) records of ``OTHER``: moving cars, stopped ones and cones.
+        pool: The circuits.
+        looks: What the world looks like to each car; None where nothing shows it.
+        vehicle: (1,) record of ``VEHICLE``.
     """
 
-    def __init__(self, num_cars: int, rules: Rules, capacity: int, num_threads: int):
-        self.rules = rules
+    def __init__(
+        self, num_cars: int, rules: Rules, sensors: Sensors, traffic: Traffic, capacity: int, num_threads: int
+    ):
         self.cars = np.zeros(num_cars, dtype=CAR)
         self.cars["slot"] = -1
-        self.pool = CircuitPool(capacity)
+        self.others = np.zeros((num_cars, traffic.cars + traffic.obstacles), dtype=OTHER)
+        self.pool = CircuitPool(capacity, sensors.needs)
+        self.looks = Looks(num_cars, sensors.camera.mount_height) if sensors.sees_looks else None
+        self.vehicle = VEHICLES[rules.vehicle]
+        self.decision_time = rules.substeps * PHYSICS_STEP
         self.num_threads = num_threads
-        self._scales = np.array(rules.metres_per_pixel)
-        self._seen: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]] | None = None
+        self._rules = rules.record()
+        self._traffic = traffic
+        self._observer = Observer(sensors)
+        self._seen: dict[str, npt.NDArray[Any]] | None = None
         self._moved = np.ones(num_cars, dtype=np.bool_)
         self._threads: ThreadPoolExecutor | None = None
         self._threads_process = 0
@@ -115,13 +161,14 @@ class Simulator:
         self.cars["slot"][i] = slot
         return self.pool[slot]
 
-    def put(self, i: int, start: Start, max_steps: int | None) -> None:
+    def put(self, i: int, start: Start, max_steps: int | None, road_grip: float = 1.0) -> None:
         """Begin an episode of car ``i`` on its circuit.
 
         Args:
             i: Which car.
             start: Where and how it starts.
             max_steps: Decisions after which the episode is cut; None for what a lap at 4 m/s takes.
+            road_grip: Share of dry asphalt's grip that the road has.
         """
         circuit = self.circuit_of(i)
         line = circuit.line
@@ -140,46 +187,73 @@ class Simulator:
         car["y"] = y + np.cos(direction) * start.offset
         car["heading"] = direction + start.heading
         car["speed"] = start.speed
+        car["road_grip"] = car["front_grip"] = car["rear_grip"] = road_grip
         car["index"] = index
         car["station"] = place * circuit.step
         car["offset"] = start.offset
-        car["max_steps"] = max_steps or int(np.ceil(circuit.length / SLOWEST_LAP / DECISION))
+        car["max_steps"] = max_steps or int(np.ceil(circuit.length / SLOWEST_LAP / self.decision_time))
 
-    def anywhere(self, i: int, random: np.random.Generator) -> Start:
-        """Draw a start for car ``i`` anywhere on its circuit: off the middle, turned and moving, yet survivable."""
+    def place_others(self, i: int, random: np.random.Generator) -> None:
+        """Put other road users onto the circuit of car ``i``, which has been put where it starts."""
+        others, traffic, car = self.others[i], self._traffic, self.cars[i]
+        if len(others) == 0:
+            return
+        slot = int(car["slot"])
+        place_others(
+            others,
+            random.random((len(others), DRAWS)),
+            traffic.cars,
+            traffic.obstacles,
+            float(car["station"]),
+            traffic.slowest,
+            traffic.fastest,
+            self.pool.lines[slot],
+            self.pool.circuits[slot],
+            float(car["road_grip"]),
+        )
+
+    def anywhere(self, i: int, random: np.random.Generator, grip: float) -> Start:
+        """Draw a start for car ``i`` anywhere on its circuit: off the middle, turned and moving, yet survivable.
+
+        Args:
+            i: Which car.
+            random: Draws are taken from it.
+            grip: Of its road, as a share of dry asphalt's.
+        """
         circuit = self.circuit_of(i)
         place, aside, turned, moving = random.random(4)
         index = int(place * len(circuit.line))
         sample = circuit.line[index]
-        most = max(0.0, min(3.0, min(sample[LEFT], sample[RIGHT]) - 0.5 * TRACK - 0.6))
+        most = max(0.0, min(3.0, min(sample[LEFT], sample[RIGHT]) - 0.5 * float(self.vehicle["track"][0]) - 0.6))
         offset = (2.0 * aside - 1.0) * most
         heading = 0.3 * (2.0 * turned - 1.0)
         if heading * offset > 0.0:  # The nearer the border, the less a car may point at it
             heading *= 1.0 - abs(offset) / most
         ahead = circuit.line[(index + np.arange(20)) % len(circuit.line), CURVATURE]
-        fastest = 0.9 * np.sqrt(GRIP * GRAVITY / max(1e-3, float(np.abs(ahead).max())))
+        fastest = 0.9 * np.sqrt(grip * GRAVITY / max(1e-3, float(np.abs(ahead).max())))
         return Start(index * circuit.step, float(offset), float(heading), float(min(15.0, fastest) * moving))
 
-    def step(self, actions: npt.NDArray[np.int64]) -> Outcome:
+    def step(self, commands: npt.NDArray[np.float64]) -> Outcome:
         """Carry out one decision of each car.
 
         Args:
-            actions: (N,) int64 numbers of ``controls.ACTION_NAMES``.
+            commands: (N, 2) steering and pedal, each from -1 to 1: see ``controls``.
         """
         outcomes = np.zeros(len(self.cars), dtype=OUTCOME)
         self._moved[:] = True
-        rules = self.rules
+        pool = self.pool
+        if self.others.shape[1]:
+            self._share(decide_range, self.cars, self.others, pool.circuits, pool.lines, self.vehicle, self._rules)
         self._share(
             step_range,
             self.cars,
             outcomes,
-            actions,
-            COMMANDS,
-            self.pool.circuits,
-            self.pool.lines,
-            rules.terminate_off_road,
-            rules.paid_speed,
-            rules.off_road_penalty,
+            commands,
+            self.others,
+            pool.circuits,
+            pool.lines,
+            self.vehicle,
+            self._rules,
         )
         return Outcome(
             outcomes["reward"].copy(),
@@ -188,31 +262,24 @@ class Simulator:
             outcomes["finished"].copy(),
         )
 
-    def observe(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-        """Draw what each car sees now, into new arrays; cars that have not moved since the last call are copied.
+    def observe(self) -> dict[str, npt.NDArray[Any]]:
+        """Find out what each car sees now, in new arrays; for cars that have not moved since, the last is repeated.
+
+        The arrays are the receiver's to read, not to write: they may serve for such a repetition.
 
         Returns:
-            (N, H, W, C) uint8 pictures and (N, 3) float32 speed, steering and yaw rate in [-1, 1].
+            Name of each sensor to an array with one row per car.
         """
         if self._seen is None or self._moved.all():
-            count = len(self.cars)
-            pictures = np.empty((count, *self.rules.picture_shape), dtype=np.uint8)
-            states = np.empty((count, 3), dtype=np.float32)
-            self._share(observe_range, *self._view(pictures, states))
+            seen = self._observer.allocate(len(self.cars))
+            self._share(self._observer.draw, seen, self)
         else:
-            pictures, states = self._seen[0].copy(), self._seen[1].copy()
+            seen = {name: rows.copy() for name, rows in self._seen.items()}
             for i in np.flatnonzero(self._moved):
-                observe_range(int(i), int(i) + 1, *self._view(pictures, states))
+                self._observer.draw(int(i), int(i) + 1, seen, self)
         self._moved[:] = False
-        if len(self.cars) > 1:
-            self._seen = pictures.copy(), states.copy()  # Ours to keep: the receiver may change what it gets
-        return pictures, states
-
-    def _view(self, pictures: npt.NDArray[np.uint8], states: npt.NDArray[np.float32]) -> tuple[Any, ...]:
-        """Arguments of ``observe_range`` after the range."""
-        pool = self.pool
-        painted = self.rules.gauges_painted
-        return self.cars, pictures, states, self._scales, pool.circuits, pool.cells, INTENSITY, painted
+        self._seen = seen
+        return dict(seen)
 
     def close(self) -> None:
         """Let the threads go."""

@@ -2,56 +2,50 @@
 
 import numpy as np
 
-from rlkit_envs.driving.circuit import CURVATURE, LEFT, RIGHT, interpolate, locate
+from rlkit_envs.driving.circuit import TX, TY, X, Y, interpolate, locate
+from rlkit_envs.driving.collisions import collides, part
 from rlkit_envs.driving.compiled import Record, kernel
-from rlkit_envs.driving.controls import SUBSTEPS
-from rlkit_envs.driving.sensors import birdview, gauges, paint_gauges
-from rlkit_envs.driving.vehicle import FRONT_AXLE, PHYSICS_STEP, REAR_AXLE, TRACK, advance
+from rlkit_envs.driving.limits import steering_angle
+from rlkit_envs.driving.motion import PHYSICS_STEP, advance
+from rlkit_envs.driving.surfaces import WHEELS_OFF, stand
+from rlkit_envs.driving.traffic import CONE, decide_others, move_others
 
-LAP_REWARD = 100.0  # for a whole lap, whatever its length
 STUCK_AFTER = 10.0  # s without progress
 STUCK_MARGIN = 1.0  # m that count as progress
-WHEELS_OFF = 2  # from this number of wheels beyond the border on, the car is off the road
+WRONG_WAY = 1.0  # m/s against the circuit's direction from which a car is on the wrong way
+# m that may be gained by cutting across with all wheels off the road; a lap with more is not finished.
+SHORTCUT_ALLOWED = 5.0
 
+# What a simulator's cars are paid and forbidden.
+RULES = np.dtype(
+    [
+        ("substeps", "i8"),  # physics steps per decision
+        ("terminate_off_road", "?"),  # whether leaving the road ends the episode
+        ("terminate_collision", "?"),  # whether hitting another car ends the episode; cones are knocked over
+        ("lap_reward", "f8"),  # for the progress of a whole lap, whatever its length
+        ("paid_speed", "f8"),  # m/s, progress is paid up to this speed; infinity to pay any
+        ("off_road_penalty", "f8"),  # taken off each time that the car leaves the road
+        ("collision_penalty", "f8"),  # taken off for each collision
+        ("jerk_penalty", "f8"),  # taken off per second and m/s³ of jerk
+        ("steering_penalty", "f8"),  # taken off per change of the steering command by 1
+    ],
+    align=True,
+)
 
 # What a step reports per car.
 OUTCOME = np.dtype([("reward", "f4"), ("terminated", "?"), ("truncated", "?"), ("finished", "?")])
 
 
 @kernel
-def count_wheels_off(car: Record, line: np.ndarray, samples: int, fraction: float) -> int:
-    """Number of wheels beyond the border of the road (its kerbs belong to it)."""
-    i = car.index
-    tx = interpolate(line, samples, i, fraction, 2)
-    ty = interpolate(line, samples, i, fraction, 3)
-    curvature = interpolate(line, samples, i, fraction, CURVATURE)
-    left = interpolate(line, samples, i, fraction, LEFT)
-    right = interpolate(line, samples, i, fraction, RIGHT)
-    cosine = np.cos(car.heading) * tx + np.sin(car.heading) * ty
-    sine = np.sin(car.heading) * tx - np.cos(car.heading) * ty
-    off = 0
-    for axle in range(2):
-        forward = FRONT_AXLE if axle == 0 else -REAR_AXLE
-        for side in range(2):
-            aside = 0.5 * TRACK if side == 0 else -0.5 * TRACK
-            along = forward * cosine - aside * sine
-            # The road bends away from its tangent by half the curvature times the distance squared.
-            offset = car.offset + forward * sine + aside * cosine - 0.5 * curvature * along * along
-            if offset > left or offset < -right:
-                off += 1
-    return off
-
-
-@kernel
-def _place(car: Record, line: np.ndarray, circuit: Record) -> float:
+def _place(car: Record, vehicle: Record, line: np.ndarray, circuit: Record) -> float:
     """Find a car's place again, update station, offset and wheels, and return the metres of progress made."""
     samples = circuit.samples
     index, fraction = locate(line, samples, car.x, car.y, car.index)
     car.index = index
-    cx = interpolate(line, samples, index, fraction, 0)
-    cy = interpolate(line, samples, index, fraction, 1)
-    tx = interpolate(line, samples, index, fraction, 2)
-    ty = interpolate(line, samples, index, fraction, 3)
+    cx = interpolate(line, samples, index, fraction, X)
+    cy = interpolate(line, samples, index, fraction, Y)
+    tx = interpolate(line, samples, index, fraction, TX)
+    ty = interpolate(line, samples, index, fraction, TY)
     norm = np.sqrt(tx * tx + ty * ty)
     car.offset = ((car.y - cy) * tx - (car.x - cx) * ty) / norm
     station = (index + fraction) * circuit.step
@@ -61,8 +55,62 @@ def _place(car: Record, line: np.ndarray, circuit: Record) -> float:
     elif moved < -0.5 * circuit.length:
         moved += circuit.length
     car.station = station
-    car.wheels_off = count_wheels_off(car, line, samples, fraction)
+    stand(car, vehicle, line, samples, fraction)
     return float(moved)
+
+
+@kernel
+def _crossed(car: Record, mark: float, moved: float, before: float) -> float:
+    """When a mark (m of progress) was first passed, to a fraction of a physics step: ``before``, if it was before."""
+    if before == 0.0 and moved > 0.0 and car.progress + moved >= mark:
+        return float(car.time + PHYSICS_STEP * max(0.0, mark - car.progress) / moved)
+    return before
+
+
+@kernel
+def _count(car: Record, moved: float) -> float:
+    """Keep a physics step's accounts of ways and times, and return the metres gained by cutting across.
+
+    What is gained is progress made with all four wheels off the road beyond the way driven there.
+    """
+    cut = 0.0
+    if car.wheels_off == 4:
+        driven = PHYSICS_STEP * np.sqrt(car.speed**2 + car.lateral_velocity**2)
+        cut = max(0.0, moved - driven)
+        car.gained += cut
+    if car.wheels_off >= WHEELS_OFF:
+        car.off_road_time += PHYSICS_STEP
+    if moved < -WRONG_WAY * PHYSICS_STEP:
+        car.wrong_way_time += PHYSICS_STEP
+    car.progress += moved
+    car.time += PHYSICS_STEP
+    return cut
+
+
+@kernel
+def _jerk(car: Record, along: float, across: float, seconds: float) -> float:
+    """Change of the mean acceleration from one decision to the next, in m/s³; none in the first decision."""
+    jerk = 0.0
+    if car.step > 0:
+        jerk = np.sqrt((along - car.mean_longitudinal) ** 2 + (across - car.mean_lateral) ** 2) / seconds
+    car.mean_longitudinal = along
+    car.mean_lateral = across
+    car.jerk_squared += jerk * jerk
+    return float(jerk)
+
+
+@kernel
+def _collide(car: Record, vehicle: Record, others: np.ndarray) -> bool:
+    """Let a car bounce off whoever it touches and count it, once for as long as they touch; True for other cars."""
+    hit = collides(car, vehicle.length, vehicle.width, others, len(others))
+    if hit < 0:
+        car.crashed = 0
+        return False
+    part(car, vehicle.length, vehicle.width, others[hit])
+    if car.crashed == 0:
+        car.collisions += 1
+    car.crashed = 1
+    return bool(others[hit].kind != CONE)
 
 
 @kernel
@@ -71,49 +119,66 @@ def _step_car(
     outcome: Record,
     command: float,
     pedal: float,
+    others: np.ndarray,
     line: np.ndarray,
     circuit: Record,
-    terminate_off_road: bool,
-    paid_speed: float,
-    penalty: float,
+    vehicle: Record,
+    rules: Record,
 ) -> None:
-    """Carry out one decision: up to ``SUBSTEPS`` physics steps, cut short by the end of the episode."""
+    """Carry out one decision: so many physics steps, cut short by the end of the episode."""
     length = circuit.length
     before = car.progress
-    paid_time = 0.0
+    collisions = car.collisions
+    turned = abs(command - car.command)
+    car.command = command
+    target = steering_angle(vehicle, car.road_grip, car.speed, command)
+    seconds = along = across = cut = 0.0
     terminated = False
     finished = False
+    over_line = False
     fined = False
-    for _ in range(SUBSTEPS):
-        advance(car, command, pedal, PHYSICS_STEP)
-        moved = _place(car, line, circuit)
-        paid_time += PHYSICS_STEP
-        if car.progress + moved >= length:
-            car.lap_time = car.time + PHYSICS_STEP * (length - car.progress) / moved
-            finished = True
-        car.progress += moved
-        car.time += PHYSICS_STEP
+    crashed = False
+    for _ in range(rules.substeps):
+        advance(car, vehicle, target, pedal, PHYSICS_STEP)
+        move_others(others, len(others), line, circuit, PHYSICS_STEP)
+        crashed = _collide(car, vehicle, others) or crashed
+        moved = _place(car, vehicle, line, circuit)
+        seconds += PHYSICS_STEP
+        along += PHYSICS_STEP * car.longitudinal_acceleration
+        across += PHYSICS_STEP * car.lateral_acceleration
+        car.sector_1 = _crossed(car, length / 3.0, moved, car.sector_1)
+        car.sector_2 = _crossed(car, length * 2.0 / 3.0, moved, car.sector_2)
+        crossing = _crossed(car, length, moved, 0.0)
+        cut += _count(car, moved)
+        over_line = car.progress >= length
+        finished = over_line and car.gained <= SHORTCUT_ALLOWED
+        if finished:
+            car.lap_time = crossing
         if car.wheels_off >= WHEELS_OFF:
-            car.off_road_time += PHYSICS_STEP
             fined = fined or car.off_road == 0
             car.off_road = 1
-            terminated = terminate_off_road and not finished
+            terminated = rules.terminate_off_road and not finished
         else:
             car.off_road = 0
-        if terminated or finished:
+        terminated = terminated or (crashed and rules.terminate_collision and not finished)
+        if terminated or over_line:
             break
+    jerk = _jerk(car, along / seconds, across / seconds, seconds)
     car.step += 1
     if car.progress > car.best_progress + STUCK_MARGIN:
         car.best_progress = car.progress
         car.stuck_time = 0.0
     else:
-        car.stuck_time += paid_time
+        car.stuck_time += seconds
     # What was driven beyond the line belongs to no lap: every finished one is worth the same.
-    reward = LAP_REWARD / length * min(min(car.progress, length) - before, paid_speed * paid_time)
+    paid = min(min(car.progress, length) - before - cut, rules.paid_speed * seconds)
+    reward = rules.lap_reward / length * paid
     if fined:
-        reward -= penalty
+        reward -= rules.off_road_penalty
+    reward -= rules.collision_penalty * (car.collisions - collisions)
+    reward -= rules.jerk_penalty * jerk * seconds + rules.steering_penalty * turned
     truncated = not terminated and (
-        finished or car.step >= car.max_steps or car.stuck_time > STUCK_AFTER - 0.5 * PHYSICS_STEP
+        over_line or car.step >= car.max_steps or car.stuck_time > STUCK_AFTER - 0.5 * PHYSICS_STEP
     )
     car.ended = 1 if terminated or truncated else 0
     outcome.reward = reward
@@ -123,18 +188,58 @@ def _step_car(
 
 
 @kernel
+def decide_range(
+    low: int,
+    high: int,
+    cars: np.ndarray,
+    others: np.ndarray,
+    circuits: np.ndarray,
+    lines: np.ndarray,
+    vehicle: np.ndarray,
+    rules: np.ndarray,
+) -> None:
+    """Let the other road users of the cars from ``low`` up to ``high`` make up their minds; before each ``step_range``.
+
+    Args:
+        low: First car.
+        high: One past the last car.
+        cars: (N,) records of ``CAR``.
+        others: (N, K) records of ``OTHER``, the other road users of each car; changed in place.
+        circuits: (S,) records of ``CIRCUIT``.
+        lines: (S, n, 8) packed centre lines.
+        vehicle: (1,) record of ``VEHICLE``.
+        rules: (1,) record of ``RULES``.
+    """
+    size = vehicle[0]
+    seconds = rules[0].substeps * PHYSICS_STEP
+    for i in range(low, high):
+        car = cars[i]
+        slot = car.slot
+        decide_others(
+            others[i],
+            others.shape[1],
+            car,
+            size.length,
+            size.width,
+            lines[slot],
+            circuits[slot],
+            car.road_grip,
+            seconds,
+        )
+
+
+@kernel
 def step_range(
     low: int,
     high: int,
     cars: np.ndarray,
     outcomes: np.ndarray,
-    actions: np.ndarray,
     commands: np.ndarray,
+    others: np.ndarray,
     circuits: np.ndarray,
     lines: np.ndarray,
-    terminate_off_road: bool,
-    paid_speed: float,
-    penalty: float,
+    vehicle: np.ndarray,
+    rules: np.ndarray,
 ) -> None:
     """Carry out one decision of the cars from ``low`` up to ``high``.
 
@@ -143,61 +248,23 @@ def step_range(
         high: One past the last car.
         cars: (N,) records of ``CAR``, changed in place.
         outcomes: (N,) records of ``OUTCOME``, written.
-        actions: (N,) int64.
-        commands: (A, 2) steering and pedal of each action.
+        commands: (N, 2) steering and pedal of each car, both in [-1, 1].
+        others: (N, K) records of ``OTHER``, the other road users of each car; changed in place.
         circuits: (S,) records of ``CIRCUIT``.
         lines: (S, n, 8) packed centre lines.
-        terminate_off_road: Whether leaving the road ends the episode.
-        paid_speed: Speed up to which progress is paid, in m/s.
-        penalty: Taken off the reward when the car leaves the road.
+        vehicle: (1,) record of ``VEHICLE``.
+        rules: (1,) record of ``RULES``.
     """
     for i in range(low, high):
         slot = cars[i].slot
-        command = commands[actions[i]]
         _step_car(
             cars[i],
             outcomes[i],
-            command[0],
-            command[1],
+            commands[i, 0],
+            commands[i, 1],
+            others[i],
             lines[slot],
             circuits[slot],
-            terminate_off_road,
-            paid_speed,
-            penalty,
+            vehicle[0],
+            rules[0],
         )
-
-
-@kernel
-def observe_range(
-    low: int,
-    high: int,
-    cars: np.ndarray,
-    pictures: np.ndarray,
-    states: np.ndarray,
-    scales: np.ndarray,
-    circuits: np.ndarray,
-    cells: np.ndarray,
-    intensity: np.ndarray,
-    gauges_painted: bool,
-) -> None:
-    """Draw what the cars from ``low`` up to ``high`` see.
-
-    Args:
-        low: First car.
-        high: One past the last car.
-        cars: (N,) records of ``CAR``.
-        pictures: (N, H, W, C) uint8, written.
-        states: (N, 3) float32, written: speed, steering and yaw rate in [-1, 1].
-        scales: Metres per pixel of each channel of the bird's view.
-        circuits: (S,) records of ``CIRCUIT``.
-        cells: (S, B) uint8 grounds.
-        intensity: (256,) uint8 brightness of each byte of the finest level.
-        gauges_painted: Whether the last channel shows the three numbers.
-    """
-    for i in range(low, high):
-        car = cars[i]
-        slot = car.slot
-        birdview(pictures[i], scales, car.x, car.y, car.heading, cells[slot], circuits[slot], intensity)
-        gauges(states[i], car.speed, car.steering, car.yaw_rate)
-        if gauges_painted:
-            paint_gauges(pictures[i], len(scales), states[i])

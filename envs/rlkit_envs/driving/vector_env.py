@@ -1,4 +1,4 @@
-"""``rlkit/Driving-v0`` as a Gymnasium vector environment: many cars, stepped in one compiled call."""
+"""Driving as a Gymnasium vector environment: many cars, stepped in one compiled call."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
@@ -22,8 +21,10 @@ from rlkit_envs.driving.interface import (
     checked_mask,
     checked_seeds,
     circuit_option,
+    make_action_space,
     make_cameras,
     make_observation_space,
+    metadata_of,
 )
 from rlkit_envs.driving.settings import Settings, check_integer
 
@@ -35,7 +36,8 @@ class DrivingVectorEnv(VectorEnv[Any, Any, Any]):
     """Many cars on as many circuits, stepped in one compiled call; car by car the same as ``DrivingEnv``.
 
     By default nothing resets itself (``AutoresetMode.DISABLED``): call ``reset(options={"reset_mask": mask})`` for the
-    episodes that ended.
+    episodes that ended. Observations that are handed out must not be changed in place: after a reset of some cars,
+    those of the others are repeated from them.
 
     Args:
         num_envs: Number of cars.
@@ -70,10 +72,10 @@ class DrivingVectorEnv(VectorEnv[Any, Any, Any]):
         self.num_envs = num_envs
         self.render_mode = render_mode
         self.autoreset_mode = checked_autoreset_mode(autoreset_mode)
-        self.metadata = METADATA | {"autoreset_mode": self.autoreset_mode}
         self.episodes = Episodes(num_envs, Settings(**kwargs), num_threads or available_cores())
+        self.metadata = metadata_of(self.episodes.settings) | {"autoreset_mode": self.autoreset_mode}
         self.single_observation_space = make_observation_space(self.episodes.settings)
-        self.single_action_space = spaces.Discrete(len(ACTION_NAMES))
+        self.single_action_space = make_action_space(self.episodes.settings)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._randoms: list[np.random.Generator | None] = [None] * num_envs
@@ -129,7 +131,7 @@ class DrivingVectorEnv(VectorEnv[Any, Any, Any]):
             ValueError: There is no such action.
         """
         cars = self.episodes.simulator.cars
-        checked = checked_actions(actions, self.num_envs)
+        checked = checked_actions(actions, self.num_envs, self.episodes.settings.actions)
         self._check_running("step")
         over = np.flatnonzero(cars["ended"])
         if len(over) and self.autoreset_mode is AutoresetMode.DISABLED:
@@ -137,7 +139,7 @@ class DrivingVectorEnv(VectorEnv[Any, Any, Any]):
                 f"the episodes of environments {over[:10].tolist()} are over: "
                 "call reset(options={'reset_mask': mask}), or make the environment with autoreset_mode='next_step'"
             )
-        outcome = self.episodes.simulator.step(checked)
+        outcome = self.episodes.step(checked)
         for i in over:  # Next-step autoreset: their action is ignored
             self._begin(int(i), None)
             outcome.rewards[i] = 0.0

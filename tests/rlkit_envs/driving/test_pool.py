@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 from rlkit_envs.driving.generator import make_circuit
+from rlkit_envs.driving.ground import Needs, build_ground
 from rlkit_envs.driving.pool import CircuitPool
 
 NOBODY = np.array([-1, -1])
+NEEDS = Needs((2.0,))
 
 
 def fill(pool, numbers, in_use=NOBODY):
@@ -11,13 +13,13 @@ def fill(pool, numbers, in_use=NOBODY):
 
 
 def test_a_circuit_that_is_there_is_not_made_again():
-    pool = CircuitPool(4)
+    pool = CircuitPool(4, NEEDS)
     first = fill(pool, [1, 2])
     assert [pool.slot(n, pytest.fail, NOBODY) for n in (1, 2)] == first
 
 
 def test_the_one_not_asked_for_longest_makes_room():
-    pool = CircuitPool(3)
+    pool = CircuitPool(3, NEEDS)
     slots = fill(pool, [1, 2, 3])
     fill(pool, [1])
     assert fill(pool, [4]) == [slots[1]]
@@ -25,16 +27,19 @@ def test_the_one_not_asked_for_longest_makes_room():
 
 
 def test_circuits_in_use_stay():
-    pool = CircuitPool(2)
+    pool = CircuitPool(2, NEEDS)
     slots = fill(pool, [1, 2])
     third = fill(pool, [3], in_use=np.array(slots))
     assert [pool[slot].name for slot in [*slots, *third]] == ["train-1", "train-2", "train-3"]
 
 
 def test_growing_keeps_what_is_there():
-    pool = CircuitPool(40)
+    pool = CircuitPool(40, NEEDS)
     slots = fill(pool, range(40))
     for number, slot in enumerate(slots):
         circuit = make_circuit(number, "train")
         assert np.array_equal(pool.lines[slot, : len(circuit.line)], circuit.line)
         assert pool.circuits[slot]["samples"] == len(circuit.line)
+        ground = build_ground(circuit, NEEDS)
+        assert np.array_equal(pool.cells[slot, : len(ground.cells)], ground.cells)
+        assert np.array_equal(pool.tiles[slot, : len(ground.tiles)], ground.tiles)

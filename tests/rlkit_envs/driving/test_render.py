@@ -110,3 +110,74 @@ def test_a_whole_real_size_circuit_keeps_its_pictures_within_bounds(write_circui
 
     (scenery,) = env._cameras._sceneries.values()
     assert len(scenery._tiles) <= _MOST_TILES
+
+
+def placed(env, ahead, **values):
+    """Put somebody on the road so many metres ahead of the car."""
+    from rlkit_envs.driving.traffic import OTHER
+
+    simulator = env.episodes.simulator
+    circuit = simulator.circuit_of(0)
+    x, y, tx, ty = circuit.line[round(ahead / circuit.step), :4]
+    other = np.zeros(1, OTHER)
+    for name, value in {
+        "x": x,
+        "y": y,
+        "heading": np.arctan2(ty, tx),
+        "length": 4.5,
+        "width": 1.8,
+        "active": 1,
+        **values,
+    }.items():
+        other[name] = value
+    simulator.others = other[None]
+    env._cameras = None  # others move with the car's steps only, and are looked at then
+
+
+def test_other_cars_and_cones_are_drawn_where_they_stand():
+    from rlkit_envs.driving.traffic import CAR, CONE
+
+    env = make()
+    env.reset(seed=0)
+    empty = env.render().astype(int)
+    placed(env, 15.0, kind=CAR, colour=3)
+    blue = env.render().astype(int)
+    away = np.argwhere(((blue[..., 2] > blue[..., 0] + 60) & (blue[..., 2] > 120))[:440])
+    assert len(away) > 100  # a blue car
+    assert abs(away[:, 1].mean() - 480.0) < 60.0
+    placed(env, 15.0, kind=CONE, width=0.5)
+    cone = env.render().astype(int)
+    changed = np.abs(cone - empty).sum(axis=-1)[:440] > 60
+    assert 10 < changed.sum() < len(away) + 2000
+    placed(env, 15.0, kind=CAR, active=0)
+    assert np.abs(env.render().astype(int) - empty).sum(axis=-1)[:440].mean() < 3.0
+
+
+def test_a_ghost_drives_along_and_lets_the_road_through():
+    env = make()
+    env.reset(seed=0)
+    plain = env.render().astype(int)
+    circuit = env.episodes.simulator.circuit_of(0)
+    along = circuit.line[10:60]
+    poses = np.column_stack([along[:, 0], along[:, 1], np.arctan2(along[:, 3], along[:, 2])])
+    env._made_cameras().set_ghost(0, poses)
+    first = env.render().astype(int)
+    seen = np.abs(first - plain).sum(axis=-1) > 20
+    assert seen.sum() > 300
+    for _ in range(5):
+        env.step(7)
+    later = env.render().astype(int)
+    moved = np.abs(later - first).sum(axis=-1) > 20
+    assert np.argwhere(moved)[:, 0].min() < np.argwhere(seen[:440])[:, 0].min()  # it went ahead, upwards
+    env._made_cameras().set_ghost(0, None)
+    env.reset(seed=0)
+    assert np.array_equal(env.render(), plain)
+
+
+def test_what_agents_see_knows_no_ghost():
+    env, plain = make(), make()
+    one, two = env.reset(seed=0)[0], plain.reset(seed=0)[0]
+    env._made_cameras().set_ghost(0, np.array([[*env.episodes.report()["pose"][0]]]))
+    env.render()
+    one, two = env.step(8)[0], plain.step(8)[0]
+    assert all(np.array_equal(one[name], two[name]) for name in one)

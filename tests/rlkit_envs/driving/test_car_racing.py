@@ -1,0 +1,94 @@
+import gymnasium
+import numpy as np
+import pytest
+import rlkit_envs  # noqa: F401
+from gymnasium.utils.env_checker import check_env
+
+NOTHING, RIGHT, LEFT, GAS, BRAKE = range(5)
+
+
+def make(**kwargs):
+    return gymnasium.make("rlkit/CarRacing-v0", **kwargs)
+
+
+def test_spaces_are_those_of_gymnasiums_car_racing():
+    pytest.importorskip("Box2D", reason="box2d is not installed, and with it Gymnasium's CarRacing")
+    for continuous in (True, False):
+        ours, theirs = make(continuous=continuous), gymnasium.make("CarRacing-v3", continuous=continuous)
+        assert ours.observation_space == theirs.observation_space
+        assert ours.action_space == theirs.action_space
+
+
+def test_gymnasiums_checker_is_content():
+    check_env(make(continuous=True).unwrapped, skip_render_check=True)
+    check_env(make(continuous=False).unwrapped, skip_render_check=True)
+
+
+def test_standing_still_costs_a_tenth_per_frame_and_tiles_pay_a_thousand_in_all(circle):
+    env = make(continuous=False, circuit=circle, start="line")
+    env.reset(seed=0)
+    assert env.step(NOTHING)[1] == pytest.approx(-0.1)
+    total = sum(env.step(GAS)[1] for _ in range(60))
+    driven = env.unwrapped.episodes.progress(0)
+    tile = 3.5 / env.unwrapped.episodes.simulator.circuit_of(0).length
+    assert total == pytest.approx(1000.0 * driven - 6.0, abs=1000.0 * tile)
+
+
+def test_a_whole_lap_ends_the_episode_and_pays_about_a_thousand():
+    env = make(continuous=True, split="test").unwrapped
+    env.reset(seed=3)
+    pilot, simulator = env.episodes.pilot(0), env.episodes.simulator
+    total, frames, terminated, truncated, info = 0.0, 0, False, False, {}
+    while not (terminated or truncated):
+        steering, pedal = pilot.act_continuous(simulator.cars[0])
+        action = np.array([-steering, max(0.0, pedal), max(0.0, -pedal)], dtype=np.float32)
+        _, reward, terminated, truncated, info = env.step(action)
+        total, frames = total + reward, frames + 1
+    assert terminated
+    assert info["lap_finished"]
+    assert total == pytest.approx(1000.0 - 0.1 * frames, abs=15.0)
+
+
+def test_leaving_the_field_costs_a_hundred_and_ends_it():
+    env = make(continuous=False, start="line", split="test")
+    env.reset(seed=0)
+    rewards, terminated, truncated = [], False, False
+    while not (terminated or truncated):
+        _, reward, terminated, truncated, _ = env.step(GAS)
+        rewards.append(reward)
+    assert terminated
+    assert rewards[-1] == -100.0
+
+
+def test_right_is_right():
+    for continuous, right in ((True, np.array([0.5, 0.3, 0.0], np.float32)), (False, RIGHT)):
+        env = make(continuous=continuous, split="test").unwrapped
+        env.reset(seed=0)
+        for _ in range(20):
+            env.step(np.array([0.0, 0.5, 0.0], np.float32) if continuous else GAS)
+        for _ in range(10):
+            env.step(right)
+        assert env.episodes.simulator.cars["steering"][0] < 0.0
+
+
+def test_each_car_of_a_batch_is_paid_as_it_would_be_alone():
+    batch = gymnasium.make_vec("rlkit/CarRacing-v0", num_envs=3, vectorization_mode="vector_entry_point", split="test")
+    alone = [make(split="test") for _ in range(3)]
+    batch.reset(seed=5)
+    for i, env in enumerate(alone):
+        env.reset(seed=5 + i)
+    random = np.random.default_rng(0)
+    for _ in range(60):
+        actions = np.stack([env.action_space.low + random.random(3) * 0.7 for env in alone]).astype(np.float32)
+        _, rewards, terminated, truncated, _ = batch.step(actions)
+        for i, env in enumerate(alone):
+            _, reward, ended, cut, _ = env.step(actions[i])
+            assert (reward, ended, cut) == (pytest.approx(rewards[i], abs=1e-4), terminated[i], truncated[i])
+
+
+@pytest.mark.parametrize("action", [[0.0, 0.0], [0.0, np.nan, 0.0]])
+def test_wrong_actions_are_named(action):
+    env = make(continuous=True)
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match="steering, gas and brake"):
+        env.unwrapped.step(np.array(action))
