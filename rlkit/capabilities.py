@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from rlkit.errors import UserError
 
-MetricKind = Literal["share", "seconds", "ratio", "label"]
+MetricKind = Literal["share", "seconds", "ratio", "number", "label"]
 
 
 @runtime_checkable
@@ -64,8 +64,31 @@ class HasActionNames(Protocol):
 class HasKeys(Protocol):
     """Can be played by a person."""
 
-    def get_keys_to_action(self) -> Mapping[Any, int]:
+    def get_keys_to_action(self) -> Mapping[Any, Any]:
         """Give the keys (as `gymnasium.utils.play` reads them) for each action."""
+        ...
+
+
+@runtime_checkable
+class HasGamepadAxes(Protocol):
+    """Can be played with sticks and triggers: its actions are numbers (a `Box`), each made of axes of a gamepad."""
+
+    gamepad_axes: Sequence[Mapping[str, float]]
+    """For each number the axes (`left_x`, `left_y`, `right_x`, `right_y`, `left_trigger`, `right_trigger`; right and
+    down positive, triggers from 0 to 1) and their weights."""
+
+
+@runtime_checkable
+class ShowsGhost(Protocol):
+    """Can draw somebody who went this way before."""
+
+    def set_ghost(self, poses: npt.NDArray[np.float64] | None) -> None:
+        """Draw a ghost from the next episode on.
+
+        Args:
+            poses: (n, 3) x, y (m) and heading (rad), as `info["pose"]` gave them at the beginning of an episode and
+                after each decision; None for no ghost.
+        """
         ...
 
 
@@ -164,6 +187,15 @@ def training_kwargs(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return _mapping(metadata, "training_kwargs")
 
 
+def play_kwargs(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the arguments that an environment advises while a person plays: `metadata["play_kwargs"]`.
+
+    Raises:
+        UserError: It is there, but not a dict with names as keys.
+    """
+    return _mapping(metadata, "play_kwargs")
+
+
 def scenario_option(metadata: Mapping[str, Any]) -> str | None:
     """Read the name of the argument that selects a scenario (a circuit, a level): `metadata["scenario_option"]`.
 
@@ -194,6 +226,18 @@ def action_names(offered: Any, count: int, start: int = 0) -> tuple[str, ...]:
     if len(offered) != count:
         raise _malformed("action_names", f"it has {len(offered)} names for {count} actions")
     return tuple(offered)
+
+
+def labels(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """Read which observations are truth to learn from, not to act on: `metadata["labels"]`, names of a Dict's keys.
+
+    Raises:
+        UserError: It is there, but not a sequence of names.
+    """
+    names = metadata.get("labels", ())
+    if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise _malformed("labels", f"a tuple of observation names is expected, not {names!r}")
+    return tuple(names)
 
 
 def component_names(metadata: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -75,7 +75,7 @@ class Environments:
         self._vector = vector
         self._why = why
         self.single_observation_space = vector.single_observation_space
-        self._rules = preprocessing.leaf_rules(self.single_observation_space)
+        self._rules = preprocessing.leaf_rules(self.single_observation_space, capabilities.labels(self.metadata))
         # A promise that an environment can make so that large batches need not be copied.
         self._fresh = native and self.metadata.get("fresh_observations") is True
         self.first_action, names = self._read_actions()

@@ -45,14 +45,20 @@ class LeafRule:
     note: str
 
 
-def leaf_rules(space: gym_spaces.Space[Any]) -> tuple[LeafRule, ...]:
+def leaf_rules(space: gym_spaces.Space[Any], labels: tuple[str, ...] = ()) -> tuple[LeafRule, ...]:
     """Decide how each part of a single environment's observation space becomes a leaf.
 
     Nested names are joined by a dot; an observation that is a single part is called `observation`.
 
+    Args:
+        space: Of a single environment.
+        labels: Keys of a Dict that an agent must not see, because they hold the truth that it is to find out.
+
     Raises:
         UserError: A part of the space is of a kind that is not supported; the sentence says which and what is.
     """
+    if isinstance(space, gym_spaces.Dict):
+        space = gym_spaces.Dict({key: part for key, part in space.items() if key not in labels})
     rules = tuple(_rules(space, ()))
     if not rules:
         raise UserError(f"The observation space {space} is empty. {SUPPORTED}")

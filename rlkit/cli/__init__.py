@@ -18,12 +18,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from rlkit.cli.demo import Demo
     from rlkit.cli.envs import Envs
     from rlkit.cli.evaluate import Evaluate
+    from rlkit.cli.play import Play
     from rlkit.cli.train import Train
     from rlkit.cli.watch import Watch
 
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     verb = tyro.extras.subcommand_cli_from_dict(
-        {"train": Train, "evaluate": Evaluate, "watch": Watch, "demo": Demo, "envs": Envs, "agents": Agents},
+        {
+            "train": Train,
+            "evaluate": Evaluate,
+            "watch": Watch,
+            "play": Play,
+            "demo": Demo,
+            "envs": Envs,
+            "agents": Agents,
+        },
         prog="rlkit",
         description="Train agents, watch them, measure them: reinforcement learning with driving at its heart.",
         args=arguments,

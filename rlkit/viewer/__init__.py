@@ -1,4 +1,4 @@
-"""Watch an agent: the window, its panels, and recordings of it.
+"""Watch an agent, or play yourself: the window, its panels, and recordings of it.
 
 Nothing here imports pygame before it is used.
 """
@@ -12,15 +12,17 @@ if TYPE_CHECKING:
     from rlkit.viewer.frame import Frame
     from rlkit.viewer.playback import Episode, Playback
     from rlkit.viewer.recording import record
+    from rlkit.viewer.seat import play
     from rlkit.viewer.window import has_display, show
 
-__all__ = ["Episode", "Frame", "Playback", "has_display", "record", "show"]
+__all__ = ["Episode", "Frame", "Playback", "has_display", "play", "record", "show"]
 
 _HOMES = {
     "Episode": "playback",
     "Frame": "frame",
     "Playback": "playback",
     "has_display": "window",
+    "play": "seat",
     "record": "recording",
     "show": "window",
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,3 +77,9 @@ class Frame:
     def episode_return(self) -> float:
         """Sum of the rewards of this episode until now."""
         return float(self.returns[-1])
+
+
+def short_name(environment_id: str) -> str:
+    """Name an environment without the folders of its file."""
+    code, colon, name = environment_id.rpartition(":")
+    return f"{Path(code).name}:{name}" if colon and code.endswith(".py") else environment_id

@@ -52,10 +52,11 @@ class Status:
 
     Args:
         paused: Whether it waits.
-        speed: Simulated over real time.
+        speed: Simulated over real time; 0 where it does not matter.
         recording: Whether it is being recorded.
         exhausted: Whether no episode is left.
         note: A passing message, such as the name of a screenshot.
+        prompt: What a person can do now, across the lower part of the scene.
         help: Pairs of a key and what it does, to be shown over everything; empty for none.
     """
 
@@ -64,6 +65,7 @@ class Status:
     recording: bool = False
     exhausted: bool = False
     note: str = ""
+    prompt: str = ""
     help: Sequence[tuple[str, str]] = ()
 
 
@@ -71,10 +73,14 @@ class Painter:
     """Draws moments; keeps its fonts between them.
 
     Needs no display: a plain `pygame.Surface` will do.
+
+    Args:
+        choose: Which panels stand in each of so many columns, from above; None for those of an agent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, choose: "Callable[[Frame, int], list[list[Panel]]] | None" = None) -> None:
         self._pen = Pen(1.0)
+        self._choose = choose or _panels
 
     def draw(self, surface: pygame.Surface, frame: Frame, status: Status | None = None, panels: bool = True) -> None:
         """Draw one moment.
@@ -96,13 +102,15 @@ class Painter:
         shown = _draw_scene(surface, layout.scene, scene, pen)
         if panels:
             _draw_figures(surface, layout.figures, frame, pen)
-            for column, chosen in zip(layout.columns, _panels(frame, len(layout.columns)), strict=True):
+            for column, chosen in zip(layout.columns, self._choose(frame, len(layout.columns)), strict=True):
                 demands = [demand(frame, column.width, pen) for demand, _ in chosen]
                 for place, (_, draw) in zip(stack(column, demands, pen.px(10)), chosen, strict=True):
                     if place is not None:
                         draw(surface, place, frame, pen)
         if frame.ended:
             _draw_result(surface, shown, frame, status, pen)
+        elif status is not None and status.prompt:
+            _draw_prompt(surface, shown, status.prompt, pen)
         if status is not None and status.note:
             _draw_note(surface, shown, status.note, pen)
         if status is not None and status.help:
@@ -137,9 +145,11 @@ def _draw_state(surface: pygame.Surface, rect: pygame.Rect, status: Status, pen:
     """Draw what the window is doing at the right end and return where that begins."""
     place = pen.text(surface, "H  help", rect.midright, BODY, DIM, anchor="midright")
     speed = f"{status.speed:g}×"
-    place = pen.text(surface, speed, (place.left - pen.px(18), rect.centery), CLEAR, TEXT, bold=True, anchor="midright")
+    end, gap = (place.left - pen.px(18), rect.centery), 0
+    if status.speed:
+        place, gap = pen.text(surface, speed, end, CLEAR, TEXT, bold=True, anchor="midright"), pen.px(8)
     half = pen.px(6)
-    icon = pygame.Rect(place.left - pen.px(8) - 2 * half, rect.centery - half, 2 * half, 2 * half)
+    icon = pygame.Rect((place.left - gap if gap else end[0]) - 2 * half, rect.centery - half, 2 * half, 2 * half)
     if status.paused:
         width = max(2, icon.width // 3)
         for left in (icon.left + icon.width // 12, icon.right - width - icon.width // 12):
@@ -219,7 +229,9 @@ def _draw_result(surface: pygame.Surface, scene: pygame.Rect, frame: Frame, stat
     figures = [f"{name.replace('_', ' ')} {_written(metric)}" for name, metric in frame.metrics.items()]
     lines = _wrapped(figures, scene.width - pen.px(32), pen)
     head = f"Episode over after {number(frame.step)} steps, return {number(frame.episode_return)}"
-    tail = "That was the last one.  R  again,  Q  quit" if status is not None and status.exhausted else ""
+    tail = "" if status is None else status.prompt
+    if status is not None and status.exhausted:
+        tail = "That was the last one.  R  again,  Q  quit"
     height = pen.line_height(HEAD) + (len(lines) + bool(tail)) * pen.line_height(BODY) + pen.px(20)
     band = pygame.Rect(scene.left, scene.bottom - height, scene.width, height)
     _veil(surface, band, 225, pen)
@@ -229,6 +241,14 @@ def _draw_result(surface: pygame.Surface, scene: pygame.Rect, frame: Frame, stat
     for line, colour in [(line, TEXT) for line in lines] + ([(tail, DIM)] if tail else []):
         pen.text(surface, line, (band.left + pen.px(16), top), BODY, colour, width=band.width - pen.px(32))
         top += pen.line_height(BODY)
+
+
+def _draw_prompt(surface: pygame.Surface, scene: pygame.Rect, prompt: str, pen: Pen) -> None:
+    width = min(pen.width(prompt, HEAD, bold=True) + pen.px(44), scene.width - pen.px(16))
+    place = pygame.Rect(0, 0, width, pen.line_height(HEAD) + pen.px(22))
+    place.center = (scene.centerx, scene.top + round(0.3 * scene.height))
+    _veil(surface, place, 225, pen)
+    pen.text(surface, prompt, place.center, HEAD, TEXT, bold=True, anchor="center", width=width - pen.px(24))
 
 
 def _written(metric: Metric) -> str:

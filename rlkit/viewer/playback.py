@@ -4,7 +4,6 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +13,7 @@ from rlkit.agent import Agent
 from rlkit.capabilities import Reading, readings
 from rlkit.errors import UserError
 from rlkit.spaces import Observations
-from rlkit.viewer.frame import Frame, Metric
+from rlkit.viewer.frame import Frame, Metric, short_name
 
 if TYPE_CHECKING:
     from rlkit.environments import Environments, Step
@@ -173,7 +172,7 @@ class Playback:
         if self._frame is None:
             environments = self.environments
             self._frame = Frame(
-                environment=_short(environments.config.id),
+                environment=short_name(environments.config.id),
                 agent=self.agent_name,
                 episode=self._number,
                 label=self._episode.label or f"seed {self._episode.seed}",
@@ -309,9 +308,3 @@ class Playback:
             key if declared[key].kind == "share" else declared[key].name: Metric(value, declared[key].kind)
             for key, value in self.environments.episode_metrics(step, 0).items()
         }
-
-
-def _short(environment_id: str) -> str:
-    """Name an environment without the folders of its file."""
-    code, colon, name = environment_id.rpartition(":")
-    return f"{Path(code).name}:{name}" if colon and code.endswith(".py") else environment_id

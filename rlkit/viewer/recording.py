@@ -58,12 +58,21 @@ class Recorder:
         rate: Moments per second.
         panels: Whether to show more than the scene.
         size: (width, height) in pixels with panels; None chooses.
+        painter: Who draws them; None for the panels of an agent.
 
     Raises:
         UserError: If the file exists, cannot be written, has another ending, or no encoder is installed.
     """
 
-    def __init__(self, path: str | Path, rate: float, *, panels: bool = True, size: tuple[int, int] | None = None):
+    def __init__(
+        self,
+        path: str | Path,
+        rate: float,
+        *,
+        panels: bool = True,
+        size: tuple[int, int] | None = None,
+        painter: Painter | None = None,
+    ):
         self.path = Path(path)
         suffix = self.path.suffix.lower()
         if suffix not in SIZES:
@@ -78,7 +87,7 @@ class Recorder:
         self._panels = panels
         self._size = size or SIZES[suffix]
         self._surface: pygame.Surface | None = None
-        self._painter = Painter()
+        self._painter = painter or Painter()
         settings = _settings(suffix)
         self._partial = self.path.with_name(f".{self.path.stem}.{os.getpid()}-{time.time_ns()}{suffix}")
         try:

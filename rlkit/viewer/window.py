@@ -1,6 +1,7 @@
 """The window: keys, pace and the loop that keeps it fluid."""
 
 import contextlib
+import itertools
 import os
 import sys
 import time
@@ -114,7 +115,7 @@ class Window:
         self._share = 1.0
         frame = playback.frame()
         pygame.display.set_caption(f"rlkit · {frame.environment} · {frame.agent}")
-        pygame.display.set_icon(_icon())
+        pygame.display.set_icon(window_icon())
         pygame.key.set_repeat(*REPEAT)
 
     def run(self) -> None:
@@ -184,19 +185,7 @@ class Window:
         """Save what is shown, without help and notes, under a new name in the current folder."""
         surface = pygame.Surface(pygame.display.get_surface().get_size())
         self._paint(surface, note="", with_help=False)
-        stem = time.strftime("rlkit-%Y%m%d-%H%M%S")
-        try:
-            for number in range(1, 1000):
-                path = Path(f"{stem}.png" if number == 1 else f"{stem}-{number}.png")
-                try:
-                    with path.open("xb") as file:  # never over an existing file
-                        pygame.image.save(surface, file, "screenshot.png")
-                except FileExistsError:
-                    continue
-                self._say(f"Saved {path.resolve()}")
-                return
-        except (OSError, pygame.error) as error:
-            self._say(f"No screenshot: {getattr(error, 'strerror', None) or error}")
+        self._say(save_screenshot(surface))
 
     # Inside
 
@@ -257,7 +246,25 @@ def _no_window(why: str) -> UserError:
     return UserError(f"No window can be opened here ({why}): record a video (.mp4 or .gif) instead.", exit_code=1)
 
 
-def _icon() -> pygame.Surface:
+def save_screenshot(surface: pygame.Surface) -> str:
+    """Save a picture under a new name in the current folder, and say so or why not."""
+    stem = time.strftime("rlkit-%Y%m%d-%H%M%S")
+    try:
+        for number in itertools.count(1):
+            path = Path(f"{stem}.png" if number == 1 else f"{stem}-{number}.png")
+            try:
+                with path.open("xb") as file:  # never over an existing file
+                    pygame.image.save(surface, file, "screenshot.png")
+            except FileExistsError:
+                continue
+            return f"Saved {path.resolve()}"
+    except (OSError, pygame.error) as error:
+        return f"No screenshot: {getattr(error, 'strerror', None) or error}"
+    raise AssertionError
+
+
+def window_icon() -> pygame.Surface:
+    """The sign of a window of ours."""
     icon = pygame.Surface((32, 32))
     icon.fill(BACKGROUND)
     pygame.draw.polygon(icon, GREEN, [(9, 6), (26, 16), (9, 26)])

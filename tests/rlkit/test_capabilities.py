@@ -31,7 +31,10 @@ def test_episode_metrics_are_read_with_name_and_kind():
     [
         ({"episode_metrics": ["finished"]}, "episode_metrics.*a dict"),
         ({"episode_metrics": {"finished": "lap_rate"}}, "'name' and 'kind'"),
-        ({"episode_metrics": {"finished": {"name": "lap_rate", "kind": "percent"}}}, "share, seconds, ratio, label"),
+        (
+            {"episode_metrics": {"finished": {"name": "lap_rate", "kind": "percent"}}},
+            "share, seconds, ratio, number, label",
+        ),
     ],
 )
 def test_malformed_episode_metrics_are_a_sentence(metadata, said):

@@ -193,3 +193,11 @@ def test_a_stack_holds_the_latest_frames_newest_last(frames, channels, length, s
         stack = pushed
     padded = [episode[0]] * (frames - 1) + list(episode)
     assert np.array_equal(stack, np.concatenate(padded[-frames:], axis=-1))
+
+
+def test_labels_are_kept_from_agents():
+    space = spaces.Dict(
+        {"camera": spaces.Box(0, 255, (8, 8, 3), np.uint8), "truth": spaces.Box(0, 3, (8, 8), np.uint8)}
+    )
+    assert [rule.leaf.name for rule in leaf_rules(space, ("truth",))] == ["camera"]
+    assert {rule.leaf.name for rule in leaf_rules(space)} == {"camera", "truth"}
