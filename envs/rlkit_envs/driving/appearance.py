@@ -63,7 +63,7 @@ def _look(**values: Any) -> npt.NDArray[np.void]:
         "glow": 0.15,
         "sun_height": 0.75,
         "fog": 0.0012,
-        "noise": 0.008,
+        "noise": 0.004,
         "contrast": 1.0,
         "grip": 1.0,
         "hills": 0.05,

@@ -5,7 +5,8 @@ import numpy as np
 from rlkit_envs.driving.compiled import Record, kernel
 
 _NOISE = np.random.default_rng(99).normal(0.0, 32.0, 1 << 15).clip(-127, 127).astype(np.int8)
-_GLOW_REACH = 1.0  # of the picture's width, radius of the sun's glare
+_UNSEEN = 0.006  # noise below this is left out: it would be one or two steps of 255
+_GLOW_REACH = 0.4  # of the picture's width, of the sun's glare
 
 
 @kernel
@@ -83,19 +84,28 @@ def dazzle(
         return
     x = 0.5 * width - focal * np.tan(away)
     y = horizon - focal * np.tan(look.sun_height)
+    # A bell, which is a product of one along the rows and one along the columns, in 8 bits each.
     reach = _GLOW_REACH * width * (0.35 + 0.65 * look.glow)
-    for row in range(max(0, int(y - reach)), min(height, int(y + reach))):
-        for column in range(max(0, int(x - reach)), min(width, int(x + reach))):
-            squared = ((row - y) * (row - y) + (column - x) * (column - x)) / (reach * reach)
-            if squared >= 1.0:
-                continue
-            strength = look.glow * (1.0 - squared) * (1.0 - squared)
-            strength = 150.0 * strength * strength
-            if squared < 0.0022 and labels[row, column] == 0:
-                strength += 190.0 * look.glow
-            for c in range(3):
-                tinted = strength * (0.35 + 0.65 * look.sun[c] / max(0.1, look.sun[0]))
-                picture[row, column, c] = np.uint8(min(255.0, picture[row, column, c] + tinted))
+    across = np.empty(3 * width, dtype=np.int32)
+    for column in range(width):
+        bell = 255.0 * np.exp(-(((column - x) / reach) ** 2))
+        for c in range(3):
+            across[3 * column + c] = np.int32(bell * (0.35 + 0.65 * look.sun[c] / max(0.1, look.sun[0])))
+    for row in range(height):
+        strength = np.int32(150.0 * look.glow * look.glow * np.exp(-(((row - y) / reach) ** 2)))
+        if strength < 2:
+            continue
+        line = picture[row].reshape(-1)
+        for i in range(3 * width):
+            value = np.int32(line[i]) + ((strength * across[i]) >> np.int32(8))
+            line[i] = np.uint8(min(value, np.int32(255)))
+    radius = 0.05 * width * (0.35 + 0.65 * look.glow)
+    for row in range(max(0, int(y - radius)), min(height, int(y + radius) + 1)):
+        for column in range(max(0, int(x - radius)), min(width, int(x + radius) + 1)):
+            inside = (row - y) * (row - y) + (column - x) * (column - x) < radius * radius
+            if inside and labels[row, column] == 0:
+                for c in range(3):
+                    picture[row, column, c] = np.uint8(min(255.0, picture[row, column, c] + 190.0 * look.glow))
 
 
 @kernel
@@ -139,9 +149,9 @@ def precipitate(picture: np.ndarray, look: Record, key: int, speed: float) -> No
 @kernel
 def add_noise(picture: np.ndarray, strength: float, key: int) -> None:
     """Add noise to the (B,) uint8 bytes of a picture; its standard deviation is given as a share of full scale."""
-    scale = np.int32(256.0 * 255.0 * strength / 32.0)
-    if scale == 0:
+    if strength < _UNSEEN:
         return
+    scale = np.int32(256.0 * 255.0 * strength / 32.0)
     mask = len(_NOISE) - 1
     at = int(_hash(key) & np.uint64(mask))
     done = 0

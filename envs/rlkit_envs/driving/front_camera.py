@@ -6,6 +6,7 @@ ground is drawn over it from far to near. Labels come from the same look-ups as 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -198,31 +199,46 @@ def draw_sky(
     horizon = 0.5 * height - geometry.focal * geometry.sine / geometry.cosine
     turned = look.turn - heading / (2.0 * np.pi)
     tops = np.empty(width, dtype=np.int64)
-    drift = np.empty(width, dtype=np.int64)
+    drift = np.empty(width, dtype=np.uint64)
     for column in range(width):
-        angle = turned + np.arctan((column + 0.5 - 0.5 * width) / geometry.focal) / (2.0 * np.pi)
+        # Even steps of angle instead of their arc tangents: hills and clouds are nowhere else to be compared with.
+        angle = turned + (column + 0.5 - 0.5 * width) / geometry.focal / (2.0 * np.pi)
         around = angle - np.floor(angle)
         tops[column] = int(horizon - geometry.focal * look.hills * HILLS[int(around * 1024.0) & 1023])
-        drift[column] = int(around * 768.0) & 255
+        drift[column] = np.uint64(int(around * 768.0) & 255)
     highest = tops.min()
-    four = np.empty(4, dtype=np.uint32)
     for r in range(height):
         if rows[r].ahead > 0.0:
             break
         shades = sky[rows[r].sky]
         clouds = CLOUDS[(r * 320 // height) & 255]
-        word = 0
-        for column in range(0, width, 4):
-            for k in range(4):
-                if r >= highest and r >= tops[column + k]:
-                    four[k] = sky[SKY_ROWS, min(15, (r - tops[column + k]) * 2)]
-                else:
-                    four[k] = shades[clouds[drift[column + k]]]
-                labels[r, column + k] = four[k] >> np.uint32(24)
-            words[r, word] = (four[0] & np.uint32(0xFFFFFF)) | (four[1] << np.uint32(24))
-            words[r, word + 1] = ((four[1] >> np.uint32(8)) & np.uint32(0xFFFF)) | (four[2] << np.uint32(16))
-            words[r, word + 2] = ((four[2] >> np.uint32(16)) & np.uint32(0xFF)) | (four[3] << np.uint32(8))
-            word += 3
+        words_of_row, labels_of_row = words[r], labels[r]
+        at = np.uint64(0)
+        for column in range(np.uint64(0), np.uint64(width), np.uint64(4)):
+            a = shades[clouds[drift[column]]]
+            b = shades[clouds[drift[column + np.uint64(1)]]]
+            c = shades[clouds[drift[column + np.uint64(2)]]]
+            d = shades[clouds[drift[column + np.uint64(3)]]]
+            if r >= highest:
+                a = _hill(sky, tops, column, r, a)
+                b = _hill(sky, tops, column + np.uint64(1), r, b)
+                c = _hill(sky, tops, column + np.uint64(2), r, c)
+                d = _hill(sky, tops, column + np.uint64(3), r, d)
+            words_of_row[at] = (a & np.uint32(0xFFFFFF)) | (b << np.uint32(24))
+            words_of_row[at + np.uint64(1)] = ((b >> np.uint32(8)) & np.uint32(0xFFFF)) | (c << np.uint32(16))
+            words_of_row[at + np.uint64(2)] = ((c >> np.uint32(16)) & np.uint32(0xFF)) | (d << np.uint32(8))
+            labels_of_row[column] = a >> np.uint32(24)
+            labels_of_row[column + np.uint64(1)] = b >> np.uint32(24)
+            labels_of_row[column + np.uint64(2)] = c >> np.uint32(24)
+            labels_of_row[column + np.uint64(3)] = d >> np.uint32(24)
+            at += np.uint64(3)
+
+
+@kernel
+def _hill(sky: np.ndarray, tops: np.ndarray, column: np.uint64, row: int, otherwise: np.uint32) -> Any:
+    """Colour of a pixel where hills may stand before the sky."""
+    below = row - tops[column]
+    return sky[SKY_ROWS, min(15, 2 * below)] if below >= 0 else otherwise
 
 
 @kernel

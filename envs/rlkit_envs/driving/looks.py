@@ -13,7 +13,8 @@ class Looks:
 
     Args:
         num_cars: N.
-        camera_height: Of the front camera above the ground, in metres.
+        camera_height: Of the front camera above the ground, in metres; 0 where all that shows the look is seen from
+            above: distances and the sky do not matter then.
 
     Attributes:
         looks: (N,) records of ``LOOK``.
@@ -27,8 +28,9 @@ class Looks:
         self._camera_height = camera_height
         self.looks = np.zeros(num_cars, dtype=LOOK)
         self.keys = np.zeros(num_cars, dtype=np.int64)
-        self.ground = np.zeros((num_cars, BANDS, 256), dtype=np.uint32)
-        self.inks = np.zeros((num_cars, BANDS, INKS), dtype=np.uint32)
+        bands = BANDS if camera_height else 1
+        self.ground = np.zeros((num_cars, bands, 256), dtype=np.uint32)
+        self.inks = np.zeros((num_cars, bands, INKS), dtype=np.uint32)
         self.sky = np.zeros((num_cars, SKY_ROWS + 1, SKY_SHADES), dtype=np.uint32)
 
     def choose(self, i: int, weather: str, key: int) -> Any:
@@ -38,5 +40,6 @@ class Looks:
         look = self.looks[i]
         mix_ground(self.ground[i], look, self._camera_height)
         mix_inks(self.inks[i], look)
-        mix_sky(self.sky[i], look)
+        if self._camera_height:
+            mix_sky(self.sky[i], look)
         return look

@@ -55,17 +55,20 @@ class Sensors:
     beam_range: float
 
     @property
+    def has_camera(self) -> bool:
+        """Whether the front camera's picture or its segmentation is wanted."""
+        return "camera" in self.names or "segmentation" in self.names
+
+    @property
     def sees_looks(self) -> bool:
         """Whether anything here depends on what the world looks like."""
-        return bool({"camera", "segmentation"} & set(self.names)) or (
-            "birdview" in self.names and self.birdview == "colour"
-        )
+        return self.has_camera or ("birdview" in self.names and self.birdview == "colour")
 
     @property
     def needs(self) -> Needs:
         """The rasters of the ground that pictures are looked up in."""
         from_above = "birdview" in self.names
-        cells = [MATERIAL_CELL] if "camera" in self.names or "segmentation" in self.names else []
+        cells = [MATERIAL_CELL] if self.has_camera else []
         if from_above and self.birdview != "road":
             cells.append(max(MATERIAL_CELL, min(1.0, 0.5 * self.scales[0])))
         return Needs(self.scales if from_above and self.birdview == "road" else (), min(cells, default=None))

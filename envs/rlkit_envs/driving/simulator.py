@@ -137,7 +137,9 @@ class Simulator:
         self.cars["slot"] = -1
         self.others = np.zeros((num_cars, traffic.cars + traffic.obstacles), dtype=OTHER)
         self.pool = CircuitPool(capacity, sensors.needs)
-        self.looks = Looks(num_cars, sensors.camera.mount_height) if sensors.sees_looks else None
+        self.looks = (
+            Looks(num_cars, sensors.camera.mount_height if sensors.has_camera else 0.0) if sensors.sees_looks else None
+        )
         self.vehicle = VEHICLES[rules.vehicle]
         self.decision_time = rules.substeps * PHYSICS_STEP
         self.num_threads = num_threads
@@ -270,11 +272,11 @@ class Simulator:
         Returns:
             Name of each sensor to an array with one row per car.
         """
+        seen = self._observer.allocate(len(self.cars))
         if self._seen is None or self._moved.all():
-            seen = self._observer.allocate(len(self.cars))
             self._share(self._observer.draw, seen, self)
         else:
-            seen = {name: rows.copy() for name, rows in self._seen.items()}
+            self._share(_copy, self._seen, seen)
             for i in np.flatnonzero(self._moved):
                 self._observer.draw(int(i), int(i) + 1, seen, self)
         self._moved[:] = False
@@ -304,3 +306,9 @@ class Simulator:
         work(bounds[0], bounds[1], *arguments)
         for other in others:
             other.result()
+
+
+def _copy(low: int, high: int, source: dict[str, npt.NDArray[Any]], target: dict[str, npt.NDArray[Any]]) -> None:
+    """Copy the rows from ``low`` up to ``high`` of each array."""
+    for name, rows in source.items():
+        target[name][low:high] = rows[low:high]
