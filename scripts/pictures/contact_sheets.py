@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import rlkit_envs  # noqa: F401  (registers the environments)
 from PIL import Image, ImageDraw, ImageFont
-from rlkit_envs.driving.appearance import HELD_OUT_WEATHERS, WEATHERS
-from rlkit_envs.driving.ground import Needs, build_ground
+from rlkit_envs.driving.ground.layers import Needs, build_ground
+from rlkit_envs.driving.looks.appearance import HELD_OUT_WEATHERS, WEATHERS
 
 Picture = npt.NDArray[np.uint8]
 

@@ -15,12 +15,10 @@ _FOLDER = Path(__file__).parent
 
 
 def _digest_of_kernel_sources() -> str:
-    """Hash the text of every module of this folder that holds kernels."""
+    """Hash the text of every module of this package: any of them may hold kernels, or constants that kernels freeze."""
     digest = hashlib.sha256()
-    for path in sorted(_FOLDER.glob("*.py")):
-        source = path.read_bytes()
-        if b"@kernel" in source or path.name == "controls.py":  # whose constants kernels freeze
-            digest.update(source)
+    for path in sorted(_FOLDER.rglob("*.py")):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
@@ -46,6 +44,6 @@ def kernel(function: Callable[..., Any]) -> Any:
         return numba.njit(nogil=True, error_model="numpy")(function)
     index: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if hasattr(index, "_source_stamp"):  # Private to numba: without it, its own stamp stays in force
-        ours = Path(function.__code__.co_filename).parent == _FOLDER
+        ours = Path(function.__code__.co_filename).is_relative_to(_FOLDER)
         index._source_stamp = _DIGEST if ours else (_DIGEST, index._source_stamp)
     return compiled

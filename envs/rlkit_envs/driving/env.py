@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.error import ResetNeeded
 
-from rlkit_envs.driving.controls import ACTION_NAMES, COMMANDS, GAMEPAD_AXES, keys_to_action
+from rlkit_envs.driving.car.controls import ACTION_NAMES, COMMANDS, GAMEPAD_AXES, keys_to_action
 from rlkit_envs.driving.episodes import Episodes
 from rlkit_envs.driving.interface import (
     METADATA,
@@ -22,7 +22,7 @@ from rlkit_envs.driving.interface import (
 from rlkit_envs.driving.settings import Settings
 
 if TYPE_CHECKING:
-    from rlkit_envs.driving.cameras import Cameras
+    from rlkit_envs.driving.display.cameras import Cameras
 
 
 class DrivingEnv(gymnasium.Env[Any, Any]):

@@ -9,15 +9,15 @@ import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
-from rlkit_envs.driving.colours import CLASSES, DRIVABLE
-from rlkit_envs.driving.controls import ACTION_NAMES, DECISION, MIRRORED_ACTIONS
+from rlkit_envs.driving.car.controls import ACTION_NAMES, DECISION, MIRRORED_ACTIONS
 from rlkit_envs.driving.episodes import Episodes
-from rlkit_envs.driving.preview import MIRROR_SIGNS as PREVIEW_SIGNS
-from rlkit_envs.driving.preview import NAMES as PREVIEW_NAMES
+from rlkit_envs.driving.looks.colours import CLASSES, DRIVABLE
+from rlkit_envs.driving.sensors.preview import MIRROR_SIGNS as PREVIEW_SIGNS
+from rlkit_envs.driving.sensors.preview import NAMES as PREVIEW_NAMES
 from rlkit_envs.driving.settings import Settings, check_integer
 
 if TYPE_CHECKING:
-    from rlkit_envs.driving.cameras import Cameras
+    from rlkit_envs.driving.display.cameras import Cameras
 
 METADATA: dict[str, Any] = {
     "render_modes": ["human", "rgb_array"],
@@ -86,7 +86,7 @@ def circuit_option(options: dict[str, Any] | None) -> Any:
 
 def make_cameras(episodes: Episodes, size: tuple[int, int]) -> "Cameras":
     """Make what draws pictures for people."""
-    from rlkit_envs.driving.cameras import Cameras  # pygame is loaded only where something is drawn
+    from rlkit_envs.driving.display.cameras import Cameras  # pygame is loaded only where something is drawn
 
     return Cameras(episodes, size)
 

@@ -12,10 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.driving.circuit import LEFT, RIGHT, Circuit, X, Y
-from rlkit_envs.driving.compiled import Record, kernel
-from rlkit_envs.driving.controls import ACCELERATE, BRAKE, COAST, PEDALS, STEERING_LEVELS
-from rlkit_envs.driving.limits import (
+from rlkit_envs.driving.car.controls import ACCELERATE, BRAKE, COAST, PEDALS, STEERING_LEVELS
+from rlkit_envs.driving.car.limits import (
     braking_limit,
     corner_speed,
     cornering_limit,
@@ -24,9 +22,11 @@ from rlkit_envs.driving.limits import (
     resistance,
     traction_limit,
 )
+from rlkit_envs.driving.car.vehicle import ROAD_CAR
+from rlkit_envs.driving.compiled import Record, kernel
 from rlkit_envs.driving.racing_line import choose_line, measure_line
-from rlkit_envs.driving.vehicle import ROAD_CAR
-from rlkit_envs.driving.yielding import give_way
+from rlkit_envs.driving.road.circuit import LEFT, RIGHT, Circuit, X, Y
+from rlkit_envs.driving.traffic.yielding import give_way
 
 # m that a line keeps between the car's side and the border
 REFERENCE_MARGIN = 0.35

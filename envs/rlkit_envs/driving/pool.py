@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.driving.circuit import Circuit
-from rlkit_envs.driving.ground import Needs, build_ground, style_of
-from rlkit_envs.driving.roadside import STANDING, plant
-from rlkit_envs.driving.tiles import LAYER
+from rlkit_envs.driving.ground.layers import Needs, build_ground, style_of
+from rlkit_envs.driving.ground.roadside import STANDING, plant
+from rlkit_envs.driving.ground.tiles import LAYER
+from rlkit_envs.driving.road.circuit import Circuit
 
 # What kernels need to know about one circuit of the pool.
 CIRCUIT = np.dtype(

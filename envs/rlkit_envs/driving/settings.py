@@ -9,14 +9,14 @@ from typing import Literal
 
 import numpy as np
 
-from rlkit_envs.driving.appearance import WEATHERS
-from rlkit_envs.driving.controls import DECISION
-from rlkit_envs.driving.front_camera import Camera
-from rlkit_envs.driving.generator import LENGTHS, SPLITS, Split
-from rlkit_envs.driving.motion import PHYSICS_STEP
-from rlkit_envs.driving.sensors import BIRDVIEWS, SENSORS, Sensors
+from rlkit_envs.driving.car.controls import DECISION
+from rlkit_envs.driving.car.motion import PHYSICS_STEP
+from rlkit_envs.driving.car.vehicle import VEHICLES
+from rlkit_envs.driving.looks.appearance import WEATHERS
+from rlkit_envs.driving.road.generator import LENGTHS, SPLITS, Split
+from rlkit_envs.driving.sensors.front_camera import Camera
+from rlkit_envs.driving.sensors.observer import BIRDVIEWS, SENSORS, Sensors
 from rlkit_envs.driving.simulator import Rules, Traffic
-from rlkit_envs.driving.vehicle import VEHICLES
 
 VIEW_SIZES = {"dict": 24, "picture": 64}
 SCALES = {"dict": (2.0,), "picture": (1.0, 2.0)}

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.driving.circuit import CURVATURE, LEFT, RIGHT, Circuit
-from rlkit_envs.driving.looks import Looks
-from rlkit_envs.driving.motion import PHYSICS_STEP
-from rlkit_envs.driving.placement import DRAWS, place_others
+from rlkit_envs.driving.car.motion import PHYSICS_STEP
+from rlkit_envs.driving.car.vehicle import CAR, GRAVITY, VEHICLES
+from rlkit_envs.driving.looks.episode_looks import Looks
 from rlkit_envs.driving.pool import CircuitPool
-from rlkit_envs.driving.sensors import Observer, Sensors
+from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, Circuit
+from rlkit_envs.driving.sensors.observer import Observer, Sensors
 from rlkit_envs.driving.stepping import OUTCOME, RULES, decide_range, step_range
-from rlkit_envs.driving.traffic import OTHER
-from rlkit_envs.driving.vehicle import CAR, GRAVITY, VEHICLES
+from rlkit_envs.driving.traffic.placement import DRAWS, place_others
+from rlkit_envs.driving.traffic.road_users import OTHER
 
 SLOWEST_LAP = 4.0  # m/s, average speed that the default time limit allows for
 _CARS_PER_TASK = 128  # below twice this number, starting threads costs more than it gains

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from rlkit_envs.driving.circuit import TX, TY, X, Y, interpolate, locate
-from rlkit_envs.driving.collisions import collides, part
+from rlkit_envs.driving.car.limits import steering_angle
+from rlkit_envs.driving.car.motion import PHYSICS_STEP, advance
+from rlkit_envs.driving.car.surfaces import WHEELS_OFF, stand
 from rlkit_envs.driving.compiled import Record, kernel
-from rlkit_envs.driving.limits import steering_angle
-from rlkit_envs.driving.motion import PHYSICS_STEP, advance
-from rlkit_envs.driving.surfaces import WHEELS_OFF, stand
-from rlkit_envs.driving.traffic import CONE, decide_others, move_others
+from rlkit_envs.driving.road.circuit import TX, TY, X, Y, interpolate, locate
+from rlkit_envs.driving.traffic.collisions import collides, part
+from rlkit_envs.driving.traffic.road_users import CONE, decide_others, move_others
 
 STUCK_AFTER = 10.0  # s without progress
 STUCK_MARGIN = 1.0  # m that count as progress

@@ -10,7 +10,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from rlkit_envs.driving.controls import ACTION_NAMES, keys_to_action
+from rlkit_envs.driving.car.controls import ACTION_NAMES, keys_to_action
 from rlkit_envs.driving.episodes import Episodes
 from rlkit_envs.driving.interface import (
     METADATA,
@@ -29,7 +29,7 @@ from rlkit_envs.driving.interface import (
 from rlkit_envs.driving.settings import Settings, check_integer
 
 if TYPE_CHECKING:
-    from rlkit_envs.driving.cameras import Cameras
+    from rlkit_envs.driving.display.cameras import Cameras
 
 
 class DrivingVectorEnv(VectorEnv[Any, Any, Any]):

@@ -2,12 +2,12 @@ import gymnasium
 import numpy as np
 import pytest
 import rlkit_envs  # noqa: F401
-from rlkit_envs.driving.circuit import CURVATURE, LEFT
-from rlkit_envs.driving.circuit_files import load_circuit
-from rlkit_envs.driving.controls import COMMANDS
-from rlkit_envs.driving.generator import make_circuit
+from rlkit_envs.driving.car.controls import COMMANDS
+from rlkit_envs.driving.car.vehicle import GRAVITY, RACE_CAR, ROAD_CAR, VEHICLES
 from rlkit_envs.driving.pilot import Pilot, Plan, profile_time, speed_profile
-from rlkit_envs.driving.vehicle import GRAVITY, RACE_CAR, ROAD_CAR, VEHICLES
+from rlkit_envs.driving.road.circuit import CURVATURE, LEFT
+from rlkit_envs.driving.road.circuit_files import load_circuit
+from rlkit_envs.driving.road.generator import make_circuit
 
 V = {name: float(ROAD_CAR[name][0]) for name in ROAD_CAR.dtype.names}
 DRAG, ROLLING = V["drag"] / V["mass"], V["rolling"] * GRAVITY

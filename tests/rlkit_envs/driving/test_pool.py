@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from rlkit_envs.driving.generator import make_circuit
-from rlkit_envs.driving.ground import Needs, build_ground
+from rlkit_envs.driving.ground.layers import Needs, build_ground
 from rlkit_envs.driving.pool import CircuitPool
+from rlkit_envs.driving.road.generator import make_circuit
 
 NOBODY = np.array([-1, -1])
 NEEDS = Needs((2.0,))

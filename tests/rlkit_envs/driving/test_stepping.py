@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from rlkit_envs.driving.controls import ACTION_NAMES, DECISION
+from rlkit_envs.driving.car.controls import ACTION_NAMES, DECISION
+from rlkit_envs.driving.car.motion import PHYSICS_STEP
+from rlkit_envs.driving.car.vehicle import ROAD_CAR
 from rlkit_envs.driving.env import DrivingEnv
-from rlkit_envs.driving.motion import PHYSICS_STEP
 from rlkit_envs.driving.stepping import SHORTCUT_ALLOWED, STUCK_AFTER
-from rlkit_envs.driving.traffic import CONE, STOPPED_CAR
-from rlkit_envs.driving.vehicle import ROAD_CAR
+from rlkit_envs.driving.traffic.road_users import CONE, STOPPED_CAR
 
 TRACK = float(ROAD_CAR["track"][0])
 COAST, GO, STOP = (ACTION_NAMES.index(f"straight {pedal}") for pedal in ("coast", "accelerate", "brake"))

@@ -1,0 +1,1 @@
+"""Pictures for people; no agent sees them."""

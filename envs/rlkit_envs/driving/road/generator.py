@@ -1,0 +1,173 @@
+"""Procedural circuits: from a seed to a closed road that never touches itself, of several families.
+
+Circuits of the two splits come from disjoint random streams: the split is part of the stream's key, not of the seed, so
+that no number a user types leads from one to the other.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from rlkit_envs.driving.compiled import kernel
+from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, Circuit, build_circuit
+from rlkit_envs.driving.road.shapes import CORNERS, FAMILIES, Points, blur, scale_to, swing, tightest_radius
+
+Split = Literal["train", "test"]
+SPLITS: tuple[Split, ...] = ("train", "test")
+
+LENGTHS = (400.0, 700.0)  # m, unless asked otherwise
+LENGTH_RANGE = (300.0, 8000.0)  # m that may be asked for
+TIGHTEST_RADIUS = 11.0  # m; with the half widths below, curvature times half width stays below 0.46
+RUN_OFF = 5.0  # m of grass at least between two legs of the road
+
+_WIDEST_RADIUS = 40.0  # m, the tightest curve of the easiest circuits
+_SPACING = 4.4  # m between the points by which long shapes are drawn
+_MOST_BLURS = 12
+
+
+@dataclass(frozen=True)
+class Style:
+    """How circuits are drawn.
+
+    Args:
+        radius: Of the tightest curve, in metres.
+        half_widths: Range of half the road's width, in metres; one is drawn per circuit.
+        blur: Metres along the way, standard deviation of the Gaussian that rounds a drawn shape once.
+        growth: By which that grows each time.
+        swings: Radii of curves, in metres, in which the road winds from side to side, besides the bends of its shape.
+        swinging: Share of the way, about, that winds from side to side.
+    """
+
+    radius: float = TIGHTEST_RADIUS
+    half_widths: tuple[float, float] = (4.0, 5.0)
+    blur: float = 6.0
+    growth: float = 1.0
+    swings: tuple[float, ...] = ()
+    swinging: float = 0.0
+
+
+def style_of(difficulty: float, length: float) -> Style:
+    """How circuits of a difficulty are drawn: the harder, the narrower, the tighter and the more winding.
+
+    Args:
+        difficulty: 0, wide roads and fast bends, to 1, narrow roads whose every second metre winds.
+        length: Of the circuit, in metres: short ones cannot do without tight curves.
+    """
+    radius = _WIDEST_RADIUS * (TIGHTEST_RADIUS / _WIDEST_RADIUS) ** difficulty
+    radius = max(TIGHTEST_RADIUS, min(radius, length / 14.0))
+    half_width = 6.0 - 2.0 * difficulty
+    return Style(
+        radius=radius,
+        half_widths=(half_width - 0.5, half_width + 0.5),
+        blur=0.45 * radius,
+        growth=1.35,
+        swings=(2.5 * radius, radius) if length > 60.0 * radius else (radius,),
+        swinging=0.1 + 0.5 * difficulty,
+    )
+
+
+def make_circuit(
+    seed: int, split: Split, length: float | tuple[float, float] = LENGTHS, difficulty: float | None = None
+) -> Circuit:
+    """Make the circuit that belongs to a seed of a split; the same arguments always give the same circuit.
+
+    It takes about 2 ms for the usual lengths, 4 ms for 1.5 km and 10 ms for 8 km, compilation apart.
+    A drawn shape is accepted when it satisfies the certificate of ``is_safe``, and drawn anew otherwise: circuits are
+    rejected, never repaired.
+
+    Args:
+        seed: Any integer from 0.
+        split: ``train`` or ``test``; circuits of the two never coincide.
+        length: Metres around, or the range that they are drawn from; from 300 to 8,000.
+        difficulty: 0 (wide and fast) to 1 (narrow, tight and winding). None: all kinds, as the shapes come.
+
+    Raises:
+        ValueError: Length or difficulty is out of range.
+    """
+    low, high = (length, length) if isinstance(length, int | float) else length
+    if not LENGTH_RANGE[0] <= low <= high <= LENGTH_RANGE[1]:
+        raise ValueError(f"length={length!r}: expected {LENGTH_RANGE[0]:g} to {LENGTH_RANGE[1]:g} m, or two such")
+    if difficulty is not None and not 0.0 <= difficulty <= 1.0:
+        raise ValueError(f"difficulty={difficulty!r}: expected a number from 0 to 1, or None")
+    random = np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(SPLITS.index(split),)))
+    family = FAMILIES[int(random.integers(len(FAMILIES)))]
+    while True:
+        metres = random.uniform(low, high)
+        if difficulty is not None:
+            style = style_of(difficulty, metres)
+        elif high <= LENGTHS[1]:
+            style = Style()
+        else:  # Long circuits that do not wind would be nothing but long straights and long bends
+            style = style_of(random.random(), metres)
+        shape = family(random, metres)
+        half_width = random.uniform(*style.half_widths)
+        clockwise = bool(random.random() < 0.5)
+        corners = max(CORNERS, math.ceil(metres / _SPACING))
+        for radius in style.swings:
+            rounded = _rounded(shape, metres, style, 1.6 * style.radius, corners)
+            if rounded is None:
+                break
+            shape = swing(random, rounded, metres, radius, style.swinging)
+        rounded = _rounded(shape, metres, style, 1.05 * style.radius, corners)
+        if rounded is None:
+            continue
+        points = rounded[::-1] if clockwise else rounded
+        widths = np.full(len(points), half_width)
+        circuit = build_circuit(f"{split}-{seed}", points, widths, widths)
+        if is_safe(circuit, style.radius):
+            return _begin_on_straight(circuit)
+
+
+def _rounded(shape: Points, metres: float, style: Style, radius: float, corners: int) -> Points | None:
+    """The shape without curves tighter than a radius; None if it cannot be rounded so far."""
+    for k in range(_MOST_BLURS):  # Just as often as the shape needs, so that tight circuits stay tight
+        shape = scale_to(blur(shape, metres, style.blur * style.growth**k, corners), metres)
+        if tightest_radius(shape) > radius:
+            return shape
+    return None
+
+
+def is_safe(circuit: Circuit, radius: float = TIGHTEST_RADIUS) -> bool:
+    """Certify that the road nowhere touches itself: its reach (Federer 1959) exceeds its half width and the run-off.
+
+    Two things bound the reach, the tightest curve and the nearest approach of two legs; both are checked all around,
+    the seam included. Legs count as such when the way between them is longer than a half turn of the road's own size.
+
+    Args:
+        circuit: Which one.
+        radius: What no curve may be tighter than, in metres.
+    """
+    if circuit.tightest_radius < radius:
+        return False
+    clearance = 2.0 * float(circuit.line[:, LEFT].max()) + RUN_OFF
+    return bool(_legs_apart(circuit.line, circuit.step, clearance))
+
+
+@kernel
+def _legs_apart(line: np.ndarray, step: float, clearance: float) -> bool:
+    count = len(line)
+    gap = int(0.5 * np.pi * clearance / step) + 1
+    limit = clearance * clearance
+    for i in range(count):
+        last = min(count, i + count - gap + 1)
+        j = i + gap
+        while j < last:
+            dx = line[j, 0] - line[i, 0]
+            dy = line[j, 1] - line[i, 1]
+            squared = dx * dx + dy * dy
+            if squared < limit:
+                return False
+            # No nearer than the clearance can be reached before the difference has been driven.
+            j += max(1, int((np.sqrt(squared) - clearance) / step))
+    return True
+
+
+def _begin_on_straight(circuit: Circuit) -> Circuit:
+    """The same circuit with its start line in the middle of its straightest 60 metres."""
+    bend = np.abs(circuit.line[:, CURVATURE])
+    reach = 30
+    around = np.cumsum(np.concatenate([bend[-reach:], bend, bend[:reach]]))
+    start = int((around[2 * reach :] - around[: -2 * reach]).argmin())
+    return Circuit(circuit.name, np.roll(circuit.line, -start, axis=0), circuit.length)

@@ -1,0 +1,1 @@
+"""What a driver gets to see: bird's view, front camera and its labels, lidar, and numbers."""
