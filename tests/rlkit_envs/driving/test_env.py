@@ -466,3 +466,31 @@ def test_a_slippery_road_makes_braking_longer():
     assert dry < wet < snow
     assert snow / dry == pytest.approx(1.0 / 0.35, rel=0.3)
     assert braking(grip=None, weather="snow", off_road="slow") == pytest.approx(snow, rel=0.01)
+
+
+def test_a_ghost_is_drawn_for_people_and_not_seen_by_the_driver():
+    one, two = (make(render_mode="rgb_array", split="test") for _ in range(2))
+    for env in (one, two):
+        env.reset(seed=5)
+    poses = [one.episodes.report()["pose"][0]]
+    for _ in range(30):
+        poses.append(one.step(one.expert_action())[4]["pose"])
+    one.reset(seed=5)
+    two.reset(seed=5)
+    two.set_ghost(np.array(poses))
+    for _ in range(4):
+        first, second = one.step(7), two.step(7)
+    assert same(first[0], second[0])
+    assert (one.render() != two.render()).any()
+    two.set_ghost(None)
+    assert np.array_equal(one.render(), two.render())
+    with pytest.raises(ValueError, match="poses"):
+        two.set_ghost(np.zeros((3, 2)))
+
+
+def test_keys_and_gamepad_fit_the_actions():
+    discrete, continuous = make(), make(actions="continuous")
+    for env in (discrete, continuous):
+        for action in env.get_keys_to_action().values():
+            assert env.action_space.contains(action)
+    assert len(continuous.gamepad_axes) == 2

@@ -5,6 +5,7 @@ One kernel paints one square tile of the world; an edge is smoothed over the wid
 
 import numpy as np
 
+from rlkit_envs.driving.car.surfaces import GRAVEL_WIDTH
 from rlkit_envs.driving.compiled import kernel
 from rlkit_envs.driving.road.circuit import KERB_WIDTH, LEFT
 
@@ -230,10 +231,10 @@ def paint_tile(tile: np.ndarray, low_u: int, low_v: int, line: np.ndarray, shift
                 beyond = -depth
                 if beyond < _REACH - 0.5:
                     wobble = 0.35 * _noise(0.8 * x, 0.8 * y)
-                    # Gravel on the outside of tight curves, where cars run wide.
-                    outside = min(1.0, max(0.0, (-curvature * np.sign(offset) - 0.016) * 55.0))
+                    # Gravel where wheels will find it: see ``surfaces.verge``.
+                    outside = values[v, u, 3] if (curvature < 0.0) == (offset > 0.0) else 0.0
                     outside = outside * outside * (3.0 - 2.0 * outside)
-                    middle, half = 4.2 - 0.4 * (1.0 - outside), 3.0 * np.sqrt(outside)
+                    middle, half = 0.5 * GRAVEL_WIDTH, 0.5 * GRAVEL_WIDTH * np.sqrt(outside)
                     bed = min(1.0, max(0.0, (half - abs(beyond - middle) + 0.6 * wobble * outside) * 3.5))
                     stones = 1.0 + 0.22 * (grain - 0.5) + 0.05 * _noise(1.1 * x, 1.1 * y)
                     red += bed * (196.0 * stones - red)
