@@ -16,6 +16,7 @@ from gymnasium.vector.utils import batch_space
 
 from rlkit_envs.driving.env import DrivingEnv
 from rlkit_envs.driving.episodes import Episodes
+from rlkit_envs.driving.interface import shows_settings
 from rlkit_envs.driving.vector_env import DrivingVectorEnv
 
 FRAMES = 1000
@@ -93,6 +94,7 @@ def _action_space(continuous: bool) -> spaces.Space[Any]:
     return spaces.Discrete(5)
 
 
+@shows_settings
 class CarRacingEnv(DrivingEnv):
     """One car.
 
@@ -128,6 +130,7 @@ class CarRacingEnv(DrivingEnv):
         return seen, float(rewards[0]), terminated, truncated and not terminated, info
 
 
+@shows_settings
 class CarRacingVectorEnv(DrivingVectorEnv):
     """Many cars, stepped in one compiled call; see ``CarRacingEnv`` and ``DrivingVectorEnv``."""
 

@@ -25,6 +25,7 @@ from rlkit_envs.driving.interface import (
     make_cameras,
     make_observation_space,
     metadata_of,
+    shows_settings,
 )
 from rlkit_envs.driving.settings import Settings, check_integer
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from rlkit_envs.driving.display.cameras import Cameras
 
 
+@shows_settings
 class DrivingVectorEnv(VectorEnv[Any, Any, Any]):
     """Many cars on as many circuits, stepped in one compiled call; car by car the same as ``DrivingEnv``.
 

@@ -1,3 +1,4 @@
+import inspect
 import json
 import subprocess
 import sys
@@ -473,8 +474,7 @@ def test_a_ghost_is_drawn_for_people_and_not_seen_by_the_driver():
     for env in (one, two):
         env.reset(seed=5)
     poses = [one.episodes.report()["pose"][0]]
-    for _ in range(30):
-        poses.append(one.step(one.expert_action())[4]["pose"])
+    poses.extend(one.step(one.expert_action())[4]["pose"] for _ in range(30))
     one.reset(seed=5)
     two.reset(seed=5)
     two.set_ghost(np.array(poses))
@@ -494,3 +494,11 @@ def test_keys_and_gamepad_fit_the_actions():
         for action in env.get_keys_to_action().values():
             assert env.action_space.contains(action)
     assert len(continuous.gamepad_axes) == 2
+
+
+def test_the_arguments_can_be_found_out():
+    from rlkit_envs.driving.env import DrivingEnv
+
+    assert {"render_mode", "sensors", "weather", "circuit"} <= set(inspect.signature(DrivingEnv).parameters)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'sensor'"):
+        make(sensor="camera")
