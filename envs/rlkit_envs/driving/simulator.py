@@ -251,7 +251,7 @@ class Simulator:
             self.cars,
             outcomes,
             commands,
-            self.others,
+            self.others if self.others.shape[1] else None,
             pool.circuits,
             pool.lines,
             self.vehicle,

@@ -119,7 +119,7 @@ def _step_car(
     outcome: Record,
     command: float,
     pedal: float,
-    others: np.ndarray,
+    others: np.ndarray | None,
     line: np.ndarray,
     circuit: Record,
     vehicle: Record,
@@ -140,8 +140,9 @@ def _step_car(
     crashed = False
     for _ in range(rules.substeps):
         advance(car, vehicle, target, pedal, PHYSICS_STEP)
-        move_others(others, len(others), line, circuit, PHYSICS_STEP)
-        crashed = _collide(car, vehicle, others) or crashed
+        if others is not None:
+            move_others(others, len(others), line, circuit, PHYSICS_STEP)
+            crashed = _collide(car, vehicle, others) or crashed
         moved = _place(car, vehicle, line, circuit)
         seconds += PHYSICS_STEP
         along += PHYSICS_STEP * car.longitudinal_acceleration
@@ -235,7 +236,7 @@ def step_range(
     cars: np.ndarray,
     outcomes: np.ndarray,
     commands: np.ndarray,
-    others: np.ndarray,
+    others: np.ndarray | None,
     circuits: np.ndarray,
     lines: np.ndarray,
     vehicle: np.ndarray,
@@ -249,7 +250,7 @@ def step_range(
         cars: (N,) records of ``CAR``, changed in place.
         outcomes: (N,) records of ``OUTCOME``, written.
         commands: (N, 2) steering and pedal of each car, both in [-1, 1].
-        others: (N, K) records of ``OTHER``, the other road users of each car; changed in place.
+        others: (N, K) records of ``OTHER``, the other road users of each car, changed in place; None for nobody.
         circuits: (S,) records of ``CIRCUIT``.
         lines: (S, n, 8) packed centre lines.
         vehicle: (1,) record of ``VEHICLE``.
@@ -257,14 +258,28 @@ def step_range(
     """
     for i in range(low, high):
         slot = cars[i].slot
-        _step_car(
-            cars[i],
-            outcomes[i],
-            commands[i, 0],
-            commands[i, 1],
-            others[i],
-            lines[slot],
-            circuits[slot],
-            vehicle[0],
-            rules[0],
-        )
+        # Numba leaves out the branch that the type of ``others`` rules out: traffic takes a while to compile.
+        if others is None:
+            _step_car(
+                cars[i],
+                outcomes[i],
+                commands[i, 0],
+                commands[i, 1],
+                None,
+                lines[slot],
+                circuits[slot],
+                vehicle[0],
+                rules[0],
+            )
+        else:
+            _step_car(
+                cars[i],
+                outcomes[i],
+                commands[i, 0],
+                commands[i, 1],
+                others[i],
+                lines[slot],
+                circuits[slot],
+                vehicle[0],
+                rules[0],
+            )

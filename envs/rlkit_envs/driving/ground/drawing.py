@@ -56,6 +56,15 @@ def _piece(line: np.ndarray, i: int, j: int, beyond: float, corners: np.ndarray)
 
 
 @kernel
+def _rows(corners: np.ndarray, layer: Record) -> tuple[int, int]:
+    """First and last row of a layer whose cells' middles a quadrangle comes near."""
+    low = min(corners[0, 1], corners[1, 1], corners[2, 1], corners[3, 1])
+    high = max(corners[0, 1], corners[1, 1], corners[2, 1], corners[3, 1])
+    first = int(np.floor((low - layer.origin_y) / layer.cell - 0.5))
+    return first, int(np.ceil((high - layer.origin_y) / layer.cell - 0.5))
+
+
+@kernel
 def _span(corners: np.ndarray, y: float, slack: float) -> tuple[float, float]:
     """Smallest and largest x of a quadrangle near a height."""
     low = 1e300
@@ -98,8 +107,7 @@ def draw_share(layer: Record, tiles: np.ndarray, cells: np.ndarray, line: np.nda
     for i in range(count):
         j = i + 1 if i + 1 < count else 0
         _piece(line, i, j, 0.5 * pixel, corners)
-        first = int(np.floor((corners[:, 1].min() - layer.origin_y) / cell - 0.5))
-        last = int(np.ceil((corners[:, 1].max() - layer.origin_y) / cell - 0.5))
+        first, last = _rows(corners, layer)
         for row in range(first, last + 1):
             y = layer.origin_y + (row + 0.5) * cell
             low, high = _span(corners, y, 0.5 * cell)
@@ -138,8 +146,7 @@ def draw_materials(
     for i in range(count):
         j = i + 1 if i + 1 < count else 0
         _piece(line, i, j, VERGE, corners)
-        first = int(np.floor((corners[:, 1].min() - layer.origin_y) / cell - 0.5))
-        last = int(np.ceil((corners[:, 1].max() - layer.origin_y) / cell - 0.5))
+        first, last = _rows(corners, layer)
         for row in range(first, last + 1):
             y = layer.origin_y + (row + 0.5) * cell
             low, high = _span(corners, y, 0.5 * cell)

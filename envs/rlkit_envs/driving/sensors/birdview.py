@@ -105,7 +105,7 @@ def road_range(
     low: int,
     high: int,
     cars: np.ndarray,
-    others: np.ndarray,
+    others: np.ndarray | None,
     pictures: np.ndarray,
     scales: np.ndarray,
     cells: np.ndarray,
@@ -113,13 +113,14 @@ def road_range(
     layers: np.ndarray,
 ) -> None:
     """Draw the road (N, H, W, C), and other cars and cones on it in grey, for cars from ``low`` up to ``high``."""
-    values = np.full((others.shape[1], 1), OTHERS_GREY, dtype=np.uint8)
     for i in range(low, high):
         car = cars[i]
         slot = car.slot
         draw_road(pictures[i], scales, car.x, car.y, car.heading, cells[slot], tiles[slot], layers[slot])
-        for channel in range(len(scales)):
-            _paint_others(pictures[i], channel, car, others[i], scales[channel], values)
+        if others is not None:
+            values = np.full((others.shape[1], 1), OTHERS_GREY, dtype=np.uint8)
+            for channel in range(len(scales)):
+                _paint_others(pictures[i], channel, car, others[i], scales[channel], values)
 
 
 @kernel
@@ -127,7 +128,7 @@ def colours_range(
     low: int,
     high: int,
     cars: np.ndarray,
-    others: np.ndarray,
+    others: np.ndarray | None,
     pictures: np.ndarray,
     words: np.ndarray,
     scale: float,
@@ -139,7 +140,6 @@ def colours_range(
     inks: np.ndarray,
 ) -> None:
     """Draw the ground (N, H, W, 3) in colour, and other cars and cones on it, for cars from ``low`` up to ``high``."""
-    values = np.empty((others.shape[1], 3), dtype=np.uint8)
     none = np.empty((0, 0), dtype=np.uint8)
     for i in range(low, high):
         car = cars[i]
@@ -156,12 +156,14 @@ def colours_range(
             layers[slot, shares:],
             colours[i, 0],
         )
-        for k in range(others.shape[1]):
-            other = others[i, k]
-            word = inks[i, 0, CONE_INK if other.kind == CONE else PAINT + 3 * (other.colour % 8)]
-            for c in range(3):
-                values[k, c] = (word >> np.uint32(8 * c)) & np.uint32(255)
-        _paint_others(pictures[i], 0, car, others[i], scale, values)
+        if others is not None:
+            values = np.empty((others.shape[1], 3), dtype=np.uint8)
+            for k in range(others.shape[1]):
+                other = others[i, k]
+                word = inks[i, 0, CONE_INK if other.kind == CONE else PAINT + 3 * (other.colour % 8)]
+                for c in range(3):
+                    values[k, c] = (word >> np.uint32(8 * c)) & np.uint32(255)
+            _paint_others(pictures[i], 0, car, others[i], scale, values)
 
 
 @kernel
@@ -169,7 +171,7 @@ def classes_range(
     low: int,
     high: int,
     cars: np.ndarray,
-    others: np.ndarray,
+    others: np.ndarray | None,
     pictures: np.ndarray,
     scale: float,
     cells: np.ndarray,
@@ -183,7 +185,6 @@ def classes_range(
     colours = np.empty(256, dtype=np.uint32)
     for byte in range(256):
         colours[byte] = CLASS_OF_MATERIAL[byte >> 5] << np.uint32(24)
-    values = np.empty((others.shape[1], 1), dtype=np.uint8)
     for i in range(low, high):
         car = cars[i]
         slot = car.slot
@@ -199,9 +200,11 @@ def classes_range(
             layers[slot, shares:],
             colours,
         )
-        for k in range(others.shape[1]):
-            values[k, 0] = OBSTACLE if others[i, k].kind == CONE else VEHICLE
-        _paint_others(pictures[i], 0, car, others[i], scale, values)
+        if others is not None:
+            values = np.empty((others.shape[1], 1), dtype=np.uint8)
+            for k in range(others.shape[1]):
+                values[k, 0] = OBSTACLE if others[i, k].kind == CONE else VEHICLE
+            _paint_others(pictures[i], 0, car, others[i], scale, values)
 
 
 @kernel

@@ -247,7 +247,7 @@ def camera_range(
     low: int,
     high: int,
     cars: np.ndarray,
-    others: np.ndarray,
+    others: np.ndarray | None,
     pictures: np.ndarray,
     words: np.ndarray,
     labels: np.ndarray,
@@ -273,7 +273,7 @@ def camera_range(
         low: First car.
         high: One past the last car.
         cars: (N,) records of ``CAR``.
-        others: (N, K) records of ``OTHER``.
+        others: (N, K) records of ``OTHER``; None for nobody.
         pictures: (N, H, W, 3) uint8, written; with no rows, nobody asked for them.
         words: (N, H, 3W/4) uint32, the same memory.
         labels: (N, H, W) uint8, written; with no rows, nobody asked for them.
@@ -321,19 +321,13 @@ def camera_range(
             layers[slot, shares:],
             colours[i],
         )
-        draw_standing(
-            picture,
-            classes,
-            mount,
-            car.x,
-            car.y,
-            car.heading,
-            standing[slot],
-            circuits[slot].standing,
-            others[i],
-            sprites,
-            inks[i],
-        )
+        things, count = standing[slot], circuits[slot].standing
+        if others is None:
+            draw_standing(picture, classes, mount, car.x, car.y, car.heading, things, count, None, sprites, inks[i])
+        else:
+            draw_standing(
+                picture, classes, mount, car.x, car.y, car.heading, things, count, others[i], sprites, inks[i]
+            )
         if len(pictures) == 0:
             continue
         key = keys[i] * 100_003 + car.step

@@ -116,10 +116,12 @@ class Observer:
         self._rows_of = {name: (sensors.shape(name), sensors.bounds(name)[2]) for name in sensors.names}
         self._shares = len(sensors.needs.share_scales)
         self._scales = np.array(sensors.scales)
-        self._rows = camera.rows()
-        self._geometry = camera.geometry()
-        self._light = light_map(self._rows, camera.width)
-        self._angles = beam_angles(sensors.beams, sensors.beam_angle)
+        if sensors.has_camera:
+            self._rows = camera.rows()
+            self._geometry = camera.geometry()
+            self._light = light_map(self._rows, camera.width)
+        if "lidar" in sensors.names:
+            self._angles = beam_angles(sensors.beams, sensors.beam_angle)
 
     def allocate(self, count: int) -> dict[str, Array]:
         """New arrays, one row per car."""
@@ -127,7 +129,8 @@ class Observer:
 
     def draw(self, low: int, high: int, out: dict[str, Array], world: World) -> None:
         """Write what the cars from ``low`` up to ``high`` see into arrays as ``allocate`` makes them."""
-        cars, others, pool = world.cars, world.others, world.pool
+        cars, pool = world.cars, world.pool
+        others = world.others if world.others.shape[1] else None  # None: numba leaves out what nobody needs
         looks = world.looks or _NO_LOOKS
         ground = (pool.cells, pool.tiles, pool.layers)
         if "birdview" in out:
@@ -179,7 +182,15 @@ class Observer:
             state_range(low, high, cars, out["state"], world.vehicle)
         if "lidar" in out:
             lidar_range(
-                low, high, cars, others, out["lidar"], pool.lines, pool.circuits, self._angles, self.sensors.beam_range
+                low,
+                high,
+                cars,
+                world.others,
+                out["lidar"],
+                pool.lines,
+                pool.circuits,
+                self._angles,
+                self.sensors.beam_range,
             )
         if "preview" in out:
             preview_range(low, high, cars, out["preview"], pool.lines, pool.circuits)

@@ -39,7 +39,7 @@ def draw_standing(
     heading: float,
     standing: np.ndarray,
     count: int,
-    others: np.ndarray,
+    others: np.ndarray | None,
     sprites: np.ndarray,
     inks: np.ndarray,
 ) -> None:
@@ -54,7 +54,7 @@ def draw_standing(
         heading: Car's heading, in radians.
         standing: (M,) records of ``STANDING``.
         count: How many of them there are.
-        others: (K,) records of ``OTHER``.
+        others: (K,) records of ``OTHER``; None for nobody.
         sprites: (kinds, SPRITE_HEIGHT, SPRITE_WIDTH) uint8 inks.
         inks: (BANDS, INKS) uint32.
     """
@@ -67,11 +67,13 @@ def draw_standing(
     depth = np.empty(MOST_SEEN)
     which = np.empty(MOST_SEEN, dtype=np.int64)
     seen = 0
-    for k in range(count + len(others)):
+    both = count if others is None else count + len(others)
+    for k in range(both):
+        dx = dy = reach = 0.0
         if k < count:
             thing = standing[k]
             dx, dy, reach = thing.x - eye_x, thing.y - eye_y, 0.5 * thing.width
-        else:
+        elif others is not None:
             other = others[k - count]
             if other.active == 0:
                 continue
@@ -98,17 +100,18 @@ def draw_standing(
         seen += 1
     for i in range(seen):
         k = which[i]
-        if k >= count and others[k - count].kind != CONE:
-            _draw_car(picture, labels, geometry, eye_x, eye_y, cosine, sine, others[k - count], inks)
-            continue
+        place_x = place_y = tall = wide = 0.0
+        kind = tint = 0
         if k < count:
             thing = standing[k]
             place_x, place_y, tall, wide, kind = thing.x, thing.y, thing.height, thing.width, thing.kind
             tint = thing.tint if kind <= BUSH else 0
-        else:
-            cone = others[k - count]
-            place_x, place_y, tall, wide, kind = cone.x, cone.y, cone.height, cone.width, CONE_SPRITE
-            tint = 0
+        elif others is not None:
+            other = others[k - count]
+            if other.kind != CONE:
+                _draw_car(picture, labels, geometry, eye_x, eye_y, cosine, sine, other, inks)
+                continue
+            place_x, place_y, tall, wide, kind = other.x, other.y, other.height, other.width, CONE_SPRITE
         left = (place_y - eye_y) * cosine - (place_x - eye_x) * sine
         _draw_sprite(picture, labels, geometry, depth[i], left, tall, wide, sprites[kind], tint, inks)
 
