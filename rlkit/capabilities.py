@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit.errors import UserError
+from rlkit.spaces import Mirror
 
 MetricKind = Literal["share", "seconds", "ratio", "number", "label"]
 
@@ -238,6 +239,32 @@ def labels(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
         raise _malformed("labels", f"a tuple of observation names is expected, not {names!r}")
     return tuple(names)
+
+
+def mirror(metadata: Mapping[str, Any], vectors: Mapping[str, int], count: int) -> Mirror | None:
+    """Read how the task looks in a mirror: `metadata["mirror"]`, with a tuple of signs per vector and `"actions"`.
+
+    Args:
+        metadata: Of the environment.
+        vectors: Length of each vector that it shows.
+        count: Number of its actions.
+
+    Returns:
+        None where it says nothing of the sort, or nothing about one of its vectors.
+
+    Raises:
+        UserError: It is there, but does not fit.
+    """
+    entry = _mapping(metadata, "mirror")
+    if not entry or any(name not in entry for name in vectors):
+        return None
+    actions = tuple(entry.get("actions", ()))
+    if sorted(actions) != list(range(count)) or any(actions[actions[action]] != action for action in range(count)):
+        raise _malformed("mirror", f"'actions' should exchange {count} actions in pairs, not {actions!r}")
+    for name, length in vectors.items():
+        if len(entry[name]) != length or any(abs(sign) != 1.0 for sign in entry[name]):
+            raise _malformed("mirror", f"{name!r} should be {length} times 1 or -1, not {entry[name]!r}")
+    return Mirror({name: tuple(map(float, entry[name])) for name in vectors}, actions)
 
 
 def component_names(metadata: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

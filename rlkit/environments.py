@@ -90,6 +90,11 @@ class Environments:
                 for name, leaf in single.observations.items()
             },
             names,
+            capabilities.mirror(
+                self.metadata,
+                {name: leaf.shape[0] for name, leaf in single.observations.items() if not leaf.is_picture},
+                len(names),
+            ),
         )
         self._stacked = [name for name, leaf in self.spaces.observations.items() if leaf.stack > 1]
         self._vectors = [name for name, leaf in self.spaces.observations.items() if leaf.dtype == "float32"]

@@ -54,16 +54,31 @@ class Leaf:
 
 
 @dataclass(frozen=True)
+class Mirror:
+    """How a task looks in a mirror, where it does not know left from right: pictures are turned over sideways.
+
+    Args:
+        signs: What each entry of a vector is multiplied by, by leaf.
+        actions: For each action the one that does the same to the other side.
+    """
+
+    signs: Mapping[str, tuple[float, ...]]
+    actions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Spaces:
     """What goes into an agent and what may come out.
 
     Args:
         observations: Leaves by name.
         action_names: One name per discrete action.
+        mirror: How to mirror them; None where the task is not known to be the same in a mirror.
     """
 
     observations: Mapping[str, Leaf]
     action_names: tuple[str, ...]
+    mirror: Mirror | None = None
 
     @property
     def num_actions(self) -> int:

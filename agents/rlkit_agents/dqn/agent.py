@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from rlkit.agent import Agent, Inspection, State, Transitions
 from rlkit.nn.encoders import is_small
 from rlkit.replay import Batch, ReplayBuffer
-from rlkit.spaces import Observations, Spaces
+from rlkit.replay.mirroring import mirror_every_second
+from rlkit.spaces import Mirror, Observations, Spaces
 from rlkit.training.schedules import Linear
 from rlkit_agents.dqn.config import DQNConfig
 from rlkit_agents.dqn.losses import TensorBatch, dqn_loss
@@ -32,6 +33,7 @@ class DQN(Agent):
         config: Hyperparameters.
         generator: Randomness of exploration.
         device: Where networks live.
+        mirror: How half of each batch is mirrored; None to learn it as it was.
     """
 
     Config: ClassVar[type] = DQNConfig
@@ -45,6 +47,7 @@ class DQN(Agent):
         config: DQNConfig,
         generator: np.random.Generator,
         device: str,
+        mirror: Mirror | None = None,
     ):
         self.config = config
         self.online = network
@@ -53,6 +56,7 @@ class DQN(Agent):
         self.optimizer = optimizer
         self.device = device
         self._replay = replay
+        self._mirror = mirror
         self._generator = generator
         self._epsilon = Linear(
             config.exploration_initial_epsilon, config.exploration_final_epsilon, config.exploration_steps
@@ -77,7 +81,15 @@ class DQN(Agent):
             generator=np.random.default_rng(for_sampling),
         )
         optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate, eps=config.adam_epsilon, fused=True)
-        return cls(network, optimizer, replay, config, np.random.default_rng(for_exploration), device)
+        return cls(
+            network,
+            optimizer,
+            replay,
+            config,
+            np.random.default_rng(for_exploration),
+            device,
+            spaces.mirror if config.mirror else None,
+        )
 
     @classmethod
     def default_steps(cls, spaces: Spaces) -> int:
@@ -140,7 +152,10 @@ class DQN(Agent):
         due = (env_steps - self.config.learning_starts) // self.config.update_interval - self.updates
         metrics: dict[str, Tensor] = {}
         for _ in range(due):
-            metrics = self._gradient_step(self._to_device(self._replay.sample(self.config.batch_size)))
+            batch = self._replay.sample(self.config.batch_size)
+            if self._mirror is not None:
+                batch = mirror_every_second(batch, self._mirror)
+            metrics = self._gradient_step(self._to_device(batch))
             self.updates += 1
             if self.updates % self._updates_between_targets == 0:
                 self.target.load_state_dict(self.online.state_dict())
@@ -217,7 +232,8 @@ class DQN(Agent):
         return [
             f"Q-network: {layers} ({parameters:,} parameters; {', '.join(options) or 'plain'})",
             f"replay: {self._replay.capacity:,} steps, {memory:,.0f} MiB when full; {self.config.n_step}-step returns",
-            f"updates: batches of {self.config.batch_size}, one every {self.config.update_interval} steps",
+            f"updates: batches of {self.config.batch_size}, one every {self.config.update_interval} steps"
+            + (", half of each in a mirror" if self._mirror is not None else ""),
         ]
 
     def weights(self) -> dict[str, Tensor]:

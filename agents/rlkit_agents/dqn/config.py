@@ -51,6 +51,10 @@ class DQNConfig:
         high=0.99999,
     )
 
+    mirror: bool = hyperparameter(
+        True, "Learn half of each batch in a mirror, where the environment says that left and right are alike."
+    )
+
     # Memory and exploration
     buffer_size: int = hyperparameter(100_000, "Steps kept for replay.", "Mnih 2015 takes 1 million", low=2)
     learning_starts: int = hyperparameter(1_000, "Steps before the first update.", low=1)

@@ -31,6 +31,8 @@ FIELD = 40.0  # m from the border of the road to that of the field
 _COMMANDS = np.array([(0.0, 0.0), (-0.6, 0.0), (0.6, 0.0), (0.0, 0.2), (0.0, -0.8)])
 ACTION_NAMES = ("do nothing", "steer right", "steer left", "gas", "brake")
 
+_METADATA = {"action_names": ACTION_NAMES, "mirror": {"actions": (0, 2, 1, 3, 4)}}
+
 _SETTINGS: dict[str, Any] = {
     "sensors": ("birdview",),
     "observation": "picture",
@@ -107,7 +109,7 @@ class CarRacingEnv(DrivingEnv):
 
     def __init__(self, continuous: bool = True, **kwargs: Any):
         super().__init__(**(_SETTINGS | kwargs))
-        self.metadata = self.metadata | {"action_names": ACTION_NAMES}
+        self.metadata = self.metadata | _METADATA
         self.continuous = continuous
         self.action_space = _action_space(continuous)
         self._tiles = _Tiles(self.episodes, 1)
@@ -138,7 +140,7 @@ class CarRacingVectorEnv(DrivingVectorEnv):
 
     def __init__(self, num_envs: int = 1, continuous: bool = True, **kwargs: Any):
         super().__init__(num_envs, **(_SETTINGS | kwargs))
-        self.metadata = self.metadata | {"action_names": ACTION_NAMES}
+        self.metadata = self.metadata | _METADATA
         self.continuous = continuous
         self.single_action_space = _action_space(continuous)
         self.action_space = batch_space(self.single_action_space, num_envs)
