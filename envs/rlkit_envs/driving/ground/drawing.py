@@ -84,6 +84,21 @@ def _span(corners: np.ndarray, y: float, slack: float) -> tuple[float, float]:
 
 
 @kernel
+def _columns(corners: np.ndarray, layer: Record, y: float) -> tuple[int, int]:
+    """First and last column of a layer whose cells' middles a quadrangle comes near at a height."""
+    low, high = _span(corners, y, 0.5 * layer.cell)
+    first = int(np.floor((low - layer.origin_x) / layer.cell - 0.5))
+    return first, int(np.ceil((high - layer.origin_x) / layer.cell - 0.5))
+
+
+@kernel
+def _inside(line: np.ndarray, i: int, j: int, f: float, offset: float) -> float:
+    """Metres from a point between two samples to the border on its side; negative beyond the border."""
+    side = LEFT if offset > 0.0 else RIGHT
+    return float((1.0 - f) * line[i, side] + f * line[j, side] - abs(offset))
+
+
+@kernel
 def _place_in_piece(line: np.ndarray, i: int, j: int, x: float, y: float) -> tuple[float, float]:
     """How far from sample i to j a point lies, 0 to 1 or negative if not between them, and its offset to the left."""
     here = (x - line[i, 0]) * line[i, 2] + (y - line[i, 1]) * line[i, 3]
@@ -110,17 +125,13 @@ def draw_share(layer: Record, tiles: np.ndarray, cells: np.ndarray, line: np.nda
         first, last = _rows(corners, layer)
         for row in range(first, last + 1):
             y = layer.origin_y + (row + 0.5) * cell
-            low, high = _span(corners, y, 0.5 * cell)
-            for column in range(
-                int(np.floor((low - layer.origin_x) / cell - 0.5)),
-                int(np.ceil((high - layer.origin_x) / cell - 0.5)) + 1,
-            ):
+            left, right = _columns(corners, layer, y)
+            for column in range(left, right + 1):
                 x = layer.origin_x + (column + 0.5) * cell
                 f, offset = _place_in_piece(line, i, j, x, y)
                 if f < 0.0:
                     continue
-                side = LEFT if offset > 0.0 else RIGHT
-                inside = (1.0 - f) * line[i, side] + f * line[j, side] - abs(offset)
+                inside = _inside(line, i, j, f, offset)
                 share = min(1.0, max(0.0, 0.5 + inside / pixel))
                 at = cell_index(layer, tiles, column, row)
                 if at >= 0:
@@ -149,11 +160,8 @@ def draw_materials(
         first, last = _rows(corners, layer)
         for row in range(first, last + 1):
             y = layer.origin_y + (row + 0.5) * cell
-            low, high = _span(corners, y, 0.5 * cell)
-            for column in range(
-                int(np.floor((low - layer.origin_x) / cell - 0.5)),
-                int(np.ceil((high - layer.origin_x) / cell - 0.5)) + 1,
-            ):
+            left, right = _columns(corners, layer, y)
+            for column in range(left, right + 1):
                 x = layer.origin_x + (column + 0.5) * cell
                 f, offset = _place_in_piece(line, i, j, x, y)
                 if f < 0.0:
@@ -161,8 +169,7 @@ def draw_materials(
                 at = cell_index(layer, tiles, column, row)
                 if at < 0:
                     continue
-                side = LEFT if offset > 0.0 else RIGHT
-                inside = (1.0 - f) * line[i, side] + f * line[j, side] - abs(offset)
+                inside = _inside(line, i, j, f, offset)
                 if inside < 0.0 and (cells[at] >> MATERIAL_SHIFT) not in (GRASS, EARTH):
                     continue  # A verge never covers a road, nor another leg's gravel
                 fine = grain[row & 255, column & 255]

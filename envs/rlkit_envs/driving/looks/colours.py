@@ -21,7 +21,6 @@ _NEAREST, _FURTHEST = 2.0, 400.0  # m; bands divide what lies between evenly on 
 
 # Inks of what stands on the ground. Foliage: 4 tints by 8 shades; cars: paint by 8 colours in 3 shades.
 INKS = 80
-TRANSPARENT = 0
 FOLIAGE, TRUNK, BOARD_RED, BOARD_WHITE, CONE, CONE_WHITE = 1, 33, 35, 36, 37, 39
 PAINT, GLASS, TYRE, TAIL_LAMP, HEAD_LAMP = 40, 64, 65, 66, 67
 
