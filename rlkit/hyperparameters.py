@@ -1,16 +1,33 @@
 """Hyperparameters: fields of frozen dataclasses that carry their own help text, bounds and source."""
 
+import contextlib
 import dataclasses
 import json
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from rlkit.errors import UserError
 from rlkit.plugins import did_you_mean
 
 C = TypeVar("C")
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where a search for a good value looks.
+
+    Args:
+        low: Smallest value tried.
+        high: Largest value tried.
+        log: Whether factors count rather than differences, as for a step size.
+    """
+
+    low: float
+    high: float
+    log: bool = False
 
 
 def hyperparameter(
@@ -21,6 +38,7 @@ def hyperparameter(
     low: float | None = None,
     high: float | None = None,
     choices: Sequence[str] = (),
+    search: Range | Sequence[Any] | None = None,
 ) -> Any:
     """A dataclass field that can be set from the command line.
 
@@ -31,9 +49,10 @@ def hyperparameter(
         low: Smallest value allowed.
         high: Largest value allowed.
         choices: The only values allowed.
+        search: What `rlkit tune` tries: a `Range` or some values; None leaves it alone unless it is asked for.
     """
     notes = {"meaning": meaning, "source": source, "low": low, "high": high, "choices": tuple(choices)}
-    return dataclasses.field(default=default, metadata=notes)
+    return dataclasses.field(default=default, metadata={**notes, "search": search})
 
 
 def with_settings(config: C, settings: Mapping[str, str]) -> C:
@@ -75,16 +94,25 @@ def validated(config: C) -> C:
         UserError: Naming the field, its value and what is allowed.
     """
     for field in dataclasses.fields(config):  # type: ignore[arg-type]
-        value, notes = getattr(config, field.name), field.metadata
-        choices = notes.get("choices")
-        if choices and value not in choices:
-            raise UserError(f"{field.name} = {value!r} is not one of {', '.join(choices)}")
-        for number in value if isinstance(value, tuple) else (value,):
-            _check_bounds(field.name, number, notes.get("low"), notes.get("high"))
+        check_field(field, getattr(config, field.name))
     check = getattr(config, "check", None)
     if check is not None:
         check()
     return config
+
+
+def check_field(field: "dataclasses.Field[Any]", value: Any) -> None:
+    """Hold a value against the bounds or choices of one hyperparameter.
+
+    Raises:
+        UserError: Naming it, its value and what is allowed.
+    """
+    notes = field.metadata
+    choices = notes.get("choices")
+    if choices and value not in choices:
+        raise UserError(f"{field.name} = {value!r} is not one of {', '.join(choices)}")
+    for number in value if isinstance(value, tuple) else (value,):
+        _check_bounds(field.name, number, notes.get("low"), notes.get("high"))
 
 
 def _check_bounds(name: str, value: Any, low: float | None, high: float | None) -> None:
@@ -97,11 +125,12 @@ def _check_bounds(name: str, value: Any, low: float | None, high: float | None) 
 
 
 def read_value(text: str) -> Any:
-    """Read a value as typed: JSON where it is JSON, else Python's True, False or None, else the text itself."""
-    try:
+    """Read a value as typed: JSON where it is JSON, else .98 or Python's True, False, None, else the text itself."""
+    with contextlib.suppress(ValueError):
         return json.loads(text)
-    except ValueError:
-        return {"True": True, "False": False, "None": None}.get(text, text)
+    with contextlib.suppress(ValueError):
+        return float(text)
+    return {"True": True, "False": False, "None": None}.get(text, text)
 
 
 def parse_value(key: str, text: str, kind: Any) -> Any:

@@ -19,7 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from rlkit.cli.envs import Envs
     from rlkit.cli.evaluate import Evaluate
     from rlkit.cli.play import Play
+    from rlkit.cli.plot import Plot
+    from rlkit.cli.report import Report
     from rlkit.cli.train import Train
+    from rlkit.cli.tune import Tune
     from rlkit.cli.watch import Watch
 
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
@@ -29,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "evaluate": Evaluate,
             "watch": Watch,
             "play": Play,
+            "report": Report,
+            "plot": Plot,
+            "tune": Tune,
             "demo": Demo,
             "envs": Envs,
             "agents": Agents,

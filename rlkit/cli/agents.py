@@ -17,6 +17,8 @@ class Agents:
 
     name: Annotated[str | None, tyro.conf.Positional, unset("[NAME]")] = None
     """Name an agent to see its presets and hyperparameters."""
+    verbose: bool = False
+    """Show what each preset sets, side by side."""
     json: bool = False
     """Print them as JSON, for programs."""
 
@@ -27,17 +29,20 @@ class Agents:
         if self.name is not None:
             agent = agent_class(self.name)
             if self.json:
-                _print_json(_hyperparameters(agent))
+                _print_json(_presets(agent) if self.verbose else _hyperparameters(agent))
             else:
-                _print_agent(self.name, agent)
+                _print_agent(self.name, agent, self.verbose)
             return
         agents = {name: agent_class(name) for name in agent_names()}
         if self.json:
-            _print_json({name: _first_sentence(agent) for name, agent in agents.items()})
+            told = _presets if self.verbose else _first_sentence
+            _print_json({name: told(agent) for name, agent in agents.items()})
             return
         for name, agent in agents.items():
             print(f"{name:10} {_first_sentence(agent)}")
-        print("\nrlkit agents NAME lists what can be set about one.")
+            if self.verbose and len(agent.presets) > 0 and dataclasses.fields(agent.Config):
+                _print_presets(agent)
+        print("\nrlkit agents NAME lists what can be set about one, with --verbose what its presets set.")
 
 
 def _print_json(content: Any) -> None:
@@ -46,7 +51,25 @@ def _print_json(content: Any) -> None:
     print(json.dumps(content, indent=2))
 
 
-def _print_agent(name: str, agent: "type[Agent]") -> None:
+def _presets(agent: "type[Agent]") -> dict[str, Any]:
+    from rlkit.cli.presets import STEPS, differences, preset_columns
+
+    columns = {name: differences(config) for name, config in preset_columns(agent).items()}
+    defaults = {row["name"]: row["default"] for row in _hyperparameters(agent)}
+    return {"steps": STEPS, "defaults": defaults, "presets": columns}
+
+
+def _print_presets(agent: "type[Agent]") -> None:
+    from rich.console import Console
+
+    from rlkit.cli.presets import print_presets
+
+    console = Console()
+    console.print()
+    print_presets(agent, console)
+
+
+def _print_agent(name: str, agent: "type[Agent]", verbose: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -54,6 +77,8 @@ def _print_agent(name: str, agent: "type[Agent]") -> None:
     console.print(f"{name}: {_first_sentence(agent)}\n", highlight=False)
     for preset, make in agent.presets.items():
         console.print(f"--preset {preset}: {(make.__doc__ or '').strip().splitlines()[0]}", highlight=False)
+    if verbose and dataclasses.fields(agent.Config):
+        _print_presets(agent)
     table = Table(box=None, pad_edge=False, title_justify="left")
     for column in ("--set", "default", "meaning", "source"):
         table.add_column(column, overflow="fold")

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,9 @@ Pairs = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]
 KeyValues = Annotated[
     Pairs, tyro.conf.arg(metavar="KEY=VALUE [KEY=VALUE ...]", help_behavior_hint="(may be given several times)")
 ]
+
+
+EVALUATION = frozenset({"env", "agent", "episodes"})  # what the JSON of `rlkit evaluate` is known by
 
 
 def unset(metavar: str, *aliases: str) -> Any:
@@ -61,15 +64,20 @@ def read_seeds(text: str) -> list[int]:
         seeds = list(range(int(first), int(last) + 1)) if dots else [int(part) for part in text.split(",")]
     except ValueError:
         seeds = []
-    if not seeds or min(seeds) < 0:
+    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise UserError(f"--seeds {text}: expected a range such as 0..4 or a list such as 0,3,7")
     return seeds
 
 
-def write_result(target: str, result: Any) -> None:
+def write_result(target: str, result: Any, known_by: Collection[str] = EVALUATION) -> None:
     """Write figures as JSON to a file, or to standard output for `-`.
 
     An earlier result may be replaced, anything else that stands there may not.
+
+    Args:
+        target: The file, or `-`.
+        result: The figures.
+        known_by: Keys that an earlier result of the same kind has.
 
     Raises:
         UserError: If the file is something else, or cannot be written.
@@ -79,13 +87,13 @@ def write_result(target: str, result: Any) -> None:
     if target == "-":
         print(json.dumps(result, indent=2, ensure_ascii=False))
         return
-    check_result_target(target)
+    check_result_target(target, known_by)
     with disk_errors(target):
         write_json(Path(target), result)
 
 
-def check_result_target(target: str | None) -> None:
-    """Find out before the work is done whether its result could be written.
+def check_result_target(target: str | None, known_by: Collection[str] = EVALUATION) -> None:
+    """Find out before the work is done whether its result could be written; arguments as in `write_result`.
 
     Raises:
         UserError: If the folder does not exist, or something that is no earlier result stands there.
@@ -97,18 +105,18 @@ def check_result_target(target: str | None) -> None:
         raise UserError(f"--json {target}: the folder {path.absolute().parent} does not exist", exit_code=1)
     if path.is_dir():
         raise UserError(f"--json {target}: this is a folder; name a file in it", exit_code=1)
-    if path.exists() and path.stat().st_size > 0 and not _is_result(path):
+    if path.exists() and path.stat().st_size > 0 and not _is_result(path, known_by):
         raise UserError(
             f"--json {target}: the file exists and is not an earlier result; choose another name", exit_code=1
         )
 
 
-def _is_result(path: Path) -> bool:
+def _is_result(path: Path, known_by: Collection[str]) -> bool:
     try:
         content = json.loads(path.read_bytes())
     except (ValueError, OSError):
         return False
-    return isinstance(content, dict) and {"env", "agent", "episodes"} <= content.keys()
+    return isinstance(content, dict) and set(known_by) <= content.keys()
 
 
 def print_lines(lines: Sequence[str]) -> None:

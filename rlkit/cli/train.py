@@ -35,11 +35,11 @@ class Train:
     steps: Annotated[int | None, unset("N")] = None
     """Budget in steps of a single environment."""
     time_limit: Annotated[float | None, unset("SECONDS")] = None
-    """Stop after this many seconds; the run is saved and can be resumed."""
+    """Stop after this many seconds (with --seeds: of each); the run is saved and can be resumed."""
     seed: Annotated[int | None, unset("S")] = None
     """The one number that fixes all randomness (0 if not given)."""
     seeds: Annotated[str | None, unset("0..4")] = None
-    """Several runs one after the other: 0..4 or 0,3,7."""
+    """Several runs one after the other: 0..4 or 0,3,7. The same command with --run-dir goes on with them."""
     device: Annotated[Literal["auto", "cpu", "cuda"] | None, unset("auto|cpu|cuda")] = None
     """Where networks live (auto if not given: a GPU where there is one)."""
     num_envs: Annotated[int | None, unset("N")] = None
@@ -53,7 +53,7 @@ class Train:
     save_freq: Annotated[int | None, unset("N")] = None
     """Steps between checkpoints; 0 for one at the end only."""
     run_dir: Annotated[Path | None, unset("DIR")] = None
-    """The run folder to make (with --seeds: the folder that holds one per seed)."""
+    """The run folder to make (with --seeds: the folder that holds one per seed: s0, s1 and so on)."""
     resume: Annotated[Path | None, unset("RUN")] = None
     """Go on with the run in this folder, exactly where it stopped."""
     deterministic: bool = False
@@ -79,18 +79,29 @@ class Train:
             self._refuse_what_resuming_cannot_change()
             runs.resume(self.resume, env=self.env, time_limit=self.time_limit, reporter=reporter)
             return
-        seeds = [self.seed] if self.seeds is None else read_seeds(self.seeds)
-        for seed in seeds:
-            folder = self.run_dir / f"s{seed}" if self.run_dir is not None and self.seeds is not None else self.run_dir
-            run = runs.start(
-                self._plan(seed),
-                run_dir=folder,
+        started = self._open_window if self.watch else None
+        if self.seeds is None:
+            runs.start(
+                self._plan(self.seed),
+                run_dir=self.run_dir,
                 time_limit=self.time_limit,
                 reporter=reporter,
-                started=self._open_window if self.watch else None,
+                started=started,
             )
-            if run.stopped not in (None, "time limit"):
-                return
+            return
+        from rlkit.seeds import train_seeds
+
+        seeds = read_seeds(self.seeds)
+        train_seeds(
+            self._plan(seeds[0]),
+            seeds,
+            folder=self.run_dir,
+            env=self.env,
+            time_limit=self.time_limit,
+            reporter=reporter,
+            started=started,
+            say=(lambda line: None) if self.quiet else print,
+        )
 
     def _plan(self, seed: int | None) -> "RunConfig":
         from rlkit import runs

@@ -4,29 +4,20 @@
 
 Trains with the default preset, stops after 30 s, measures on 200 unseen circuits, goes on to 60 s and measures again:
 seconds of training include evaluation and checkpoints, but not start-up. A convolutional network and a plain dense one
-run one after the other. Takes about 70 s per seed and encoder.
+run one after the other. Takes about 70 s per seed and encoder; an interrupted benchmark goes on with its JSON file.
 """
 
 import argparse
-import json
-import os
-import platform
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import torch
+from reporting import Rows, quiet
 
 from rlkit import runs
 from rlkit.cli.options import read_seeds
 from rlkit.measuring import measure
-from rlkit.training.progress import PlainReporter
 from rlkit.who import find
-
-
-def quiet(total: int) -> PlainReporter:
-    """Say nothing: a progress display would take time from training."""
-    return PlainReporter(total, quiet=True)
 
 
 def learn(folder: Path, encoder: str, seed: int, seconds: list[float], circuits: int) -> list[dict[str, Any]]:
@@ -69,15 +60,15 @@ def main() -> None:
     parser.add_argument("--circuits", type=int, default=200, help="unseen ones to measure on")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()
-    rows = []
+    shared = {"seconds": sorted(options.seconds), "circuits": options.circuits}
+    rows = Rows(options.json, ("encoder", "seed"), options=shared)
     for encoder in options.encoders:
         for seed in read_seeds(options.seeds):
+            if rows.has(encoder=encoder, seed=seed):
+                continue
             with tempfile.TemporaryDirectory() as folder:
-                rows += learn(Path(folder) / "run", encoder, seed, sorted(options.seconds), options.circuits)
-    if options.json is not None:
-        machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-        versions = {"python": platform.python_version(), "torch": torch.__version__}
-        options.json.write_text(json.dumps({"machine": machine | versions, "rows": rows}, indent=2) + "\n")
+                found = learn(Path(folder) / "run", encoder, seed, sorted(options.seconds), options.circuits)
+            rows.add(*found)
 
 
 if __name__ == "__main__":

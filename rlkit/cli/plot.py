@@ -1,0 +1,43 @@
+"""`rlkit plot`: learning curves as a picture."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from rlkit.errors import UserError
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Draw learning curves: one colour per group of seeds, with a band for what is unsure.
+
+    For instance:  rlkit plot runs/ --out curves.png
+    """
+
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
+    """Run folders, or folders that hold run folders."""
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
+    """The picture to make: .png, .svg or .pdf."""
+    metric: Annotated[str, tyro.conf.arg(metavar="TAG")] = "eval/mean_reward"
+    """What to draw: any scalar that the runs have logged, such as rollout/ep_rew_mean or eval/lap_rate."""
+    x: Literal["steps", "seconds"] = "steps"
+    """Against steps of a single environment, or against seconds of training."""
+    measure: Literal["iqm", "mean"] = "iqm"
+    """Over the seeds: the interquartile mean, or the mean."""
+
+    def run(self) -> None:
+        """Draw."""
+        from rlkit.reporting import plots
+        from rlkit.reporting.grouping import group_runs
+        from rlkit.reporting.records import check_tag, find_runs
+
+        if not self.runs:
+            raise UserError("name the runs to draw, for instance: rlkit plot runs/ --out curves.png")
+        plots.check_target(self.out)
+        runs = find_runs(self.runs)
+        check_tag(runs, self.metric)
+        groups = group_runs(runs)
+        plots.save(plots.draw(groups, self.metric, axis=self.x, measure=self.measure), self.out)
+        print(f"{self.metric} of {len(runs)} runs in {len(groups)} groups: {self.out}")

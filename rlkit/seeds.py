@@ -1,0 +1,106 @@
+"""The same run with several seeds: one folder each, taken up again where they stopped, told as one result."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rlkit import runs
+from rlkit.config import RunConfig
+from rlkit.errors import UserError
+from rlkit.reporting.grouping import group_runs
+from rlkit.reporting.records import REWARD, read_run, saved_steps
+from rlkit.reporting.report import aggregate_lines, summarise
+from rlkit.runs import MakeReporter, Run
+from rlkit.training.progress import make_reporter
+from rlkit.training.run_folder import RunFolder
+
+
+def train_seeds(
+    config: RunConfig,
+    seeds: Sequence[int],
+    *,
+    folder: Path | None = None,
+    env: str | None = None,
+    time_limit: float | None = None,
+    reporter: MakeReporter = make_reporter,
+    started: Callable[[Path], None] | None = None,
+    say: Callable[[str], None] = print,
+) -> list[Run]:
+    """Train one run per seed, one after the other.
+
+    In a folder that holds some of them already, complete ones are left as they are and unfinished ones go on, so that
+    an interrupted set is continued by the same call. Nothing is overwritten.
+
+    Args:
+        config: The run, whatever its own seed.
+        seeds: The seeds.
+        folder: Holds one run folder per seed, s0, s1 and so on; None makes each under `runs/`.
+        env: The environment's id as typed: needed to go on where it names a file or a module to import.
+        time_limit: Seconds for each seed, counted anew when a set is continued.
+        reporter: Makes who is told how each run goes.
+        started: Called with each run folder once it is there.
+        say: Told what is skipped, and in the end what all seeds came to.
+
+    Returns:
+        The runs until the first that a signal stopped.
+
+    Raises:
+        UserError: If the folder holds another run under one of the names, or for anything that `runs.start` refuses.
+    """
+    configs = {seed: dataclasses.replace(config, seed=seed) for seed in seeds}
+    paths = {seed: None if folder is None else folder / f"s{seed}" for seed in seeds}
+    going_on = {seed for seed, path in paths.items() if path is not None and _is_same(path, configs[seed])}
+    done: list[Run] = []
+    for seed, path in paths.items():
+        if seed in going_on and path is not None:
+            if saved_steps(path) >= configs[seed].steps:
+                say(f"{path} is complete and left as it is")
+                done.append(Run(path, saved_steps(path), None))
+                continue
+            done.append(runs.resume(path, env=env, time_limit=time_limit, reporter=reporter))
+        else:
+            done.append(
+                runs.start(configs[seed], run_dir=path, time_limit=time_limit, reporter=reporter, started=started)
+            )
+        if done[-1].stopped not in (None, "time limit"):
+            if folder is not None:
+                say(f"the set of seeds is interrupted; the same command with --run-dir {folder} goes on with it")
+            break
+    for line in told([run.path for run in done]):
+        say(line)
+    return done
+
+
+def told(folders: Sequence[Path], tag: str = REWARD) -> list[str]:
+    """What runs that differ in their seed alone came to: each of them, then all, with an interval."""
+    groups = group_runs([read_run(folder) for folder in folders])
+    return [line for group in groups for line in aggregate_lines(summarise(group, tag))]
+
+
+def _is_same(path: Path, config: RunConfig) -> bool:
+    """Whether this very run is there already; False where there is none.
+
+    Raises:
+        UserError: If another one is, naming what differs.
+    """
+    if not (path / "config.json").exists():
+        return False
+    there, asked = _settings(RunFolder.open(path).config), _settings(config)
+    differing = [key for key in {**asked, **there} if there.get(key) != asked.get(key)]
+    if differing:
+        named = "; ".join(f"{key} = {there.get(key)!r}, asked for {asked.get(key)!r}" for key in differing[:4])
+        more = f"; and {len(differing) - 4} more" if len(differing) > 4 else ""
+        raise UserError(f"{path} holds a run with other settings ({named}{more}): choose another --run-dir")
+    return True
+
+
+def _settings(config: RunConfig) -> Mapping[str, Any]:
+    plain = config.to_json()
+    flat = {key: value for key, value in plain.items() if key not in ("versions", "hyperparameters")}
+    return {**flat, **{name: _listed(value) for name, value in plain["hyperparameters"].items()}}
+
+
+def _listed(value: Any) -> Any:
+    """A tuple as JSON gives it back."""
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,143 @@
+"""Which ingredient of the DQN family earns its place in `fast`, on driving: one at a time, over seeds.
+
+    python scripts/bench/ablation.py --json scripts/bench/ablation.json
+
+Each row changes one thing about the preset `fast`, trains on `rlkit/Driving-v0` for the same number of steps, and
+drives 200 unseen circuits, the same for all. Runs go side by side, each on one thread, where possible on a core of its
+own. Takes about 40 s per row and seed; an interrupted benchmark goes on with its JSON file.
+"""
+
+import argparse
+import itertools
+import math
+import multiprocessing
+import os
+import tempfile
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from reporting import Rows, quiet
+
+FIGURES = ("lap_rate", "ratio", "mean_reward")
+
+
+def ingredients(steps: int) -> dict[str, dict[str, str]]:
+    """What each row sets otherwise than `fast` does: first without what it has, then with what it has not."""
+    updates = steps // 64
+    return {
+        "fast": {},
+        "no double": {"double": "false"},
+        "no dueling": {"dueling": "false"},
+        "neither double nor dueling": {"double": "false", "dueling": "false"},
+        "no layer norm": {"layer_norm": "false"},
+        "no averaging": {"weight_averaging": "0"},
+        "no mirror": {"mirror": "false"},
+        "no convolution": {"encoder": "flat"},
+        "Huber loss": {"loss": "huber"},
+        "1-step returns": {"n_step": "1"},
+        "3-step returns": {"n_step": "3"},
+        "10- to 3-step returns": {"n_step": "10", "n_step_final": "3", "n_step_decay_updates": str(updates // 2)},
+        "categorical (C51)": {"distribution": "categorical", "value_min": "-5", "value_max": "10"},
+        "quantiles (QR-DQN)": {"distribution": "quantile"},
+        "quantiles, no double": {"distribution": "quantile", "double": "false"},
+        "implicit (IQN)": {"distribution": "implicit", "num_quantiles": "8", "num_target_quantiles": "8"},
+        "Munchausen": {"munchausen": "true", "double": "false"},
+        "Munchausen, quantiles": {"munchausen": "true", "double": "false", "distribution": "quantile"},
+        "prioritised": {"priority_exponent": "0.6", "importance_steps": str(steps)},
+        "noisy": {"noisy": "true", "exploration_initial_epsilon": "0", "exploration_final_epsilon": "0"},
+        "random shift": {"random_shift": "1"},
+        "Polyak target": {"target_tau": "0.01"},
+        "weight decay": {"weight_decay": "0.01"},
+        "dropout": {"dropout": "0.1"},
+        "resets": {"reset_interval": str(max(1, updates // 4))},
+    }
+
+
+def drive(name: str, seed: int, steps: int, circuits: int) -> dict[str, Any]:
+    """Train one driver and measure it; runs in a process of its own."""
+    from rlkit import runs
+    from rlkit.measuring import measure
+    from rlkit.training.metrics import read_metrics
+    from rlkit.who import find
+
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        settings = ingredients(steps)[name]
+        runs.train(
+            "rlkit/Driving-v0", seed=seed, steps=steps, settings=settings, save_freq=0, run_dir=run, reporter=quiet
+        )
+        seconds = read_metrics(run)[-1]["seconds"]
+        figures = measure(find(run), episodes=circuits).to_json()
+    return {"ingredient": name, "seed": seed, "seconds": seconds} | {key: figures.get(key) for key in FIGURES}
+
+
+def settle(taken: "Synchronized[int]") -> None:
+    """Give a process a core of its own, where the system lets it choose."""
+    with taken.get_lock():
+        number = taken.value
+        taken.value += 1
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[number % len(cores)]})
+
+
+def print_table(rows: list[dict[str, Any]], names: list[str]) -> None:
+    """One line per ingredient: means over seeds, the worst seed, and how far from `fast`."""
+    print(f"\n{'':28} {'laps':>7} {'worst':>7} {'ratio':>6} {'reward':>7} {'against fast':>13} {'seconds':>8}")
+    fast = [row["mean_reward"] for row in rows if row["ingredient"] == "fast"]
+    for name in names:
+        own = [row for row in rows if row["ingredient"] == name]
+        if own:
+            laps = [row["lap_rate"] for row in own]
+            ratios = [row["ratio"] for row in own if row["ratio"] is not None]
+            reward = mean(row["mean_reward"] for row in own)
+            against = f"{reward - mean(fast):+13.2f}" if fast else " " * 13
+            print(
+                f"{name:28} {mean(laps):7.1%} {min(laps):7.1%} {mean(ratios) if ratios else math.nan:6.2f} "
+                f"{reward:7.2f} {against} {mean(row['seconds'] for row in own):8.1f}"
+            )
+
+
+def main() -> None:
+    """Run what the file does not hold yet, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=130_000, help="of a single environment, per run")
+    parser.add_argument("--seeds", type=int, default=3, help="how many")
+    parser.add_argument("--circuits", type=int, default=200, help="unseen ones to measure on")
+    parser.add_argument("--only", nargs="+", metavar="ROW", help="these rows instead of all")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
+    parser.add_argument("--json", type=Path, help="write the figures to this file, and go on with it")
+    options = parser.parse_args()
+
+    known = list(ingredients(options.steps))
+    names = options.only or known
+    if unknown := [name for name in names if name not in known]:
+        parser.error(f"there is no row {unknown[0]!r}; there are: {', '.join(known)}")
+    rows = Rows(options.json, ("ingredient", "seed"), options={"steps": options.steps, "circuits": options.circuits})
+    os.environ["OMP_NUM_THREADS"] = "1"  # read by torch when a process imports it
+    spawn = multiprocessing.get_context("spawn")
+    taken = spawn.Value("i", 0)
+    # Seed by seed, so that a benchmark that is cut short has every row once.
+    missing = [
+        (name, seed)
+        for seed, name in itertools.product(range(options.seeds), names)
+        if not rows.has(ingredient=name, seed=seed)
+    ]
+    with ProcessPoolExecutor(options.jobs, spawn, initializer=settle, initargs=(taken,)) as pool:
+        pending = [pool.submit(drive, name, seed, options.steps, options.circuits) for name, seed in missing]
+        for done in as_completed(pending):
+            row = done.result()
+            rows.add(row)
+            print(
+                f"{row['ingredient']:28} seed {row['seed']}  laps {row['lap_rate']:6.1%}  "
+                f"reward {row['mean_reward']:6.2f}  {row['seconds']:5.1f} s",
+                flush=True,
+            )
+    print_table(rows.rows, known)
+
+
+if __name__ == "__main__":
+    main()
