@@ -1,14 +1,23 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from rlkit.nn.encoders import ENCODERS, ObservationEncoder, default_encoder
-from rlkit.nn.heads import DuelingHead, he_initialise
+from rlkit.nn.encoders import ENCODERS, ObservationEncoder, default_encoder, is_small, is_tiny
+from rlkit.nn.encoders.impala import SpectralConv2d
+from rlkit.nn.encoders.inception import InceptionBlock
+from rlkit.nn.encoders.resnet import BasicBlock
 from rlkit.spaces import Leaf
+
+SMALLEST = {"nature": 36, "compact": 16, "plain": 3, "vgg": 2, "inception": 2}  # others read a single pixel
+
+
+def encoder_of(name, *shape, **options):
+    return ObservationEncoder({"view": Leaf("view", shape, "uint8")}, name, **options)
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-@pytest.mark.parametrize("size", [(64, 64), (84, 84), (96, 128)])
+@pytest.mark.parametrize("size", [(36, 36), (64, 64), (84, 84), (96, 128)])
 @pytest.mark.parametrize("channels", [1, 4])
 def test_an_encoder_reads_any_size_and_says_how_much_comes_out(name, size, channels):
     leaves = {"view": Leaf("view", (*size, channels), "uint8"), "a.b": Leaf("a.b", (3,), "float32")}
@@ -19,42 +28,137 @@ def test_an_encoder_reads_any_size_and_says_how_much_comes_out(name, size, chann
     assert features.dtype == torch.float32
 
 
+@pytest.mark.parametrize("name", ENCODERS)
+def test_an_encoder_reads_pictures_down_to_its_smallest_and_says_which_is_smaller(name):
+    smallest = SMALLEST.get(name, 1)
+    for sides in ((smallest, smallest), (smallest, 50), (50, smallest)):
+        assert encoder_of(name, *sides, 2).features > 0
+    for sides in ((smallest - 1, 50), (50, smallest - 1)):
+        if smallest > 1:
+            with pytest.raises(
+                ValueError, match=rf"view of {sides[0]}×{sides[1]} is too small for the encoder '{name}'"
+            ):
+                encoder_of(name, *sides, 2)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_what_comes_out_is_of_a_size_for_a_dense_layer_and_depends_on_every_part_of_the_picture(name):
+    torch.manual_seed(0)
+    encoder = encoder_of(name, 84, 84, 4)
+    assert encoder.features <= (28_224 if name == "flat" else 10_368 if name == "compact" else 4_000)
+    picture = torch.randint(0, 256, (1, 84, 84, 4), dtype=torch.uint8)
+    features = encoder({"view": picture})
+    for rows in (slice(0, 42), slice(42, 84)):
+        for columns in (slice(0, 42), slice(42, 84)):
+            changed = picture.clone()
+            changed[:, rows, columns] = 255 - changed[:, rows, columns]
+            assert not torch.equal(encoder({"view": changed}), features)
+
+
 def test_pictures_become_numbers_from_0_to_1_and_vectors_stay_as_they_are():
     leaves = {"view": Leaf("view", (16, 16, 1), "uint8"), "state": Leaf("state", (2,), "float32")}
     encoder = ObservationEncoder(leaves, "flat")
     picture = torch.from_numpy(np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1))
     features = encoder({"view": picture, "state": torch.tensor([[-3.0, 7.0]])})
     torch.testing.assert_close(features[0, :256], torch.arange(256) / 255)
+    assert features[0, [0, 255]].tolist() == [0.0, 1.0]  # exactly: bits of a grid stay bits
     assert features[0, 256:].tolist() == [-3.0, 7.0]
 
 
-def test_a_picture_that_is_too_small_is_named():
-    with pytest.raises(ValueError, match="view of 8×8 is too small for the encoder 'compact'"):
-        ObservationEncoder({"view": Leaf("view", (8, 8, 1), "uint8")}, "compact")
-
-
 def test_the_default_goes_by_size():
-    assert default_encoder(Leaf("a", (84, 84, 4), "uint8")) == "nature"
-    assert default_encoder(Leaf("a", (24, 24, 1), "uint8")) == "compact"
+    for side, name in ((84, "nature"), (64, "nature"), (63, "compact"), (16, "compact"), (15, "plain"), (10, "plain")):
+        leaf = Leaf("a", (side, 100, 1), "uint8")
+        assert default_encoder(leaf) == name
+        assert (is_tiny(leaf), is_small(leaf)) == (name == "plain", name != "nature")
 
 
-def test_nature_is_as_published():
-    """Mnih et al. 2015: 84×84×4 to 7×7×64, 77,984 weights and biases in the convolutions."""
-    encoder = ObservationEncoder({"screen": Leaf("screen", (84, 84, 4), "uint8")}, "nature")
-    assert encoder.features == 3136
-    assert sum(parameter.numel() for parameter in encoder.parameters()) == 77_984
+@pytest.mark.parametrize(
+    ("name", "shape", "features", "parameters"),
+    [
+        ("nature", (84, 84, 4), 3136, 77_984),  # Mnih et al. 2015: to 7×7×64
+        ("impala", (84, 84, 4), 3872, 97_744),  # Espeholt et al. 2018: to 11×11×32
+        ("impala-wide", (84, 84, 4), 2304, 389_024),  # Clark et al. 2024: to 6×6×64
+        ("plain", (10, 10, 4), 1024, 592),  # Young & Tian 2019: to 8×8×16
+    ],
+)
+def test_what_was_published_is_as_published(name, shape, features, parameters):
+    encoder = encoder_of(name, *shape)
+    assert encoder.features == features
+    assert sum(parameter.numel() for parameter in encoder.parameters()) == parameters
 
 
-def test_advantages_are_centred_so_that_the_mean_of_the_values_is_the_states_own():
-    head = DuelingHead(5, 3)
-    features = torch.randn(4, 5)
-    torch.testing.assert_close(head(features).mean(dim=1, keepdim=True), head.value(features))
+def test_a_spectral_convolution_stretches_no_vector_once_its_norm_is_found():
+    torch.manual_seed(0)
+    layer = SpectralConv2d(8, 8, 3, padding=1)
+    picture = torch.randn(2, 8, 6, 6)
+    for _ in range(300):
+        layer(picture)
+    norm = torch.linalg.matrix_norm(layer.weight.flatten(1), 2)
+    expected = nn.functional.conv2d(picture, layer.weight / norm, layer.bias, padding=1)
+    torch.testing.assert_close(layer(picture), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_weights_have_the_variance_of_he_and_repeat_by_their_generator():
-    layer = torch.nn.Sequential(torch.nn.Linear(200, 400))
-    he_initialise(layer, torch.Generator().manual_seed(1))
-    drawn = layer[0].weight.clone()
-    assert drawn.std().item() == pytest.approx((2 / 200) ** 0.5, rel=0.02)
-    he_initialise(layer, torch.Generator().manual_seed(1))
-    assert torch.equal(drawn, layer[0].weight)
+def test_a_spectral_convolution_finds_its_norm_with_all_digits_where_others_compute_with_half_of_them():
+    torch.manual_seed(0)
+    layer, picture = SpectralConv2d(8, 8, 3), torch.randn(1, 8, 5, 5)
+    with torch.no_grad():
+        weight = layer.weight / layer._norm()
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(layer(picture), nn.functional.conv2d(picture, weight, layer.bias))
+
+
+def test_a_spectral_convolution_changes_nothing_while_it_only_acts():
+    torch.manual_seed(0)
+    layer = SpectralConv2d(3, 5, 3)
+    before = layer.vector.clone()
+    with torch.no_grad():
+        layer(torch.randn(1, 3, 4, 4))
+    assert torch.equal(layer.vector, before)
+    layer.requires_grad_(False)(torch.randn(1, 3, 4, 4))
+    assert torch.equal(layer.vector, before)
+    layer.requires_grad_(True)(torch.randn(1, 3, 4, 4))
+    assert not torch.equal(layer.vector, before)
+
+
+def test_making_an_encoder_is_the_same_whatever_torchs_global_generator_holds():
+    """Weights are drawn by whoever builds the network; nothing else may depend on chance."""
+    buffers = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        buffers.append(dict(encoder_of("impala-wide", 20, 20, 1).named_buffers()))
+    assert buffers[0].keys() == buffers[1].keys() != set()
+    for name, buffer in buffers[0].items():
+        assert torch.equal(buffer, buffers[1][name])
+
+
+def test_a_basic_block_without_weights_passes_on_what_is_positive():
+    block = BasicBlock(4, 4, 1)
+    for parameter in block.parameters():
+        nn.init.zeros_(parameter)
+    picture = torch.randn(1, 4, 5, 5)
+    assert torch.equal(block(picture), picture.relu())
+
+
+def test_the_branches_of_an_inception_block_see_as_far_as_their_convolutions_are_large():
+    torch.manual_seed(0)
+    block = InceptionBlock(1, 32)
+    for parameter in block.parameters():
+        parameter.data.abs_()
+    reach = []
+    for branch in block.branches:
+        picture = torch.zeros(1, 1, 9, 9)
+        dark = branch(picture)
+        picture[0, 0, 4, 4] = 1.0
+        lit = (branch(picture) != dark).any(dim=1)[0]
+        reach.append(int(lit.any(dim=0).sum()))
+    assert reach == [1, 3, 5, 3]
+
+
+def test_dropout_leaves_vectors_alone():
+    leaves = {"view": Leaf("view", (8, 8, 1), "uint8"), "state": Leaf("state", (50,), "float32")}
+    encoder = ObservationEncoder(leaves, "flat", dropout=0.5)
+    encoder.dropout.generator = torch.Generator().manual_seed(0)
+    view = torch.full((1, 8, 8, 1), 255, dtype=torch.uint8)
+    features = encoder({"view": view, "state": torch.ones(1, 50)})
+    assert set(features[0, :64].tolist()) == {0.0, 2.0}
+    assert set(features[0, 64:].tolist()) == {1.0}

@@ -26,6 +26,7 @@ def make_batch(count=6):
         random.random(count).astype(np.float32),
         observations(),
         np.arange(count),
+        np.ones(count, np.float32),
     )
 
 
