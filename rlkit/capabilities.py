@@ -197,6 +197,40 @@ def play_kwargs(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return _mapping(metadata, "play_kwargs")
 
 
+def reward_clip(metadata: Mapping[str, Any]) -> float | None:
+    """Read beyond which size rewards should count the same while learning: `metadata["reward_clip"]`.
+
+    Raises:
+        UserError: It is there, but not a number greater than 0.
+    """
+    clip = metadata.get("reward_clip")
+    if clip is None:
+        return None
+    if isinstance(clip, bool) or not isinstance(clip, int | float) or not 0 < clip < math.inf:
+        raise _malformed("reward_clip", f"it should be a number greater than 0, not {clip!r}")
+    return float(clip)
+
+
+def run_defaults(metadata: Mapping[str, Any]) -> dict[str, int]:
+    """Read what an environment advises about runs in it: `metadata["run_defaults"]`, such as `{"num_envs": 8}`.
+
+    Returns:
+        Of `num_envs` (environments stepped together) and `eval_episodes` (episodes of an evaluation) those that are
+        advised; an environment that is dear to step advises fewer than one that is as good as free.
+
+    Raises:
+        UserError: It is there, but not of that form.
+    """
+    advised = _mapping(metadata, "run_defaults")
+    for key, value in advised.items():
+        if key not in ("num_envs", "eval_episodes") or type(value) is not int or value < 1:
+            raise _malformed(
+                "run_defaults",
+                f"'num_envs' and 'eval_episodes' with whole numbers are expected, not {key!r}: {value!r}",
+            )
+    return advised
+
+
 def scenario_option(metadata: Mapping[str, Any]) -> str | None:
     """Read the name of the argument that selects a scenario (a circuit, a level): `metadata["scenario_option"]`.
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 from rlkit.errors import UserError
+from rlkit.frame_options import FrameOptions
 from rlkit.plugins import did_you_mean
 from rlkit.specs import code_of
-
-MOST_FRAMES = 64  # in a stack; more is a mistake in typing
 
 # Arguments of gymnasium.make and make_vec that are ours to set.
 RESERVED_KWARGS = frozenset(
@@ -32,7 +31,8 @@ class EnvironmentConfig:
 
     Args:
         id: `CartPole-v1`, `my_pkg.module:MyEnv-v0`, `my_pkg.module:MyEnv` or `path/to/file.py:MyEnv`.
-        kwargs: Arguments of the environment; JSON values only. `max_episode_steps` limits the episodes of any.
+        kwargs: Arguments of the environment; JSON values only. `max_episode_steps` limits the episodes of any, and
+            those of `frame_options.FrameOptions` say what to make of its frames.
         frame_stack: How many frames of a picture lie behind each other; None chooses by
             `preprocessing.default_frame_stack`. `Environments.config` holds the number that was chosen.
     """
@@ -57,9 +57,7 @@ class EnvironmentConfig:
                 f"store them: {error}."
             ) from error
         object.__setattr__(self, "kwargs", plain)
-        frames = self.frame_stack
-        if frames is not None and not (type(frames) is int and 1 <= frames <= MOST_FRAMES):
-            raise UserError(f"frame_stack is a whole number from 1 to {MOST_FRAMES}, not {frames!r}.")
+        FrameOptions(frame_stack=self.frame_stack)  # refuses what cannot be
 
     @property
     def code(self) -> str | None:

@@ -17,8 +17,9 @@ from rlkit import capabilities, preprocessing, specs
 from rlkit.environment_config import EnvironmentConfig
 from rlkit.errors import UserError
 from rlkit.foreign_errors import describe_error
+from rlkit.frame_options import FrameOptions, split_frame_options
 from rlkit.spaces import Observations, Spaces
-from rlkit.vectorization import AnyVectorEnv, BatchesOfOne, spec_metadata, vectorize
+from rlkit.vectorization import AnyVectorEnv, BatchesOfOne, accepted_arguments, spec_metadata, vectorize
 
 __all__ = ["EnvironmentConfig", "Environments", "Step", "Stream", "episode_seed", "make_environments", "read_metadata"]
 
@@ -62,12 +63,21 @@ class Environments:
         config: What it was made from.
         native: Whether it is the environment's own vector environment.
         why: A sentence on how it was joined.
+        options: What to make of its frames; skipping is left to `vectorize`. None for what `config` says.
 
     Raises:
         UserError: Its observation or action space is not supported, or its metadata is malformed.
     """
 
-    def __init__(self, vector: AnyVectorEnv, config: EnvironmentConfig, native: bool, why: str):
+    def __init__(
+        self,
+        vector: AnyVectorEnv,
+        config: EnvironmentConfig,
+        native: bool,
+        why: str,
+        options: FrameOptions | None = None,
+    ):
+        options = FrameOptions(frame_stack=config.frame_stack) if options is None else options
         self.num_envs = vector.num_envs
         self.metadata: dict[str, Any] = dict(vector.metadata)
         self.native = native
@@ -75,13 +85,15 @@ class Environments:
         self._vector = vector
         self._why = why
         self.single_observation_space = vector.single_observation_space
-        self._rules = preprocessing.leaf_rules(self.single_observation_space, capabilities.labels(self.metadata))
+        self._rules = preprocessing.leaf_rules(
+            self.single_observation_space, capabilities.labels(self.metadata), options.grayscale, options.resize
+        )
         # A promise that an environment can make so that large batches need not be copied.
         self._fresh = native and self.metadata.get("fresh_observations") is True
         self.first_action, names = self._read_actions()
         single = Spaces({rule.leaf.name: rule.leaf for rule in self._rules}, names)
-        self._frames = self._choose_frames(single, config.frame_stack)
-        self._asked_frames = config.frame_stack
+        self._frames = self._choose_frames(single, options.frame_stack)
+        self._asked_frames = options.frame_stack
         self.config = replace(config, id=specs.absolute_id(config.id), frame_stack=self._frames)
         components = capabilities.component_names(self.metadata)
         self.spaces = Spaces(
@@ -95,6 +107,7 @@ class Environments:
                 {name: leaf.shape[0] for name, leaf in single.observations.items() if not leaf.is_picture},
                 len(names),
             ),
+            capabilities.reward_clip(self.metadata),
         )
         self._stacked = [name for name, leaf in self.spaces.observations.items() if leaf.stack > 1]
         self._vectors = [name for name, leaf in self.spaces.observations.items() if leaf.dtype == "float32"]
@@ -323,9 +336,10 @@ def make_environments(
     if num_envs < 1:
         raise UserError(f"The number of environments has to be at least 1, not {num_envs}.")
     spec = specs.find_spec(config.id, allow_code)
-    vector, native, why = vectorize(spec, num_envs, config.kwargs, render_mode)
+    kwargs, options = split_frame_options(config.kwargs, lambda: accepted_arguments(spec), config.frame_stack)
+    vector, native, why = vectorize(spec, num_envs, kwargs, render_mode, options.frame_skip)
     try:
-        return Environments(vector, config, native, why)
+        return Environments(vector, config, native, why, options)
     except BaseException:
         vector.close()
         raise

@@ -10,12 +10,14 @@ A package offers them through two entry-point groups in its `pyproject.toml`:
 
 What ships with the toolkit is found in the same way. An entry point may name an extra of its distribution
 (`ALE = "ale_py [atari]"`): where its module is missing, that is not a fault but an offer, and an unknown id whose
-namespace is the entry point's name says which extra to install.
+namespace is the entry point's name says which extra to install. The same goes for a module that is there and needs a
+package of the extra.
 """
 
 import difflib
 import functools
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -101,7 +103,7 @@ def load_environments() -> tuple[PluginProblem, ...]:
                 loaded()
         except (Exception, SystemExit) as error:
             distribution = _distribution(entry)
-            if entry.extras and _is_missing(error, entry.module):
+            if entry.extras and (_is_missing(error, entry.module) or _lacks_extra(error, entry)):
                 extra = f'pip install "{distribution}[{",".join(entry.extras)}]"'
                 problems.append(PluginProblem(entry.name, distribution, None, extra))
                 continue
@@ -114,7 +116,8 @@ def load_environments() -> tuple[PluginProblem, ...]:
 def environment_ids() -> dict[str, list[str]]:
     """List the environments that can be named, grouped by the package their code is in.
 
-    Of each environment only the newest version is listed; older ones still answer to their full id.
+    Of each environment only the newest version is listed; older ones still answer to their full id. So do ids without
+    a namespace of packages that are no plug-ins themselves but were imported by one, such as ale-py's older ones.
 
     Returns:
         Package name to sorted ids; Gymnasium's own groups come last, as `gymnasium.classic_control` and so on.
@@ -128,12 +131,15 @@ def environment_ids() -> dict[str, list[str]]:
         key = (spec.namespace, spec.name)
         newest[key] = max(newest.get(key, (version, spec.id)), (version, spec.id))
 
+    offering = {"gymnasium", *(entry.module.partition(".")[0] for entry in _entry_points(ENVIRONMENTS_GROUP))}
     groups: dict[str, list[str]] = defaultdict(list)
     for _, environment_id in newest.values():
         spec = gymnasium.registry[environment_id]
         creator = spec.entry_point or spec.vector_entry_point
         module = creator.partition(":")[0] if isinstance(creator, str) else getattr(creator, "__module__", "unknown")
         parts = module.split(".")
+        if spec.namespace is None and parts[0] not in offering:
+            continue
         group = f"gymnasium.{parts[2]}" if parts[:2] == ["gymnasium", "envs"] and len(parts) > 2 else parts[0]
         groups[group].append(environment_id)
     order = sorted(groups, key=lambda group: (group.startswith("gymnasium"), group))
@@ -191,3 +197,21 @@ def _distribution(entry: EntryPoint) -> str:
 def _is_missing(error: BaseException, module: str) -> bool:
     """Whether the import failed because the module itself, or a package above it, does not exist."""
     return isinstance(error, ModuleNotFoundError) and (module + ".").startswith(f"{error.name}.")
+
+
+def _lacks_extra(error: BaseException, entry: EntryPoint) -> bool:
+    """Whether the import failed for want of a package that the entry point's extras would bring."""
+    if not isinstance(error, ModuleNotFoundError) or error.name is None or entry.dist is None:
+        return False
+    brought = set()
+    for requirement in entry.dist.requires or ():
+        package, _, marker = requirement.partition(";")
+        name = re.match(r"[\w.-]+", package)
+        if name and any(re.search(rf"extra\s*==\s*['\"]{re.escape(extra)}['\"]", marker) for extra in entry.extras):
+            brought.add(_canonical(name[0]))
+    return _canonical(error.name.partition(".")[0]) in brought
+
+
+def _canonical(name: str) -> str:
+    """A package's name as the index compares it; a module is mostly called like the package that brings it."""
+    return re.sub(r"[-_.]+", "-", name).lower()

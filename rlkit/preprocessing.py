@@ -21,6 +21,8 @@ Array = npt.NDArray[Any]
 DEFAULT_STACK = 4  # frames; Mnih et al. 2015
 LARGEST_ONE_HOT = 10_000  # entries; a wider one-hot vector is a sign that a number, not a category, was meant
 MOST_STACKABLE_CHANNELS = 3  # a picture of more channels carries its own history or its own planes
+COLOURS = 3  # channels of a picture in colour
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # weights of red, green and blue in ITU-R BT.601
 SUPPORTED = (
     "Supported are Box (pictures, vectors, scalars), Discrete, MultiBinary, MultiDiscrete, and Dict and Tuple of those."
 )
@@ -45,7 +47,12 @@ class LeafRule:
     note: str
 
 
-def leaf_rules(space: gym_spaces.Space[Any], labels: tuple[str, ...] = ()) -> tuple[LeafRule, ...]:
+def leaf_rules(
+    space: gym_spaces.Space[Any],
+    labels: tuple[str, ...] = (),
+    grayscale: bool = False,
+    resize: tuple[int, int] | None = None,
+) -> tuple[LeafRule, ...]:
     """Decide how each part of a single environment's observation space becomes a leaf.
 
     Nested names are joined by a dot; an observation that is a single part is called `observation`.
@@ -53,6 +60,8 @@ def leaf_rules(space: gym_spaces.Space[Any], labels: tuple[str, ...] = ()) -> tu
     Args:
         space: Of a single environment.
         labels: Keys of a Dict that an agent must not see, because they hold the truth that it is to find out.
+        grayscale: Whether pictures in three colours become grey.
+        resize: Height and width that pictures are brought to; None leaves them as they are.
 
     Raises:
         UserError: A part of the space is of a kind that is not supported; the sentence says which and what is.
@@ -62,6 +71,13 @@ def leaf_rules(space: gym_spaces.Space[Any], labels: tuple[str, ...] = ()) -> tu
     rules = tuple(_rules(space, ()))
     if not rules:
         raise UserError(f"The observation space {space} is empty. {SUPPORTED}")
+    if grayscale and not any(rule.leaf.is_picture and rule.leaf.shape[-1] == COLOURS for rule in rules):
+        raise UserError("grayscale: there is no picture in three colours in the observations.")
+    if resize is not None and not any(rule.leaf.is_picture for rule in rules):
+        raise UserError("resize: there is no picture in the observations.")
+    rules = tuple(_grey_rule(rule) if grayscale and rule.leaf.shape[2:] == (COLOURS,) else rule for rule in rules)
+    if resize is not None:
+        rules = tuple(_resized_rule(rule, resize) if rule.leaf.is_picture else rule for rule in rules)
     names = [rule.leaf.name for rule in rules]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -267,6 +283,38 @@ def _picture_rule(space: gym_spaces.Box, name: str, path: tuple[str | int, ...])
     needs_conversion = channel_first or rescale or len(shape) == 2
     leaf = Leaf(name, (height, width, channels), "uint8")
     return LeafRule(leaf, path, shape, picture if needs_conversion else None, ", ".join(notes))
+
+
+def _grey_rule(rule: LeafRule) -> LeafRule:
+    def grey(part: Array) -> Array:
+        picture = part if rule.conversion is None else rule.conversion(part)
+        return np.rint(picture @ LUMA).astype(np.uint8)[..., np.newaxis]
+
+    leaf = replace(rule.leaf, shape=(*rule.leaf.shape[:2], 1))
+    return replace(rule, leaf=leaf, conversion=grey, note=f"{rule.note}, made grey")
+
+
+def _resized_rule(rule: LeafRule, size: tuple[int, int]) -> LeafRule:
+    height, width, channels = rule.leaf.shape
+    rows, columns = _covered(height, size[0]), _covered(width, size[1])
+
+    def resized(part: Array) -> Array:
+        picture = part if rule.conversion is None else rule.conversion(part)
+        planes = np.moveaxis(picture, -1, 1).astype(np.float32)
+        small = np.moveaxis(rows @ planes @ columns.T, 1, -1)
+        return np.rint(small).astype(np.uint8, order="C")
+
+    leaf = replace(rule.leaf, shape=(*size, channels))
+    return replace(rule, leaf=leaf, conversion=resized, note=f"{rule.note}, resized to {size[0]}×{size[1]}")
+
+
+def _covered(before: int, after: int) -> Array:
+    """(after, before) float32, which share of each new cell each old one covers, along one axis."""
+    edges = np.arange(after + 1) * (before / after)
+    old = np.arange(before)
+    overlap = np.minimum(edges[1:, np.newaxis], old + 1) - np.maximum(edges[:-1, np.newaxis], old)
+    shares: Array = np.maximum(overlap, 0.0) * (after / before)
+    return shares.astype(np.float32)
 
 
 def _is_channel_first(shape: tuple[int, ...]) -> bool:

@@ -74,11 +74,13 @@ class Spaces:
         observations: Leaves by name.
         action_names: One name per discrete action.
         mirror: How to mirror them; None where the task is not known to be the same in a mirror.
+        reward_clip: Rewards beyond ± this count as this while learning; None where the environment advises none.
     """
 
     observations: Mapping[str, Leaf]
     action_names: tuple[str, ...]
     mirror: Mirror | None = None
+    reward_clip: float | None = None
 
     @property
     def num_actions(self) -> int:

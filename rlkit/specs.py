@@ -64,8 +64,10 @@ def find_spec(environment_id: str, allow_code: bool = True) -> EnvSpec:
 
 
 def _registered(environment_id: str) -> EnvSpec:
-    # Plug-ins take time to import: those who name one of Gymnasium's own do not wait for them.
-    problems = () if environment_id in gymnasium.registry else load_environments()
+    # Plug-ins take time to import: those who name one of Gymnasium's own do not wait for them. A namespace may be a
+    # plug-in's, whose environments replace those of a package that was imported before.
+    known = environment_id in gymnasium.registry and "/" not in environment_id
+    problems = () if known else load_environments()
     spec = gymnasium.registry.get(environment_id)
     if spec is not None:
         return spec

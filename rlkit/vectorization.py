@@ -6,6 +6,8 @@ The choice is a fixed rule, never a timing, so that one seed fixes everything:
 2. else single environments, stepped one after the other by Gymnasium's `SyncVectorEnv`;
 3. else, where there is only a vector environment and it insists on resetting by itself, one batch of one each.
 
+Frames are skipped in single environments, so that an episode that ends on the way ends there.
+
 In all three an episode is reset when we say so, from the seed that we give, and its last observation is kept.
 """
 
@@ -23,6 +25,7 @@ from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
+from rlkit import frame_options
 from rlkit.environment_config import RESERVED_KWARGS
 from rlkit.errors import UserError
 from rlkit.foreign_errors import describe_error
@@ -35,7 +38,7 @@ _MODE_KEY = "autoreset_mode"
 
 
 def vectorize(
-    spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any], render_mode: str | None
+    spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any], render_mode: str | None, frame_skip: int = 1
 ) -> tuple[AnyVectorEnv, bool, str]:
     """Make N environments that are stepped together and reset only when told.
 
@@ -44,6 +47,7 @@ def vectorize(
         num_envs: N.
         kwargs: Arguments of the environment; `max_episode_steps` among them limits its episodes.
         render_mode: As in `gymnasium.make`.
+        frame_skip: Steps of the environment per action.
 
     Returns:
         The vector environment in `AutoresetMode.DISABLED`, whether it is the environment's own, and a sentence on why.
@@ -55,6 +59,11 @@ def vectorize(
     if render_mode is not None:
         _check_render_mode(spec, render_mode)
         arguments["render_mode"] = render_mode
+    if frame_skip > 1:
+        if spec.entry_point is None:
+            raise UserError(f"{spec.id} is a vector environment only: frame_skip={frame_skip} needs a single one.")
+        singles = _guarded(spec, lambda: _sync(spec, num_envs, arguments, frame_skip))
+        return singles, False, f"single environments one after the other, {frame_skip} of their steps per action"
     if spec.vector_entry_point is not None and not spec.additional_wrappers:
         native, mode = _native(spec, num_envs, arguments)
         if native is not None:
@@ -89,6 +98,42 @@ def spec_metadata(spec: EnvSpec) -> dict[str, Any]:
         return dict(made.metadata)
     finally:
         made.close()
+
+
+def accepted_arguments(spec: EnvSpec) -> set[str]:
+    """Names of the arguments that an environment says it takes; none where its code cannot be read."""
+    names = set(spec.kwargs)
+    for entry_point in (spec.entry_point, spec.vector_entry_point):
+        if entry_point is not None:
+            with contextlib.suppress(Exception):
+                names.update(p.name for p in _parameters(_creator(entry_point)) if p.kind is not p.VAR_KEYWORD)
+    return names
+
+
+class FrameSkip(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Takes the same action for several steps and sums their rewards; stops where the episode ends.
+
+    Args:
+        env: A single environment.
+        frames: Its steps per action.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any], frames: int):
+        super().__init__(env)
+        self._frames = frames
+        rate = self.metadata.get("render_fps")
+        if rate:  # so that what is watched goes at the speed it went at
+            self.metadata = {**self.metadata, "render_fps": rate / frames}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Take the action until the frames are through or the episode is."""
+        total = 0.0
+        for _ in range(self._frames):
+            observation, reward, terminated, truncated, info = self.env.step(action)
+            total += float(reward)
+            if terminated or truncated:
+                break
+        return observation, total, terminated, truncated, info
 
 
 class BatchesOfOne(VectorEnv[Any, Any, Any]):
@@ -204,7 +249,12 @@ def _native(spec: EnvSpec, num_envs: int, kwargs: dict[str, Any]) -> tuple[AnyVe
         mode = getattr(creator, "metadata", {}).get(_MODE_KEY)
         return None, mode.value if isinstance(mode, AutoresetMode) else "it offers no other mode"
     disabled = {**kwargs, _MODE_KEY: AutoresetMode.DISABLED}
-    made = _guarded(spec, lambda: _make_native(spec, num_envs, disabled))
+    try:
+        made = _guarded(spec, lambda: _make_native(spec, num_envs, disabled))
+    except UserError as error:
+        if _MODE_KEY in str(error.__cause__):  # it takes the argument, but not this value
+            return None, "it offers no other mode"
+        raise
     mode = made.metadata.get(_MODE_KEY)
     if mode is AutoresetMode.DISABLED:
         return made, ""
@@ -216,9 +266,11 @@ def _make_native(spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any]) -> Any
     return gymnasium.make_vec(spec, num_envs=num_envs, vectorization_mode="vector_entry_point", **kwargs)
 
 
-def _sync(spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any]) -> AnyVectorEnv:
+def _sync(spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any], frame_skip: int = 1) -> AnyVectorEnv:
     def make() -> gymnasium.Env[Any, Any]:
-        return gymnasium.make(spec, disable_env_checker=True, **kwargs)  # its checks cost more than a CartPole step
+        # The checks of the checker cost more than a CartPole step.
+        env: gymnasium.Env[Any, Any] = gymnasium.make(spec, disable_env_checker=True, **kwargs)
+        return FrameSkip(env, frame_skip) if frame_skip > 1 else env
 
     # No copy: `preprocessing.convert` makes one.
     return SyncVectorEnv([make] * num_envs, copy=False, autoreset_mode=AutoresetMode.DISABLED)
@@ -277,7 +329,7 @@ def _unknown_argument(spec: EnvSpec, name: str) -> str:
         kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         parameters = _parameters(_creator(spec.entry_point or spec.vector_entry_point))
         accepted = [p.name for p in parameters if p.kind in kinds and p.name not in RESERVED_KWARGS]
-    accepted.append("max_episode_steps")
+    accepted += ["max_episode_steps", *frame_options.NAMES]
     return (
         f"{spec.id} takes no argument {name!r}.{did_you_mean(name, accepted)} It accepts: "
         f"{', '.join(dict.fromkeys(accepted))}."

@@ -51,6 +51,22 @@ def test_advised_arguments_are_read():
         capabilities.evaluation_kwargs({"evaluation_kwargs": "split=test"})
 
 
+def test_the_advised_clipping_of_rewards_is_a_number():
+    assert capabilities.reward_clip({"reward_clip": 1}) == 1.0
+    assert capabilities.reward_clip({}) is None
+    for wrong in (True, 0, -1, "1", float("inf"), float("nan")):
+        with pytest.raises(UserError, match="reward_clip"):
+            capabilities.reward_clip({"reward_clip": wrong})
+
+
+def test_advice_about_runs_is_read():
+    assert capabilities.run_defaults({"run_defaults": {"num_envs": 8}}) == {"num_envs": 8}
+    assert capabilities.run_defaults({}) == {}
+    for wrong in ({"num_envs": 0}, {"num_envs": 8.0}, {"steps": 8}, [8]):
+        with pytest.raises(UserError, match="run_defaults"):
+            capabilities.run_defaults({"run_defaults": wrong})
+
+
 def test_the_scenario_option_is_the_name_of_an_argument():
     assert capabilities.scenario_option({"scenario_option": "circuit"}) == "circuit"
     assert capabilities.scenario_option({}) is None

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gymnasium
 import pytest
 
 from rlkit import plugins
@@ -11,11 +12,11 @@ from rlkit.environments import EnvironmentConfig, make_environments
 from rlkit.errors import UserError
 
 
-def install(folder: Path, name: str, entry_points: str, **modules: str) -> None:
+def install(folder: Path, name: str, entry_points: str, requires: str = "", **modules: str) -> None:
     """Put on disk what pip would: modules and the metadata that name their entry points."""
     info = folder / f"{name.replace('-', '_')}-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{requires}")
     (info / "entry_points.txt").write_text(entry_points)
     for module, text in modules.items():
         (folder / f"{module}.py").write_text(text)
@@ -30,8 +31,6 @@ def site(tmp_path, monkeypatch):
     plugins.load_environments.cache_clear()
     for module in [m for m in sys.modules if m.startswith("toy_")]:
         del sys.modules[module]
-    import gymnasium
-
     for spec in [s for s in gymnasium.registry if s.startswith("toy/")]:
         del gymnasium.registry[spec]
 
@@ -58,6 +57,19 @@ def test_a_package_brings_environments_by_a_function(site):
     assert "CartPole-v0" not in groups["gymnasium.classic_control"]
 
 
+def test_what_a_plug_in_imports_is_listed_only_under_a_namespace(site):
+    registering = (
+        "import gymnasium\n"
+        "gymnasium.register('toy/Game-v0', 'toy_emulator:Game')\n"
+        "gymnasium.register('ToyGame-v0', 'toy_emulator:Game')\n"
+    )
+    install(site, "toy-envs", "[rlkit.envs]\ntoy = toy_envs\n", toy_envs=registering)
+    try:
+        assert plugins.environment_ids()["toy_emulator"] == ["toy/Game-v0"]
+    finally:
+        del gymnasium.registry["ToyGame-v0"]
+
+
 def test_a_broken_package_is_named_in_one_line_and_stops_no_other(site, caplog):
     install(site, "toy-broken", "[rlkit.envs]\nbroken = toy_broken\n", toy_broken="x = 1\n1 / 0\n")
     install(site, "toy-envs", "[rlkit.envs]\ntoy = toy_envs:register\n", toy_envs=REGISTERING)
@@ -81,6 +93,24 @@ def test_an_extra_that_is_not_installed_is_an_offer_and_no_fault(site, caplog):
     with pytest.raises(UserError, match=r'needs an extra: pip install "toy-games\[games\]"'):
         make_environments(EnvironmentConfig("toy/Game-v0"), 1)
     assert not [record for record in caplog.records if "toy" in record.getMessage()]
+
+
+def test_a_module_that_lacks_a_package_of_its_extra_is_an_offer_and_no_fault(site, caplog):
+    requires = "Provides-Extra: games\nRequires-Dist: toy-emulator>=2; extra == 'games'\n"
+    registering = "def register():\n    import toy_emulator\n"
+    install(site, "toy-games", "[rlkit.envs]\ntoy = toy_games:register [games]\n", requires, toy_games=registering)
+    with pytest.raises(UserError, match=r'needs an extra: pip install "toy-games\[games\]"'):
+        make_environments(EnvironmentConfig("toy/Game-v0"), 1)
+    assert not [record for record in caplog.records if "toy" in record.getMessage()]
+
+
+def test_a_module_that_lacks_some_other_package_is_a_fault(site, caplog):
+    requires = "Requires-Dist: toy-emulator>=2\nProvides-Extra: games\nRequires-Dist: toy-other; extra == 'games'\n"
+    registering = "def register():\n    import toy_emulator\n"
+    install(site, "toy-games", "[rlkit.envs]\ntoy = toy_games:register [games]\n", requires, toy_games=registering)
+    with caplog.at_level(logging.WARNING):
+        plugins.load_environments()
+    assert [record for record in caplog.records if "toy_emulator" in record.getMessage()]
 
 
 AGENT = """

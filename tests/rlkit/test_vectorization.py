@@ -62,6 +62,15 @@ class OnlyNextStep(Countdown):
         super().__init__(num_envs, AutoresetMode.NEXT_STEP)
 
 
+class TakesTheWordOnly(Countdown):
+    """Takes the argument, but knows two modes only, as ale-py's does."""
+
+    def __init__(self, num_envs=1, autoreset_mode=AutoresetMode.NEXT_STEP):
+        if autoreset_mode is AutoresetMode.DISABLED:
+            raise ValueError("Invalid autoreset_mode: Disabled")
+        super().__init__(num_envs, autoreset_mode)
+
+
 class Picky(gymnasium.Env):
     observation_space = spaces.Box(-1, 1, (1,))
     action_space = spaces.Discrete(2)
@@ -74,6 +83,10 @@ class Picky(gymnasium.Env):
 def environments(creator: type[VectorEnv], num_envs: int, **kwargs: Any) -> Environments:
     vector, native, why = vectorize(EnvSpec("Toy", vector_entry_point=creator), num_envs, kwargs, None)
     return Environments(vector, EnvironmentConfig("Toy"), native, why)
+
+
+def test_an_environment_that_refuses_to_leave_resetting_to_us_is_stepped_one_by_one():
+    assert not environments(TakesTheWordOnly, 3).native
 
 
 def test_an_environment_that_can_leave_resetting_to_us_is_stepped_as_one_batch():

@@ -1,0 +1,87 @@
+"""Atari as the toolkit sees it, by capabilities alone."""
+
+import gymnasium
+import numpy as np
+import pytest
+
+pytest.importorskip("ale_py", reason="the emulator is an extra: pip install rlkit-toolkit[atari]")
+
+from rlkit_envs import atari
+
+from rlkit import capabilities
+from rlkit.environments import EnvironmentConfig, make_environments, read_metadata
+from rlkit.errors import UserError
+from rlkit.playing import with_advice
+from rlkit.training.episodes import Episodes
+
+BREAKOUT = EnvironmentConfig("ALE/Breakout-v5")
+
+
+@pytest.fixture(autouse=True)
+def _registered():
+    before = dict(gymnasium.registry)
+    atari.register()
+    yield
+    gymnasium.registry.clear()
+    gymnasium.registry.update(before)
+
+
+def random_actions(environments, steps, seed=0):
+    generator = np.random.default_rng(seed)
+    return generator.integers(environments.spaces.num_actions, size=(steps, environments.num_envs))
+
+
+def test_four_single_frames_are_stacked_and_rewards_clipped_while_learning_only():
+    with make_environments(BREAKOUT, 3) as made:
+        assert made.native
+        assert made.spaces.observations["observation"].shape == (84, 84, 4)
+        assert made.spaces.observations["observation"].stack == 4
+        assert made.spaces.reward_clip == 1.0
+        assert made.spaces.num_actions == 18
+        assert made.spaces.action_names[:2] == ("NOOP", "FIRE")
+        assert "its own vector environment" in made.describe()[0]
+
+
+def test_what_is_watched_is_what_was_learned_from():
+    with make_environments(BREAKOUT, 2) as blind, make_environments(BREAKOUT, 1, render_mode="rgb_array") as shown:
+        blind.reset([5, 6])
+        shown.reset([6])
+        for action in random_actions(blind, 40):
+            learned, watched = blind.step(action), shown.step(action[1:])
+            assert (learned.observations["observation"][1] == watched.observations["observation"][0]).all()
+        assert shown.render()[0].shape == (210, 160, 3)
+        assert shown.metadata["render_fps"] == 15
+
+
+def test_every_game_is_there_and_can_be_played():
+    games = [spec for spec in gymnasium.registry.values() if spec.namespace == "ALE"]
+    assert len(games) > 50
+    assert {spec.entry_point for spec in games} == {"rlkit_envs.atari.env:AtariEnv"}
+    advised = with_advice(EnvironmentConfig("ALE/Pong-v5"))
+    with make_environments(advised, 1, render_mode="rgb_array") as made:
+        assert made.metadata["render_fps"] == 60
+    assert capabilities.run_defaults(read_metadata(BREAKOUT))["num_envs"] == 8
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"protocol": "dqn", "training": True}])
+def test_running_games_are_gone_on_with_exactly(kwargs):
+    config = EnvironmentConfig("ALE/Freeway-v5", {"max_episode_steps": 25, **kwargs})  # one without lives
+    with make_environments(config, 2) as one, make_environments(config, 2) as other:
+        whole = Episodes(one, seed=1)
+        actions = random_actions(one, 60)
+        for action in actions[:40]:
+            whole.advance(action)
+        again = Episodes(other, seed=1)
+        assert again.load_state(whole.state())
+        for action in actions[40:]:
+            expected, got = whole.advance(action), again.advance(action)
+            assert (expected.observations["observation"] == got.observations["observation"]).all()
+            assert (expected.rewards == got.rewards).all()
+        assert whole.finished == again.finished == 4
+
+
+def test_wrong_arguments_are_sentences():
+    with pytest.raises(UserError, match=r"no argument 'protcol'. Did you mean protocol"):
+        make_environments(EnvironmentConfig("ALE/Pong-v5", {"protcol": "dqn"}), 1)
+    with pytest.raises(UserError, match="protocol should be one of machado, dqn"):
+        make_environments(EnvironmentConfig("ALE/Pong-v5", {"protocol": "nature"}), 1)

@@ -1,0 +1,85 @@
+"""The games are held against MinAtar's own Gymnasium environments."""
+
+import importlib.util
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+minatar = pytest.importorskip("minatar", reason="MinAtar comes with the extra bench")
+
+from rlkit_envs.minatar import ACTION_NAMES, GAMES, MinAtarEnv, register  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def registered():
+    before = dict(gymnasium.registry)
+    register()
+    yield
+    gymnasium.registry.clear()
+    gymnasium.registry.update(before)
+
+
+@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.filterwarnings("ignore:.*out of date:DeprecationWarning")
+def test_a_game_is_the_original_one(game, version):
+    original_env = pytest.importorskip("minatar.gym").BaseEnv
+    original = original_env(game, use_minimal_action_set=version == 1)
+    ours = gymnasium.make(f"MinAtar/{game.title().replace('_', '')}-v{version}").unwrapped
+    assert ours.observation_space == original.observation_space
+    assert ours.action_space == original.action_space
+    np.testing.assert_array_equal(ours.reset(seed=7)[0], original.reset(seed=7)[0])
+    actions = np.random.default_rng(0)
+    for _ in range(300):
+        action = actions.integers(ours.action_space.n)
+        (picture, *ours_rest), (expected, *expected_rest) = ours.step(action), original.step(action)
+        np.testing.assert_array_equal(picture, expected)
+        assert ours_rest == expected_rest
+        if ours_rest[1]:
+            break
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_an_episode_depends_on_its_seed_and_actions_alone(game):
+    shown = []
+    for earlier in ([], [3, 3, 3]):
+        env = MinAtarEnv(game, minimal_actions=False, sticky_action_prob=0.9)
+        env.reset(seed=1)
+        for action in earlier:
+            env.step(action)
+        env.reset(seed=2)
+        shown.append(np.stack([env.step(action)[0] for action in (1, 1, 2, 4, 5, 0, 3, 3)]))
+    np.testing.assert_array_equal(*shown)
+
+
+def test_it_keeps_to_gymnasiums_rules():
+    check_env(MinAtarEnv("breakout", render_mode="rgb_array"), skip_render_check=True)
+
+
+def test_actions_are_named_in_the_order_in_which_they_are_taken():
+    assert MinAtarEnv("breakout").action_names == ("nothing", "left", "right")
+    assert MinAtarEnv("freeway", minimal_actions=False).action_names == ACTION_NAMES
+
+
+def test_what_is_drawn_is_large_enough_to_see_and_shows_what_is_there():
+    env = MinAtarEnv("breakout", render_mode="rgb_array")
+    state, _ = env.reset(seed=0)
+    picture = env.render()
+    assert picture.shape == (160, 160, 3)
+    assert picture.dtype == np.uint8
+    np.testing.assert_array_equal(picture[::16, ::16].any(axis=2), state.any(axis=2))
+
+
+@pytest.mark.parametrize("wrong", [{"game": "pong"}, {"game": "breakout", "sticky_action_prob": 1.5}])
+def test_what_cannot_be_is_refused(wrong):
+    with pytest.raises(ValueError, match="expected"):
+        MinAtarEnv(**wrong)
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError) as missing:
+        register()
+    assert missing.value.name == "minatar"
