@@ -45,10 +45,17 @@ class Inspection:
 
     Args:
         q: (N, A) float32, expected return of each action; None if the agent has no such thing.
+        quantiles: (N, A, K) float32, what the return stays below with even probabilities; None where not asked for, or
+            if the agent knows only the mean.
+        support: (K,) float32, the returns that an agent with a fixed set of them holds possible; None for others.
+        probabilities: (N, A, K) float32, how likely it holds each of `support`.
         network_input: The observations as the network reads them; None where not asked for.
     """
 
     q: npt.NDArray[np.float32] | None = None
+    quantiles: npt.NDArray[np.float32] | None = None
+    support: npt.NDArray[np.float32] | None = None
+    probabilities: npt.NDArray[np.float32] | None = None
     network_input: Observations | None = None
 
 
@@ -95,6 +102,11 @@ class Agent(ABC):
     def replay(self) -> "ReplayBuffer | None":
         """The replay buffer, saved apart from the rest because it only grows."""
         return None
+
+    def cut(self) -> None:
+        """Forget how the running episodes went on, because others have begun in their place."""
+        if self.replay is not None:
+            self.replay.cut()
 
     @property
     def threads(self) -> int | None:

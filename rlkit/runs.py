@@ -125,6 +125,10 @@ def plan(
     budget = steps if steps is not None else agent_type.default_steps(spaces)
     name, hyperparameters = choose_hyperparameters(agent_type, preset, settings or {}, spaces, budget)
     measured = dataclasses.replace(for_training, kwargs=asked.kwargs)
+    usual = {
+        "num_envs": NATIVE_ENVS if native else PYTHON_ENVS,
+        "eval_episodes": NATIVE_EPISODES if native else PYTHON_EPISODES,
+    } | capabilities.run_defaults(metadata)
     return RunConfig(
         environment=for_training,
         evaluation=measured.with_kwargs(capabilities.evaluation_kwargs(metadata)),
@@ -132,11 +136,11 @@ def plan(
         preset=name,
         hyperparameters=dataclasses.asdict(hyperparameters),
         steps=budget,
-        num_envs=num_envs if num_envs is not None else NATIVE_ENVS if native else PYTHON_ENVS,
+        num_envs=usual["num_envs"] if num_envs is None else num_envs,
         seed=seed,
         device=choose_device(device),
         eval_freq=max(1, budget // EVALUATIONS) if eval_freq is None else eval_freq,
-        eval_episodes=eval_episodes if eval_episodes is not None else NATIVE_EPISODES if native else PYTHON_EPISODES,
+        eval_episodes=usual["eval_episodes"] if eval_episodes is None else eval_episodes,
         save_freq=max(1, budget // CHECKPOINTS) if save_freq is None else save_freq,
         deterministic=deterministic,
     )

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from rlkit.training.stopping import stop_request
 
 REFRESH = 0.2  # s between updates of the progress display
 LOGS = 200  # records of metrics in a run
+EXPLODED = 1e10  # a loss, gradient or value beyond this is as lost as one that is not a number
 
 
 @dataclass
@@ -71,7 +72,7 @@ class Training:
                 step = self.episodes.advance(actions)
                 self.steps += len(actions)
                 self.agent.observe(transitions(observations, actions, step))
-                self.latest |= self.agent.update(self.steps)
+                self.latest |= self._sound(self.agent.update(self.steps))
 
                 self._tell()
                 if self._due(max(1, self.config.steps // LOGS)):
@@ -93,12 +94,22 @@ class Training:
         self.latest = state["latest"]
         self.seconds_before = state["seconds"]
         if not self.episodes.load_state(state["episodes"]):
-            if self.agent.replay is not None:
-                self.agent.replay.cut()
+            self.agent.cut()
             self.reporter.warn(
                 "the environment did not come out the same when its episodes were carried out again: "
                 "new episodes have begun, so this run differs from an uninterrupted one"
             )
+
+    def _sound(self, metrics: Mapping[str, float]) -> Mapping[str, float]:
+        """Pass on what the agent measured, unless learning has broken down."""
+        for tag, value in metrics.items():
+            if not abs(value) < EXPLODED:  # written so that NaN fails too
+                raise UserError(
+                    f"{tag} became {value:.3g} after {self.steps:,} steps, so training stopped. The checkpoint before "
+                    f"it is kept in {self.run.path}; try a smaller learning_rate or max_grad_norm, or reward_clip=1.",
+                    exit_code=1,
+                )
+        return metrics
 
     @property
     def seconds(self) -> float:
@@ -120,13 +131,6 @@ class Training:
             means = mean_metrics(recent, self.environments.metrics)
             scalars |= {f"rollout/{name}": value for name, value in means.items()}
         log.write(self.steps, self.seconds, scalars)
-        broken = [tag for tag, value in self.latest.items() if not math.isfinite(value)]
-        if broken:
-            raise UserError(
-                f"{broken[0]} became {self.latest[broken[0]]} after {self.steps:,} steps: the checkpoint before it is "
-                "kept; try a smaller learning_rate or reward_clip=1",
-                exit_code=1,
-            )
 
     def _evaluate(self, log: MetricsLog) -> None:
         count = self.config.eval_episodes

@@ -1,39 +1,43 @@
 """The DQN agent: act by epsilon-greedy, remember, and learn from replayed transitions."""
 
-import copy
 from collections.abc import Callable, Collection, Mapping
 from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rlkit.agent import Agent, Inspection, State, Transitions
 from rlkit.nn.encoders import is_small
-from rlkit.replay import Batch, ReplayBuffer
+from rlkit.replay import ReplayBuffer
 from rlkit.replay.mirroring import mirror_every_second
 from rlkit.spaces import Mirror, Observations, Spaces
-from rlkit.training.schedules import Linear
+from rlkit.training.schedules import Geometric, Linear
+from rlkit_agents.dqn.batches import tensors, to_device
 from rlkit_agents.dqn.config import DQNConfig
-from rlkit_agents.dqn.losses import TensorBatch, dqn_loss
-from rlkit_agents.dqn.network import QNetwork, build_network
+from rlkit_agents.dqn.describing import describe
+from rlkit_agents.dqn.distributions import build_distribution
+from rlkit_agents.dqn.exploration import EpsilonGreedy
+from rlkit_agents.dqn.learner import Learner, build_optimizer
+from rlkit_agents.dqn.network import build_network
 from rlkit_agents.dqn.presets import PRESETS
+
+MEASURED = 4_096  # observations that say how large a vector's entries are
 
 
 class DQN(Agent):
-    """Deep Q-network (Mnih et al. 2015) with double and dueling learning, n-step returns and averaged weights.
+    """Deep Q-network (Mnih et al. 2015) and its family: double, dueling, distributional, noisy, prioritised and more.
 
     It is given its parts and builds none; `build` puts them together from a configuration.
 
     Args:
-        network: Q-network that learns.
-        optimizer: Steps on that network's parameters.
+        learner: Networks and what a gradient step does to them.
         replay: Where transitions are kept and drawn from.
         config: Hyperparameters.
-        generator: Randomness of exploration.
+        spaces: What is observed, and what can be done.
+        exploration: Who explores, and how.
         device: Where networks live.
-        mirror: How half of each batch is mirrored; None to learn it as it was.
     """
 
     Config: ClassVar[type] = DQNConfig
@@ -41,37 +45,38 @@ class DQN(Agent):
 
     def __init__(
         self,
-        network: QNetwork,
-        optimizer: torch.optim.Optimizer,
+        learner: Learner,
         replay: ReplayBuffer,
         config: DQNConfig,
-        generator: np.random.Generator,
+        spaces: Spaces,
+        exploration: EpsilonGreedy,
         device: str,
-        mirror: Mirror | None = None,
     ):
         self.config = config
-        self.online = network
-        self.target = _frozen_copy(network)
-        self.averaged = _frozen_copy(network)
-        self.optimizer = optimizer
+        self.learner = learner
+        self.spaces = spaces
         self.device = device
         self._replay = replay
-        self._mirror = mirror
-        self._generator = generator
+        self._mirror: Mirror | None = spaces.mirror if config.mirror else None
+        self._exploration = exploration
         self._epsilon = Linear(
             config.exploration_initial_epsilon, config.exploration_final_epsilon, config.exploration_steps
         )
+        self._hold = Linear(config.exploration_hold, 1.0, config.exploration_steps)
         self._learning_rate = Linear(config.learning_rate, config.learning_rate_final, config.learning_rate_steps)
-        self._num_actions = int(network(_zeros(replay, device)).shape[1])
+        self._importance = Linear(config.importance_exponent, 1.0, config.importance_steps)
+        self._n_step = Geometric(config.n_step, config.n_step_final or config.n_step, config.n_step_decay_updates)
         self.steps = 0  # of single environments, observed
-        self.updates = 0
 
     @classmethod
     def build(cls, spaces: Spaces, config: DQNConfig, num_envs: int, device: str, seed: int) -> Self:
-        """Make the agent with all its parts; weights, exploration and sampling each have a stream of random numbers."""
-        for_weights, for_exploration, for_sampling = np.random.SeedSequence(seed).spawn(3)
-        weights = torch.Generator().manual_seed(int(for_weights.generate_state(1)[0]))
-        network = build_network(spaces, config, weights).to(device)
+        """Make the agent with all its parts; weights, exploration, sampling and learning each have their own chance."""
+        config.check_for(spaces)
+        for_weights, for_exploration, for_sampling, for_learning = np.random.SeedSequence(seed).spawn(4)
+        chance = torch.Generator(device).manual_seed(_whole_number(for_learning))
+        distribution = build_distribution(config, chance)
+        weights = torch.Generator().manual_seed(_whole_number(for_weights))
+        network = build_network(spaces, config, distribution.outputs, weights, device)
         replay = ReplayBuffer(
             spaces.observations,
             config.buffer_size,
@@ -79,17 +84,12 @@ class DQN(Agent):
             n_step=config.n_step,
             gamma=config.gamma,
             generator=np.random.default_rng(for_sampling),
+            priority_exponent=config.priority_exponent,
+            on_disk=config.replay_on_disk,
         )
-        optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate, eps=config.adam_epsilon, fused=True)
-        return cls(
-            network,
-            optimizer,
-            replay,
-            config,
-            np.random.default_rng(for_exploration),
-            device,
-            spaces.mirror if config.mirror else None,
-        )
+        learner = Learner(network, build_optimizer(network, config), distribution, config, chance)
+        exploration = EpsilonGreedy(spaces.num_actions, num_envs, np.random.default_rng(for_exploration))
+        return cls(learner, replay, config, spaces, exploration, device)
 
     @classmethod
     def default_steps(cls, spaces: Spaces) -> int:
@@ -101,34 +101,26 @@ class DQN(Agent):
     def act(self, observations: Observations, explore: bool) -> npt.NDArray[np.int64]:
         """Greedy actions, while exploring replaced by random ones for a share epsilon of the environments."""
         if not explore:
-            return self._best_actions(self._greedy_network, observations)
-        count = len(next(iter(observations.values())))
-        random_actions = self._generator.integers(self._num_actions, size=count)
-        exploring = self._generator.random(count) < self.epsilon
+            return _best(self.learner.thoughts(tensors(observations, self.device))["q"])
+        exploring, random_actions = self._exploration.draw(self.epsilon, self._hold(self.steps))
         if exploring.all():
             return random_actions
-        return np.where(exploring, random_actions, self._best_actions(self.online, observations))
-
-    @torch.inference_mode()
-    def _best_actions(self, network: QNetwork, observations: Observations) -> npt.NDArray[np.int64]:
-        best: npt.NDArray[np.int64] = network(self._tensors(observations)).argmax(dim=1).cpu().numpy()
-        return best
+        values = self.learner.exploring_values(tensors(observations, self.device))
+        return np.where(exploring, random_actions, _best(values))
 
     @property
     def epsilon(self) -> float:
         """Share of random actions while exploring."""
         return self._epsilon(self.steps)
 
-    @property
-    def _greedy_network(self) -> QNetwork:
-        """Averaged weights act when nothing is to be explored: they forget less from one update to the next."""
-        return self.averaged if self.config.weight_averaging > 0 else self.online
-
-    @torch.no_grad()
     def inspect(self, observations: Observations, want: Collection[str] = ("q",)) -> Inspection:
-        """Action values of N observations, and the observations as the network reads them."""
-        q = self._greedy_network(self._tensors(observations)).cpu().numpy() if "q" in want else None
-        return Inspection(q=q, network_input=observations if "network_input" in want else None)
+        """Action values of N observations, what is known of their distribution, and the network's input."""
+        network_input = observations if "network_input" in want else None
+        if set(want) <= {"network_input"}:
+            return Inspection(network_input=network_input)
+        thoughts = self.learner.thoughts(tensors(observations, self.device))
+        wanted = {name: thought.cpu().numpy() for name, thought in thoughts.items() if name in want}
+        return Inspection(**wanted, network_input=network_input)
 
     # ------------------------------------------------------------------------------------------------------ learning
 
@@ -145,20 +137,23 @@ class DQN(Agent):
             transitions.truncated,
             transitions.next_observations,
         )
+        self._exploration.end(transitions.terminated | transitions.truncated)
         self.steps += len(transitions.actions)
 
     def update(self, env_steps: int) -> dict[str, float]:
         """Take the gradient steps that are due after `env_steps` steps: one for each update interval gone by."""
         due = (env_steps - self.config.learning_starts) // self.config.update_interval - self.updates
         metrics: dict[str, Tensor] = {}
+        if due > 0 and self.updates == 0:
+            self.learner.measure(tensors(self._replay.sample(MEASURED).observations, self.device))
         for _ in range(due):
-            batch = self._replay.sample(self.config.batch_size)
+            self._replay.n_step = round(self._n_step(self.learner.updates_since_reset))
+            batch = self._replay.sample(self.config.batch_size, self._importance(self.steps))
             if self._mirror is not None:
                 batch = mirror_every_second(batch, self._mirror)
-            metrics = self._gradient_step(self._to_device(batch))
-            self.updates += 1
-            if self.updates % self._updates_between_targets == 0:
-                self.target.load_state_dict(self.online.state_dict())
+            metrics, priorities = self.learner.step(to_device(batch, self.device), self._learning_rate(self.steps))
+            if self.config.priority_exponent > 0:
+                self._replay.update_priorities(batch.rows, priorities.cpu().numpy())
         if not metrics:
             return {}
         values = {f"train/{name}": float(value) for name, value in metrics.items()}
@@ -169,37 +164,9 @@ class DQN(Agent):
         }
 
     @property
-    def _updates_between_targets(self) -> int:
-        return max(1, self.config.target_update_interval // self.config.update_interval)
-
-    def _gradient_step(self, batch: TensorBatch) -> dict[str, Tensor]:
-        loss, mean_q = dqn_loss(self.online, self.target, batch, self.config.double, self.config.loss)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.online.parameters(), self.config.max_grad_norm)
-        self.optimizer.param_groups[0]["lr"] = self._learning_rate(self.steps)
-        self.optimizer.step()
-        self._average_weights()
-        return {"loss": loss.detach(), "mean_q": mean_q, "grad_norm": norm}
-
-    @torch.no_grad()
-    def _average_weights(self) -> None:
-        if self.config.weight_averaging > 0:
-            # The mean of few updates, not a memory of the random start: the decay grows up to its final value.
-            decay = min(self.config.weight_averaging, self.updates / (self.updates + 10))
-            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.online.parameters()), 1 - decay)
-
-    def _to_device(self, batch: Batch) -> TensorBatch:
-        return TensorBatch(
-            observations=self._tensors(batch.observations),
-            actions=torch.from_numpy(batch.actions).to(self.device),
-            returns=torch.from_numpy(batch.returns).to(self.device),
-            discounts=torch.from_numpy(batch.discounts).to(self.device),
-            next_observations=self._tensors(batch.next_observations),
-        )
-
-    def _tensors(self, observations: Observations) -> dict[str, Tensor]:
-        return {name: torch.from_numpy(leaf).to(self.device) for name, leaf in observations.items()}
+    def updates(self) -> int:
+        """Gradient steps taken."""
+        return self.learner.updates
 
     # ------------------------------------------------------------------------------------------------ saving, telling
 
@@ -211,96 +178,50 @@ class DQN(Agent):
     @property
     def threads(self) -> int | None:
         """One, unless large pictures make the convolutions worth sharing."""
-        pictures = [leaf for leaf in self._replay.leaves.values() if leaf.is_picture]
+        pictures = [leaf for leaf in self.spaces.observations.values() if leaf.is_picture]
         return 1 if all(is_small(leaf) for leaf in pictures) else None
 
     def memory_estimate(self) -> int:
         """Bytes of the full replay buffer, the three networks and Adam's two moments."""
-        parameters = sum(parameter.numel() for parameter in self.online.parameters())
-        return ReplayBuffer.memory_estimate(self._replay.leaves, self._replay.capacity) + 6 * 4 * parameters
+        return self._replay_bytes + 6 * 4 * sum(parameter.numel() for parameter in self.learner.online.parameters())
+
+    @property
+    def _replay_bytes(self) -> int:
+        return ReplayBuffer.memory_estimate(
+            self.spaces.observations,
+            self.config.buffer_size,
+            priority_exponent=self.config.priority_exponent,
+            on_disk=self.config.replay_on_disk,
+        )
 
     def describe(self) -> list[str]:
-        """The network and the memory, one line each."""
-        parameters = sum(parameter.numel() for parameter in self.online.parameters())
-        options = [name for name in ("double", "dueling", "layer_norm") if getattr(self.config, name)]
-        layers = " → ".join(
-            type(layer).__name__.lower() + "".join(f" {size}" for size in _sizes(layer))
-            for layer in self.online.modules()
-            if isinstance(layer, nn.Conv2d | nn.Linear)
-        )
-        memory = ReplayBuffer.memory_estimate(self._replay.leaves, self._replay.capacity) / 2**20
-        return [
-            f"Q-network: {layers} ({parameters:,} parameters; {', '.join(options) or 'plain'})",
-            f"replay: {self._replay.capacity:,} steps, {memory:,.0f} MiB when full; {self.config.n_step}-step returns",
-            f"updates: batches of {self.config.batch_size}, one every {self.config.update_interval} steps"
-            + (", half of each in a mirror" if self._mirror is not None else ""),
-        ]
+        """The network, the memory and the rhythm of learning, one line each."""
+        return describe(self.learner, self.spaces, self.config, self._replay_bytes, self._mirror is not None)
 
     def weights(self) -> dict[str, Tensor]:
         """The weights that act greedily."""
-        return dict(self._greedy_network.state_dict())
+        return dict(self.learner.greedy.state_dict())
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take the weights that act greedily; the other networks follow with `load_state`."""
-        for network in (self.online, self.target, self.averaged):
+        for network in (self.learner.online, self.learner.target, self.learner.averaged):
             network.load_state_dict(weights)
 
     def state(self) -> State:
-        """Networks, optimiser, counters and the generator of exploration."""
-        optimizer = self.optimizer.state_dict()["state"]
-        return {
-            "online": dict(self.online.state_dict()),
-            "target": dict(self.target.state_dict()),
-            "averaged": dict(self.averaged.state_dict()),
-            "optimizer": {str(index): values for index, values in optimizer.items()},
-            "exploration": self._generator.bit_generator.state,
-            "steps": self.steps,
-            "updates": self.updates,
-        }
+        """What was learned and how, the generator of exploration, and the count of steps."""
+        return self.learner.state() | {"exploration": self._exploration.state(), "steps": self.steps}
 
     def load_state(self, state: State) -> None:
         """Continue from what `state` gave."""
-        self.online.load_state_dict(state["online"])
-        self.target.load_state_dict(state["target"])
-        self.averaged.load_state_dict(state["averaged"])
-        self._load_moments(state["optimizer"])
-        self._generator.bit_generator.state = state["exploration"]
+        self.learner.load_state(state)
+        self._exploration.load_state(state["exploration"])
         self.steps = state["steps"]
-        self.updates = state["updates"]
-
-    def _load_moments(self, saved: Mapping[str, Mapping[str, Tensor]]) -> None:
-        """Give Adam its moments back, each laid out in memory as its parameter is.
-
-        Fused Adam walks through parameter and moments side by side in memory, and those of convolutions are
-        channels-last, which files do not keep.
-        """
-        parameters = list(self.online.parameters())
-        moments = {
-            int(index): {
-                name: torch.empty_like(parameters[int(index)]).copy_(value) if value.dim() else value
-                for name, value in values.items()
-            }
-            for index, values in saved.items()
-        }
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
-def _frozen_copy(network: QNetwork) -> QNetwork:
-    frozen = copy.deepcopy(network)
-    return frozen.requires_grad_(False)
+def _whole_number(seed: np.random.SeedSequence) -> int:
+    return int(seed.generate_state(1)[0])
 
 
-def _zeros(replay: ReplayBuffer, device: str) -> dict[str, Tensor]:
-    return {
-        name: torch.zeros(
-            (1, *leaf.shape), dtype=torch.uint8 if leaf.dtype == "uint8" else torch.float32, device=device
-        )
-        for name, leaf in replay.leaves.items()
-    }
-
-
-def _sizes(layer: nn.Conv2d | nn.Linear) -> tuple[object, ...]:
-    if isinstance(layer, nn.Conv2d):
-        return (f"{layer.kernel_size[0]}×{layer.kernel_size[1]}/{layer.stride[0]}", layer.out_channels)
-    return (layer.out_features,)
+def _best(values: Tensor) -> npt.NDArray[np.int64]:
+    best: npt.NDArray[np.int64] = values.argmax(dim=1).cpu().numpy()
+    return best

@@ -1,40 +1,118 @@
 """The Q-network: an encoder for each part of the observation, dense layers, a head."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from rlkit.nn.encoders import ObservationEncoder, default_encoder
-from rlkit.nn.heads import DuelingHead, LinearHead, dense_layers, he_initialise
+from rlkit.nn.heads import CosineEmbedding, DuelingHead, LinearHead, MakeDense, dense_layers, he_initialise
+from rlkit.nn.noisy import NoisyLinear
 from rlkit.spaces import Spaces
 from rlkit_agents.dqn.config import DQNConfig
+from rlkit_agents.dqn.precision import choose_precision, computing_in
 
 
 class QNetwork(nn.Module):
-    """Action values from observations: leaves (B, ...) -> (B, A) float32."""
+    """K numbers for each action, from observations: leaves (B, ...) -> (B, A, K) float32.
 
-    def __init__(self, encoder: ObservationEncoder, dense: nn.Sequential, head: nn.Module):
+    Args:
+        encoder: Observations to features.
+        dense: Features to features.
+        head: Features (..., F) to (..., A, K).
+        precision: What layers compute with; what comes out is float32.
+    """
+
+    def __init__(
+        self, encoder: ObservationEncoder, dense: nn.Sequential, head: nn.Module, precision: torch.dtype = torch.float32
+    ):
         super().__init__()
         self.encoder = encoder
         self.dense = dense
         self.head = head
+        self.precision = precision
 
-    def forward(self, observations: Mapping[str, Tensor]) -> Tensor:
-        """Observations with leaves (B, ...) to action values (B, A)."""
-        values: Tensor = self.head(self.dense(self.encoder(observations)))
-        return values
+    def forward(self, observations: Mapping[str, Tensor], fractions: Tensor | None = None) -> Tensor:
+        """Observations with leaves (B, ...) to (B, A, K); `fractions` concern implicit quantiles only."""
+        with computing_in(self.precision, observations):
+            values: Tensor = self.head(self.dense(self.encoder(observations)))
+        return values.float()
 
 
-def build_network(spaces: Spaces, config: DQNConfig, generator: torch.Generator) -> QNetwork:
-    """Compose the network that `config` describes and draw its weights."""
-    encoder = ObservationEncoder(spaces.observations, picture_encoder(spaces, config))
-    dense = dense_layers(encoder.features, config.hidden, config.layer_norm)
+class ImplicitQNetwork(QNetwork):
+    """Any quantiles that are asked for: leaves (B, ...) and fractions (B, K) -> (B, A, K) (Dabney et al. 2018b).
+
+    The paper multiplies the features of its convolutions by the embedded fraction. A bare vector is too short for
+    that: where there is no picture, the dense layers come first.
+
+    Args:
+        encoder: Observations to features.
+        dense: Features to features.
+        head: Features (..., F) to (..., A, 1).
+        embedding: Features and fractions to features per fraction.
+        dense_first: Whether the dense layers come before the embedding.
+        precision: What layers compute with.
+    """
+
+    def __init__(
+        self,
+        encoder: ObservationEncoder,
+        dense: nn.Sequential,
+        head: nn.Module,
+        embedding: CosineEmbedding,
+        dense_first: bool,
+        precision: torch.dtype = torch.float32,
+    ):
+        super().__init__(encoder, dense, head, precision)
+        self.embedding = embedding
+        self.dense_first = dense_first
+
+    def forward(self, observations: Mapping[str, Tensor], fractions: Tensor | None = None) -> Tensor:
+        """Observations with leaves (B, ...) and fractions (B, K) to quantiles (B, A, K); without them the median."""
+        if fractions is None:
+            fractions = self.embedding.steps.new_full((len(next(iter(observations.values()))), 1), 0.5)
+        with computing_in(self.precision, observations):
+            features = self.encoder(observations)
+            if self.dense_first:
+                embedded = self.embedding(self.dense(features), fractions)
+            else:
+                embedded = self.dense(self.embedding(features, fractions))
+            values: Tensor = self.head(embedded).squeeze(-1)  # (B, K, A)
+        return values.float().transpose(1, 2)
+
+
+def build_network(
+    spaces: Spaces, config: DQNConfig, outputs: int, generator: torch.Generator, device: str = "cpu"
+) -> QNetwork:
+    """Compose the network that `config` describes and draw its weights.
+
+    Args:
+        spaces: What it reads, and for which actions.
+        config: Hyperparameters.
+        outputs: How many numbers the head gives per action.
+        generator: Randomness of the weights, on the CPU.
+        device: Where it is to live.
+    """
+    precision = choose_precision(config.precision, spaces, device)
+    make: MakeDense = partial(NoisyLinear, sigma=config.noisy_sigma) if config.noisy else nn.Linear
+    encoder = ObservationEncoder(
+        spaces.observations, picture_encoder(spaces, config), config.dropout, config.standardise
+    )
+    dense = dense_layers(encoder.features, config.hidden, config.layer_norm, config.dropout, make)
     width = config.hidden[-1] if config.hidden else encoder.features
-    head = (DuelingHead if config.dueling else LinearHead)(width, spaces.num_actions)
-    network = QNetwork(encoder, dense, head)
+    head: nn.Module
+    if config.dueling:
+        head = DuelingHead(width, spaces.num_actions, outputs, config.stream_hidden, config.layer_norm, make)
+    else:
+        head = LinearHead(width, spaces.num_actions, outputs, make)
+    network = QNetwork(encoder, dense, head, precision)
+    if config.distribution == "implicit":
+        dense_first = not any(leaf.is_picture for leaf in spaces.observations.values())
+        embedding = CosineEmbedding(width if dense_first else encoder.features, config.num_cosines)
+        network = ImplicitQNetwork(encoder, dense, head, embedding, dense_first, precision)
     he_initialise(network, generator)
-    return network
+    return network.to(device)
 
 
 def picture_encoder(spaces: Spaces, config: DQNConfig) -> str:

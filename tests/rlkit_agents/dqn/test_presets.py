@@ -1,17 +1,21 @@
 import dataclasses
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rlkit_agents.dqn import DQN
 from rlkit_agents.dqn.presets import PRESETS
 
+from rlkit.agent import Transitions
 from rlkit.hyperparameters import validated
 from rlkit.spaces import Leaf, Spaces
 
 TASKS = {
     "vector": Spaces({"observation": Leaf("observation", (4,), "float32")}, ("a", "b")),
+    "grid": Spaces({"grid": Leaf("grid", (10, 10, 4), "uint8")}, ("a", "b")),
     "small picture": Spaces({"birdview": Leaf("birdview", (24, 24, 1), "uint8")}, ("a", "b")),
-    "picture": Spaces({"screen": Leaf("screen", (84, 84, 4), "uint8", 4)}, ("a", "b")),
+    "picture": Spaces({"screen": Leaf("screen", (84, 84, 4), "uint8", 4)}, ("a", "b"), reward_clip=1.0),
 }
 
 
@@ -25,6 +29,71 @@ def test_a_preset_is_possible_for_every_budget(preset, task, steps):
     assert config.learning_rate_steps == steps
 
 
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_an_agent_of_every_preset_acts_and_learns(preset, task):
+    spaces = TASKS[task]
+    config = PRESETS[preset](spaces, 100_000)
+    config = dataclasses.replace(config, batch_size=4, update_interval=4, learning_starts=8, buffer_size=100)
+    agent = DQN.build(spaces, config, num_envs=2, device="cpu", seed=0)
+    rng = np.random.default_rng(0)
+    nobody = np.zeros(2, bool)
+    for taken in range(2, 21, 2):
+        seen = {
+            leaf.name: rng.integers(256, size=(2, *leaf.shape)).astype(leaf.dtype)
+            for leaf in spaces.observations.values()
+        }
+        rewards = rng.standard_normal(2).astype(np.float32)
+        agent.observe(Transitions(seen, agent.act(seen, explore=True), rewards, nobody, nobody, seen))
+        metrics = agent.update(taken)
+    assert agent.updates == 3
+    assert np.isfinite(metrics["train/loss"])
+    assert len(agent.describe()) == 4
+
+
 def test_presets_go_by_what_is_seen():
     configs = {name: PRESETS["fast"](spaces, 100_000) for name, spaces in TASKS.items()}
     assert len({dataclasses.astuple(config) for config in configs.values()}) == len(TASKS)
+
+
+def test_rewards_are_clipped_where_the_environment_advises_it():
+    assert PRESETS["fast"](TASKS["picture"], 1_000).reward_clip == 1.0
+    assert PRESETS["fast"](TASKS["vector"], 1_000).reward_clip is None
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name not in ("fast", "gpu")])
+def test_what_was_published_had_none_of_our_additions(preset):
+    config = PRESETS[preset](TASKS["picture"], 50_000_000)
+    assert config.reward_clip == 1.0
+    assert config.weight_averaging == 0
+    additions = ("layer_norm", "mirror", "weight_decay", "dropout", "reset_interval", "n_step_final")
+    assert not any(getattr(config, name) for name in additions)
+    assert config.learning_rate == config.learning_rate_final
+    assert config.buffer_size == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("preset", "numbers"),
+    [
+        (
+            "dqn-nature",
+            {"learning_rate": 2.5e-4, "exploration_final_epsilon": 0.1, "exploration_steps": 1_000_000,
+             "learning_starts": 50_000, "target_update_interval": 10_000, "n_step": 1, "double": False,
+             "encoder": "nature", "hidden": (512,)},
+        ),
+        ("double-dqn", {"double": True, "target_update_interval": 30_000, "exploration_final_epsilon": 0.01}),
+        (
+            "rainbow",
+            {"distribution": "categorical", "num_atoms": 51, "learning_rate": 6.25e-5, "noisy": True, "n_step": 3,
+             "priority_exponent": 0.5, "importance_exponent": 0.4, "learning_starts": 20_000, "double": True,
+             "target_update_interval": 8_000, "adam_epsilon": 1.5e-4, "stream_hidden": (512,)},
+        ),
+        ("data-efficient-rainbow", {"n_step": 10, "update_interval": 1, "learning_starts": 1_600, "noisy_sigma": 0.1}),
+        ("drq-eps", {"random_shift": 4, "n_step": 10, "target_update_interval": 1, "exploration_steps": 5_000}),
+        ("iqn-munchausen", {"num_quantiles": 64, "munchausen_temperature": 0.03, "learning_rate": 5e-5, "n_step": 1}),
+        ("btr", {"gamma": 0.997, "batch_size": 256, "update_interval": 64, "priority_exponent": 0.2, "noisy": True}),
+    ],
+)  # fmt: skip
+def test_published_numbers(preset, numbers):
+    config = PRESETS[preset](TASKS["picture"], 50_000_000)
+    assert {name: getattr(config, name) for name in numbers} == numbers

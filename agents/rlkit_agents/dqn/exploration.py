@@ -1,0 +1,62 @@
+"""Which environments explore, and what they do instead of what seems best."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+class EpsilonGreedy:
+    """Random actions for a share epsilon of all steps, each kept for a while if so asked.
+
+    A walk of single random steps stays where it is: a car in a valley never leaves it. Random actions that last reach
+    further (temporally extended epsilon-greedy, Dabney et al. 2021, whose durations have a heavy tail; here they are
+    geometric).
+
+    Args:
+        num_actions: A.
+        num_envs: N, while exploring.
+        generator: Where chance comes from.
+    """
+
+    def __init__(self, num_actions: int, num_envs: int, generator: np.random.Generator):
+        self._num_actions = num_actions
+        self._generator = generator
+        self._left = np.zeros(num_envs, dtype=np.int64)  # steps that a random action still lasts
+        self._held = np.zeros(num_envs, dtype=np.int64)
+
+    def draw(self, epsilon: float, hold: float = 1.0) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+        """Say who explores in this step, (N,) bool, and by which actions, (N,).
+
+        Args:
+            epsilon: Share of all steps that are random.
+            hold: Mean number of steps for which a random action that begins now is kept; 1 draws each anew.
+        """
+        count = len(self._left)
+        actions = self._generator.integers(self._num_actions, size=count)
+        # So many beginnings that, however long they last, a share epsilon of all steps is random.
+        begins = (self._left == 0) & (self._generator.random(count) < epsilon / (epsilon + hold * (1 - epsilon)))
+        self._held[begins] = actions[begins]
+        self._left[begins] = self._generator.geometric(1 / hold, size=count)[begins]
+        exploring = self._left > 0
+        self._left[exploring] -= 1
+        return exploring, self._held.copy()
+
+    def end(self, ended: npt.NDArray[np.bool_]) -> None:
+        """Keep no action beyond the end of an episode."""
+        self._left[ended] = 0
+
+    def state(self) -> dict[str, Any]:
+        """What exact resumption needs."""
+        return {
+            "generator": self._generator.bit_generator.state,
+            "left": self._left.tolist(),
+            "held": self._held.tolist(),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` gave."""
+        self._generator.bit_generator.state = state["generator"]
+        self._left[:] = state["left"]
+        self._held[:] = state["held"]

@@ -1,0 +1,256 @@
+"""The PQN agent: act by epsilon-greedy in many environments, and learn from each rollout at once."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rlkit.agent import Agent, Inspection, State, Transitions
+from rlkit.nn.counting import count
+from rlkit.nn.encoders import is_small
+from rlkit.spaces import Observations, Spaces
+from rlkit.training.schedules import Linear
+from rlkit_agents.pqn.config import PQNConfig
+from rlkit_agents.pqn.network import QNetwork, build_network
+from rlkit_agents.pqn.presets import PRESETS
+from rlkit_agents.pqn.returns import lambda_returns
+from rlkit_agents.pqn.rollout import Rollout
+
+VALUED_AT_ONCE = 512  # observations in a forward pass; more only take more memory
+
+
+class PQN(Agent):
+    """Parallelised Q-network (Gallici et al. 2024): no replay, no target network; normalisation keeps it stable.
+
+    Args:
+        network: Q-network that learns.
+        optimizer: Steps on that network's parameters.
+        spaces: What goes in and what comes out.
+        num_envs: Environments stepped together.
+        config: Hyperparameters.
+        exploring: Randomness of exploration.
+        shuffling: Randomness of the minibatches.
+        device: Where the network lives.
+    """
+
+    Config: ClassVar[type] = PQNConfig
+    presets: ClassVar[Mapping[str, Callable[[Spaces, int], PQNConfig]]] = PRESETS
+
+    def __init__(
+        self,
+        network: QNetwork,
+        optimizer: torch.optim.Optimizer,
+        spaces: Spaces,
+        num_envs: int,
+        config: PQNConfig,
+        exploring: np.random.Generator,
+        shuffling: np.random.Generator,
+        device: str,
+    ):
+        self.network = network
+        self.optimizer = optimizer
+        self.config = config
+        self.device = device
+        self._spaces = spaces
+        self._num_envs = num_envs
+        self._rollout = Rollout(spaces.observations, config.rollout_steps, num_envs)
+        self._exploring = exploring
+        self._shuffling = shuffling
+        self._epsilon = Linear(
+            config.exploration_initial_epsilon, config.exploration_final_epsilon, config.exploration_steps
+        )
+        self._learning_rate = Linear(config.learning_rate, config.learning_rate_final, config.learning_rate_steps)
+        self.steps = 0  # of single environments, observed
+        self.updates = 0
+
+    @classmethod
+    def build(cls, spaces: Spaces, config: PQNConfig, num_envs: int, device: str, seed: int) -> Self:
+        """Make the agent with all its parts; weights, exploration and shuffling each have a stream of random numbers.
+
+        Raises:
+            ValueError: A rollout has fewer steps than it is to be cut into parts.
+        """
+        if config.minibatches > config.rollout_steps * num_envs:
+            raise ValueError(
+                f"minibatches = {config.minibatches} is more than the rollout_steps = {config.rollout_steps} steps "
+                f"of {num_envs} environments"
+            )
+        for_weights, for_exploration, for_shuffling = np.random.SeedSequence(seed).spawn(3)
+        weights = torch.Generator().manual_seed(int(for_weights.generate_state(1)[0]))
+        network = build_network(spaces, config, weights).to(device)
+        optimizer = torch.optim.RAdam(network.parameters(), lr=config.learning_rate)
+        return cls(
+            network,
+            optimizer,
+            spaces,
+            num_envs,
+            config,
+            np.random.default_rng(for_exploration),
+            np.random.default_rng(for_shuffling),
+            device,
+        )
+
+    @classmethod
+    def default_steps(cls, spaces: Spaces) -> int:
+        """More than with a memory, since every step is learned from a few times only."""
+        return 1_000_000 if any(leaf.is_picture for leaf in spaces.observations.values()) else 200_000
+
+    # -------------------------------------------------------------------------------------------------------- acting
+
+    def act(self, observations: Observations, explore: bool) -> npt.NDArray[np.int64]:
+        """Greedy actions, while exploring replaced by random ones for a share epsilon of the environments."""
+        greedy = self._q(observations).argmax(dim=1).cpu().numpy()
+        if not explore:
+            return greedy
+        random_actions = self._exploring.integers(self._spaces.num_actions, size=len(greedy))
+        return np.where(self._exploring.random(len(greedy)) < self.epsilon, random_actions, greedy)
+
+    @property
+    def epsilon(self) -> float:
+        """Share of random actions while exploring."""
+        return self._epsilon(self.steps)
+
+    def inspect(self, observations: Observations, want: Collection[str] = ("q",)) -> Inspection:
+        """Action values of N observations, and the observations as the network reads them."""
+        q = self._q(observations).cpu().numpy() if "q" in want else None
+        return Inspection(q=q, network_input=observations if "network_input" in want else None)
+
+    # ------------------------------------------------------------------------------------------------------ learning
+
+    def observe(self, transitions: Transitions) -> None:
+        """Add one step of every environment to the rollout, rewards clipped if so configured."""
+        rewards = transitions.rewards
+        if self.config.reward_clip is not None:
+            rewards = np.clip(rewards, -self.config.reward_clip, self.config.reward_clip)
+        self._rollout.add(transitions, rewards)
+        self.steps += len(transitions.actions)
+
+    def update(self, env_steps: int) -> dict[str, float]:
+        """Learn from the rollout once it is full, and begin the next."""
+        if not self._rollout.full:
+            return {}
+        targets = self._targets().reshape(-1)
+        observations = {name: leaf.reshape(-1, *leaf.shape[2:]) for name, leaf in self._rollout.observations.items()}
+        actions = self._rollout.actions.reshape(-1)
+        learning_rate = self._learning_rate(self.steps)
+        self.optimizer.param_groups[0]["lr"] = learning_rate
+        for _ in range(self.config.epochs):
+            for rows in np.array_split(self._shuffling.permutation(len(targets)), self.config.minibatches):
+                part = {name: leaf[rows] for name, leaf in observations.items()}
+                metrics = self._gradient_step(part, self._tensor(actions[rows]), self._tensor(targets[rows]))
+        self._rollout.clear()
+        return {f"train/{name}": float(value) for name, value in metrics.items()} | {
+            "train/learning_rate": learning_rate,
+            "train/updates": self.updates,
+            "rollout/exploration_rate": self.epsilon,
+        }
+
+    def _targets(self) -> npt.NDArray[np.float32]:
+        """(T, N) what Q(s_t, a_t) should be."""
+        rollout = self._rollout
+        later = {name: leaf[1:].reshape(-1, *leaf.shape[2:]) for name, leaf in rollout.observations.items()}
+        values = np.concatenate([self._values(later), self._values(rollout.newest)]).reshape(rollout.rewards.shape)
+        steps, places, last = rollout.limits
+        if steps:
+            values[steps, places] = self._values(last)
+        return lambda_returns(
+            rollout.rewards, values, rollout.terminated, rollout.truncated, self.config.gamma, self.config.trace
+        )
+
+    def _gradient_step(self, observations: Observations, actions: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        q = self.network(self._tensors(observations)).gather(1, actions.unsqueeze(1)).squeeze(1)
+        loss = 0.5 * F.mse_loss(q, targets)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.max_grad_norm)
+        self.optimizer.step()
+        self.updates += 1
+        return {"loss": loss.detach(), "mean_q": q.detach().mean(), "grad_norm": norm}
+
+    @torch.inference_mode()
+    def _q(self, observations: Observations) -> Tensor:
+        q: Tensor = self.network(self._tensors(observations))
+        return q
+
+    def _values(self, observations: Observations) -> npt.NDArray[np.float32]:
+        """(B,) the value of the best action."""
+        rows = len(next(iter(observations.values())))
+        parts = [
+            self._q({name: leaf[start : start + VALUED_AT_ONCE] for name, leaf in observations.items()}).amax(dim=1)
+            for start in range(0, rows, VALUED_AT_ONCE)
+        ]
+        return torch.cat(parts).cpu().numpy() if parts else np.zeros(0, np.float32)
+
+    def _tensors(self, observations: Observations) -> dict[str, Tensor]:
+        return {name: self._tensor(leaf) for name, leaf in observations.items()}
+
+    def _tensor(self, array: npt.NDArray[np.generic]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+    # ------------------------------------------------------------------------------------------------ saving, telling
+
+    def cut(self) -> None:
+        """Forget how the running episodes went on, because others have begun in their place."""
+        self._rollout.cut()
+
+    @property
+    def threads(self) -> int | None:
+        """One, unless large pictures make the convolutions worth sharing."""
+        return 1 if all(is_small(leaf) for leaf in self._spaces.observations.values() if leaf.is_picture) else None
+
+    def memory_estimate(self) -> int:
+        """Bytes of the rollout, of its minibatches, of the network, its gradient and RAdam's two moments."""
+        parameters = sum(parameter.numel() for parameter in self.network.parameters())
+        return 2 * self._rollout.nbytes + 4 * 4 * parameters
+
+    def describe(self) -> list[str]:
+        """The network and the rhythm of learning, one line each."""
+        config = self.config
+        batch = config.rollout_steps * self._num_envs // config.minibatches
+        layers = " → ".join(
+            f"{type(layer).__name__.lower()} {layer.weight.shape[0]}"
+            for layer in self.network.modules()
+            if isinstance(layer, nn.Conv2d | nn.Linear)
+        )
+        norm = "normalised after every layer" if config.layer_norm else "not normalised"
+        return [
+            f"Q-network: {layers} ({count(self.network, self._spaces)}; {norm})",
+            f"rollouts: {config.rollout_steps} steps of {self._num_envs} environments, no replay; Q(lambda) returns, "
+            f"lambda {config.trace:g}",
+            f"updates: after each rollout {config.epochs} × {config.minibatches} batches of {batch}",
+        ]
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights that act."""
+        return dict(self.network.state_dict())
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the weights that act."""
+        self.network.load_state_dict(weights)
+
+    def state(self) -> State:
+        """The optimiser, the running rollout, counters and both generators."""
+        optimizer = self.optimizer.state_dict()["state"]
+        return {
+            "optimizer": {str(index): values for index, values in optimizer.items()},
+            "rollout": self._rollout.state(),
+            "exploring": self._exploring.bit_generator.state,
+            "shuffling": self._shuffling.bit_generator.state,
+            "steps": self.steps,
+            "updates": self.updates,
+        }
+
+    def load_state(self, state: State) -> None:
+        """Continue from what `state` gave; the weights come by `load_weights`."""
+        moments = {int(index): values for index, values in state["optimizer"].items()}
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self._rollout.load_state(state["rollout"])
+        self._exploring.bit_generator.state = state["exploring"]
+        self._shuffling.bit_generator.state = state["shuffling"]
+        self.steps = state["steps"]
+        self.updates = state["updates"]

@@ -1,0 +1,55 @@
+"""The Q-network of PQN: normalised after every layer but the last."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from rlkit.nn.encoders import ObservationEncoder, default_encoder
+from rlkit.nn.heads import LinearHead, dense_layers, he_initialise
+from rlkit.spaces import Spaces
+from rlkit_agents.pqn.config import PQNConfig
+
+
+class QNetwork(nn.Module):
+    """Action values from observations: leaves (B, ...) -> (B, A) float32."""
+
+    def __init__(self, encoder: ObservationEncoder, dense: nn.Sequential, head: nn.Module):
+        super().__init__()
+        self.encoder = encoder
+        self.dense = dense
+        self.head = head
+
+    def forward(self, observations: Mapping[str, Tensor]) -> Tensor:
+        """Observations with leaves (B, ...) to action values (B, A)."""
+        values: Tensor = self.head(self.dense(self.encoder(observations)))
+        return values.squeeze(-1)
+
+
+def build_network(spaces: Spaces, config: PQNConfig, generator: torch.Generator) -> QNetwork:
+    """Compose the network that `config` describes and draw its weights."""
+    encoder = ObservationEncoder(spaces.observations, picture_encoder(spaces, config))
+    if config.layer_norm:
+        normalise_convolutions(encoder)
+    dense = dense_layers(encoder.features, config.hidden, config.layer_norm)
+    width = config.hidden[-1] if config.hidden else encoder.features
+    network = QNetwork(encoder, dense, LinearHead(width, spaces.num_actions))
+    he_initialise(network, generator)
+    return network
+
+
+def picture_encoder(spaces: Spaces, config: PQNConfig) -> str:
+    """The name of the encoder for pictures; "auto" goes by their size."""
+    pictures = [leaf for leaf in spaces.observations.values() if leaf.is_picture]
+    if config.encoder != "auto" or not pictures:
+        return config.encoder
+    return default_encoder(min(pictures, key=lambda leaf: min(leaf.shape[:2])))
+
+
+def normalise_convolutions(module: nn.Module) -> None:
+    """Normalise what comes out of every convolution over channels and places, with a scale and shift per channel."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.Conv2d):
+            setattr(module, name, nn.Sequential(child, nn.GroupNorm(1, child.out_channels)))
+        else:
+            normalise_convolutions(child)

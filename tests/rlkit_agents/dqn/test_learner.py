@@ -1,0 +1,180 @@
+"""What a gradient step does to networks, targets and optimizer."""
+
+import dataclasses
+
+import pytest
+import torch
+from rlkit_agents.dqn.batches import TensorBatch
+from rlkit_agents.dqn.config import DQNConfig
+from rlkit_agents.dqn.distributions import build_distribution
+from rlkit_agents.dqn.learner import Learner, build_optimizer
+from rlkit_agents.dqn.network import build_network
+
+from rlkit.nn.noisy import NoisyLinear
+from rlkit.spaces import Leaf, Spaces
+
+SPACES = Spaces(
+    {"view": Leaf("view", (24, 24, 1), "uint8"), "speed": Leaf("speed", (2,), "float32")}, ("left", "right")
+)
+CONFIG = DQNConfig(hidden=(32,), batch_size=8, update_interval=4, target_update_interval=12, num_quantiles=4)
+
+
+def learner(**options):
+    config = dataclasses.replace(CONFIG, **options)
+    chance = torch.Generator().manual_seed(1)
+    distribution = build_distribution(config, chance)
+    network = build_network(SPACES, config, distribution.outputs, torch.Generator().manual_seed(0))
+    return Learner(network, build_optimizer(network, config), distribution, config, chance)
+
+
+def batch(seed=0, weights=None):
+    chance = torch.Generator().manual_seed(seed)
+
+    def seen():
+        return {
+            "view": torch.randint(0, 256, (8, 24, 24, 1), generator=chance, dtype=torch.uint8),
+            "speed": torch.randn(8, 2, generator=chance),
+        }
+
+    return TensorBatch(
+        observations=seen(),
+        actions=torch.randint(0, 2, (8,), generator=chance),
+        returns=torch.randn(8, generator=chance),
+        discounts=torch.full((8,), 0.9),
+        next_observations=seen(),
+        weights=torch.ones(8) if weights is None else weights,
+    )
+
+
+def flat(module):
+    return torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
+
+
+def test_a_step_makes_the_error_smaller():
+    trained = learner(target_update_interval=10**9)
+    losses = [trained.step(batch(), 1e-3)[0]["loss"].item() for _ in range(80)]
+    assert losses[-1] < 0.2 * losses[0]
+
+
+def test_weights_say_how_much_each_transition_counts():
+    even, uneven, alone = learner(), learner(), learner()
+    weights = torch.tensor([1.0] + [0.0] * 7)
+    _, priorities = even.step(batch(), 1e-3)
+    metrics, _ = uneven.step(batch(weights=weights), 1e-3)
+    outcome = alone.distribution.sample_losses(alone.online, alone.target, batch())
+    assert metrics["loss"].item() == pytest.approx(outcome.losses[0].item() / 8)
+    assert torch.equal(priorities, outcome.priorities)
+    assert not torch.allclose(flat(even.online), flat(uneven.online))
+
+
+def test_the_target_is_copied_at_intervals():
+    trained = learner()  # every 12 steps, of which an update takes 4
+    for number in range(1, 7):
+        trained.step(batch(number), 1e-3)
+        assert torch.equal(flat(trained.target), flat(trained.online)) == (number % 3 == 0)
+
+
+def test_the_target_moves_by_a_share_at_every_update():
+    trained = learner(target_tau=0.25)
+    expected = flat(trained.online)
+    for number in range(5):
+        trained.step(batch(number), 1e-3)
+        expected = 0.75 * expected + 0.25 * flat(trained.online)
+        torch.testing.assert_close(flat(trained.target), expected)
+
+
+def test_a_reset_draws_dense_layers_anew_and_moves_the_encoder_by_its_share():
+    trained = learner(reset_interval=3, reset_encoder_share=0.25)
+    for number in range(2):
+        trained.step(batch(number), 1e-2)
+    uninterrupted = learner(reset_interval=0)
+    for number in range(3):
+        uninterrupted.step(batch(number), 1e-2)
+    trained.step(batch(2), 1e-2)
+
+    assert trained.updates_since_reset == 0
+    assert not trained.optimizer.state
+    for part in ("dense", "head"):
+        assert torch.equal(flat(getattr(trained.online, part)), flat(getattr(trained.target, part)))
+    dense = torch.stack([each.online.dense[0].weight.detach().flatten() for each in (trained, uninterrupted)])
+    assert torch.corrcoef(dense)[0, 1].abs() < 0.1
+    before, after = flat(uninterrupted.online.encoder), flat(trained.online.encoder)
+    drawn = (after - 0.75 * before) / 0.25  # what the new draw must have been
+    weights = drawn[: 16 * 64]  # of the first convolution: He et al. 2015
+    assert weights.std().item() == pytest.approx((2 / 64) ** 0.5, rel=0.1)
+    assert torch.corrcoef(torch.stack([weights, before[: 16 * 64]]))[0, 1].abs() < 0.15
+
+
+def test_networks_learn_again_after_a_reset():
+    trained = learner(reset_interval=40, target_update_interval=10**9)
+    losses = [trained.step(batch(), 1e-3)[0]["loss"].item() for _ in range(80)]
+    assert losses[40] > 2 * losses[39]
+    assert losses[-1] < 0.3 * losses[40]
+
+
+def test_noise_is_new_at_every_update_and_at_every_step_but_never_when_acting_greedily():
+    trained = learner(noisy=True, weight_averaging=0.0)
+    seen = batch().observations
+    first, second = (trained.exploring_values(seen) for _ in range(2))
+    assert not torch.equal(first, second)
+    state = trained.generator.get_state()
+    greedy = trained.thoughts(seen)["q"]
+    assert torch.equal(greedy, trained.thoughts(seen)["q"])
+    assert torch.equal(trained.generator.get_state(), state)
+    noisy = [layer for layer in trained.online.modules() if isinstance(layer, NoisyLinear)]
+    before = noisy[0].in_noise.clone()
+    trained.step(batch(), 1e-3)
+    assert not torch.equal(noisy[0].in_noise, before)
+
+
+def test_dropout_is_for_learning_only():
+    trained = learner(dropout=0.5, weight_averaging=0.0)
+    plain = learner(weight_averaging=0.0)
+    seen = batch().observations
+    assert torch.equal(trained.thoughts(seen)["q"], plain.thoughts(seen)["q"])
+    assert trained.step(batch(), 1e-3)[0]["loss"] != plain.step(batch(), 1e-3)[0]["loss"]
+    assert torch.equal(trained.exploring_values(seen), trained.exploring_values(seen))
+
+
+def test_bfloat16_computes_nearly_the_same_and_gives_float32():
+    exact, short = learner(distribution="quantile"), learner(distribution="quantile", precision="bfloat16")
+    thoughts = [each.thoughts(batch().observations)["quantiles"] for each in (exact, short)]
+    assert thoughts[1].dtype == torch.float32
+    assert not torch.equal(*thoughts)
+    torch.testing.assert_close(*thoughts, rtol=0.05, atol=0.05)
+    assert next(short.online.parameters()).dtype == torch.float32
+    loss = [each.step(batch(), 1e-3)[0]["loss"].item() for each in (exact, short)]
+    assert loss[1] == pytest.approx(loss[0], rel=0.05)
+
+
+def test_weights_decay_without_a_slope():
+    """AdamW takes learning rate × decay of each weight, whatever the slope (Loshchilov and Hutter 2019)."""
+    plain, decaying = learner(weight_averaging=0.0), learner(weight_averaging=0.0, weight_decay=0.1)
+    start = flat(plain.online)
+    for each in (plain, decaying):
+        each.step(batch(), 1e-2)
+    torch.testing.assert_close(flat(plain.online) - flat(decaying.online), 1e-3 * start, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"noisy": True, "dropout": 0.2, "random_shift": 2, "reset_interval": 4},
+        {"distribution": "implicit", "double": False, "munchausen": True},
+        {"distribution": "categorical", "target_tau": 0.1},
+        {"optimizer": "rmsprop", "distribution": "quantile"},
+    ],
+)
+def test_what_was_saved_goes_on_exactly(options):
+    whole, parts = learner(**options), learner(**options)
+    for number in range(6):
+        whole.step(batch(number), 1e-3)
+    for number in range(3):
+        parts.step(batch(number), 1e-3)
+    resumed = learner(**options)
+    resumed.load_state(parts.state())
+    for number in range(3, 6):
+        resumed.step(batch(number), 1e-3)
+    assert resumed.updates == whole.updates
+    for network in ("online", "target", "averaged"):
+        assert torch.equal(flat(getattr(whole, network)), flat(getattr(resumed, network)))

@@ -1,0 +1,176 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from rlkit_agents.pqn import PQN, PQNConfig
+from rlkit_agents.pqn.network import build_network
+from torch import nn
+
+from rlkit import runs
+from rlkit.agent import Transitions
+from rlkit.spaces import Leaf, Spaces
+from rlkit.training.checkpoints import read_checkpoint
+from rlkit.training.progress import PlainReporter
+
+VECTOR = Spaces({"state": Leaf("state", (2,), "float32")}, ("left", "right"))
+PICTURE = Spaces({"view": Leaf("view", (36, 36, 4), "uint8", stack=4)}, ("left", "right"))
+SMALL = PQNConfig(hidden=(16,), rollout_steps=8, minibatches=2, epochs=2, learning_rate=1e-2, exploration_steps=400)
+
+
+def numbers(seed, count=4):
+    return {"state": np.random.default_rng(seed).normal(size=(count, 2)).astype(np.float32)}
+
+
+def step_of(agent, seen, limit=False):
+    """A game of one step: right is worth 1 where the first number is positive, left where it is not."""
+    actions = agent.act(seen, explore=True)
+    rewards = (actions == (seen["state"][:, 0] > 0)).astype(np.float32)
+    ended = np.ones(len(actions), bool)
+    return Transitions(seen, actions, rewards, ended & (not limit), ended & limit, seen)
+
+
+def trained(agent, first, last):
+    metrics = {}
+    for number in range(first, last):
+        agent.observe(step_of(agent, numbers(number)))
+        metrics = agent.update(agent.steps) or metrics
+    return metrics
+
+
+def test_it_learns_which_action_pays():
+    agent = PQN.build(VECTOR, SMALL, 4, "cpu", seed=0)
+    metrics = trained(agent, 0, 400)
+    seen = numbers(10_000, count=200)
+    right = agent.act(seen, explore=False) == (seen["state"][:, 0] > 0)
+    assert right.mean() > 0.95
+    assert metrics["train/updates"] == agent.updates == 400 // 8 * 4
+    assert agent.inspect(seen).q.max() == pytest.approx(1, abs=0.2)
+
+
+def test_nothing_is_learned_before_a_rollout_is_full():
+    agent = PQN.build(VECTOR, SMALL, 4, "cpu", seed=0)
+    for number in range(7):
+        agent.observe(step_of(agent, numbers(number)))
+        assert agent.update(agent.steps) == {}
+    agent.observe(step_of(agent, numbers(7)))
+    assert agent.update(agent.steps)["train/loss"] > 0
+
+
+def test_targets_value_what_came_next_and_the_last_observation_at_a_limit():
+    agent = PQN.build(VECTOR, dataclasses.replace(SMALL, rollout_steps=2, gamma=0.5, trace=0.0), 4, "cpu", seed=0)
+    steps = [step_of(agent, numbers(0), limit=True), step_of(agent, numbers(1), limit=True)]
+    no = np.zeros(4, bool)
+    steps[0] = dataclasses.replace(steps[0], next_observations=numbers(5))
+    steps[1] = dataclasses.replace(steps[1], truncated=no, next_observations=numbers(6))
+    for one in steps:
+        agent.observe(one)
+    value = [agent.inspect(numbers(number)).q.max(axis=1) for number in (5, 6)]
+    expected = [steps[0].rewards + 0.5 * value[0], steps[1].rewards + 0.5 * value[1]]
+    np.testing.assert_allclose(agent._targets(), expected, atol=1e-6)
+
+
+def test_rewards_are_clipped_where_asked():
+    agent = PQN.build(VECTOR, dataclasses.replace(SMALL, reward_clip=0.5), 4, "cpu", seed=0)
+    one = step_of(agent, numbers(0))
+    agent.observe(dataclasses.replace(one, rewards=np.array([9, -9, 0.25, 0], np.float32)))
+    assert agent._rollout.rewards[0].tolist() == [0.5, -0.5, 0.25, 0]
+
+
+def test_every_layer_but_the_last_is_normalised():
+    network = build_network(PICTURE, PQNConfig(encoder="nature"), torch.Generator())
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.GroupNorm | nn.LayerNorm)]
+    assert len(norms) == len(layers) - 1 == 5
+    bare = build_network(PICTURE, PQNConfig(encoder="nature", layer_norm=False), torch.Generator())
+    assert not [layer for layer in bare.modules() if isinstance(layer, nn.GroupNorm | nn.LayerNorm)]
+    shown = {"view": torch.randint(0, 256, (3, 36, 36, 4), dtype=torch.uint8)}
+    with torch.no_grad():
+        convolved = network.encoder.encoders[0][0](shown["view"].permute(0, 3, 1, 2) / 255)
+    assert convolved.mean(dim=(1, 2, 3)).numpy() == pytest.approx(0, abs=1e-5)
+    assert convolved.var(dim=(1, 2, 3)).numpy() == pytest.approx(1, abs=0.05)
+
+
+def test_one_seed_gives_one_agent():
+    agents = [PQN.build(VECTOR, SMALL, 4, "cpu", seed=seed) for seed in (1, 1, 2)]
+    for agent in agents:
+        trained(agent, 0, 20)
+    first, same, other = (torch.cat([w.ravel() for w in agent.weights().values()]) for agent in agents)
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+
+
+def test_it_goes_on_in_the_middle_of_a_rollout():
+    whole, part = (PQN.build(VECTOR, SMALL, 4, "cpu", seed=3) for _ in range(2))
+    trained(whole, 0, 30)
+    trained(part, 0, 13)
+    again = PQN.build(VECTOR, SMALL, 4, "cpu", seed=9)
+    again.load_weights(part.weights())
+    again.load_state(part.state())
+    trained(again, 13, 30)
+    for name, weights in whole.weights().items():
+        assert torch.equal(weights, again.weights()[name])
+
+
+def test_presets_fit_spaces_and_budget():
+    vectors, pictures = PQN.presets["paper"](VECTOR, 50_000), PQN.presets["paper"](PICTURE, 50_000)
+    assert vectors.learning_rate_steps == pictures.learning_rate_steps == 50_000
+    assert vectors != pictures
+    clipped = dataclasses.replace(PICTURE, reward_clip=1.0)
+    assert PQN.presets["paper"](clipped, 50_000).reward_clip == 1.0
+
+
+def test_more_parts_than_steps_are_refused_by_name():
+    with pytest.raises(ValueError, match=r"minibatches = 33 .* rollout_steps = 8"):
+        PQN.build(VECTOR, dataclasses.replace(SMALL, minibatches=33), 4, "cpu", seed=0)
+
+
+def test_what_was_built_is_told():
+    agent = PQN.build(PICTURE, SMALL, 4, "cpu", seed=0)
+    told = "\n".join(agent.describe())
+    assert "no replay" in told
+    assert "8 steps of 4 environments" in told
+    assert agent.memory_estimate() > 2 * 8 * 4 * 36 * 36 * 4
+
+
+class StopAfter(PlainReporter):
+    def __init__(self, total, steps):
+        super().__init__(total, quiet=True)
+        self.steps = steps
+
+    def progress(self, steps, figures):
+        if steps >= self.steps:
+            self.steps = float("inf")
+            import os
+            import signal
+
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_run_that_was_interrupted_is_the_run_that_was_not(tmp_path, monkeypatch):
+    monkeypatch.setattr("rlkit.training.loop.REFRESH", 0)
+    monkeypatch.setattr("rlkit.plugins.agent_class", lambda name: PQN)
+    settings = {"hidden": "16", "rollout_steps": "24", "minibatches": "2"}
+
+    def train(folder, stop):
+        runs.train(
+            "CartPole-v1", algo="pqn", steps=1_600, settings=settings, run_dir=folder, deterministic=True,
+            eval_freq=0, save_freq=300, reporter=lambda total: StopAfter(total, stop),
+        )  # fmt: skip
+
+    train(tmp_path / "whole", 10**9)
+    train(tmp_path / "parts", 700)
+    runs.resume(tmp_path / "parts", reporter=lambda total: StopAfter(total, 10**9))
+    for name in ("weights", "training"):
+        digests = [
+            {
+                key: value
+                for key, value in read_checkpoint(max((tmp_path / run / "checkpoints").iterdir()))
+                .manifest["files"]
+                .items()
+                if key.startswith(name) and key.endswith(".safetensors")
+            }
+            for run in ("whole", "parts")
+        ]
+        assert digests[0] == digests[1]
+        assert digests[0]

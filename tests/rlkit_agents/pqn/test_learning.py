@@ -1,0 +1,16 @@
+import pytest
+
+from rlkit import runs
+from rlkit.measuring import measure
+from rlkit.training.progress import PlainReporter
+from rlkit.who import find
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_cartpole_is_balanced_after_a_quarter_of_a_minute(seed, tmp_path):
+    runs.train(
+        "CartPole-v1", algo="pqn", steps=60_000, seed=seed, run_dir=tmp_path / "run",
+        reporter=lambda total: PlainReporter(total, quiet=True),
+    )  # fmt: skip
+    assert measure(find(tmp_path / "run"), episodes=50).mean_reward > 450
