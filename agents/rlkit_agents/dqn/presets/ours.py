@@ -24,7 +24,6 @@ def _fast_vectors(spaces: Spaces, steps: int) -> DQNConfig:
         reward_clip=spaces.reward_clip,
         distribution="quantile",
         num_quantiles=32,
-        double=False,
         standardise=True,
         batch_size=128,
         update_interval=4,
@@ -34,7 +33,7 @@ def _fast_vectors(spaces: Spaces, steps: int) -> DQNConfig:
         learning_rate_steps=steps,
         learning_starts=share(steps, 20, 1_000),
         exploration_steps=share(steps, 10, 10_000),
-        exploration_final_epsilon=0.03,
+        exploration_final_epsilon=0.05,
         exploration_hold=10,
     )
 
