@@ -29,6 +29,7 @@ NATIVE_EPISODES = 50  # in an evaluation: compiled ones are cheap, and a lucky s
 PYTHON_EPISODES = 20
 EVALUATIONS = 10  # in a run, unless --eval-freq says otherwise
 CHECKPOINTS = 10  # in a run, unless --save-freq says otherwise
+SAVES_MEMORY = ("buffer_size=N", "replay_on_disk=true")  # settings that agents with a replay buffer tend to have
 
 
 MakeReporter = Callable[[int], Reporter]
@@ -293,9 +294,11 @@ def check_memory(agent: Agent) -> None:
     """
     needed, free = agent.memory_estimate(), available_memory()
     if free is not None and needed > free:
+        known = {field.name for field in dataclasses.fields(agent.Config)}
+        remedies = [f"--set {setting}" for setting in SAVES_MEMORY if setting.partition("=")[0] in known]
         raise UserError(
-            f"Training would take {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free: "
-            "choose a smaller memory with --set buffer_size=N.",
+            f"Training would take {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free. "
+            f"What helps: {', or '.join(remedies) or 'a smaller network'}.",
             exit_code=1,
         )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rlkit.errors import UserError
-from rlkit.hyperparameters import hyperparameter
+from rlkit.hyperparameters import Range, hyperparameter
 from rlkit.nn.encoders import ENCODERS
 
 
@@ -12,11 +12,12 @@ class PQNConfig:
     """Hyperparameters of a PQN agent; every count of steps but `rollout_steps` is in steps of a single environment."""
 
     # What is learned
-    gamma: float = hyperparameter(0.99, "Discount per step.", "Gallici 2024", low=0, high=1)
+    gamma: float = hyperparameter(
+        0.99, "Discount per step.", "Gallici 2024", low=0, high=1, search=(0.95, 0.975, 0.99, 0.995, 0.997)
+    )
     trace: float = hyperparameter(
         0.65, "Weight of longer returns in the target (lambda): 0 is one step, 1 all of the rollout.",
-        "Gallici 2024, Daley 2019", low=0, high=1,
-    )  # fmt: skip
+        "Gallici 2024, Daley 2019", low=0, high=1, search=Range(0.3, 0.95))  # fmt: skip
     reward_clip: float | None = hyperparameter(
         None, "Clip rewards to ± this for learning; scores stay raw.", "Mnih 2015", low=0
     )
@@ -25,17 +26,30 @@ class PQNConfig:
     encoder: str = hyperparameter(
         "auto", "How pictures are read; auto goes by their size.", "Mnih 2015 (nature)", choices=("auto", *ENCODERS)
     )
-    hidden: tuple[int, ...] = hyperparameter((128, 128), "Widths of the dense layers.", low=1, high=65536)
+    hidden: tuple[int, ...] = hyperparameter(
+        (128, 128), "Widths of the dense layers.", low=1, high=65536, search=((64, 64), (128, 128), (256, 256))
+    )
     layer_norm: bool = hyperparameter(
         True, "Normalise every layer: what keeps learning stable without a target network.", "Gallici 2024; Ba 2016"
     )
 
     # How it is learned
-    rollout_steps: int = hyperparameter(32, "Steps of each environment between updates.", "Gallici 2024", low=1)
-    minibatches: int = hyperparameter(8, "Parts that a rollout is learned in.", "Gallici 2024 takes 32", low=1)
-    epochs: int = hyperparameter(2, "How often each rollout is learned from.", "Gallici 2024", low=1, high=1_000)
+    rollout_steps: int = hyperparameter(
+        32, "Steps of each environment between updates.", "Gallici 2024", low=1, search=(16, 32, 64, 128)
+    )
+    minibatches: int = hyperparameter(
+        8, "Parts that a rollout is learned in.", "Gallici 2024 takes 32", low=1, search=(4, 8, 16, 32)
+    )
+    epochs: int = hyperparameter(
+        2, "How often each rollout is learned from.", "Gallici 2024", low=1, high=1_000, search=Range(1, 4)
+    )
     learning_rate: float = hyperparameter(
-        5e-4, "RAdam's step size at the start.", "Gallici 2024; Liu 2020", low=0, high=1
+        5e-4,
+        "RAdam's step size at the start.",
+        "Gallici 2024; Liu 2020",
+        low=0,
+        high=1,
+        search=Range(1e-4, 2e-3, log=True),
     )
     learning_rate_final: float = hyperparameter(0.0, "RAdam's step size at the end; linear in between.", low=0, high=1)
     learning_rate_steps: int = hyperparameter(100_000, "Steps until the final step size.", low=1)
@@ -44,7 +58,12 @@ class PQNConfig:
     # Exploration
     exploration_initial_epsilon: float = hyperparameter(1.0, "Share of random actions at the start.", low=0, high=1)
     exploration_final_epsilon: float = hyperparameter(
-        0.02, "Share of random actions at the end.", "Gallici 2024: 0.001 on Atari, 0.05 on MinAtar", low=0, high=1
+        0.02,
+        "Share of random actions at the end.",
+        "Gallici 2024: 0.001 on Atari, 0.05 on MinAtar",
+        low=0,
+        high=1,
+        search=Range(0.001, 0.1, log=True),
     )
     exploration_steps: int = hyperparameter(25_000, "Steps until the final share.", low=1)
 
