@@ -6,14 +6,15 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.atari.settings import METADATA, shows_settings
+from rlkit_envs.atari.settings import METADATA, Settings
 from rlkit_envs.atari.vector_env import AtariVectorEnv
+from rlkit_envs.signatures import shows_fields
 
 # As SDL and pygame number them.
 KEYS = {"UP": 1073741906, "DOWN": 1073741905, "LEFT": 1073741904, "RIGHT": 1073741903, "FIRE": 32}
 
 
-@shows_settings
+@shows_fields(Settings)
 class AtariEnv(gymnasium.Env[npt.NDArray[np.uint8], np.int64]):
     """One game; frame by frame the same as in ``AtariVectorEnv``, which tells what is seen and when it ends.
 

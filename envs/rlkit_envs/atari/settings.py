@@ -1,7 +1,6 @@
 """What one may choose about an Atari game, and the two protocols that choose it as papers do."""
 
 import dataclasses
-import inspect
 import math
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -115,21 +114,6 @@ class Settings:
     def decisions_per_second(self) -> int:
         """At the speed of the console."""
         return max(1, round(FRAMES_PER_SECOND / self.frameskip))
-
-
-def shows_settings(environment: type[Made]) -> type[Made]:
-    """Let ``help``, editors and error messages see the fields of ``Settings`` in a class that takes them as kwargs."""
-    own = [
-        parameter
-        for parameter in inspect.signature(environment.__init__).parameters.values()
-        if parameter.name != "self" and parameter.kind is not parameter.VAR_KEYWORD
-    ]
-    fields = [
-        inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type)
-        for field in dataclasses.fields(Settings)
-    ]
-    environment.__signature__ = inspect.Signature(own + fields)  # type: ignore[attr-defined]
-    return environment
 
 
 METADATA: dict[str, Any] = {

@@ -12,7 +12,8 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from rlkit_envs.atari.settings import METADATA, Settings, shows_settings
+from rlkit_envs.atari.settings import METADATA, Settings
+from rlkit_envs.signatures import shows_fields
 
 Infos = dict[str, Any]
 
@@ -25,7 +26,7 @@ class _Games(ale_py.AtariVectorEnv):
     metadata: dict[str, Any] = {}  # noqa: RUF012 - as Gymnasium has it
 
 
-@shows_settings
+@shows_fields(Settings)
 class AtariVectorEnv(VectorEnv[Any, Any, Any]):
     """Many games of one kind; a game depends on its seed and its actions, not on its place nor on the threads.
 

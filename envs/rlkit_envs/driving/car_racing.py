@@ -16,8 +16,9 @@ from gymnasium.vector.utils import batch_space
 
 from rlkit_envs.driving.env import DrivingEnv
 from rlkit_envs.driving.episodes import Episodes
-from rlkit_envs.driving.interface import shows_settings
+from rlkit_envs.driving.settings import Settings
 from rlkit_envs.driving.vector_env import DrivingVectorEnv
+from rlkit_envs.signatures import shows_fields
 
 FRAMES = 1000
 LAP_REWARD = 1000.0
@@ -96,7 +97,7 @@ def _action_space(continuous: bool) -> spaces.Space[Any]:
     return spaces.Discrete(5)
 
 
-@shows_settings
+@shows_fields(Settings)
 class CarRacingEnv(DrivingEnv):
     """One car.
 
@@ -132,7 +133,7 @@ class CarRacingEnv(DrivingEnv):
         return seen, float(rewards[0]), terminated, truncated and not terminated, info
 
 
-@shows_settings
+@shows_fields(Settings)
 class CarRacingVectorEnv(DrivingVectorEnv):
     """Many cars, stepped in one compiled call; see ``CarRacingEnv`` and ``DrivingVectorEnv``."""
 

@@ -18,15 +18,15 @@ from rlkit_envs.driving.interface import (
     make_cameras,
     make_observation_space,
     metadata_of,
-    shows_settings,
 )
 from rlkit_envs.driving.settings import Settings
+from rlkit_envs.signatures import shows_fields
 
 if TYPE_CHECKING:
     from rlkit_envs.driving.display.cameras import Cameras
 
 
-@shows_settings
+@shows_fields(Settings)
 class DrivingEnv(gymnasium.Env[Any, Any]):
     """Drive one lap of a circuit, by steering and pedals, on what the car's sensors see.
 

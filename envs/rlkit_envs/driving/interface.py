@@ -1,7 +1,5 @@
 """What the one-car and the many-car environment have in common: metadata, spaces, and checks of what users give."""
 
-import dataclasses
-import inspect
 import numbers
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -53,21 +51,6 @@ METADATA: dict[str, Any] = {
     "labels": ("segmentation",),
     "fresh_observations": True,  # what has been handed out is never written again
 }
-
-
-def shows_settings(environment: type[Made]) -> type[Made]:
-    """Let ``help``, editors and error messages see the fields of ``Settings`` in a class that takes them as kwargs."""
-    own = [
-        parameter
-        for parameter in inspect.signature(environment.__init__).parameters.values()
-        if parameter.name != "self" and parameter.kind is not parameter.VAR_KEYWORD
-    ]
-    fields = [
-        inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type)
-        for field in dataclasses.fields(Settings)
-    ]
-    environment.__signature__ = inspect.Signature(own + fields)  # type: ignore[attr-defined]
-    return environment
 
 
 def metadata_of(settings: Settings) -> dict[str, Any]:

@@ -25,15 +25,15 @@ from rlkit_envs.driving.interface import (
     make_cameras,
     make_observation_space,
     metadata_of,
-    shows_settings,
 )
 from rlkit_envs.driving.settings import Settings, check_integer
+from rlkit_envs.signatures import shows_fields
 
 if TYPE_CHECKING:
     from rlkit_envs.driving.display.cameras import Cameras
 
 
-@shows_settings
+@shows_fields(Settings)
 class DrivingVectorEnv(VectorEnv[Any, Any, Any]):
     """Many cars on as many circuits, stepped in one compiled call; car by car the same as ``DrivingEnv``.
 
