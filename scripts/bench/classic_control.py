@@ -285,7 +285,7 @@ def main() -> None:
         (env,), (learner,), (seed,) = options.envs, options.learners, read_seeds(options.seeds)
         print(json.dumps(LEARNERS[learner](env, seed, options.steps, options.interval)))
         return
-    packages = [PEER, "box2d"] if PEER in options.learners else ["box2d"]
+    packages = [PEER, "box2d"]
     shared = {"interval": options.interval, "steps": options.steps, "episodes": EPISODES}
     rows = Rows(options.json, ("env", "learner", "seed"), packages, shared)
     for env in options.envs:
