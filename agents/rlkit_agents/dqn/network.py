@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from rlkit.nn.encoders import ObservationEncoder, default_encoder
+from rlkit.nn.encoders import ObservationEncoder, choose_encoder
 from rlkit.nn.heads import CosineEmbedding, DuelingHead, LinearHead, MakeDense, dense_layers, he_initialise
 from rlkit.nn.noisy import NoisyLinear
 from rlkit.spaces import Spaces
@@ -97,7 +97,7 @@ def build_network(
     precision = choose_precision(config.precision, spaces, device)
     make: MakeDense = partial(NoisyLinear, sigma=config.noisy_sigma) if config.noisy else nn.Linear
     encoder = ObservationEncoder(
-        spaces.observations, picture_encoder(spaces, config), config.dropout, config.standardise
+        spaces.observations, choose_encoder(config.encoder, spaces.observations), config.dropout, config.standardise
     )
     dense = dense_layers(encoder.features, config.hidden, config.layer_norm, config.dropout, make)
     width = config.hidden[-1] if config.hidden else encoder.features
@@ -113,11 +113,3 @@ def build_network(
         network = ImplicitQNetwork(encoder, dense, head, embedding, dense_first, precision)
     he_initialise(network, generator)
     return network.to(device)
-
-
-def picture_encoder(spaces: Spaces, config: DQNConfig) -> str:
-    """The name of the encoder for pictures; "auto" goes by their size."""
-    pictures = [leaf for leaf in spaces.observations.values() if leaf.is_picture]
-    if config.encoder != "auto" or not pictures:
-        return config.encoder
-    return default_encoder(min(pictures, key=lambda leaf: min(leaf.shape[:2])))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from rlkit.nn.encoders import ObservationEncoder, default_encoder
+from rlkit.nn.encoders import ObservationEncoder, choose_encoder
 from rlkit.nn.heads import LinearHead, dense_layers, he_initialise
 from rlkit.spaces import Spaces
 from rlkit_agents.pqn.config import PQNConfig
@@ -28,7 +28,7 @@ class QNetwork(nn.Module):
 
 def build_network(spaces: Spaces, config: PQNConfig, generator: torch.Generator) -> QNetwork:
     """Compose the network that `config` describes and draw its weights."""
-    encoder = ObservationEncoder(spaces.observations, picture_encoder(spaces, config))
+    encoder = ObservationEncoder(spaces.observations, choose_encoder(config.encoder, spaces.observations))
     if config.layer_norm:
         normalise_convolutions(encoder)
     dense = dense_layers(encoder.features, config.hidden, config.layer_norm)
@@ -36,14 +36,6 @@ def build_network(spaces: Spaces, config: PQNConfig, generator: torch.Generator)
     network = QNetwork(encoder, dense, LinearHead(width, spaces.num_actions))
     he_initialise(network, generator)
     return network
-
-
-def picture_encoder(spaces: Spaces, config: PQNConfig) -> str:
-    """The name of the encoder for pictures; "auto" goes by their size."""
-    pictures = [leaf for leaf in spaces.observations.values() if leaf.is_picture]
-    if config.encoder != "auto" or not pictures:
-        return config.encoder
-    return default_encoder(min(pictures, key=lambda leaf: min(leaf.shape[:2])))
 
 
 def normalise_convolutions(module: nn.Module) -> None:

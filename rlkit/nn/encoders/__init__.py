@@ -4,6 +4,13 @@ To add one, write a class made from (channels, height, width) in a file of its o
 floats (B, C, H, W) in [0, 1] and gives (B, F); its layers are drawn by whoever builds the network (He et al. 2015).
 """
 
-from rlkit.nn.encoders.observation import ENCODERS, ObservationEncoder, default_encoder, is_small, is_tiny
+from rlkit.nn.encoders.observation import (
+    ENCODERS,
+    ObservationEncoder,
+    choose_encoder,
+    default_encoder,
+    is_small,
+    is_tiny,
+)
 
-__all__ = ["ENCODERS", "ObservationEncoder", "default_encoder", "is_small", "is_tiny"]
+__all__ = ["ENCODERS", "ObservationEncoder", "choose_encoder", "default_encoder", "is_small", "is_tiny"]

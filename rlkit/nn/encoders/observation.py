@@ -45,6 +45,14 @@ def default_encoder(leaf: Leaf) -> str:
     return "plain" if is_tiny(leaf) else "compact" if is_small(leaf) else "nature"
 
 
+def choose_encoder(name: str, leaves: Mapping[str, Leaf]) -> str:
+    """The encoder that is meant by a name in `ENCODERS`, or by "auto", which goes by the smallest picture."""
+    pictures = [leaf for leaf in leaves.values() if leaf.is_picture]
+    if name != "auto" or not pictures:
+        return name
+    return default_encoder(min(pictures, key=lambda leaf: min(leaf.shape[:2])))
+
+
 class ObservationEncoder(nn.Module):
     """Read every leaf of an observation: pictures by convolutions, vectors as they are.
 
