@@ -6,13 +6,14 @@ asks for an environment's id; it asks for the capability.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from rlkit.errors import UserError
+from rlkit.perception.classes import Classes
 from rlkit.spaces import Mirror
 
 MetricKind = Literal["share", "seconds", "ratio", "number", "label"]
@@ -150,6 +151,38 @@ class Reading:
     high: float
 
 
+@dataclass(frozen=True)
+class CameraMounting:
+    """How the camera whose picture is the observation `camera` is mounted: a pinhole that looks ahead and downwards.
+
+    Args:
+        height_above_ground: In metres.
+        pitch: Downwards, in radians.
+        field_of_view: Horizontal, in radians; pixels are square.
+        ahead: Of the vehicle's centre of gravity, in metres.
+    """
+
+    height_above_ground: float
+    pitch: float
+    field_of_view: float
+    ahead: float
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The looks that an environment can take on, so that figures can be given for each of them.
+
+    Args:
+        option: The argument by which one is chosen (`weather`).
+        training: Those to learn from.
+        held_out: Those that nobody learns from, to see how well what was learnt carries over.
+    """
+
+    option: str
+    training: tuple[str, ...]
+    held_out: tuple[str, ...]
+
+
 def episode_metrics(metadata: Mapping[str, Any]) -> dict[str, EpisodeMetric]:
     """Read `metadata["episode_metrics"]`: info key to `{"name": ..., "kind": ...}`.
 
@@ -186,6 +219,15 @@ def training_kwargs(metadata: Mapping[str, Any]) -> dict[str, Any]:
         UserError: It is there, but not a dict with names as keys.
     """
     return _mapping(metadata, "training_kwargs")
+
+
+def picture_kwargs(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the arguments that an environment advises while pictures are gathered in it: `metadata["picture_kwargs"]`.
+
+    Raises:
+        UserError: It is there, but not a dict with names as keys.
+    """
+    return _mapping(metadata, "picture_kwargs")
 
 
 def play_kwargs(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -269,10 +311,71 @@ def labels(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     Raises:
         UserError: It is there, but not a sequence of names.
     """
-    names = metadata.get("labels", ())
-    if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
-        raise _malformed("labels", f"a tuple of observation names is expected, not {names!r}")
-    return tuple(names)
+    return _names(metadata.get("labels", ()), "labels")
+
+
+def segmentation_classes(metadata: Mapping[str, Any]) -> Classes | None:
+    """Read what the numbers of the observation `segmentation` mean: `metadata["classes"]` and `["drivable"]`, names.
+
+    Returns:
+        None where the environment says nothing of the sort.
+
+    Raises:
+        UserError: It is there, but not of that form.
+    """
+    if "classes" not in metadata:
+        return None
+    return Classes(_names(metadata["classes"], "classes"), _names(metadata.get("drivable", ()), "drivable"))
+
+
+def conditions(metadata: Mapping[str, Any]) -> Conditions | None:
+    """Read by which argument looks are chosen, and which there are: `metadata["conditions"]`.
+
+    It is of the form `{"option": "weather", "train": ("clear", ...), "held-out": ("fog", ...)}`. The argument takes,
+    beside these names, "train" and "held-out" for random mixtures of them.
+
+    Returns:
+        None where the environment says nothing of the sort.
+
+    Raises:
+        UserError: It is there, but not of that form.
+    """
+    entry = _mapping(metadata, "conditions")
+    if not entry:
+        return None
+    option = entry.get("option")
+    if not (isinstance(option, str) and option.isidentifier()):
+        raise _malformed("conditions", f"'option' should be the name of an argument, not {option!r}")
+    training, held_out = (_names(entry.get(key, ()), "conditions") for key in ("train", "held-out"))
+    if not training or set(training) & set(held_out):
+        raise _malformed("conditions", "'train' should name at least one, and none that is 'held-out'")
+    return Conditions(option, training, held_out)
+
+
+def camera(metadata: Mapping[str, Any]) -> CameraMounting | None:
+    """Read how the camera is mounted, in metres and radians: `metadata["camera"]`.
+
+    It is of the form `{"height_above_ground": 1.3, "pitch": 0.06, "field_of_view": 1.22, "ahead": 0.4}`, and is set for
+    each environment that was made, since its arguments may change it.
+
+    Returns:
+        None where the environment says nothing of the sort.
+
+    Raises:
+        UserError: It is there, but not of that form, or no camera can be mounted like this.
+    """
+    entry = _mapping(metadata, "camera")
+    if not entry:
+        return None
+    wanted = [known.name for known in fields(CameraMounting)]
+    for name in wanted:
+        value = entry.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise _malformed("camera", f"{name!r} should be a number, not {value!r}")
+    mounting = CameraMounting(*(float(entry[name]) for name in wanted))
+    if mounting.height_above_ground <= 0.0 or not 0.0 < mounting.field_of_view < math.pi:
+        raise _malformed("camera", f"it should stand above the ground and see up to half a turn, not {mounting}")
+    return mounting
 
 
 def mirror(metadata: Mapping[str, Any], vectors: Mapping[str, int], count: int) -> Mirror | None:
@@ -390,6 +493,12 @@ def _mapping(metadata: Mapping[str, Any], key: str) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise _malformed(key, f"it should be a dict with names as keys, not {value!r}")
     return dict(value)
+
+
+def _names(names: Any, key: str) -> tuple[str, ...]:
+    if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise _malformed(key, f"a tuple of names is expected, not {names!r}")
+    return tuple(names)
 
 
 def _malformed(key: str, what: str) -> UserError:

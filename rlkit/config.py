@@ -1,17 +1,20 @@
 """The configuration of a run: everything needed to repeat it, in one frozen dataclass."""
 
 import dataclasses
+import hashlib
 import importlib.metadata
 import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 from rlkit.environments import EnvironmentConfig
 from rlkit.errors import UserError
 
 FORMAT = 1
+MODEL = "perception/model.safetensors"  # within a run folder, the model that its agent sees by
 
 
 def versions() -> dict[str, str]:
@@ -70,6 +73,53 @@ class RunConfig:
                 raise UserError(f"--{name.replace('_', '-')} = {value!r}: expected a whole number of at least {low}")
         if self.steps < self.num_envs:
             raise UserError(f"--steps = {self.steps} is less than one step of each of {self.num_envs} environments")
+
+    def located(self, folder: Path) -> Self:
+        """The same, with the file of perception's model looked for from a folder where its path is relative."""
+        return dataclasses.replace(
+            self, environment=self.environment.located(folder), evaluation=self.evaluation.located(folder)
+        )
+
+    def self_contained(self) -> tuple[Self, dict[str, bytes]]:
+        """The same as it is kept in a run's folder, and the files that lie beside it: the model that the agent sees by.
+
+        Returns:
+            The configuration, with paths from within the folder; content by path.
+
+        Raises:
+            UserError: If the model's file cannot be read, or is not the one that was chosen.
+        """
+        perception = self.environment.perception
+        if perception is None or perception.is_truth:
+            return self, {}
+        try:
+            content = Path(perception.what).read_bytes()
+        except OSError as error:
+            raise UserError(f"The model {perception.what} cannot be read: {error.strerror or error}") from error
+        digest = hashlib.sha256(content).hexdigest()
+        if perception.digest not in ("", digest):
+            raise UserError(f"The model {perception.what} has changed since it was chosen: start again")
+
+        def owning(environment: EnvironmentConfig) -> EnvironmentConfig:
+            assert environment.perception is not None
+            own = dataclasses.replace(environment.perception, what=MODEL, digest=digest)
+            return dataclasses.replace(environment, perception=own)
+
+        own = dataclasses.replace(self, environment=owning(self.environment), evaluation=owning(self.evaluation))
+        return own, {MODEL: content}
+
+    def with_network(self, network: str) -> Self:
+        """The same, with the code of a model's network named, so that it may be imported.
+
+        Raises:
+            UserError: If the agent does not see by a model.
+        """
+        options = {"network": network}
+        return dataclasses.replace(
+            self,
+            environment=self.environment.seen_by(None, options),
+            evaluation=self.evaluation.seen_by(None, options),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A tree that JSON can hold."""

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, Self
 
 from rlkit.errors import UserError
 from rlkit.frame_options import FrameOptions
+from rlkit.perception.perception_config import PerceptionConfig, choose_perception
 from rlkit.plugins import did_you_mean
 from rlkit.specs import code_of
 
@@ -35,11 +37,13 @@ class EnvironmentConfig:
             those of `frame_options.FrameOptions` say what to make of its frames.
         frame_stack: How many frames of a picture lie behind each other; None chooses by
             `preprocessing.default_frame_stack`. `Environments.config` holds the number that was chosen.
+        perception: What replaces the camera's picture; None where it is seen as it is.
     """
 
     id: str
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     frame_stack: int | None = None
+    perception: PerceptionConfig | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.id, str):
@@ -72,9 +76,31 @@ class EnvironmentConfig:
         """The same with these arguments where it has none of its own."""
         return replace(self, kwargs={**kwargs, **self.kwargs})
 
+    def seen_by(
+        self, perception: str | Path | PerceptionConfig | None, options: Mapping[str, Any] | None = None
+    ) -> "EnvironmentConfig":
+        """The same with other perception.
+
+        Args:
+            perception: As `perception_config.choose_perception` takes it, or a whole description.
+            options: Of perception, those that differ.
+
+        Raises:
+            UserError: There is no such model or option, or a value cannot be.
+        """
+        base = self.perception
+        if isinstance(perception, PerceptionConfig):
+            base, perception = perception, None
+        return replace(self, perception=choose_perception(perception, options, base))
+
+    def located(self, folder: Path) -> "EnvironmentConfig":
+        """The same, with the file of perception's model looked for from a folder where its path is relative."""
+        return self if self.perception is None else replace(self, perception=self.perception.located(folder))
+
     def to_json(self) -> dict[str, Any]:
         """Give a tree that `json.dumps` takes."""
-        return {"id": self.id, "kwargs": dict(self.kwargs), "frame_stack": self.frame_stack}
+        perception = None if self.perception is None else self.perception.to_json()
+        return {"id": self.id, "kwargs": dict(self.kwargs), "frame_stack": self.frame_stack, "perception": perception}
 
     @classmethod
     def from_json(cls, tree: Any) -> Self:
@@ -89,4 +115,5 @@ class EnvironmentConfig:
         for name in tree:
             if name not in names:
                 raise UserError(f"The description of an environment has no entry {name!r}.{did_you_mean(name, names)}")
-        return cls(**tree)
+        perception = tree.get("perception")
+        return cls(**{**tree, "perception": None if perception is None else PerceptionConfig.from_json(perception)})

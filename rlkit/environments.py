@@ -1,12 +1,12 @@
 """From an environment's id to N of them stepped together, with named leaves as observations.
 
 `make_environments` finds the environment (`specs`), joins N of it (`vectorization`), turns its observations into
-leaves and stacks frames (`preprocessing`); `Environments.describe` says what was chosen and why.
+leaves (`observing`) and stacks frames (`preprocessing`); `Environments.describe` says what was chosen and why.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import gymnasium
 import numpy as np
@@ -18,8 +18,12 @@ from rlkit.environment_config import EnvironmentConfig
 from rlkit.errors import UserError
 from rlkit.foreign_errors import describe_error
 from rlkit.frame_options import FrameOptions, split_frame_options
+from rlkit.observing import Observer
 from rlkit.spaces import Observations, Spaces
 from rlkit.vectorization import AnyVectorEnv, BatchesOfOne, accepted_arguments, spec_metadata, vectorize
+
+if TYPE_CHECKING:
+    from rlkit.perception.perceived import Perceived
 
 __all__ = ["EnvironmentConfig", "Environments", "Step", "Stream", "episode_seed", "make_environments", "read_metadata"]
 
@@ -85,13 +89,11 @@ class Environments:
         self._vector = vector
         self._why = why
         self.single_observation_space = vector.single_observation_space
-        self._rules = preprocessing.leaf_rules(
-            self.single_observation_space, capabilities.labels(self.metadata), options.grayscale, options.resize
-        )
         # A promise that an environment can make so that large batches need not be copied.
-        self._fresh = native and self.metadata.get("fresh_observations") is True
+        fresh = native and self.metadata.get("fresh_observations") is True
+        self.observer = Observer(self.single_observation_space, self.metadata, config, options, self.num_envs, fresh)
         self.first_action, names = self._read_actions()
-        single = Spaces({rule.leaf.name: rule.leaf for rule in self._rules}, names)
+        single = Spaces({leaf.name: leaf for leaf in self.observer.leaves}, names)
         self._frames = self._choose_frames(single, options.frame_stack)
         self._asked_frames = options.frame_stack
         self.config = replace(config, id=specs.absolute_id(config.id), frame_stack=self._frames)
@@ -151,7 +153,8 @@ class Environments:
             raise
         except Exception as error:
             raise self._failure("reset", error) from error
-        leaves = preprocessing.convert(self._rules, observation, self.num_envs, self._fresh)
+        self.observer.begin(seeds, mask)
+        leaves = self.observer.see(observation, mask)
         self._check_observations(leaves)
         for name in self._stacked:
             leaves[name] = preprocessing.repeat_frame(leaves[name], self._frames)
@@ -183,7 +186,7 @@ class Environments:
             raise
         except Exception as error:
             raise self._failure("step", error) from error
-        leaves = preprocessing.convert(self._rules, observation, self.num_envs, self._fresh)
+        leaves = self.observer.see(observation)
         self._check_observations(leaves)
         for name in self._stacked:
             leaves[name] = preprocessing.push_frame(self._observations[name], leaves[name])
@@ -209,6 +212,15 @@ class Environments:
             Info key to a plain Python value; None where it is missing or NaN. `metrics` tells names and kinds.
         """
         return {key: capabilities.info_value(step.infos, key, index) for key in self.metrics}
+
+    def perceived(self, index: int) -> "Perceived | None":
+        """What was made of the newest camera picture of one environment; None where nothing stands between.
+
+        Args:
+            index: Which environment.
+        """
+        perceiver = self.observer.perceiver
+        return None if perceiver is None else perceiver.perceived(index)
 
     def offers(self, name: str) -> bool:
         """Whether the environments have a method or attribute of this name, for `call`."""
@@ -259,13 +271,13 @@ class Environments:
         """Say what was chosen and why, one line each, in the order in which an observation passes."""
         arguments = "".join(f", {key}={value}" for key, value in self.config.kwargs.items())
         lines = [f"environment: {self.config.id}{arguments}; {self.num_envs} at once: {self._why}"]
-        for rule in self._rules:
-            stack = self.spaces.observations[rule.leaf.name].stack
-            if stack > 1:
+        notes = self.observer.notes
+        for name, leaf in self.spaces.observations.items():
+            if leaf.stack > 1:
                 reason = "as asked" if self._asked_frames is not None else "a single picture shows no motion"
-                lines.append(f"{rule.leaf.name}: {rule.note}, {stack} frames stacked ({reason})")
+                lines.append(f"{name}: {notes[name]}, {leaf.stack} frames stacked ({reason})")
             else:
-                lines.append(f"{rule.leaf.name}: {rule.note}")
+                lines.append(f"{name}: {notes[name]}")
         lines.append(f"actions: {self.spaces.num_actions} ({', '.join(self.spaces.action_names)})")
         return lines
 

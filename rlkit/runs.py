@@ -16,6 +16,7 @@ from rlkit.environments import EnvironmentConfig, Environments, make_environment
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain, with_settings
 from rlkit.memory import available_memory
+from rlkit.perception.perception_config import PerceptionConfig
 from rlkit.spaces import Spaces
 from rlkit.specs import absolute_id, code_of
 from rlkit.training.loop import Training
@@ -91,6 +92,8 @@ def plan(
     eval_episodes: int | None = None,
     save_freq: int | None = None,
     deterministic: bool = False,
+    perception: str | Path | PerceptionConfig | None = None,
+    perception_kwargs: Mapping[str, Any] | None = None,
 ) -> RunConfig:
     """Decide everything about a run before it starts, by looking at the environment.
 
@@ -108,6 +111,9 @@ def plan(
         eval_episodes: Episodes per evaluation; None for 50 where they are stepped in compiled batches, else 20.
         save_freq: Steps between checkpoints; 0 for one at the end only; None for ten of them.
         deterministic: One thread, and torch's own switch.
+        perception: What replaces the camera's picture: `truth`, `none`, or a segmentation model (the folder of a
+            perception run, a file, `pretrained:NAME`); None leaves `env` as it is described.
+        perception_kwargs: How it is shown and spoilt; see `perception_config.PerceptionConfig`.
 
     Raises:
         UserError: For anything that the caller can mend.
@@ -119,6 +125,7 @@ def plan(
     if not agent_type.learns:
         raise UserError(f"The agent {algo!r} does not learn: measure it with rlkit evaluate {algo} --env ENV.")
     asked = (env if isinstance(env, EnvironmentConfig) else EnvironmentConfig(env)).with_kwargs(env_kwargs or {})
+    asked = asked.seen_by(perception, perception_kwargs)
     metadata = read_metadata(asked)
     for_training = asked.with_defaults(capabilities.training_kwargs(metadata))
     with make_environments(for_training, 1) as one:
@@ -177,6 +184,7 @@ def resume(
     env: str | None = None,
     time_limit: float | None = None,
     reporter: MakeReporter = make_reporter,
+    network: str | None = None,
 ) -> Run:
     """Go on with a run from its newest intact checkpoint, exactly as if it had not been interrupted.
 
@@ -185,12 +193,15 @@ def resume(
         env: The environment's id, typed again: needed where it names a file or a module to import.
         time_limit: Seconds after which to stop again.
         reporter: Makes who is told how it goes, from the budget in steps.
+        network: The network of the model that the agent sees by, typed again: needed where it is a user's own code.
 
     Raises:
         UserError: If there is no such run, or it does not fit.
     """
     check_time_limit(time_limit)
     run = RunFolder.open(Path(path))
+    if network is not None:
+        run.config = run.config.with_network(network)
     config = run.config
     environment = retyped(config.environment, env)
     with ExitStack() as stack:

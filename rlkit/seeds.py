@@ -97,6 +97,11 @@ def _is_same(path: Path, config: RunConfig) -> bool:
 
 def _settings(config: RunConfig) -> Mapping[str, Any]:
     plain = config.to_json()
+    for name in ("environment", "evaluation"):
+        perception = plain[name].pop("perception") or {"what": "none"}
+        if perception.get("digest"):
+            perception["what"] = "a model"  # a run has a copy of its own: its content counts
+        plain |= {f"{name}.perception.{key}": value for key, value in perception.items()}
     flat = {key: value for key, value in plain.items() if key not in ("versions", "hyperparameters")}
     return {**flat, **{name: _listed(value) for name, value in plain["hyperparameters"].items()}}
 

@@ -12,6 +12,7 @@ from rlkit.agent import Agent
 from rlkit.config import RunConfig
 from rlkit.environments import EnvironmentConfig, read_metadata
 from rlkit.errors import UserError
+from rlkit.perception.perception_config import PerceptionConfig
 from rlkit.runs import build_agent
 from rlkit.spaces import Spaces
 from rlkit.specs import absolute_id
@@ -52,9 +53,11 @@ class Who:
         try:
             agent.load_weights(self.checkpoint.weights())
         except (RuntimeError, KeyError) as error:
+            then, now = (_seen_by(environment) for environment in (self.config.environment, self.environment))
+            eyes = "" if then == now else f" It saw by {then}, and would see by {now} now."
             raise UserError(
                 f"{self.checkpoint.folder} was trained in {self.config.environment.id} and does not fit "
-                f"{self.environment.id}: the observations or actions differ.",
+                f"{self.environment.id}: the observations or actions differ.{eyes}",
                 exit_code=1,
             ) from error
         return agent
@@ -65,6 +68,8 @@ def find(
     *,
     env: str | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
+    perception: str | Path | PerceptionConfig | None = None,
+    perception_kwargs: Mapping[str, Any] | None = None,
     report: Callable[[str], None] | None = None,
 ) -> Who:
     """Find who is meant by a run folder, the folder of one checkpoint, or an agent's name with an environment.
@@ -75,6 +80,9 @@ def find(
         who: Run folder, checkpoint folder or agent's name.
         env: Where they are to act; for a run, its own evaluation environment if not given.
         env_kwargs: Arguments of the environment, beyond those that it advises for evaluation.
+        perception: What replaces the camera's picture, as `runs.plan` takes it; for a run, what it was trained with if
+            not given.
+        perception_kwargs: How it is shown and spoilt; the rest stays as the run had it.
         report: Told about damaged checkpoints that are passed over.
 
     Raises:
@@ -88,7 +96,7 @@ def find(
             raise UserError(f"{name} has learned nothing yet: give the folder of a run, or one of: random, expert.")
         if env is None:
             raise UserError(f"Say where {name} is to act, for instance --env CartPole-v1.")
-        return Who(name, _evaluated(EnvironmentConfig(env), env_kwargs))
+        return Who(name, _evaluated(EnvironmentConfig(env), env_kwargs).seen_by(perception, perception_kwargs))
     if str(who).startswith("pretrained:"):
         raise UserError(f"{who}: no trained weights ship with this version; train your own with rlkit train.")
     if not path.exists():
@@ -107,14 +115,25 @@ def find(
     environment = run.config.evaluation.with_kwargs(env_kwargs or {})
     if env is not None and absolute_id(env) != environment.id:
         environment = dataclasses.replace(
-            _evaluated(EnvironmentConfig(env), env_kwargs), frame_stack=environment.frame_stack
+            _evaluated(EnvironmentConfig(env), env_kwargs),
+            frame_stack=environment.frame_stack,
+            perception=environment.perception,
         )
     elif env is None and environment.code is not None:
         raise UserError(
             f"This run needs the code of {environment.id!r}, which is not imported without being asked for. "
             f"If you trust it, add: --env {environment.id}"
         )
-    return Who(path.name, environment, run.config, checkpoint)
+    return Who(path.name, environment.seen_by(perception, perception_kwargs), run.config, checkpoint)
+
+
+def _seen_by(environment: EnvironmentConfig) -> str:
+    """What stands between the camera and the agent, in words."""
+    perception = environment.perception
+    if perception is None:
+        return "the camera's own picture"
+    size = "" if perception.view_size is None else f" of {perception.view_size[0]}×{perception.view_size[1]}"
+    return f"{perception.what} in a {perception.view} view{size}"
 
 
 def _evaluated(environment: EnvironmentConfig, env_kwargs: Mapping[str, Any] | None) -> EnvironmentConfig:

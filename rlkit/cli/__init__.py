@@ -6,39 +6,22 @@ Only what a verb needs is imported when it runs, so that help and errors of usag
 import logging
 import sys
 from collections.abc import Sequence
+from typing import Annotated, Any, Union
 
 from rlkit.errors import UserError
+
+SUMMARIES = {  # of verbs that are choices themselves; the others say it in their docstring
+    "perception": "Find the drivable area in camera pictures: train, measure, show and export a segmentation network.",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with 0, 1 (it failed) or 2 (it was used wrongly)."""
     import tyro
 
-    from rlkit.cli.agents import Agents
-    from rlkit.cli.demo import Demo
-    from rlkit.cli.envs import Envs
-    from rlkit.cli.evaluate import Evaluate
-    from rlkit.cli.play import Play
-    from rlkit.cli.plot import Plot
-    from rlkit.cli.report import Report
-    from rlkit.cli.train import Train
-    from rlkit.cli.tune import Tune
-    from rlkit.cli.watch import Watch
-
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    verb = tyro.extras.subcommand_cli_from_dict(
-        {
-            "train": Train,
-            "evaluate": Evaluate,
-            "watch": Watch,
-            "play": Play,
-            "report": Report,
-            "plot": Plot,
-            "tune": Tune,
-            "demo": Demo,
-            "envs": Envs,
-            "agents": Agents,
-        },
+    verb: Any = tyro.cli(
+        _one_of(_verbs()),
         prog="rlkit",
         description="Train agents, watch them, measure them: reinforcement learning with driving at its heart.",
         args=arguments,
@@ -55,3 +38,44 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
         sys.stderr.close()
         sys.exit(0)
+
+
+def _verbs() -> dict[str, Any]:
+    """What can be typed after `rlkit`."""
+    from rlkit.cli.agents import Agents
+    from rlkit.cli.demo import Demo
+    from rlkit.cli.envs import Envs
+    from rlkit.cli.evaluate import Evaluate
+    from rlkit.cli.perception import perception_verbs
+    from rlkit.cli.play import Play
+    from rlkit.cli.plot import Plot
+    from rlkit.cli.report import Report
+    from rlkit.cli.train import Train
+    from rlkit.cli.tune import Tune
+    from rlkit.cli.watch import Watch
+
+    return {
+        "train": Train,
+        "evaluate": Evaluate,
+        "watch": Watch,
+        "play": Play,
+        "report": Report,
+        "plot": Plot,
+        "tune": Tune,
+        "demo": Demo,
+        "perception": perception_verbs(),
+        "envs": Envs,
+        "agents": Agents,
+    }
+
+
+def _one_of(verbs: dict[str, Any]) -> Any:
+    """The type of a choice between verbs, each a dataclass with a `run`, or a dict: a choice of its own."""
+    import tyro
+
+    choices = []
+    for name, verb in verbs.items():
+        summary = SUMMARIES.get(name)
+        kind = _one_of(verb) if isinstance(verb, dict) else verb
+        choices.append(Annotated[kind, tyro.conf.subcommand(name=name, description=summary)])
+    return Union[tuple(choices)]  # noqa: UP007 - their number is not known beforehand

@@ -23,6 +23,11 @@ class Evaluate:
     """Where to measure; for a run, its own environment if not given."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment."""
+    perception: Annotated[str | None, unset("RUN|FILE|truth|none")] = None
+    """Drive by the drivable area instead of the camera's picture, found by a perception run, a model's file or
+    pretrained:NAME, or as it truly is (truth); none for the picture. As it was trained if not given."""
+    perception_kwargs: KeyValues = ()
+    """How it is seen, such as view=camera, view_size=32, soft=true, noise=0.1, latency=2, dropped=0.2."""
     circuit: Annotated[Path | None, unset("FILE|FOLDER")] = None
     """A scenario's file, or a folder of them: one episode on each (driving: circuits as CSV)."""
     episodes: Annotated[int | None, unset("N")] = None
@@ -52,7 +57,15 @@ class Evaluate:
         from rlkit.measuring import measure
         from rlkit.who import find
 
-        who = find(self.who, env=self.env, env_kwargs=read_kwargs("--env-kwargs", self.env_kwargs))
+        who = find(
+            self.who,
+            env=self.env,
+            env_kwargs=read_kwargs("--env-kwargs", self.env_kwargs),
+            perception=self.perception,
+            perception_kwargs=read_kwargs("--perception-kwargs", self.perception_kwargs),
+        )
         result = measure(who, episodes=self.episodes, seed=self.seed, scenario=self.circuit)
-        told = ", ".join(f"{key}={value}" for key, value in who.environment.kwargs.items())
-        return result, f" ({told})" if told else ""
+        told = [f"{key}={value}" for key, value in who.environment.kwargs.items()]
+        if who.environment.perception is not None:
+            told.append(f"perception={who.environment.perception.what}")
+        return result, f" ({', '.join(told)})" if told else ""

@@ -53,6 +53,18 @@ def read_kwargs(option: str, pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
     return {key: read_value(text) for key, text in read_pairs(option, pairs).items()}
 
 
+def read_size(option: str, text: str) -> tuple[int, int]:
+    """Height and width in pixels, written as 96x128.
+
+    Raises:
+        UserError: They are written otherwise.
+    """
+    height, _, width = text.lower().replace("×", "x").partition("x")
+    if not (height.strip().isdecimal() and width.strip().isdecimal()) or 0 in (int(height), int(width)):
+        raise UserError(f"{option} {text}: expected HEIGHTxWIDTH in pixels, for instance {option} 96x128")
+    return int(height), int(width)
+
+
 def read_seeds(text: str) -> list[int]:
     """Seeds written as 0..4 or 0,3,7.
 

@@ -46,6 +46,11 @@ class Train:
     """Environments stepped together."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment, such as view_size=32."""
+    perception: Annotated[str | None, unset("RUN|FILE|truth|none")] = None
+    """Drive by the drivable area instead of the camera's picture, found by a perception run, a model's file or
+    pretrained:NAME, or as it truly is (truth); none for the picture."""
+    perception_kwargs: KeyValues = ()
+    """How it is seen, such as view=camera, view_size=32, soft=true, noise=0.1, latency=2, dropped=0.2."""
     eval_freq: Annotated[int | None, unset("N")] = None
     """Steps between evaluations; 0 for none."""
     eval_episodes: Annotated[int | None, unset("N")] = None
@@ -77,7 +82,8 @@ class Train:
         reporter = functools.partial(make_reporter, quiet=self.quiet)
         if self.resume is not None:
             self._refuse_what_resuming_cannot_change()
-            runs.resume(self.resume, env=self.env, time_limit=self.time_limit, reporter=reporter)
+            network = self._network_typed_again()
+            runs.resume(self.resume, env=self.env, time_limit=self.time_limit, reporter=reporter, network=network)
             return
         started = self._open_window if self.watch else None
         if self.seeds is None:
@@ -123,6 +129,8 @@ class Train:
             eval_episodes=self.eval_episodes,
             save_freq=self.save_freq,
             deterministic=self.deterministic,
+            perception=self.perception,
+            perception_kwargs=read_kwargs("--perception-kwargs", self.perception_kwargs),
         )
 
     def _repeated(self, seed: int | None) -> "RunConfig":
@@ -133,8 +141,9 @@ class Train:
         from rlkit.training.files import read_json
 
         assert self.config is not None
-        self._refuse("--config", "preset", "set", "num_envs", "env_kwargs", "eval_freq", "save_freq")
-        config = RunConfig.from_json(read_json(self.config))
+        options = ("preset", "set", "num_envs", "env_kwargs", "perception", "perception_kwargs")
+        self._refuse("--config", *options, "eval_freq", "save_freq")
+        config = RunConfig.from_json(read_json(self.config)).located(self.config.parent)
         changed: dict[str, Any] = {
             "seed": seed,
             "steps": self.steps,
@@ -145,7 +154,15 @@ class Train:
 
     def _refuse_what_resuming_cannot_change(self) -> None:
         options = ("preset", "set", "config", "steps", "seed", "device", "num_envs", "env_kwargs")
-        self._refuse("--resume", *options, "eval_freq", "save_freq", "run_dir")
+        self._refuse("--resume", *options, "perception", "eval_freq", "save_freq", "run_dir")
+
+    def _network_typed_again(self) -> str | None:
+        """The one thing about perception that resuming takes: leave to import a network that is a user's own code."""
+        typed = read_kwargs("--perception-kwargs", self.perception_kwargs)
+        network = typed.pop("network", None)
+        if typed:
+            raise UserError(f"--resume takes {next(iter(typed))} of perception from the run: leave it out")
+        return None if network is None else str(network)
 
     def _refuse(self, option: str, *names: str) -> None:
         for name in names:

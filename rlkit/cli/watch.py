@@ -26,6 +26,11 @@ class Watch:
     """Where it is to act; for a run, its own environment if not given."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment."""
+    perception: Annotated[str | None, unset("RUN|FILE|truth|none")] = None
+    """Drive by the drivable area instead of the camera's picture, found by a perception run, a model's file or
+    pretrained:NAME, or as it truly is (truth); none for the picture. As it was trained if not given."""
+    perception_kwargs: KeyValues = ()
+    """How it is seen, such as view=camera, view_size=32, soft=true, noise=0.1, latency=2, dropped=0.2."""
     circuit: Annotated[Path | None, unset("FILE|FOLDER")] = None
     """A scenario's file, or a folder of them (driving: circuits as CSV)."""
     seed: int = 0
@@ -47,7 +52,13 @@ class Watch:
 
         if self.live and self.record is None:
             self._wait_for_a_checkpoint()
-        who = find(self.who, env=self.env, env_kwargs=read_kwargs("--env-kwargs", self.env_kwargs))
+        who = find(
+            self.who,
+            env=self.env,
+            env_kwargs=read_kwargs("--env-kwargs", self.env_kwargs),
+            perception=self.perception,
+            perception_kwargs=read_kwargs("--perception-kwargs", self.perception_kwargs),
+        )
         film = self.record
         if film is None and not has_display():
             film = watching.film_path(who)

@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from rlkit.config import RunConfig
 from rlkit.errors import UserError
+from rlkit.perception.training.config import is_perception_config
 from rlkit.plugins import did_you_mean
+from rlkit.training.files import read_json
 from rlkit.training.metrics import read_metrics
 from rlkit.training.run_folder import RunFolder
 
@@ -85,6 +87,8 @@ class RunRecord:
 def find_runs(paths: Iterable[str | Path]) -> list[RunRecord]:
     """Read runs from their folders, and from folders that hold runs, each run once, sorted by path.
 
+    Perception runs among them, which have other curves, are passed over unless they are named.
+
     Raises:
         UserError: If a folder is missing or holds no run, or a run cannot be read.
     """
@@ -130,7 +134,8 @@ def check_tag(runs: Sequence[RunRecord], tag: str) -> None:
 
 def _run_folders(path: Path, depth: int) -> Iterator[Path]:
     if (path / "config.json").is_file():
-        yield path
+        if depth == DEPTH or not is_perception_config(read_json(path / "config.json")):
+            yield path
     elif path.is_dir() and depth > 0:
         for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
             if entry.is_dir() and not entry.name.startswith("."):

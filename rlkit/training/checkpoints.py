@@ -9,11 +9,11 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from rlkit.agent import Agent, State
+from rlkit.agent import State
 from rlkit.errors import UserError
 from rlkit.replay import ReplayBuffer
 from rlkit.training.files import (
@@ -32,6 +32,31 @@ from rlkit.training.files import (
 FORMAT = 1
 KEPT = 2  # the newest, and the one before in case the newest is damaged
 SEGMENT_BYTES = 64 * 2**20  # a segment is copied in memory before it is written
+
+
+class Learner(Protocol):
+    """Who has weights and a state to keep: an `Agent`, or whatever else learns."""
+
+    @property
+    def replay(self) -> ReplayBuffer | None:
+        """Its replay buffer, if it has one."""
+        ...
+
+    def weights(self) -> dict[str, Any]:
+        """What it needs to be used."""
+        ...
+
+    def load_weights(self, weights: dict[str, Any]) -> None:
+        """Put back what `weights` gave."""
+        ...
+
+    def state(self) -> State:
+        """What else it needs to go on learning."""
+        ...
+
+    def load_state(self, state: State) -> None:
+        """Put back what `state` gave."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -67,7 +92,7 @@ class Checkpoints:
         self._run = run
         self._segments: list[dict[str, Any]] = []  # of the replay buffer, oldest first, as the manifests name them
 
-    def save(self, steps: int, agent: Agent, training: State) -> None:
+    def save(self, steps: int, agent: Learner, training: State) -> None:
         """Write everything needed to continue, then drop checkpoints and replay segments that are no longer needed."""
         if agent.replay is not None:
             self._save_segments(agent.replay)
@@ -80,7 +105,7 @@ class Checkpoints:
                 _write_manifest(scratch, steps, self._segments)
         self._prune()
 
-    def save_best(self, steps: int, agent: Agent, evaluation: Mapping[str, Any]) -> None:
+    def save_best(self, steps: int, agent: Learner, evaluation: Mapping[str, Any]) -> None:
         """Keep the weights of the best evaluation so far."""
         folder = self._run / "best" / f"{steps:09d}"
         if not folder.exists():
@@ -98,7 +123,7 @@ class Checkpoints:
         """The weights of the best evaluation, if there was one."""
         return _newest_intact(self._run / "best", report)
 
-    def restore(self, checkpoint: Checkpoint, agent: Agent) -> State:
+    def restore(self, checkpoint: Checkpoint, agent: Learner) -> State:
         """Put the agent back to where it was and return the state of the training loop.
 
         Raises:

@@ -6,6 +6,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+import numpy.typing as npt
+
 from rlkit.errors import UserError
 from rlkit.training.files import disk_errors, write_bytes
 
@@ -42,6 +45,10 @@ class MetricsLog:
     def write_text(self, tag: str, text: str) -> None:
         """Put a text on TensorBoard as it stands, such as the configuration."""
         self._board.add_text(tag, "".join(f"    {line}\n" for line in text.splitlines()))
+
+    def write_picture(self, tag: str, steps: int, pixels: npt.NDArray[np.uint8]) -> None:
+        """Put an (H, W, 3) uint8 picture on TensorBoard."""
+        self._board.add_image(tag, pixels, steps, dataformats="HWC")
 
     def flush(self) -> None:
         """Hand everything to the disk."""

@@ -2,14 +2,16 @@
 
 import contextlib
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from rlkit.config import RunConfig
 from rlkit.errors import UserError
 from rlkit.training.checkpoints import Checkpoints
-from rlkit.training.files import disk_errors, new_folder, read_json, write_json
+from rlkit.training.files import disk_errors, new_folder, read_json, write_bytes, write_json
 
 
 class RunFolder:
@@ -29,19 +31,15 @@ class RunFolder:
     def create(cls, path: Path | None, config: RunConfig) -> "RunFolder":
         """Make the folder; it appears with its configuration in it or not at all.
 
+        A model that the agent sees by is copied into it, so that the folder needs nothing but itself.
+
         Raises:
             UserError: If it exists already and is not empty, or cannot be written.
         """
         path = path or default_path(config)
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
-        if path.exists():
-            holds = "already holds a run" if (path / "config.json").exists() else "exists and is not an empty folder"
-            hint = f"; go on with it by --resume {path}" if (path / "config.json").exists() else ""
-            raise UserError(f"{path} {holds}: choose another --run-dir{hint}")
-        with disk_errors(str(path)), new_folder(path) as scratch:
-            write_json(scratch / "config.json", config.to_json())
-        return cls(path, config)
+        own, files = config.self_contained()
+        make_run_folder(path, own.to_json(), files)
+        return cls(path, own.located(path))
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
@@ -50,14 +48,8 @@ class RunFolder:
         Raises:
             UserError: If there is no run, or its configuration is damaged or from another version.
         """
-        if not path.exists():
-            raise UserError(f"there is no run at {path}: the folder does not exist")
-        if not (path / "config.json").is_file():
-            raise UserError(f"{path} is not a run folder: it has no config.json")
-        try:
-            config = RunConfig.from_json(read_json(path / "config.json"))
-        except UserError as error:
-            raise UserError(f"{path / 'config.json'} cannot be used: {error}", exit_code=1) from error
+        with config_of(path) as plain:
+            config = RunConfig.from_json(plain).located(path)
         return cls(path, config)
 
     @contextlib.contextmanager
@@ -67,20 +59,77 @@ class RunFolder:
         Raises:
             UserError: If another process holds it.
         """
-        with disk_errors(str(self.path)):
-            lock = (self.path / ".lock").open("w")
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise UserError(f"{self.path} is being trained by another process", exit_code=1) from error
+        with locked(self.path):
             yield
+
+
+def make_run_folder(path: Path, config: Any, files: Mapping[str, bytes] = MappingProxyType({})) -> None:
+    """Make a run's folder; it appears with its config.json in it or not at all.
+
+    Args:
+        path: Where.
+        config: What JSON can hold.
+        files: What else is to be in it from the beginning, by its path from there.
+
+    Raises:
+        UserError: It exists already and is not empty, or cannot be written.
+    """
+    if path.is_dir() and not any(path.iterdir()):
+        path.rmdir()
+    if path.exists():
+        holds = "already holds a run" if (path / "config.json").exists() else "exists and is not an empty folder"
+        hint = f"; go on with it by --resume {path}" if (path / "config.json").exists() else ""
+        raise UserError(f"{path} {holds}: choose another --run-dir{hint}")
+    with disk_errors(str(path)), new_folder(path) as scratch:
+        for name, content in files.items():
+            (scratch / name).parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(scratch / name, content)
+        write_json(scratch / "config.json", config)
+
+
+@contextlib.contextmanager
+def config_of(path: Path) -> Iterator[Any]:
+    """Read a run's config.json, and name the file in whatever is found wrong with it within the block.
+
+    Raises:
+        UserError: There is no run, or its configuration is damaged or from another version.
+    """
+    if not path.exists():
+        raise UserError(f"there is no run at {path}: the folder does not exist")
+    if not (path / "config.json").is_file():
+        raise UserError(f"{path} is not a run folder: it has no config.json")
+    try:
+        yield read_json(path / "config.json")
+    except UserError as error:
+        raise UserError(f"{path / 'config.json'} cannot be used: {error}", exit_code=1) from error
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a run: two processes that train into one folder would spoil it.
+
+    Raises:
+        UserError: Another process holds it.
+    """
+    with disk_errors(str(path)):
+        lock = (path / ".lock").open("w")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"{path} is being trained by another process", exit_code=1) from error
+        yield
 
 
 def default_path(config: RunConfig) -> Path:
     """Such as runs/driving-dqn-s0-20261124-141500, or with -2 behind where that exists."""
     task = config.environment.id.replace(":", "/").rstrip("/").rpartition("/")[2].partition("-v")[0].lower()
-    name = f"{task}-{config.algorithm}-s{config.seed}-{datetime.now():%Y%m%d-%H%M%S}"
+    return new_path(f"{task}-{config.algorithm}-s{config.seed}")
+
+
+def new_path(name: str) -> Path:
+    """A path under runs/ that is free: the name, the time, and -2 behind where that exists."""
+    name = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     path = Path("runs") / name
     number = 2
     while path.exists():

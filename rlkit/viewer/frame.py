@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit.capabilities import Reading
+from rlkit.perception.perceived import Perceived
 from rlkit.spaces import Leaf
 
 Array = npt.NDArray[np.generic]
@@ -51,6 +52,7 @@ class Frame:
         telemetry: The environment's instruments by name.
         ended: "" while the episode runs, "terminated" or "truncated" when it is over.
         metrics: What the environment measured, by name, once the episode is over.
+        perceived: What was made of the camera's picture; None where the agent sees what the environment gives.
     """
 
     environment: str
@@ -72,6 +74,7 @@ class Frame:
     telemetry: Mapping[str, Reading] = field(default_factory=dict)
     ended: str = ""
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    perceived: Perceived | None = None
 
     @property
     def episode_return(self) -> float:

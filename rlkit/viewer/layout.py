@@ -9,6 +9,7 @@ from rlkit.viewer.theme import FIGURE, HEAD, SMALL, Pen
 
 NARROWEST_SIDE = 0.33  # share of the width that the panels get at least
 READABLE_SIDE = 250  # pixels that they get in a small window, as far as that is not more than 40 %
+ROOMY_SIDE = 0.42  # the same where there are more pictures than the scene
 WIDEST_SIDE = 0.54
 TWO_COLUMNS = 520  # design pixels, from which the panels stand in two columns
 
@@ -47,7 +48,7 @@ class Demand:
     rank: int
 
 
-def arrange(size: tuple[int, int], pen: Pen, aspect: float, panels: bool) -> Layout:
+def arrange(size: tuple[int, int], pen: Pen, aspect: float, panels: bool, roomy: bool = False) -> Layout:
     """Divide a window.
 
     Args:
@@ -55,6 +56,7 @@ def arrange(size: tuple[int, int], pen: Pen, aspect: float, panels: bool) -> Lay
         pen: For lengths.
         aspect: Width of the scene over its height.
         panels: Whether to leave room for panels.
+        roomy: Whether to leave more of it, at the cost of the scene.
     """
     margin = pen.px(10)
     whole = pygame.Rect(0, 0, *size).inflate(-2 * margin, -2 * margin)
@@ -71,7 +73,7 @@ def arrange(size: tuple[int, int], pen: Pen, aspect: float, panels: bool) -> Lay
         below.height = body.bottom - below.top
         return Layout(header, scene, figures, _columns(below, pen, margin))
     wanted = round(aspect * (body.height - figures_height - margin))
-    narrowest = round(max(NARROWEST_SIDE * body.width, min(READABLE_SIDE, 0.4 * body.width)))
+    narrowest = round(max((ROOMY_SIDE if roomy else NARROWEST_SIDE) * body.width, min(READABLE_SIDE, 0.4 * body.width)))
     widest = round(WIDEST_SIDE * body.width)
     side_width = min(max(body.width - margin - wanted, narrowest), widest)
     side = pygame.Rect(body.right - side_width, body.top, side_width, body.height)

@@ -1,5 +1,6 @@
 """The whole view of one moment, drawn on any surface: scene, figures, panels, help."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from rlkit.viewer.charts import (
     draw_history,
     draw_instruments,
 )
+from rlkit.viewer.eyes import demand_eyes, draw_eyes
 from rlkit.viewer.frame import Frame, Metric
 from rlkit.viewer.inputs import demand_inputs, draw_inputs, first_picture
 from rlkit.viewer.layout import Demand, arrange, stack
@@ -40,6 +42,7 @@ from rlkit.viewer.theme import (
 PIXEL_ART = 260  # pixels; a scene lower than this is enlarged with hard edges, as games of that size are meant to look
 
 Panel = tuple[Callable[[Frame, int, Pen], Demand], Callable[[pygame.Surface, pygame.Rect, Frame, Pen], object]]
+EYES: Panel = (demand_eyes, draw_eyes)
 INPUTS: Panel = (demand_inputs, draw_inputs)
 ACTIONS: Panel = (demand_actions, draw_actions)
 HISTORY: Panel = (demand_history, draw_history)
@@ -81,6 +84,8 @@ class Painter:
     def __init__(self, choose: "Callable[[Frame, int], list[list[Panel]]] | None" = None) -> None:
         self._pen = Pen(1.0)
         self._choose = choose or _panels
+        self.errors = True
+        """Whether mistakes of perception are shown where the truth is known."""
 
     def draw(self, surface: pygame.Surface, frame: Frame, status: Status | None = None, panels: bool = True) -> None:
         """Draw one moment.
@@ -91,12 +96,16 @@ class Painter:
             status: State of the window; None where there is no window, as in a recording.
             panels: Whether to show more than the scene.
         """
+        if not self.errors and frame.perceived is not None:
+            frame = dataclasses.replace(frame, perceived=dataclasses.replace(frame.perceived, truth=None))
         size = surface.get_size()
         if self._pen.scale != theme.scale_for(size):
             self._pen = Pen(theme.scale_for(size))
         pen = self._pen
         scene = frame.scene if frame.scene is not None else first_picture(frame.inputs, frame.leaves)
-        layout = arrange(size, pen, 1.5 if scene is None else scene.shape[1] / scene.shape[0], panels)
+        layout = arrange(
+            size, pen, 1.5 if scene is None else scene.shape[1] / scene.shape[0], panels, frame.perceived is not None
+        )
         surface.fill(BACKGROUND)
         _draw_header(surface, layout.header, frame, status, pen)
         shown = _draw_scene(surface, layout.scene, scene, pen)
@@ -120,7 +129,7 @@ class Painter:
 def _panels(frame: Frame, columns: int) -> list[list[Panel]]:
     """Which panels stand in each column, from above."""
     instruments = [INSTRUMENTS] if frame.telemetry else []
-    inputs = [INPUTS] if frame.inputs else []
+    inputs = [*([EYES] if frame.perceived is not None else []), *([INPUTS] if frame.inputs else [])]
     if columns == 1:
         return [[*inputs, ACTIONS, *instruments, HISTORY]]
     if any(leaf.ndim == 3 for leaf in frame.inputs.values()):

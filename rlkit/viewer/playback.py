@@ -191,6 +191,7 @@ class Playback:
                 telemetry=self._telemetry(),
                 ended=self._ended,
                 metrics=self._metrics,
+                perceived=environments.perceived(0),
             )
         return self._frame
 

@@ -39,7 +39,7 @@ def scale_for(size: tuple[int, int]) -> float:
 
 
 @cache
-def _font_file(bold: bool) -> str | None:
+def font_file(bold: bool) -> str | None:
     """DejaVu Sans as matplotlib ships it, found without the 0.3 s of importing that; None stands for pygame's own."""
     spec = importlib.util.find_spec("matplotlib")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
@@ -70,7 +70,7 @@ class Pen:
         key = (max(10, round(size * self.scale)), bold)
         if key not in self._fonts:
             pygame.font.init()
-            self._fonts[key] = pygame.font.Font(_font_file(bold), key[0])
+            self._fonts[key] = pygame.font.Font(font_file(bold), key[0])
         return self._fonts[key]
 
     def line_height(self, size: float) -> int:

@@ -159,7 +159,15 @@ class Window:
         """Draw, if anything has changed since the last time."""
         surface = pygame.display.get_surface()
         self._share = self._share_to_show()
-        state = (self.playback.version, self._share, surface.get_size(), self.panels, self.help, self._note)
+        state = (
+            self.playback.version,
+            self._share,
+            surface.get_size(),
+            self.panels,
+            self._painter.errors,
+            self.help,
+            self._note,
+        )
         if state == self._drawn or min(surface.get_width() - SMALLEST[0], surface.get_height() - SMALLEST[1]) < 0:
             return
         self._paint(surface, note=self._note, with_help=self.help)
@@ -180,6 +188,14 @@ class Window:
     def toggle_panels(self) -> None:
         """Show the scene with or without panels."""
         self.panels = not self.panels
+
+    def toggle_errors(self) -> None:
+        """Show or hide the mistakes of perception."""
+        self._painter.errors = not self._painter.errors
+        if self.playback.frame().perceived is None:
+            self._say("Nothing is perceived here: the agent sees what the environment gives")
+        else:
+            self._say(f"Mistakes of perception are {'shown' if self._painter.errors else 'hidden'}")
 
     def screenshot(self) -> None:
         """Save what is shown, without help and notes, under a new name in the current folder."""
@@ -235,6 +251,7 @@ KEYS = (
     Key((pygame.K_n,), "N", "next episode or circuit", Window.next_episode),
     Key((pygame.K_r,), "R", "restart the episode", _ask(Playback.restart)),
     Key((pygame.K_TAB,), "Tab", "panels on, off", Window.toggle_panels),
+    Key((pygame.K_e,), "E", "mistakes of perception on, off", Window.toggle_errors),
     Key((pygame.K_s, pygame.K_F12), "S  F12", "screenshot", Window.screenshot),
     Key((pygame.K_h, pygame.K_F1), "H  F1", "this help", Window.toggle_help),
     Key((pygame.K_q, pygame.K_ESCAPE), "Q  Esc", "quit", _ask(Playback.stop)),

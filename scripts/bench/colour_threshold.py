@@ -3,60 +3,68 @@
     python scripts/bench/colour_threshold.py --json colour_threshold.json
 
 A simulator whose road could be told by its colour would teach a network nothing. This fits the best box in hue,
-saturation and value, by its IoU (intersection over union) over all pixels, on pictures of the training weathers, and
-measures it on other circuits, in training and in held-out weathers.
+saturation and value, by its IoU (intersection over union) over random pixels of training pictures, and measures it on
+the very pictures that networks are measured on: other circuits, in training and in held-out weathers.
 """
 
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
-import gymnasium
 import numpy as np
 import numpy.typing as npt
-import rlkit_envs  # noqa: F401  (registers the environments)
 from matplotlib.colors import rgb_to_hsv
 
-PICTURES = 300
-PIXELS = 400  # that are taken of each picture
-STEPS_APART = 9
+from rlkit.perception.data import find_source
+from rlkit.perception.metrics import Confusion
+from rlkit.perception.pictures import LabelledPictures, PictureSource
+
+PICTURES = 512  # that the box is fitted on
+PIXELS = 250  # that are taken of each picture
+_STARTS = 12  # of the search
+_BATCH = 32
 
 Array = npt.NDArray[np.float64]
+DRIVABLE = np.array([False, True])  # of the two classes that a box tells apart
 
 
-def sample(weather: str, split: str, seed: int) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """(n, 3) hue, saturation, value and (n,) whether drivable, of random pixels of pictures along random drives."""
-    env = gymnasium.make(
-        "rlkit/DrivingCamera-v0", weather=weather, split=split, num_circuits=PICTURES, start="anywhere"
-    )
-    drivable = [env.metadata["classes"].index(name) for name in env.metadata["drivable"]]
-    random = np.random.default_rng(seed)
+def sample(source: PictureSource, generator: np.random.Generator) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """(n, 3) hue, saturation, value and (n,) whether drivable, of random pixels of training pictures."""
     colours, truth = [], []
-    for number in range(PICTURES):
-        seen, _ = env.reset(seed=seed + number)
-        for _ in range(int(random.integers(STEPS_APART))):
-            seen, _, terminated, truncated, _ = env.step(env.unwrapped.expert_action())  # type: ignore[attr-defined]
-            if terminated or truncated:
-                break
-        chosen = random.integers(seen["segmentation"].size, size=PIXELS)
-        colours.append(rgb_to_hsv(seen["camera"].reshape(-1, 3)[chosen] / 255.0))
-        truth.append(np.isin(seen["segmentation"].ravel()[chosen], drivable))
+    batches = source.training(_BATCH, generator)
+    for _ in range(PICTURES // _BATCH):
+        batch = next(batches)
+        drivable = drivable_in(source, batch)
+        for image, wanted in zip(batch.images, drivable, strict=True):
+            chosen = generator.integers(wanted.size, size=PIXELS)
+            colours.append(rgb_to_hsv(image.reshape(-1, 3)[chosen] / 255.0))
+            truth.append(wanted.ravel()[chosen])
     return np.concatenate(colours), np.concatenate(truth)
+
+
+def drivable_in(source: PictureSource, batch: LabelledPictures) -> npt.NDArray[np.bool_]:
+    """(N, H, W) bool, where a car could drive."""
+    return np.isin(batch.labels, np.flatnonzero(source.classes.drivable_mask))
 
 
 def iou(box: Array, colours: Array, truth: npt.NDArray[np.bool_]) -> float:
     """Intersection over union of what lies in a box (2, 3) of lowest and highest values with the truth."""
-    found = ((colours >= box[0]) & (colours <= box[1])).all(axis=1)
+    found = inside(box, colours)
     return float((found & truth).sum() / (found | truth).sum())
 
 
-def fit(colours: Array, truth: npt.NDArray[np.bool_]) -> Array:
+def inside(box: Array, colours: Array) -> npt.NDArray[np.bool_]:
+    """(...) bool, which colours (..., 3) lie in a box (2, 3)."""
+    return ((colours >= box[0]) & (colours <= box[1])).all(axis=-1)
+
+
+def fit(colours: Array, truth: npt.NDArray[np.bool_], generator: np.random.Generator) -> Array:
     """The best box found by moving one side at a time, from many starting points."""
     grid = np.linspace(0.0, 1.0, 41)
-    random = np.random.default_rng(0)
     best = np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
-    for start in range(12):
-        box = best.copy() if start == 0 else np.sort(random.choice(grid, size=(2, 3)), axis=0)
+    for start in range(_STARTS):
+        box = best.copy() if start == 0 else np.sort(generator.choice(grid, size=(2, 3)), axis=0)
         before = -1.0
         while (now := iou(box, colours, truth)) > before:
             before = now
@@ -71,18 +79,49 @@ def fit(colours: Array, truth: npt.NDArray[np.bool_]) -> Array:
     return best
 
 
+def fit_on(source: PictureSource, seed: int) -> tuple[Array, float]:
+    """The best box for a source's training pictures, and its IoU on the pixels it was fitted on."""
+    generator = np.random.default_rng(seed)
+    colours, truth = sample(source, generator)
+    box = fit(colours, truth, generator)
+    return box, iou(box, colours, truth)
+
+
+def measure(box: Array, source: PictureSource, split: str) -> dict[str, Confusion]:
+    """What a box takes for drivable in a split, by condition."""
+    found: dict[str, Confusion] = {}
+    for batch in source.measured(split):
+        guesses = inside(box, rgb_to_hsv(batch.images / 255.0)).astype(np.uint8)
+        truths = drivable_in(source, batch).astype(np.uint8)
+        for condition, truth, guess in zip(batch.conditions, truths, guesses, strict=True):
+            found.setdefault(condition, Confusion(2)).add(truth, guess)
+    return found
+
+
+def total(parts: dict[str, Confusion]) -> Confusion:
+    """All conditions together."""
+    whole = Confusion(2)
+    for part in parts.values():
+        whole = whole + part
+    return whole
+
+
 def main() -> None:
     """Fit, measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="sim", help="sim, env:ID or a folder")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="file for the figures")
     arguments = parser.parse_args()
-    colours, truth = sample("train", "train", 0)
-    box = fit(colours, truth)
-    figures = {"fitted on": iou(box, colours, truth)}
-    for weather in ("train", "held-out", "clear", "fog", "snow", "storm", "dawn"):
-        figures[weather] = iou(box, *sample(weather, "test", 50_000))
+    source = find_source(arguments.data, seed=arguments.seed)
+    box, fitted = fit_on(source, arguments.seed)
+    figures: dict[str, Any] = {"fitted on": fitted}
+    for split in source.splits:
+        parts = measure(box, source, split)
+        figures[split] = total(parts).drivable_iou(DRIVABLE)
+        figures |= {f"{split}, {name}": part.drivable_iou(DRIVABLE) for name, part in parts.items() if len(parts) > 1}
     for name, value in figures.items():
-        print(f"{name:12} IoU {value:.3f}")
+        print(f"{name:24} IoU {value:.3f}")
     if arguments.json:
         arguments.json.write_text(json.dumps({"box": box.tolist(), "iou": figures}, indent=2) + "\n")
 

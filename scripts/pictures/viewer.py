@@ -1,6 +1,7 @@
-"""The viewer's picture in the README: a trained driver on a circuit it never saw.
+"""The viewer's pictures in the README: a trained driver on a circuit it never saw.
 
 python scripts/pictures/viewer.py runs/NAME scripts/pictures/viewer.jpg
+python scripts/pictures/viewer.py runs/NAME scripts/pictures/perception.jpg --perception pretrained:segnet-compact
 """
 
 import argparse
@@ -23,12 +24,19 @@ def main() -> None:
     parser.add_argument("picture", type=Path, help="file to write, .jpg or .png")
     parser.add_argument("--seconds", type=float, default=14.0, help="of driving before the picture is taken")
     parser.add_argument("--seed", type=int, default=0, help="which circuit")
+    parser.add_argument("--perception", help="drive by this: truth, a perception run, a model's file, pretrained:NAME")
+    parser.add_argument("--weather", help="drive in this weather")
+    parser.add_argument("--errors", action="store_true", help="show the mistakes of perception")
     options = parser.parse_args()
-    with watching.playback(find(options.run), seed=options.seed) as shown:
+    kwargs = {} if options.weather is None else {"weather": options.weather}
+    who = find(options.run, env_kwargs=kwargs, perception=options.perception)
+    with watching.playback(who, seed=options.seed) as shown:
         for _ in range(round(options.seconds * shown.rate)):
             shown.advance()
         surface = pygame.Surface((1280, 720))
-        Painter().draw(surface, shown.frame())
+        painter = Painter()
+        painter.errors = options.errors
+        painter.draw(surface, shown.frame())
         pygame.image.save(surface, str(options.picture))
 
 

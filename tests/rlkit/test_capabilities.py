@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from rlkit import capabilities
-from rlkit.capabilities import EpisodeMetric, HasExpert, HasState, HasTelemetry, Reading
+from rlkit.capabilities import CameraMounting, Conditions, EpisodeMetric, HasExpert, HasState, HasTelemetry, Reading
 from rlkit.errors import UserError
+from rlkit.perception.classes import Classes
 
 
 class Instrumented:
@@ -111,3 +112,42 @@ def test_a_map_outline_is_lines_of_points():
     assert len(capabilities.lines_of({"left": line, "right": line})) == 2
     with pytest.raises(UserError, match="map_outline"):
         capabilities.lines_of([np.zeros(3)])
+
+
+def test_what_a_segmentation_shows_is_read_as_classes():
+    metadata = {"classes": ("grass", "road"), "drivable": ("road",)}
+    assert capabilities.segmentation_classes(metadata) == Classes(("grass", "road"), ("road",))
+    assert capabilities.segmentation_classes({}) is None
+    for wrong in ({"classes": "road"}, {"classes": ("grass", "road")}, {"classes": ("a", "b"), "drivable": ("c",)}):
+        with pytest.raises(UserError):
+            capabilities.segmentation_classes(wrong)
+
+
+def test_looks_are_read_with_the_argument_that_chooses_them():
+    metadata = {"conditions": {"option": "weather", "train": ["clear", "rain"], "held-out": ["fog"]}}
+    assert capabilities.conditions(metadata) == Conditions("weather", ("clear", "rain"), ("fog",))
+    assert capabilities.conditions({}) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"train": ["clear"]},
+        {"option": "the weather", "train": ["clear"]},
+        {"option": "weather", "train": "clear"},
+        {"option": "weather", "train": []},
+        {"option": "weather", "train": ["clear"], "held-out": ["clear"]},
+    ],
+)
+def test_malformed_looks_are_a_sentence(wrong):
+    with pytest.raises(UserError, match="conditions"):
+        capabilities.conditions({"conditions": wrong})
+
+
+def test_a_cameras_mounting_is_read_in_metres_and_radians():
+    entry = {"height_above_ground": 1.3, "pitch": 0.06, "field_of_view": 1.22, "ahead": 0}
+    assert capabilities.camera({"camera": entry}) == CameraMounting(1.3, 0.06, 1.22, 0.0)
+    assert capabilities.camera({}) is None
+    for name, value in (("pitch", "down"), ("height_above_ground", 0.0), ("field_of_view", 3.2), ("ahead", None)):
+        with pytest.raises(UserError, match="camera"):
+            capabilities.camera({"camera": entry | {name: value}})

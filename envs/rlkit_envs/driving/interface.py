@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode
 
 from rlkit_envs.driving.car.controls import ACTION_NAMES, DECISION, MIRRORED_ACTIONS
 from rlkit_envs.driving.episodes import Episodes
+from rlkit_envs.driving.looks.appearance import HELD_OUT_WEATHERS, TRAINING_WEATHERS
 from rlkit_envs.driving.looks.colours import CLASSES, DRIVABLE
 from rlkit_envs.driving.sensors.preview import MIRROR_SIGNS as PREVIEW_SIGNS
 from rlkit_envs.driving.sensors.preview import NAMES as PREVIEW_NAMES
@@ -49,13 +50,26 @@ METADATA: dict[str, Any] = {
     "classes": CLASSES,
     "drivable": DRIVABLE,
     "labels": ("segmentation",),
+    "picture_kwargs": {"start": "anywhere"},  # for pictures to learn from: askew and off the middle as well
+    # The argument that chooses a look, and the looks that there are to learn from and to be tested in.
+    "conditions": {"option": "weather", "train": TRAINING_WEATHERS, "held-out": HELD_OUT_WEATHERS},
     "fresh_observations": True,  # what has been handed out is never written again
 }
 
 
 def metadata_of(settings: Settings) -> dict[str, Any]:
     """The metadata of environments that were made with certain arguments."""
-    return METADATA | {"render_fps": round(1.0 / settings.decision_time)}
+    metadata = METADATA | {"render_fps": round(1.0 / settings.decision_time)}
+    sensors = settings.seen()
+    if sensors.has_camera:
+        camera = sensors.camera
+        metadata["camera"] = {
+            "height_above_ground": camera.mount_height,
+            "pitch": camera.pitch,
+            "field_of_view": camera.field_of_view,
+            "ahead": camera.mount_ahead,
+        }
+    return metadata
 
 
 def make_observation_space(settings: Settings) -> spaces.Space[Any]:

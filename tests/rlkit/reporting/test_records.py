@@ -47,3 +47,12 @@ def test_an_unknown_metric_gets_the_nearest_names(make_run):
     check_tag(runs, REWARD)
     with pytest.raises(UserError, match="Did you mean eval/mean_reward"):
         check_tag(runs, "eval/mean_rewards")
+
+
+def test_perception_runs_among_others_are_passed_over_and_refused_when_named(make_run, tmp_path):
+    make_run("runs/driver", {1000: 1.0})
+    (tmp_path / "runs/eyes").mkdir()
+    (tmp_path / "runs/eyes/config.json").write_text('{"format": "perception-1"}')
+    assert [run.path.name for run in find_runs([tmp_path / "runs"])] == ["driver"]
+    with pytest.raises(UserError, match="perception-1"):
+        find_runs([tmp_path / "runs/eyes"])

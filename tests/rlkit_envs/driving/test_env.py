@@ -502,3 +502,18 @@ def test_the_arguments_can_be_found_out():
     assert {"render_mode", "sensors", "weather", "circuit"} <= set(inspect.signature(DrivingEnv).parameters)
     with pytest.raises(TypeError, match="unexpected keyword argument 'sensor'"):
         make(sensor="camera")
+
+
+def test_metadata_tell_the_looks_and_how_the_camera_is_mounted():
+    env = gymnasium.make("rlkit/DrivingCamera-v0", camera_height=1.5, camera_pitch=0.1)
+    assert env.metadata["camera"] == {
+        "height_above_ground": 1.5,
+        "pitch": 0.1,
+        "field_of_view": 1.22,
+        "ahead": 0.4,
+    }
+    looks = env.metadata["conditions"]
+    assert make(weather=looks["train"][0])
+    assert make(weather=looks["held-out"][0])
+    assert looks["option"] == "weather"
+    assert "camera" not in make().metadata

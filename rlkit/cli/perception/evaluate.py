@@ -1,0 +1,230 @@
+"""`rlkit perception evaluate`: measure a segmentation model on pictures that it never saw."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from rlkit.cli.options import KeyValues, check_result_target, read_kwargs, unset, write_result
+from rlkit.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from rlkit.perception.metrics.result import PerceptionResult
+    from rlkit.perception.model import Card, SegmentationModel
+    from rlkit.perception.pictures import PictureSource
+
+RESULT = frozenset({"model", "parameters", "pictures", "iou"})  # what its JSON is known by
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure a segmentation model: overlap, outlines, honesty, doubts and speed, in all and by condition."""
+
+    what: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WHAT")]
+    """A perception run, a model's .safetensors file, or pretrained:NAME."""
+    data: Annotated[str | None, unset("sim|env:ID|FOLDER")] = None
+    """Where pictures come from; what it was trained on if not given."""
+    split: Annotated[str | None, unset("NAME")] = None
+    """Which of them: test or held-out of a simulator, val or test of a folder; all that there are if not given."""
+    pictures: Annotated[int | None, unset("N")] = None
+    """Most pictures per split; all of a folder, 64 of each look of a simulator if not given."""
+    drivable_only: bool = False
+    """Compare the drivable area with the rest only, where model and data tell different things apart."""
+    samples: int = 1
+    """Answers with dropout per picture, whose mean is measured (Bayesian SegNet; its paper advises 6 to 40)."""
+    env_kwargs: KeyValues = ()
+    """Arguments of the environment, such as weather=fog."""
+    seed: int = 0
+    """Which pictures of a simulator: the same seed measures every model on the same ones."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the network computes."""
+    model: Annotated[str | None, unset("my_package:MyNet")] = None
+    """The model's network, if its code is not one of rlkit's: to name it is to trust it."""
+    json: Annotated[str | None, unset("FILE")] = None
+    """Write the figures to this file (- for standard output)."""
+
+    def run(self) -> None:
+        """Measure, and say what came of it."""
+        for name, value, low in (("pictures", self.pictures, 1), ("samples", self.samples, 1), ("seed", self.seed, 0)):
+            if value is not None and value < low:
+                raise UserError(f"--{name} {value}: expected a whole number of at least {low}")
+        env_kwargs = read_kwargs("--env-kwargs", self.env_kwargs)
+        check_result_target(self.json, RESULT)
+        from rich.console import Console
+
+        from rlkit.perception.data import find_source, is_simulator
+        from rlkit.perception.finding import find_model
+        from rlkit.perception.model import load_model
+        from rlkit.runs import choose_device
+
+        path = find_model(self.what)
+        model = load_model(path, device=choose_device(self.device), allow_code=self._trusts(path))
+        data = self.data or usual_data(self.what, model.card)
+        source = find_source(
+            data,
+            # A simulator makes pictures of any size; those of a folder are measured as they are, and resized.
+            size=model.card.size if is_simulator(data) else None,
+            seed=self.seed,
+            env_kwargs=env_kwargs,
+            pictures=self.pictures,
+            held_out=held_out_of(self.what) if self.data is None else 0.1,
+            allow_code=self.data is not None,
+        )
+        results = self._measure(model, source, Console(stderr=True))
+        if self.json != "-":
+            for result in results:
+                print_result(result, Console())
+        if self.json is not None:
+            write_result(self.json, _joined(results), RESULT)
+
+    def _trusts(self, path: Path) -> bool:
+        from rlkit.perception.model import read_card
+
+        network = read_card(path).network
+        if self.model is not None and self.model != network:
+            raise UserError(f"--model {self.model}: the network of {path} is {network!r}")
+        return self.model is not None
+
+    def _measure(
+        self, model: "SegmentationModel", source: "PictureSource", console: "Console"
+    ) -> list["PerceptionResult"]:
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        from rlkit.perception.evaluation import evaluate
+
+        results: list[PerceptionResult] = []
+        columns = (SpinnerColumn(), TextColumn("{task.description}: {task.completed} pictures"), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as progress:
+            for split in [self.split] if self.split else source.splits:
+                task = progress.add_task(f"{source.name}, {split}", total=None)
+                result = evaluate(
+                    model,
+                    source,
+                    split,
+                    name=self.what,
+                    limit=self.pictures,
+                    samples=self.samples,
+                    seed=self.seed,
+                    drivable_only=self.drivable_only,
+                    timed=not results,  # pictures of another split take as long
+                    progress=lambda count, task=task: progress.advance(task, count),
+                )
+                results.append(result)
+        return results
+
+
+def usual_data(what: str, card: "Card") -> str:
+    """What a model was trained on, as its run folder or its card knows it.
+
+    Raises:
+        UserError: The card names a folder of another machine.
+    """
+    from rlkit.perception.data import is_simulator
+    from rlkit.training.files import read_json
+
+    config = Path(what) / "config.json"
+    known = str(read_json(config).get("data", "")) if config.is_file() else str(card.trained.get("data", ""))
+    if config.is_file() or is_simulator(known):
+        return known
+    told = f" (it was trained on {known})" if known else ""
+    raise UserError(f"--data is needed: {what} does not say where its pictures are{told}. Name sim or a folder.")
+
+
+def held_out_of(what: str) -> float:
+    """The share of a folder's training pictures that a run held out, so that the same ones are measured."""
+    from rlkit.training.files import read_json
+
+    config = Path(what) / "config.json"
+    return float(read_json(config).get("held_out", 0.1)) if config.is_file() else 0.1
+
+
+def _joined(results: list["PerceptionResult"]) -> dict[str, object]:
+    """The figures of the first split, and those of all beside them where there are several."""
+    first = results[0].to_json()
+    if len(results) == 1:
+        return first
+    return {**first, "splits": {result.split: result.to_json() for result in results}}
+
+
+def print_result(result: "PerceptionResult", console: "Console") -> None:
+    """Print the figures as tables."""
+    speed = result.speed
+    console.print(
+        f"[bold]{result.model}[/bold] on {result.data}, {result.split}: {result.pictures} pictures of "
+        f"{result.size[1]}×{result.size[0]} pixels",
+        highlight=False,
+    )
+    for note in result.notes:
+        console.print(f"  note: {note}", highlight=False)
+    console.print(_figures(result))
+    console.print(_classes(result))
+    if result.by_condition:
+        console.print(_conditions(result))
+    if speed is not None:
+        console.print(
+            f"  {speed.frames_per_second:.0f} pictures/s one at a time (p50 {speed.p50:.2f} ms, p99 {speed.p99:.2f} "
+            f"ms), {speed.at_once:.0f} in batches of 32; {speed.device}\n",
+            highlight=False,
+        )
+
+
+def _figures(result: "PerceptionResult") -> "Table":
+    table = _table("", "")
+    mask = result.classes.drivable_mask
+    rows = (
+        ("drivable IoU", f"{result.drivable_iou:.4f}", f"of {' + '.join(result.classes.drivable)}"),
+        ("two-class mean IoU", f"{result.confusion.two_class_mean_iou(mask):.4f}", "drivable and everything else"),
+        ("mean IoU", f"{result.confusion.mean_iou:.4f}", f"over {len(result.classes)} classes"),
+        ("global accuracy", f"{result.confusion.global_accuracy:.4f}", "share of pixels"),
+        ("class accuracy", f"{result.confusion.mean_accuracy:.4f}", "mean over classes"),
+        ("boundary F1", f"{result.boundaries.mean:.4f}", "within 0.75 % of the diagonal"),
+        ("calibration error", f"{result.calibration.expected_error:.4f}", "15 bins; 0 is best"),
+        (
+            "doubt tells errors",
+            f"{result.errors.auroc:.4f}",
+            f"AUROC of entropy; {result.errors.auroc_inside:.4f} more than 5 pixels from borders, where "
+            f"{1.0 - result.errors.border_share:.0%} of errors lie",
+        ),
+        ("parameters", f"{result.parameters:,}", ""),
+    )
+    table.show_header = False
+    table.add_column()
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _classes(result: "PerceptionResult") -> "Table":
+    table = _table("class", "IoU", "accuracy", "boundary F1", "share of pixels")
+    shares = result.confusion.counts.sum(axis=1) / max(1, result.confusion.pixels)
+    columns = (result.confusion.iou, result.confusion.class_accuracy, result.boundaries.by_class)
+    for number, name in enumerate(result.classes.names):
+        figures = (_shown(column[number]) for column in columns)
+        table.add_row(name, *figures, f"{shares[number]:.1%}", style="bold" if name in result.classes.drivable else "")
+    return table
+
+
+def _conditions(result: "PerceptionResult") -> "Table":
+    table = _table("condition", "drivable IoU", "mean IoU", "accuracy")
+    for name, confusion in result.by_condition.items():
+        figures = (confusion.drivable_iou(result.classes.drivable_mask), confusion.mean_iou, confusion.global_accuracy)
+        table.add_row(name or "unknown", *map(_shown, figures))
+    return table
+
+
+def _shown(value: float) -> str:
+    return "–" if value != value else f"{value:.4f}"
+
+
+def _table(first: str, *others: str) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=True, header_style="dim")
+    table.add_column(first)
+    for name in others:
+        table.add_column(name, justify="right")
+    return table

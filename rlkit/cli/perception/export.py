@@ -1,0 +1,91 @@
+"""`rlkit perception export`: a model as a file that other programs run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from rlkit.cli.options import KeyValues, read_kwargs, unset
+from rlkit.errors import UserError
+
+if TYPE_CHECKING:
+    from rlkit.perception.export.checking import Exported
+    from rlkit.perception.model import SegmentationModel
+    from rlkit.perception.pictures import Pixels
+
+INT8 = "onnx-int8"
+SUFFIXES = {"onnx": ".onnx", INT8: ".onnx", "torch": ".pt2"}
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a model as a file that runs without rlkit, and compare the two.
+
+    The file takes pictures (N, 3, H, W) as floats from 0 to 1, any N, and gives the probability of each class at each
+    pixel, (N, C, H, W).
+    """
+
+    what: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WHAT")]
+    """The folder of a perception run, a .safetensors file, or pretrained:NAME."""
+    format: Literal["onnx", "onnx-int8", "torch"] = "onnx"
+    """ONNX, ONNX with convolutions in 8-bit integers, or a torch.export program."""
+    out: Annotated[Path | None, unset("FILE")] = None
+    """The file to make (the model's name in this folder if not given); nothing is ever overwritten."""
+    data: str = "sim"
+    """For onnx-int8, pictures from which the ranges of numbers are found: sim, env:ID, or a folder."""
+    env_kwargs: KeyValues = ()
+    """Arguments of the environment that these pictures come from."""
+    calibration: Annotated[int | None, unset("N")] = None
+    """How many of them (128 if not given)."""
+    seed: int = 0
+    """Which of them."""
+    model: Annotated[str | None, unset("my_package:MyNet")] = None
+    """The model's network, where it is your own code: naming it here allows its import."""
+
+    def run(self) -> None:
+        """Write the file, and say how near it is."""
+        if self.format != INT8 and (self.calibration is not None or self.env_kwargs):
+            raise UserError(
+                f"--calibration and --env-kwargs belong to --format {INT8}; {self.format} needs no pictures."
+            )
+        if self.calibration is not None and self.calibration < 8:
+            raise UserError(f"--calibration {self.calibration}: expected a whole number of at least 8")
+        from rlkit.perception.export.targets import check_target
+        from rlkit.perception.finding import find_model
+        from rlkit.perception.model import load_model, read_card
+
+        path = find_model(self.what)
+        card = read_card(path)
+        allowed = self.model is not None and self.model == card.network
+        if self.model is not None and not allowed:
+            raise UserError(f"--model {self.model}: the network of {self.what} is {card.network!r}.")
+        out = self.out or Path(
+            f"{card.network.rpartition(':')[2]}{'-int8' * (self.format == INT8)}{SUFFIXES[self.format]}"
+        )
+        check_target(out, SUFFIXES[self.format])  # before minutes are spent
+        print(self._export(load_model(path, allow_code=allowed), out))
+
+    def _export(self, model: "SegmentationModel", out: Path) -> "Exported":
+        if self.format == "torch":
+            from rlkit.perception.export.programs import export_torch
+
+            return export_torch(model, out)
+        from rlkit.perception.export.onnx_files import export_onnx, need
+
+        if self.format == "onnx":
+            return export_onnx(model, out)
+        need("onnx", "onnxscript", "onnxruntime")
+        from rlkit.perception.quantising import export_int8
+
+        return export_int8(model, out, self._pictures(model))
+
+    def _pictures(self, model: "SegmentationModel") -> "Pixels":
+        import numpy as np
+
+        from rlkit.perception.data import find_source
+        from rlkit.perception.quantising import CALIBRATION, calibration_pictures
+
+        kwargs = read_kwargs("--env-kwargs", self.env_kwargs)
+        source = find_source(self.data, size=model.card.size, seed=self.seed, env_kwargs=kwargs)
+        return calibration_pictures(source, np.random.default_rng(self.seed), self.calibration or CALIBRATION)

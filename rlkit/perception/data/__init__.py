@@ -1,0 +1,59 @@
+"""Where labelled pictures come from: a simulator or a folder, told apart by what a person types after `--data`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rlkit.errors import UserError
+from rlkit.perception.pictures import PictureSource
+
+SIMULATOR = "env:rlkit/DrivingCamera-v0"  # what `sim` stands for
+_ENVIRONMENT = "env:"
+
+
+def is_simulator(data: str | Path) -> bool:
+    """Whether what a person typed after `--data` means an environment rather than a folder."""
+    return str(data) == "sim" or str(data).startswith(_ENVIRONMENT)
+
+
+def find_source(
+    data: str | Path,
+    *,
+    size: tuple[int, int] | None = None,
+    seed: int = 0,
+    env_kwargs: Mapping[str, Any] | None = None,
+    held_out: float = 0.1,
+    pictures: int | None = None,
+    allow_code: bool = True,
+) -> PictureSource:
+    """Find what `--data` names.
+
+    Args:
+        data: `sim`; `env:ID` for any environment with a camera and a segmentation; or a folder in one of the layouts of
+            `data.layouts`.
+        size: Height and width of the pictures, in pixels; None for their own.
+        seed: Decides which pictures of a simulator are selected by and measured on.
+        env_kwargs: Arguments of the environment; only for a simulator.
+        held_out: Share of each training sequence of a folder that the best weights are chosen by; 0 for none.
+        pictures: How many a simulator is to give per split that is measured, evenly of all its looks; None for 64 of
+            each look.
+        allow_code: Whether a module or file that `env:ID` names may be imported; false when it was not typed.
+
+    Raises:
+        UserError: There is no such environment or folder, it cannot be used, or a number is out of range.
+    """
+    if size is not None and not all(8 <= pixels <= 4096 for pixels in size):
+        raise UserError(f"Pictures are from 8 to 4096 pixels high and wide, not {size[0]}×{size[1]} (height × width).")
+    text = SIMULATOR if str(data) == "sim" else str(data)
+    # Each kind brings its own libraries.
+    if text.startswith(_ENVIRONMENT):
+        from rlkit.environment_config import EnvironmentConfig
+        from rlkit.perception.data.simulator import SimulatedPictures
+
+        environment = EnvironmentConfig(text.removeprefix(_ENVIRONMENT), dict(env_kwargs or {}))
+        return SimulatedPictures(environment, size, seed, allow_code=allow_code, measured=pictures)
+    if env_kwargs:
+        raise UserError(f"--env-kwargs belong to a simulator; {text} is a folder of pictures.")
+    from rlkit.perception.data.folder import open_folder
+
+    return open_folder(Path(text).expanduser(), size, held_out=held_out)

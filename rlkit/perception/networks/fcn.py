@@ -1,0 +1,128 @@
+"""Fully convolutional networks (Long, Shelhamer, Darrell 2015): the reference that SegNet is compared with."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rlkit.nn.dropout import Dropout
+from rlkit.perception.networks.blocks import convolutions
+from rlkit.perception.networks.scaling import ImageNetScaling
+from rlkit.perception.networks.vgg16 import DEPTHS, WIDTHS
+
+
+class FCN(nn.Module):
+    """An image classifier made to score every place: its dense layers act as convolutions, its scores are enlarged.
+
+    FCN-32s enlarges the deepest scores 32 times; FCN-8s adds scores of the fourth and the third pooling on the way,
+    each at its own resolution. The steps in between are transposed convolutions that start as bilinear
+    interpolation and are learned; the last step is bilinear and fixed, as in the paper. Pictures are padded by what
+    the sides lack to the next multiple of 32, rather than by 100 pixels as in the paper.
+
+    Args:
+        num_classes: C.
+        skips: How many earlier poolings give scores as well: 0 for FCN-32s, 2 for FCN-8s.
+        widths: Channels of each encoder block.
+        depths: Convolutions of each encoder block.
+        dense_width: Channels of fc6 and fc7.
+        dense_kernel: Side of fc6's kernel, in pixels.
+        dropout: Share of fc6's and fc7's features that are dropped while training; see `rlkit.nn.dropout.drop_with`.
+        batch_norm: Whether the encoder is normalised; the paper's, which starts from ImageNet's weights, is not.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        skips: int,
+        *,
+        widths: Sequence[int] = WIDTHS,
+        depths: Sequence[int] = DEPTHS,
+        dense_width: int = 4096,
+        dense_kernel: int = 7,
+        dropout: float = 0.5,
+        batch_norm: bool = False,
+    ):
+        super().__init__()
+        inputs = [3, *widths[:-1]]
+        levels = range(len(widths))
+        self.scaling = ImageNetScaling()
+        self.encoders = nn.ModuleList(
+            convolutions(inputs[k], [widths[k]] * depths[k], batch_norm=batch_norm) for k in levels
+        )
+        self.fc6 = nn.Conv2d(widths[-1], dense_width, dense_kernel, padding=dense_kernel // 2)
+        self.fc7 = nn.Conv2d(dense_width, dense_width, 1)
+        self.dropout = Dropout(dropout)
+        self.score = nn.Conv2d(dense_width, num_classes, 1)
+        self.skip_scores = nn.ModuleList(nn.Conv2d(widths[-2 - k], num_classes, 1) for k in range(skips))
+        self.enlargements = nn.ModuleList(_bilinear_doubling(num_classes) for _ in range(skips))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(B, 3, H, W) floats from 0 to 1 -> (B, C, H, W) logits."""
+        height, width = pictures.shape[-2:]
+        multiple = 2 ** len(self.encoders)
+        x = F.pad(self.scaling(pictures), (0, -width % multiple, 0, -height % multiple))
+        size = x.shape[-2:]
+        pooled = []
+        for encode in self.encoders:
+            x = F.max_pool2d(encode(x), 2)
+            pooled.append(x)
+        x = self.dropout(F.relu(self.fc6(x)))
+        x = self.dropout(F.relu(self.fc7(x)))
+        scores: Tensor = self.score(x)
+        for enlarge, score, earlier in zip(self.enlargements, self.skip_scores, pooled[-2::-1], strict=False):
+            scores = enlarge(scores) + score(earlier)
+        scores = F.interpolate(scores, size=size, mode="bilinear", align_corners=False)
+        return scores[..., :height, :width]
+
+
+class FCN32s(FCN):
+    """FCN-32s: the deepest scores, enlarged 32 times. 134,305,611 parameters for 11 classes.
+
+    Args:
+        num_classes: C.
+    """
+
+    def __init__(self, num_classes: int):
+        super().__init__(num_classes, skips=0)
+
+
+class FCN8s(FCN):
+    """FCN-8s: with the scores of the fourth and third pooling, trained all at once. 134,317,953 at 11 classes.
+
+    Args:
+        num_classes: C.
+    """
+
+    def __init__(self, num_classes: int):
+        super().__init__(num_classes, skips=2)
+
+
+class FCN8sCompact(FCN):
+    """FCN-8s with few channels and batch normalisation, to be compared with the compact SegNet at an equal budget.
+
+    Args:
+        num_classes: C.
+    """
+
+    def __init__(self, num_classes: int):
+        super().__init__(
+            num_classes,
+            skips=2,
+            widths=(16, 32, 64, 96, 128),
+            depths=(1, 1, 1, 1, 1),
+            dense_width=128,
+            dense_kernel=3,
+            batch_norm=True,
+        )
+
+
+@torch.no_grad()
+def _bilinear_doubling(channels: int) -> nn.ConvTranspose2d:
+    """A transposed convolution (4×4, stride 2) that is bilinear interpolation of each channel until it is trained."""
+    layer = nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1, bias=False)
+    ramp = torch.tensor([0.25, 0.75, 0.75, 0.25])
+    layer.weight.zero_()
+    for channel in range(channels):
+        layer.weight[channel, channel] = torch.outer(ramp, ramp)
+    return layer

@@ -1,0 +1,1 @@
+"""Pictures for people of what a segmentation network finds: sheets, films and a window."""

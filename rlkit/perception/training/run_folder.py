@@ -1,0 +1,78 @@
+"""A perception run on disk: its configuration, its checkpoints, and the best model so far.
+
+config.json                    everything needed to repeat it
+metrics.jsonl, events.out.*    the same scalars for programs and for TensorBoard
+pictures/000000400.png         what was found in pictures that nobody learned from: picture, truth, found, wrong
+best/model.safetensors         the best model by the selection; what everything else loads
+checkpoints/000000400/         weights, averages, optimiser: complete or absent, checked by digest
+"""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Self
+
+from rlkit.perception.finding import BEST
+from rlkit.perception.model import SegmentationModel
+from rlkit.perception.training.config import PerceptionConfig
+from rlkit.training.checkpoints import Checkpoints
+from rlkit.training.files import disk_errors
+from rlkit.training.run_folder import config_of, locked, make_run_folder, new_path
+
+PICTURES = "pictures"
+
+
+class PerceptionRun:
+    """The folder of one perception run.
+
+    Args:
+        path: Where it lies.
+        config: What it was made with.
+    """
+
+    def __init__(self, path: Path, config: PerceptionConfig):
+        self.path = path
+        self.config = config
+        self.checkpoints = Checkpoints(path)
+
+    @classmethod
+    def create(cls, path: Path | None, config: PerceptionConfig) -> Self:
+        """Make the folder; it appears with its configuration in it or not at all.
+
+        Raises:
+            UserError: It exists already and is not empty, or cannot be written.
+        """
+        network = config.network.rpartition(":")[2].lower()
+        path = path or new_path(f"perception-{network}-s{config.seed}")
+        make_run_folder(path, config.to_json())
+        return cls(path, config)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the folder of an earlier run.
+
+        Raises:
+            UserError: There is no perception run, or its configuration is damaged or from another version.
+        """
+        with config_of(path) as plain:
+            config = PerceptionConfig.from_json(plain)
+        return cls(path, config)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the run, see `rlkit.training.run_folder.locked`."""
+        return locked(self.path)
+
+    def save_best(self, model: SegmentationModel) -> None:
+        """Keep the best model so far, complete or not at all.
+
+        Raises:
+            UserError: It cannot be written.
+        """
+        with disk_errors(str(self.path)):
+            (self.path / BEST).parent.mkdir(exist_ok=True)
+        model.save(self.path / BEST)
+
+    def new_picture(self, steps: int) -> Path:
+        """Where the sheet of pictures after so many steps goes."""
+        with disk_errors(str(self.path)):
+            (self.path / PICTURES).mkdir(exist_ok=True)
+        return self.path / PICTURES / f"{steps:09d}.png"

@@ -1,0 +1,184 @@
+"""What perception's mistakes cost the driver: laps on unseen circuits by true mask, by SegNet's, and by raw pixels.
+
+python scripts/bench/closed_loop.py --model pretrained:segnet-compact --json scripts/bench/closed_loop.json \
+    --picture scripts/bench/closed_loop.png
+
+Arms: (a) trained and driven on the true mask; (b) trained and driven on the model's mask; (c) trained on the true mask,
+driven on the model's; (d) the camera's picture itself, reduced. Same budget, same preset, same circuits in the same
+order for all, so that differences are paired. Interrupted, it goes on where it was with the same command.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from driven_laps import LABELS_ONLY, WEATHERS, drive, train_driver, trained_minutes
+from reporting import Row, Rows
+
+from rlkit.statistics import interquartile_mean, interval, mean
+
+COLOURS = ("#009E73", "#0072B2", "#56B4E9", "#D55E00")  # Okabe and Ito 2008
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to see.
+
+    Args:
+        name: For the table.
+        run: What its drivers are called; arms with the same drivers share them.
+        training: What is decided about the training, beyond budget and seed.
+        eyes: What it is driven by, where that is not what it was trained with.
+    """
+
+    name: str
+    run: str
+    training: dict[str, Any]
+    eyes: str | None = None
+
+
+def arms_of(model: str, camera_size: Sequence[int]) -> list[Arm]:
+    """All arms, the reference first."""
+    truth = {"perception": "truth", "env_kwargs": LABELS_ONLY}
+    raw = {"env_kwargs": {"resize": list(camera_size)}}
+    return [
+        Arm("true mask", "truth", truth),
+        Arm("SegNet mask", "segnet", {"perception": model}),
+        Arm("trained on true, driven on SegNet mask", "truth", truth, model),
+        Arm("camera picture", "camera", raw),
+    ]
+
+
+def main() -> None:
+    """Train what is missing, measure what is missing, tell."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="pretrained:segnet-compact", help="the segmentation model")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=130_000, help="budget of each driver")
+    parser.add_argument("--circuits", type=int, default=200)
+    parser.add_argument("--camera-size", type=int, nargs=2, default=(48, 64), help="what arm (d) sees of the camera")
+    parser.add_argument("--arms", nargs="*", help="only arms whose name begins like this")
+    parser.add_argument("--folder", type=Path, default=Path("runs/closed-loop"), help="holds the drivers")
+    parser.add_argument("--json", type=Path, help="file of figures")
+    parser.add_argument("--picture", type=Path, help="picture of them to make, .png")
+    options = parser.parse_args()
+    chosen = {name: getattr(options, name) for name in ("model", "steps", "circuits")}
+    rows = Rows(options.json, ("arm", "seed", "weather"), options=chosen | {"camera_size": list(options.camera_size)})
+    arms = [
+        arm
+        for arm in arms_of(options.model, options.camera_size)
+        if not options.arms or any(arm.name.startswith(asked) for asked in options.arms)
+    ]
+    for seed in range(options.seeds):
+        for arm in arms:
+            missing = {told: w for told, w in WEATHERS.items() if not rows.has(arm=arm.name, seed=seed, weather=told)}
+            if not missing:
+                continue
+            folder = options.folder / f"{arm.run}-{options.steps}-s{seed}"
+            run = train_driver(folder, options.steps, seed, **arm.training)
+            for told, weather in missing.items():
+                figures = drive(run, options.circuits, weather, perception=arm.eyes)
+                key = {"arm": arm.name, "seed": seed, "weather": told, "minutes": trained_minutes(run)}
+                rows.add(key | figures)
+                print(told_row(rows.rows[-1]), flush=True)
+    table = [summed(rows.rows, arm.name, weather) for arm in arms for weather in WEATHERS]
+    rows.write(table=table)
+    print(markdown(table))
+    if options.picture is not None:
+        draw(rows.rows, [arm.name for arm in arms], options.picture)
+
+
+def told_row(row: Row) -> str:
+    """A row for a person."""
+    iou = "" if row["iou"] is None else f", mask IoU {row['iou']:.3f}"
+    return f"{row['arm']}, seed {row['seed']}, {row['weather']}: {100 * row['laps']:.1f} % of laps{iou}"
+
+
+def summed(rows: Sequence[Row], arm: str, weather: str) -> Row:
+    """The figures of one arm in one weather over all seeds; the difference is paired by circuit and seed."""
+    mine, reference = (
+        sorted((row for row in rows if (row["arm"], row["weather"]) == (name, weather)), key=lambda row: row["seed"])
+        for name in (arm, "true mask")
+    )
+    if not mine:
+        return {"arm": arm, "weather": weather, "laps": None}
+    laps = interval([row["laps"] for row in mine], interquartile_mean)
+    figures: Row = {
+        "arm": arm,
+        "weather": weather,
+        "seeds": len(mine),
+        "laps": [laps.value, laps.low, laps.high],
+        "worst_seed": min(row["laps"] for row in mine),
+        "ratio": _mean([row["ratio"] for row in mine]),
+        "iou": _mean([row["iou"] for row in mine]),
+        "minutes": _mean([row["minutes"] for row in mine]),
+    }
+    if len(reference) == len(mine):
+        # (circuits, seeds): circuits are drawn again, for each seed by itself.
+        outcomes = [np.array([row["finished"] for row in side], float).T for side in (mine, reference)]
+        difference = interval(outcomes[0] - outcomes[1], mean)
+        figures["difference"] = [difference.value, difference.low, difference.high]
+        ratios = [row["ratio"] for row in (*mine, *reference)]
+        if None not in ratios:
+            figures["slower"] = float(figures["ratio"] / np.mean([row["ratio"] for row in reference]))
+    return figures
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def markdown(table: Sequence[Row]) -> str:
+    """The table as the README shows it."""
+    lines = [
+        "| drives by | weathers | laps finished (IQM of seeds, 95 % interval) | against true mask, points | lap time ÷ "
+        "reference | mask IoU while driving |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in table:
+        if row["laps"] is None:
+            continue
+        laps, low, high = (100 * value for value in row["laps"])
+        difference = "–"
+        if "difference" in row and row["arm"] != "true mask":
+            value, least, most = (100 * part for part in row["difference"])
+            difference = f"{value:+.1f} [{least:+.1f}, {most:+.1f}]".replace("-", "−")
+        ratio, iou = ("–" if row[name] is None else f"{row[name]:.3f}" for name in ("ratio", "iou"))
+        cells = (row["arm"], row["weather"], f"{laps:.1f} % [{low:.1f}, {high:.1f}]", difference, ratio, iou)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def draw(rows: Sequence[Row], arms: Sequence[str], path: Path) -> None:
+    """Draw laps finished as bars, a dot per seed."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.0, 3.6), layout="constrained")
+    axes = figure.subplots()
+    width = 0.8 / len(arms)
+    for index, arm in enumerate(arms):
+        for place, weather in enumerate(WEATHERS):
+            laps = [100 * row["laps"] for row in rows if (row["arm"], row["weather"]) == (arm, weather)]
+            if not laps:
+                continue
+            x = place + (index - 0.5 * (len(arms) - 1)) * width
+            value = float(interquartile_mean(laps))
+            colour = COLOURS[index % len(COLOURS)]
+            axes.bar(x, value, 0.9 * width, color=colour, label=arm if place == 0 else None)
+            axes.plot(np.full(len(laps), x), laps, "o", color="black", markersize=3, alpha=0.7)
+            axes.annotate(f"{value:.1f} %", (x, 2), ha="center", color="white", fontsize=9, fontweight="bold")
+    axes.set_xticks(range(len(WEATHERS)), list(WEATHERS))
+    axes.set_ylabel("laps finished, %")
+    axes.set_ylim(0, 105)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=9, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0), title="drives by")
+    figure.savefig(path, dpi=160)
+    print(f"drew {path}")
+
+
+if __name__ == "__main__":
+    main()

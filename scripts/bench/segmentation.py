@@ -1,0 +1,177 @@
+"""Segmentation networks side by side: what each learns from an equal budget, how far that carries, and how fast it is.
+
+    python scripts/bench/segmentation.py --pictures 48000 --json segmentation.json
+    python scripts/bench/segmentation.py --seconds 1800 --networks segnet-compact segnet-basic --seeds 0 1 2
+    python scripts/bench/segmentation.py --data CAMVID --epochs 200 --json segmentation_camvid.json
+
+Every network is trained by `rlkit perception train` with the recipe that suits the data, for as many pictures, or for
+about as many seconds, as every other, and then measured on what nobody learned from: circuits of the test split, in the
+weathers of training and in held-out ones (a folder: its own splits). A threshold of colours, the best that there is,
+stands beside them. Rows are written one by one: an interrupted bench goes on where it stopped.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from colour_threshold import DRIVABLE, fit_on, measure, total
+from reporting import Row, Rows, quiet
+
+from rlkit.perception.data import find_source
+from rlkit.perception.evaluation import evaluate
+from rlkit.perception.finding import find_model
+from rlkit.perception.metrics.result import PerceptionResult
+from rlkit.perception.model import load_model
+from rlkit.perception.pictures import PictureSource
+from rlkit.perception.training import train
+from rlkit.perception.training.recipe import PRESETS, usual_preset
+
+NETWORKS = ("segnet-compact", "segnet-basic", "segnet", "fcn32s", "fcn8s")
+THRESHOLD = "colour threshold"
+TRIED = 12  # steps by which it is found out how long one takes
+COLUMNS = ("network", "seed", "split")
+
+
+def main() -> None:
+    """Train and measure what is missing, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="sim", help="sim, env:ID or a folder")
+    parser.add_argument("--networks", nargs="*", default=NETWORKS, help="; ".join(NETWORKS))
+    parser.add_argument("--seeds", nargs="*", type=int, default=[0])
+    budget = parser.add_mutually_exclusive_group(required=True)
+    budget.add_argument("--pictures", type=int, help="pictures that each network learns from, counted as often as seen")
+    budget.add_argument("--epochs", type=int, help="passes over a folder's pictures")
+    budget.add_argument("--seconds", type=float, help="seconds of training, about: the steps that fit into them")
+    parser.add_argument("--batch-size", type=int, default=None, help="the recipe's if not given")
+    parser.add_argument("--size", nargs=2, type=int, default=None, metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--measured", type=int, default=None, help="pictures of a simulator's split; 64 per look")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--runs", type=Path, default=None, help="folder that keeps the runs; none are kept without it")
+    parser.add_argument("--json", type=Path, default=None, help="file for the figures")
+    asked = parser.parse_args()
+    shared = ("data", "pictures", "epochs", "seconds", "batch_size", "size", "measured", "device")
+    rows = Rows(asked.json, COLUMNS, options={name: getattr(asked, name) for name in shared})
+    size = None if asked.size is None else (asked.size[0], asked.size[1])
+    source = find_source(asked.data, size=size, pictures=asked.measured)
+    if not rows.has(network=THRESHOLD, seed=0, split=source.splits[0]):
+        rows.add(*threshold_rows(source))
+    for seed in asked.seeds:
+        for network in asked.networks:
+            if all(rows.has(network=network, seed=seed, split=split) for split in source.splits):
+                continue
+            print(f"{network}, seed {seed}", flush=True)
+            with tempfile.TemporaryDirectory() as scratch:
+                folder = (asked.runs or Path(scratch)) / f"{network}-s{seed}"
+                rows.add(*network_rows(asked, source, size, network, seed, folder))
+            print_table(rows.rows, source)
+    print_table(rows.rows, source)
+
+
+def network_rows(
+    asked: argparse.Namespace,
+    source: PictureSource,
+    size: tuple[int, int] | None,
+    network: str,
+    seed: int,
+    folder: Path,
+) -> list[Row]:
+    """Train one network and measure it on every split."""
+    preset = PRESETS[usual_preset(source.training_pictures)](source.classes, source.training_pictures)
+    batch = asked.batch_size or preset.batch_size
+    settings = {} if asked.batch_size is None else {"batch_size": str(batch)}
+    options = {"model": network, "size": size, "seed": seed, "device": asked.device, "settings": settings}
+    steps = None if asked.epochs else affordable_steps(asked, options) if asked.seconds else -(-asked.pictures // batch)
+    began = time.perf_counter()
+    run = train(asked.data, steps=steps, epochs=asked.epochs, save_freq=0, run_dir=folder, reporter=quiet, **options)
+    seconds = time.perf_counter() - began
+    if run.stopped is not None:  # half a budget is not to be compared
+        sys.exit(f"{network}, seed {seed}: stopped after {run.steps} steps ({run.stopped}); not measured")
+    model = load_model(find_model(run.path), allow_code=True)
+    rows = []
+    for split in source.splits:
+        result = evaluate(model, source, split, name=network, timed=split == source.splits[0])
+        shared = {"network": network, "seed": seed, "split": split, "steps": run.steps, "pictures": run.steps * batch}
+        rows.append({**shared, "seconds": round(seconds, 1), **figures_of(result)})
+    return rows
+
+
+def affordable_steps(asked: argparse.Namespace, options: Row) -> int:
+    """Steps that fit into the seconds that were asked for, by the time that a few of them take."""
+    with tempfile.TemporaryDirectory() as scratch:
+        times = []
+        for steps in (1, 1 + TRIED):  # what the beginning and the end take is in both
+            began = time.perf_counter()
+            run_dir = Path(scratch) / str(steps)
+            train(asked.data, steps=steps, select_freq=steps, save_freq=0, run_dir=run_dir, reporter=quiet, **options)
+            times.append(time.perf_counter() - began)
+    return max(1, int(asked.seconds / max(1e-3, (times[1] - times[0]) / TRIED)))
+
+
+def figures_of(result: PerceptionResult) -> Row:
+    """The figures of a result in a row, speed where it was timed."""
+    tree = result.to_json()
+    names = (
+        "parameters",
+        "drivable_iou",
+        "two_class_mean_iou",
+        "mean_iou",
+        "global_accuracy",
+        "boundary_f1",
+        "expected_calibration_error",
+        "error_auroc",
+        "frames_per_second",
+        "frames_per_second_in_batches_of_32",
+        "latency_ms",
+        "iou",
+        "conditions",
+    )
+    return {name: tree.get(name) for name in names}
+
+
+def threshold_rows(source: PictureSource) -> list[Row]:
+    """The best threshold of colours, measured as the networks are."""
+    box, _ = fit_on(source, seed=0)
+    rows = []
+    for split in source.splits:
+        parts = measure(box, source, split)
+        confusion = total(parts)
+        rows.append(
+            {
+                "network": THRESHOLD,
+                "seed": 0,
+                "split": split,
+                "parameters": box.size,
+                "drivable_iou": confusion.drivable_iou(DRIVABLE),
+                "two_class_mean_iou": confusion.two_class_mean_iou(DRIVABLE),
+                "conditions": {name: {"drivable_iou": part.drivable_iou(DRIVABLE)} for name, part in parts.items()},
+            }
+        )
+    return rows
+
+
+def print_table(rows: list[Row], source: PictureSource) -> None:
+    """One line per network and seed: IoU of the drivable area and mean IoU in each split, and speed."""
+    head = "".join(f" | {split + ': drivable':>20} {'mean':>6}" for split in source.splits)
+    rates = ("frames_per_second", "frames_per_second_in_batches_of_32")
+    titles = f"{'pictures':>9} {'s':>7} {'fps 1':>6} {'fps 32':>6}"
+    print(f"\n{'network':18} {'seed':>4} {'parameters':>11}{head} | {titles}")
+    for network, seed in dict.fromkeys((row["network"], row["seed"]) for row in rows):
+        parts = {row["split"]: row for row in rows if (row["network"], row["seed"]) == (network, seed)}
+        first = next(iter(parts.values()))
+        line = f"{network:18} {seed:>4} {first['parameters']:>11,}"
+        for split in source.splits:
+            row = parts.get(split, {})
+            line += f" | {_cell(row.get('drivable_iou'), 20, 4)} {_cell(row.get('mean_iou'), 6)}"
+        line += f" | {_cell(first.get('pictures'), 9, 0)} {_cell(first.get('seconds'), 7, 0)}"
+        print(line, *(_cell(first.get(name), 6, 0) for name in rates))
+    print(flush=True)
+
+
+def _cell(value: float | None, width: int, digits: int = 3) -> str:
+    return " " * (width - 1) + "–" if value is None else f"{value:{width},.{digits}f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Frames per second of every segmentation network, in floats, bfloat16 and 8-bit integers, and what the latter cost.
+
+    pip install -c constraints.txt -e '.[export]'
+    python scripts/bench/segmentation_speed.py --json scripts/bench/segmentation_speed.json
+    python scripts/bench/segmentation_speed.py --network pretrained:segnet-compact runs/segnet runs/fcn8s
+
+A frame is the whole way from uint8 pictures in memory to the uint8 class of every pixel. What is measured is `folded`,
+which is how `load_model` computes; `plain` is the network as it was trained; `bfloat16` computes in half precision;
+`onnx` and `onnx-int8` run in ONNX Runtime. Names stand for untrained networks, whose speed is that of trained ones.
+Trained ones, given as a run, a file or `pretrained:NAME`, are also measured for their drivable IoU on the simulator's
+unseen circuits, in training weathers and in those held out. With `--json` the rows are kept after each measurement,
+and an interrupted run goes on.
+"""
+
+import argparse
+import functools
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from reporting import Row, Rows
+from rich.console import Console
+from rich.table import Table
+
+from rlkit.errors import UserError
+from rlkit.perception.classes import IGNORED, Classes
+from rlkit.perception.data import find_source
+from rlkit.perception.export.checking import as_input
+from rlkit.perception.export.onnx_files import onnx_bytes, run, session_of
+from rlkit.perception.finding import find_model
+from rlkit.perception.model import Card, SegmentationModel, load_model
+from rlkit.perception.networks import NETWORKS, build_network
+from rlkit.perception.pictures import LabelledPictures, Pixels
+from rlkit.perception.quantising import calibration_pictures, int8_bytes
+
+RUNTIMES = ("plain", "folded", "bfloat16", "onnx", "onnx-int8")
+CLASSES = Classes(tuple(f"class {number}" for number in range(9)), ("class 4",))  # as many as the simulator has
+SPLITS = ("test", "held-out")
+
+Labelling = Callable[[Pixels], Pixels]
+
+
+def main() -> None:
+    """Measure every cell and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", nargs="+", default=list(NETWORKS), help="names, runs, files, pretrained:NAME")
+    parser.add_argument("--runtime", nargs="+", choices=RUNTIMES, default=list(RUNTIMES))
+    parser.add_argument("--batch", nargs="+", type=int, default=[1, 32])
+    parser.add_argument("--size", nargs=2, type=int, default=[96, 128], metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=5.0, help="how long each cell is measured")
+    parser.add_argument("--pictures", type=int, default=512, help="per split, for the IoU of trained networks")
+    parser.add_argument("--json", type=Path, default=None)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    shared = {"size": options.size, "threads": options.threads, "pictures": options.pictures}
+    packages = ["onnx", "onnxruntime"] if {"onnx", "onnx-int8"} & set(options.runtime) else []
+    rows = Rows(options.json, ("network", "runtime", "batch"), packages, shared)
+    for name in options.network:
+        measure_network(name, options, rows)
+    print_table(rows.rows)
+
+
+def measure_network(name: str, options: argparse.Namespace, rows: Rows) -> None:
+    """Measure one network with every runtime and batch that the file does not hold yet."""
+    for runtime in options.runtime:
+        missing = [size for size in options.batch if not rows.has(network=name, runtime=runtime, batch=size)]
+        if not missing:
+            continue
+        model, trained = find(name, tuple(options.size))
+        try:
+            label, size = prepared(model, runtime, trained, options.threads)
+        except UserError as error:
+            print(f"{name}, {runtime}: {error}", flush=True)
+            continue
+        ious = {split: drivable_iou(label, model, split, options.pictures) for split in SPLITS} if trained else {}
+        for batch in missing:
+            row: Row = {"network": name, "runtime": runtime, "batch": batch, "parameters": model.parameters}
+            row |= {"megabytes": round(size / 1e6, 3), **speed(label, batch, model.card.size, options.seconds)}
+            rows.add(row | {f"iou {split}": round(iou, 5) for split, iou in ious.items()})
+            print(f"{name}, {runtime}, batch {batch}: {row['frames_per_second']:,.0f} frames/s", flush=True)
+
+
+def find(name: str, size: tuple[int, int]) -> tuple[SegmentationModel, bool]:
+    """The network as it was trained, and whether it was."""
+    if name not in NETWORKS:
+        return load_model(find_model(name), fuse=False), True
+    network = build_network(name, len(CLASSES), generator=torch.Generator().manual_seed(0))
+    return SegmentationModel(network, Card(name, CLASSES, size)), False
+
+
+def prepared(model: SegmentationModel, runtime: str, trained: bool, threads: int) -> tuple[Labelling, int]:
+    """What finds labels, and how many bytes its weights take."""
+    if runtime == "plain":
+        return model.labels, 4 * model.parameters
+    if runtime in ("folded", "bfloat16"):
+        half = runtime == "bfloat16"
+        quick = SegmentationModel(model.network, model.card, fuse=True, precision="bfloat16" if half else "float32")
+        return quick.labels, (2 if half else 4) * model.parameters
+    content = onnx_bytes(model) if runtime == "onnx" else int8_bytes(model, calibration(model, trained))
+    session = session_of(content, threads)
+
+    def labels(pictures: Pixels) -> Pixels:
+        return run(session, as_input(pictures)).argmax(1).astype(np.uint8)
+
+    return labels, len(content)
+
+
+def calibration(model: SegmentationModel, trained: bool) -> Pixels:
+    """Pictures that ranges of integers are found from; noise for networks that nobody trained."""
+    generator = np.random.default_rng(0)
+    if not trained:
+        return generator.integers(0, 256, (8, *model.card.size, 3), dtype=np.uint8)
+    return calibration_pictures(find_source("sim", size=model.card.size), generator)
+
+
+def speed(label: Labelling, batch: int, size: tuple[int, int], seconds: float) -> dict[str, float]:
+    """Frames per second, and how long a batch takes in the median and at worst."""
+    pictures = np.random.default_rng(0).integers(0, 256, (batch, *size, 3), dtype=np.uint8)
+    for _ in range(2):
+        label(pictures)
+    times: list[float] = []
+    while len(times) < 3 or sum(times) < seconds:
+        began = time.perf_counter()
+        label(pictures)
+        times.append(time.perf_counter() - began)
+    p50, p99 = np.percentile(times, [50, 99]) * 1e3
+    return {
+        "frames_per_second": round(batch / (p50 / 1e3), 1),
+        "p50_ms": round(float(p50), 3),
+        "p99_ms": round(float(p99), 3),
+        "least_ms": round(min(times) * 1e3, 3),
+        "calls": len(times),
+    }
+
+
+def drivable_iou(label: Labelling, model: SegmentationModel, split: str, count: int) -> float:
+    """Intersection over union of the drivable area, over all pictures of a split together."""
+    both = either = 0
+    drivable = np.append(model.classes.drivable_mask, np.zeros(IGNORED + 1 - len(model.classes), dtype=bool))
+    for pictures in measured(split, model.card.size, count):
+        truth, found, known = drivable[pictures.labels], drivable[label(pictures.images)], pictures.labels != IGNORED
+        both += int((truth & found & known).sum())
+        either += int(((truth | found) & known).sum())
+    return both / either
+
+
+@functools.cache
+def measured(split: str, size: tuple[int, int], count: int) -> list[LabelledPictures]:
+    """The first pictures of a split of the simulator, kept for the next network."""
+    batches = find_source("sim", size=size).measured(split)
+    first = next(batches)
+    return [first, *islice(batches, max(0, -(-count // len(first)) - 1))]
+
+
+def print_table(rows: list[Row]) -> None:
+    """One line per network and runtime."""
+    table = Table(box=None, pad_edge=False)
+    batches = sorted({row["batch"] for row in rows})
+    ious = [column for column in (f"iou {split}" for split in SPLITS) if any(column in row for row in rows)]
+    for column in ("network", "parameters", "runtime", "MB"):
+        table.add_column(column, justify="right" if column in ("parameters", "MB") else "left")
+    for column in [f"batch {batch}: frames/s (p50, p99 ms)" for batch in batches] + ious:
+        table.add_column(column, justify="right")
+    for network, runtime in dict.fromkeys((row["network"], row["runtime"]) for row in rows):
+        alike = {row["batch"]: row for row in rows if (row["network"], row["runtime"]) == (network, runtime)}
+        one = next(iter(alike.values()))
+        cells = [
+            f"{row['frames_per_second']:,.0f} ({row['p50_ms']:.1f}, {row['p99_ms']:.1f})" if row else ""
+            for row in map(alike.get, batches)
+        ]
+        shares = [f"{one[column]:.4f}" if column in one else "" for column in ious]
+        table.add_row(network, f"{one['parameters']:,}", runtime, f"{one['megabytes']:.2f}", *cells, *shares)
+    Console(width=160).print(table)
+
+
+if __name__ == "__main__":
+    main()

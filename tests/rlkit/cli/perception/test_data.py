@@ -1,0 +1,22 @@
+import pytest
+
+from rlkit.cli.perception.data import Data
+from rlkit.errors import UserError
+from rlkit.perception.data import find_source
+
+SMALL = (("num_circuits=1", "camera_size=[16,32]", "circuit_length=[300,400]", "weather=rain"),)
+
+
+def test_pictures_of_a_simulator_are_written_and_can_be_learnt_from(tmp_path, capsys):
+    Data(tmp_path / "data", pictures=5, measured=1, env_kwargs=SMALL).run()
+    source = find_source(tmp_path / "data")
+    assert source.training_pictures == 5
+    assert source.size == (16, 32)
+    assert "5 train" in capsys.readouterr().out
+
+
+def test_a_folder_that_exists_is_refused_before_anything_is_made(tmp_path):
+    with pytest.raises(UserError, match="exists already"):
+        Data(tmp_path, pictures=5).run()
+    with pytest.raises(UserError, match="at least 1"):
+        Data(tmp_path / "x", pictures=0).run()

@@ -1,0 +1,51 @@
+import pytest
+
+from rlkit.errors import UserError
+from rlkit.perception.data import find_source, is_simulator
+from rlkit.perception.data.folder import FolderPictures
+from rlkit.perception.data.simulator import SimulatedPictures
+
+SMALL = {"num_circuits": 1, "camera_size": [16, 32]}
+
+
+def test_sim_is_the_driving_simulator():
+    source = find_source("sim", env_kwargs=SMALL)
+    assert isinstance(source, SimulatedPictures)
+    assert source.name == "rlkit/DrivingCamera-v0"
+    assert source.training_pictures is None
+
+
+def test_any_environment_is_named_after_env(road_camera):
+    assert find_source(f"env:{road_camera}").size == (24, 32)
+
+
+def test_a_folder_is_recognised_by_its_layout(make_camvid):
+    source = find_source(make_camvid({("train", "a"): 5, ("val", "b"): 1}), size=(8, 12))
+    assert isinstance(source, FolderPictures)
+    assert source.size == (8, 12)
+    assert source.training_pictures == 4
+
+
+def test_what_is_a_simulator_is_told_without_opening_it():
+    assert [is_simulator(data) for data in ("sim", "env:x", "simulation", "/a/folder")] == [True, True, False, False]
+
+
+def test_code_of_an_environment_is_not_imported_unless_it_may_be(road_camera):
+    with pytest.raises(UserError, match="not imported without being asked for"):
+        find_source(f"env:{road_camera}", allow_code=False)
+
+
+def test_arguments_of_an_environment_do_not_fit_a_folder(make_camvid):
+    with pytest.raises(UserError, match="--env-kwargs belong to a simulator"):
+        find_source(make_camvid({("train", "a"): 2}), env_kwargs={"weather": "fog"})
+
+
+@pytest.mark.parametrize("size", [(0, 10), (10, 5000)])
+def test_an_impossible_size_is_refused(size):
+    with pytest.raises(UserError, match="from 8 to 4096 pixels"):
+        find_source("sim", size=size)
+
+
+def test_an_argument_that_the_environment_does_not_take_is_named():
+    with pytest.raises(UserError, match="whether"):
+        find_source("sim", env_kwargs={"whether": "fog"})

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+
+from rlkit.environment_config import EnvironmentConfig
+from rlkit.errors import UserError
+from rlkit.perception.data.simulator import SimulatedPictures
+
+SMALL = {"num_circuits": 2, "circuit_length": [300.0, 400.0], "camera_size": [16, 32]}
+
+
+@pytest.fixture(scope="module")
+def driving():
+    environment = EnvironmentConfig("rlkit/DrivingCamera-v0", SMALL)
+    source = SimulatedPictures(environment, selected=6, measured=7)
+    yield source
+    source.close()
+
+
+@pytest.fixture(scope="module")
+def measured(driving):
+    return {split: list(driving.measured(split)) for split in driving.splits}
+
+
+def test_pictures_come_with_the_class_of_every_pixel(driving):
+    batch = next(driving.training(3, np.random.default_rng(0)))
+    assert batch.images.shape == (3, 16, 32, 3)
+    assert batch.labels.shape == (3, 16, 32)
+    assert batch.labels.max() < len(driving.classes)
+    drivable = np.isin(batch.labels, np.flatnonzero(driving.classes.drivable_mask))
+    assert 0.1 < drivable.mean() < 0.9
+
+
+def test_a_batch_depends_on_the_generators_state_before_it_and_nothing_else(driving):
+    generator = np.random.default_rng(1)
+    batches = driving.training(2, generator)
+    next(batches)
+    state = generator.bit_generator.state
+    expected = next(batches)
+    batches.close()
+    again = np.random.default_rng(99)
+    again.bit_generator.state = state
+    batch = next(driving.training(2, again))
+    assert batch.names == expected.names
+    assert (batch.images == expected.images).all()
+    assert (batch.labels == expected.labels).all()
+
+
+def test_every_picture_to_learn_from_is_of_an_episode_of_its_own(driving):
+    batches = driving.training(4, np.random.default_rng(2))
+    names = [name for _ in range(3) for name in next(batches).names]
+    assert len(set(names)) == 12
+
+
+def test_selection_is_the_same_every_time_and_of_the_looks_of_training(driving):
+    first, second = (list(driving.selection()) for _ in range(2))
+    assert sum(map(len, first)) == 6
+    assert {condition for batch in first for condition in batch.conditions} == {"mixture"}
+    assert all((one.images == other.images).all() for one, other in zip(first, second, strict=True))
+
+
+def test_each_look_is_measured_alone_and_held_out_ones_only_in_their_split(measured):
+    looks = {split: {c for batch in batches for c in batch.conditions} for split, batches in measured.items()}
+    assert looks["test"] == {"mixture", "clear", "overcast", "dusk", "low sun", "rain", "night"}
+    assert looks["held-out"] == {"mixture", "fog", "snow", "storm", "dawn"}
+
+
+def test_as_many_pictures_are_measured_as_were_asked_for_evenly(measured):
+    assert sum(map(len, measured["test"])) == 7  # one of each look
+    assert sum(map(len, measured["held-out"])) == 10  # the next number that five looks share
+
+
+def test_no_picture_is_of_two_streams(driving, measured):
+    names = [name for split in measured.values() for batch in split for name in batch.names]
+    names += [name for batch in driving.selection() for name in batch.names]
+    assert len(set(names)) == len(names)
+
+
+def test_another_seed_measures_other_pictures_and_the_same_one_the_same(driving, measured):
+    environment = EnvironmentConfig("rlkit/DrivingCamera-v0", {**SMALL, "weather": "fog"})
+    one, same, other = (next(SimulatedPictures(environment, seed=s, measured=1).measured("test")) for s in (0, 0, 1))
+    assert (one.images == same.images).all()
+    assert one.names != other.names
+    assert one.conditions == ("fog",)
+
+
+def test_size_is_made_by_the_environment_where_it_can():
+    source = SimulatedPictures(EnvironmentConfig("rlkit/DrivingCamera-v0", SMALL), (24, 40))
+    assert source.size == (24, 40)
+    assert next(source.training(1, np.random.default_rng(0))).images.shape == (1, 24, 40, 3)
+
+
+def test_any_environment_with_a_camera_and_labels_will_do_and_is_resized_if_need_be(road_camera):
+    source = SimulatedPictures(EnvironmentConfig(road_camera), (12, 16), selected=5, measured=6)
+    assert source.classes.names == ("sky", "grass", "road")
+    assert source.splits == ("test",)
+    batch = next(source.training(3, np.random.default_rng(0)))
+    assert batch.images.shape == (3, 12, 16, 3)
+    assert set(np.unique(batch.labels)) == {0, 1, 2}
+    assert sum(map(len, source.selection())) == 5
+    assert sum(map(len, source.measured("test"))) == 6
+
+
+def test_episodes_that_end_on_the_way_are_followed_by_others(road_camera):
+    source = SimulatedPictures(EnvironmentConfig(road_camera, {"steps": 3}), measured=8)
+    names = [name for batch in source.measured("test") for name in batch.names]
+    assert len(set(names)) == 8
+    assert all(int(name.rpartition(" ")[2]) < 3 for name in names)
+
+
+@pytest.mark.parametrize("environment", ["CartPole-v1", "rlkit/Driving-v0"])
+def test_an_environment_without_pictures_is_refused_with_what_is_needed(environment):
+    with pytest.raises(UserError, match="gives no pictures to learn from"):
+        SimulatedPictures(EnvironmentConfig(environment))
+
+
+def test_an_unknown_split_is_refused(driving):
+    with pytest.raises(UserError, match="no split 'val': test, held-out are there"):
+        next(driving.measured("val"))

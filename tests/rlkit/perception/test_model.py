@@ -1,0 +1,137 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from rlkit.errors import UserError
+from rlkit.perception.classes import Classes
+from rlkit.perception.model import FORMAT, Card, SegmentationModel, load_model, read_card
+from rlkit.perception.networks import build_network
+
+CLASSES = Classes(("sky", "road", "line"), ("road", "line"))
+CARD = Card("segnet-compact", CLASSES, (32, 48), {"data": "nothing"})
+
+
+@pytest.fixture(scope="module")
+def model():
+    network = build_network("segnet-compact", 3, generator=torch.Generator().manual_seed(0))
+    network.train()(torch.rand(4, 3, 32, 48, generator=torch.Generator().manual_seed(1)))  # statistics worth folding
+    return SegmentationModel(network, CARD)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return np.random.default_rng(0).integers(0, 256, (5, 32, 48, 3), dtype=np.uint8)
+
+
+def test_a_saved_model_comes_back_with_its_card(model, pictures, tmp_path):
+    model.save(tmp_path / "m.safetensors")
+    loaded = load_model(tmp_path / "m.safetensors", fuse=False)
+    assert loaded.card == read_card(tmp_path / "m.safetensors") == CARD
+    assert loaded.parameters == model.parameters
+    assert np.array_equal(loaded.probabilities(pictures), model.probabilities(pictures))
+
+
+def test_probabilities_labels_and_the_drivable_area_agree(model, pictures):
+    probabilities = model.probabilities(pictures)
+    assert probabilities.shape == (5, 3, 32, 48)
+    assert probabilities.dtype == np.float32
+    assert np.allclose(probabilities.sum(1), 1, atol=1e-6)
+    assert np.array_equal(model.labels(pictures), probabilities.argmax(1))
+    assert np.allclose(model.drivable(pictures), probabilities[:, 1] + probabilities[:, 2], atol=1e-6)
+
+
+def test_folded_weights_compute_the_same_and_are_not_what_is_saved(model, pictures, tmp_path):
+    model.save(tmp_path / "m.safetensors")
+    fused = load_model(tmp_path / "m.safetensors")
+    near = np.isclose(fused.probabilities(pictures), model.probabilities(pictures), atol=1e-4).all(1)
+    assert near.mean() > 0.99  # the rest: maxima that are equal up to rounding
+    fused.save(tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "m.safetensors").read_bytes()
+
+
+def test_half_precision_finds_nearly_the_same(model, pictures, tmp_path):
+    model.save(tmp_path / "m.safetensors")
+    half = load_model(tmp_path / "m.safetensors", precision="bfloat16")
+    assert half.probabilities(pictures).dtype == np.float32
+    assert np.abs(half.probabilities(pictures) - model.probabilities(pictures)).mean() < 0.02
+    assert next(half.network.parameters()).dtype == torch.float32
+
+
+def test_many_pictures_are_looked_at_in_parts(model, pictures, monkeypatch):
+    whole = model.labels(pictures), model.uncertainty(pictures), model.probabilities(pictures)
+    monkeypatch.setattr("rlkit.perception.model.PIXELS_AT_ONCE", 2 * 32 * 48)
+    parts = model.labels(pictures), model.uncertainty(pictures), model.probabilities(pictures)
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(whole, parts, strict=True))
+
+
+def test_read_only_pictures_are_taken_without_a_warning(model, pictures, recwarn):
+    pictures = pictures.copy()
+    pictures.flags.writeable = False
+    model.labels(pictures)
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("shape", [(32, 48, 3), (1, 3, 32, 48)])
+def test_what_are_no_pictures_is_refused(model, shape):
+    with pytest.raises(ValueError, match="uint8"):
+        model.labels(np.zeros(shape, np.uint8))
+
+
+def test_weights_at_half_precision_are_taken(model, pictures, tmp_path):
+    model.save(tmp_path / "m.safetensors")
+    header = {"format": FORMAT, "card": json.dumps(CARD.to_json())}
+    halves = {k: v.half() if v.is_floating_point() else v for k, v in load_file(tmp_path / "m.safetensors").items()}
+    save_file(halves, tmp_path / "half.safetensors", header)
+    loaded = load_model(tmp_path / "half.safetensors")
+    assert np.abs(loaded.probabilities(pictures) - model.probabilities(pictures)).mean() < 0.01
+
+
+def changed(path, change, card=None):
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path, {"format": FORMAT, "card": json.dumps(card or CARD.to_json())})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda t: t.pop("classifier.bias"), r"do not fit the network 'segnet-compact': classifier.bias is missing"),
+        (lambda t: t.update(extra=torch.zeros(1)), "it has no extra"),
+        (lambda t: t.update({"classifier.bias": torch.zeros(9)}), r"classifier.bias is \(9,\), expected \(3,\)"),
+        (lambda t: t["classifier.bias"].fill_(float("nan")), "not finite"),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(model, tmp_path, change, sentence):
+    model.save(tmp_path / "m.safetensors")
+    with pytest.raises(UserError, match=sentence):
+        load_model(changed(tmp_path / "m.safetensors", change))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"size": [1, 2, 3]}, "header .* is damaged"),
+        ({"network": "segnet-unknown"}, "There is no network"),
+        ({"network": "their_code:Net"}, "not imported without being asked"),
+        ({"classes": {"names": ["a"], "drivable": []}}, "2 to 255 classes"),
+    ],
+)
+def test_cards_that_make_no_sense_are_named(model, tmp_path, change, sentence):
+    model.save(tmp_path / "m.safetensors")
+    with pytest.raises(UserError, match=sentence):
+        load_model(changed(tmp_path / "m.safetensors", lambda _: None, CARD.to_json() | change))
+
+
+def test_files_of_other_kinds_are_refused(tmp_path):
+    with pytest.raises(UserError, match="no model at"):
+        read_card(tmp_path / "none.safetensors")
+    (tmp_path / "bad.safetensors").write_bytes(b"x" * 99)
+    with pytest.raises(UserError, match="damaged"):
+        read_card(tmp_path / "bad.safetensors")
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(UserError, match="holds no segmentation model"):
+        read_card(tmp_path / "other.safetensors")

@@ -1,0 +1,112 @@
+"""One step of learning depends on the state and the step alone."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from rlkit.nn.dropout import Dropout
+from rlkit.perception.training.learner import SegmentationLearner, seeded
+from rlkit.perception.training.recipe import Recipe
+
+RECIPE = Recipe(batch_size=4, statistics_pictures=0)
+
+
+class Tiny(nn.Sequential):
+    """Two classes of each pixel, with dropout of both kinds."""
+
+    def __init__(self):
+        with seeded(3):
+            super().__init__(
+                nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), Dropout(0.3), nn.Dropout(0.3),
+                nn.Conv2d(8, 2, 1),
+            )  # fmt: skip
+
+
+def learner(seed=0, **settings):
+    return SegmentationLearner(Tiny(), dataclasses.replace(RECIPE, **settings), 100, seed=seed)
+
+
+@pytest.fixture
+def batch(source):
+    made = source.batch(4, np.random.default_rng(0))
+    return made.images, made.labels
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_saved_and_loaded_it_learns_on_alike(optimizer, batch):
+    first, second = learner(optimizer=optimizer), learner(optimizer=optimizer)
+    for step in range(3):
+        first.update(*batch, step)
+    weights = {name: tensor.clone().contiguous() for name, tensor in first.weights().items()}
+    state = _saved(first.state())
+    second.load_weights(weights)
+    second.load_state(state)
+    for step in range(3, 6):
+        assert first.update(*batch, step) == second.update(*batch, step)
+    assert all(torch.equal(tensor, second.weights()[name]) for name, tensor in first.weights().items())
+    assert all(torch.equal(a, b) for a, b in zip(_averages(first), _averages(second), strict=True))
+
+
+def _saved(tree):
+    """As it comes back from a file: new tensors in the usual order in memory."""
+    if isinstance(tree, dict):
+        return {key: _saved(branch) for key, branch in tree.items()}
+    return tree.clone().contiguous() if isinstance(tree, torch.Tensor) else tree
+
+
+def _averages(taught):
+    return taught.measured([]).state_dict().values()
+
+
+def test_the_global_generator_is_left_as_it_was(batch):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    learner().update(*batch, 0)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_seed_decides_what_is_dropped(batch):
+    losses = [learner(seed).update(*batch, 0).item() for seed in (0, 0, 1)]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_biases_and_batch_norm_are_not_pulled_towards_0():
+    taught = learner(weight_decay=0.5)
+    by_decay = {group["weight_decay"]: group["params"] for group in taught._optimizer.param_groups}
+    assert all(parameter.ndim > 1 for parameter in by_decay[0.5])
+    assert all(parameter.ndim == 1 for parameter in by_decay[0.0])
+    assert sum(map(len, by_decay.values())) == len(list(taught.network.parameters()))
+
+
+def test_gradients_are_cut_to_the_longest_that_is_allowed(batch):
+    taught = learner(max_grad_norm=1e-3)
+    taught.update(*batch, 0)
+    length = torch.sqrt(sum((parameter.grad**2).sum() for parameter in taught.network.parameters()))
+    assert length.item() == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_bfloat16_learns_too(batch):
+    taught = learner(precision="bfloat16", learning_rate=1e-2)
+    losses = [taught.update(*batch, step).item() for step in range(40)]
+    assert losses[-1] < 0.7 * losses[0]
+    assert all(tensor.dtype == torch.float32 for tensor in taught.network.parameters())
+
+
+def test_class_weights_change_what_a_pixel_counts(batch):
+    plain = SegmentationLearner(Tiny(), RECIPE, 100).update(*batch, 0).item()
+    weights = np.array([1.0, 9.0], dtype=np.float32)
+    assert SegmentationLearner(Tiny(), RECIPE, 100, class_weights=weights).update(*batch, 0).item() != plain
+
+
+def test_what_is_measured_is_the_average_and_not_what_learns(batch):
+    taught = learner(learning_rate=0.1)
+    for step in range(10):
+        taught.update(*batch, step)
+    measured = taught.measured([batch[0]])
+    assert not measured.training
+    assert not torch.equal(measured[0].weight, taught.network[0].weight)
+    assert torch.equal(measured[0].weight, taught.state()["average"]["mean"]["0.weight"])
