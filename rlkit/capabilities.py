@@ -305,6 +305,15 @@ def action_names(offered: Any, count: int, start: int = 0) -> tuple[str, ...]:
     return tuple(offered)
 
 
+def action_axes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """Read what each number of a continuous action is called: `metadata["action_axes"]`, such as `("steer", "gas")`.
+
+    Raises:
+        UserError: It is there, but not a sequence of names.
+    """
+    return _names(metadata.get("action_axes", ()), "action_axes")
+
+
 def labels(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     """Read which observations are truth to learn from, not to act on: `metadata["labels"]`, names of a Dict's keys.
 

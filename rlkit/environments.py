@@ -14,6 +14,7 @@ import numpy.typing as npt
 from gymnasium.vector import SyncVectorEnv
 
 from rlkit import capabilities, preprocessing, specs
+from rlkit.discrete_actions import Bins, DiscreteActions, discrete_actions, split_action_bins
 from rlkit.environment_config import EnvironmentConfig
 from rlkit.errors import UserError
 from rlkit.foreign_errors import describe_error
@@ -68,6 +69,7 @@ class Environments:
         native: Whether it is the environment's own vector environment.
         why: A sentence on how it was joined.
         options: What to make of its frames; skipping is left to `vectorize`. None for what `config` says.
+        bins: How many values each axis of continuous actions is given; None for the default.
 
     Raises:
         UserError: Its observation or action space is not supported, or its metadata is malformed.
@@ -80,6 +82,7 @@ class Environments:
         native: bool,
         why: str,
         options: FrameOptions | None = None,
+        bins: Bins | None = None,
     ):
         options = FrameOptions(frame_stack=config.frame_stack) if options is None else options
         self.num_envs = vector.num_envs
@@ -92,7 +95,8 @@ class Environments:
         # A promise that an environment can make so that large batches need not be copied.
         fresh = native and self.metadata.get("fresh_observations") is True
         self.observer = Observer(self.single_observation_space, self.metadata, config, options, self.num_envs, fresh)
-        self.first_action, names = self._read_actions()
+        self.actions = self._read_actions(bins)
+        names = self.actions.names
         single = Spaces({leaf.name: leaf for leaf in self.observer.leaves}, names)
         self._frames = self._choose_frames(single, options.frame_stack)
         self._asked_frames = options.frame_stack
@@ -104,7 +108,10 @@ class Environments:
                 for name, leaf in single.observations.items()
             },
             names,
-            capabilities.mirror(
+            # What is mirrored are the environment's own discrete actions.
+            None
+            if self.actions.note
+            else capabilities.mirror(
                 self.metadata,
                 {name: leaf.shape[0] for name, leaf in single.observations.items() if not leaf.is_picture},
                 len(names),
@@ -180,8 +187,9 @@ class Environments:
         if self._observations is None or self._ended.any():
             raise ValueError("every environment has to be reset before its first step and after its last")
         self._steps += 1
+        given = self.actions.chosen(actions)
         try:
-            observation, rewards, terminated, truncated, infos = self._vector.step(actions + self.first_action)
+            observation, rewards, terminated, truncated, infos = self._vector.step(given)
         except UserError:
             raise
         except Exception as error:
@@ -278,20 +286,21 @@ class Environments:
                 lines.append(f"{name}: {notes[name]}, {leaf.stack} frames stacked ({reason})")
             else:
                 lines.append(f"{name}: {notes[name]}")
-        lines.append(f"actions: {self.spaces.num_actions} ({', '.join(self.spaces.action_names)})")
+        note = f"; {self.actions.note}" if self.actions.note else ""
+        lines.append(f"actions: {self.spaces.num_actions} ({', '.join(self.spaces.action_names)}){note}")
         return lines
 
-    def _read_actions(self) -> tuple[int, tuple[str, ...]]:
+    def _read_actions(self, bins: Bins | None) -> DiscreteActions:
         space = self._vector.single_action_space
+        actions = discrete_actions(space, bins, capabilities.action_axes(self.metadata))
         if not isinstance(space, gymnasium.spaces.Discrete):
-            raise UserError(f"The action space {space} is not supported yet: actions have to be Discrete.")
-        start, count = int(space.start), int(space.n)
+            return actions
         offered = self.metadata.get("action_names")
         # Atari's environments name their actions by a method, hence the second word.
         for name in ("action_names", "get_action_meanings"):
             if offered is None and self.offers(name):
                 offered = self.call(name)[0]
-        return start, capabilities.action_names(offered, count, start)
+        return replace(actions, names=capabilities.action_names(offered, len(actions), int(space.start)))
 
     def _choose_frames(self, single: Spaces, asked: int | None) -> int:
         if asked is None:
@@ -348,10 +357,11 @@ def make_environments(
     if num_envs < 1:
         raise UserError(f"The number of environments has to be at least 1, not {num_envs}.")
     spec = specs.find_spec(config.id, allow_code)
-    kwargs, options = split_frame_options(config.kwargs, lambda: accepted_arguments(spec), config.frame_stack)
+    kwargs, bins = split_action_bins(config.kwargs, lambda: accepted_arguments(spec))
+    kwargs, options = split_frame_options(kwargs, lambda: accepted_arguments(spec), config.frame_stack)
     vector, native, why = vectorize(spec, num_envs, kwargs, render_mode, options.frame_skip)
     try:
-        return Environments(vector, config, native, why, options)
+        return Environments(vector, config, native, why, options, bins)
     except BaseException:
         vector.close()
         raise

@@ -2,8 +2,8 @@
 
 import sysconfig
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
 LONGEST_MESSAGE = 200  # characters; more is a wall of text that hides the sentence around it
 
@@ -30,21 +30,29 @@ def describe_error(error: BaseException) -> str:
     return f"{name}: {message}{place}" if message else f"{name}{place}"
 
 
+def place_in_project(frames: Sequence[tuple[str, int]]) -> str | None:
+    """Name the innermost place that somebody wrote in a project, else in an installed package that is not on the road.
+
+    Args:
+        frames: Files and lines, as a traceback lists them: outermost first.
+
+    Returns:
+        `my_env.py:12`; None where all of it is Python's, Gymnasium's and ours.
+    """
+    for is_candidate in (_is_project, _is_foreign_package):
+        found = [(file, line) for file, line in frames if is_candidate(file)]
+        if found:
+            file, line = found[-1]
+            return f"{_shown(file)}:{line}"
+    return None
+
+
 def _place(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f" ({_shown(error.filename)}:{error.lineno})"
-    frame = _culprit(error.__traceback__)
-    return f" ({_shown(frame.filename)}:{frame.lineno})" if frame else ""
-
-
-def _culprit(trace: TracebackType | None) -> traceback.FrameSummary | None:
-    """The innermost frame that somebody wrote in a project, else in an installed package that is not on the road."""
-    frames = traceback.extract_tb(trace)
-    for is_candidate in (_is_project, _is_foreign_package):
-        found = [frame for frame in frames if is_candidate(frame.filename)]
-        if found:
-            return found[-1]
-    return None
+    frames = traceback.extract_tb(error.__traceback__)
+    found = place_in_project([(frame.filename, frame.lineno or 0) for frame in frames])
+    return f" ({found})" if found else ""
 
 
 def _is_project(filename: str) -> bool:

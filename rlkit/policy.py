@@ -29,7 +29,7 @@ class Policy:
         with make_environments(who.environment, 1) as environments:
             self._spaces = environments.spaces
             self._observer = environments.observer
-            self._first_action = environments.first_action
+            self._actions = environments.actions
             self.agent: Agent = who.agent(environments.spaces, 1)
         self.action_names = self._spaces.action_names
         self._seen: Observations | None = None
@@ -40,10 +40,11 @@ class Policy:
         self._seen = None
         self._observer.begin([0], np.ones(1, dtype=np.bool_))
 
-    def act(self, observation: Any) -> int:
+    def act(self, observation: Any) -> Any:
         """The greedy action for an observation as the Gymnasium environment gives it, as that environment takes it."""
         actions: npt.NDArray[np.int64] = self.agent.act(self._see(observation), explore=False)
-        return int(actions[0]) + self._first_action
+        given = self._actions.chosen(actions)[0]
+        return int(given) if given.ndim == 0 else given
 
     def q_values(self, observation: Any) -> npt.NDArray[np.float32] | None:
         """Expected return of each action, (A,) float32; None if the agent has no such thing. Remembers no frame."""

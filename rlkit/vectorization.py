@@ -25,7 +25,7 @@ from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
-from rlkit import frame_options
+from rlkit import discrete_actions, frame_options
 from rlkit.environment_config import RESERVED_KWARGS
 from rlkit.errors import UserError
 from rlkit.foreign_errors import describe_error
@@ -76,6 +76,26 @@ def vectorize(
         return singles, False, f"single environments one after the other, because {shown}"
     batches = _guarded(spec, lambda: BatchesOfOne([_make_native(spec, 1, arguments) for _ in range(num_envs)]))
     return batches, False, f"one batch of one for each, because {shown} and there is no single one"
+
+
+def make_single(spec: EnvSpec, kwargs: Mapping[str, Any], render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
+    """Make one environment, which its registration may limit in steps, and which nothing checks.
+
+    Raises:
+        UserError: The environment does not accept the arguments, lacks a package, or fails.
+    """
+    arguments = dict(kwargs) if render_mode is None else {**kwargs, "render_mode": render_mode}
+    made: gymnasium.Env[Any, Any] = _guarded(spec, lambda: gymnasium.make(spec, disable_env_checker=True, **arguments))
+    return made
+
+
+def join_singles(spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any]) -> AnyVectorEnv:
+    """Make N single environments that are stepped one after the other, whatever else the specification offers.
+
+    Raises:
+        UserError: The environment does not accept the arguments, lacks a package, or fails.
+    """
+    return _guarded(spec, lambda: _sync(spec, num_envs, kwargs))
 
 
 def spec_metadata(spec: EnvSpec) -> dict[str, Any]:
@@ -245,10 +265,12 @@ def _native(spec: EnvSpec, num_envs: int, kwargs: dict[str, Any]) -> tuple[AnyVe
     """The specification's own vector environment if it leaves resetting to us, else how it resets."""
     assert spec.vector_entry_point is not None
     creator = _guarded(spec, partial(_creator, spec.vector_entry_point))
+    disabled = {**kwargs, _MODE_KEY: AutoresetMode.DISABLED}
     if not _accepts(creator, _MODE_KEY):
         mode = getattr(creator, "metadata", {}).get(_MODE_KEY)
-        return None, mode.value if isinstance(mode, AutoresetMode) else "it offers no other mode"
-    disabled = {**kwargs, _MODE_KEY: AutoresetMode.DISABLED}
+        if mode is not AutoresetMode.DISABLED:
+            return None, mode.value if isinstance(mode, AutoresetMode) else "it offers no other mode"
+        disabled = kwargs  # it never resets by itself and need not be asked
     try:
         made = _guarded(spec, lambda: _make_native(spec, num_envs, disabled))
     except UserError as error:
@@ -329,7 +351,7 @@ def _unknown_argument(spec: EnvSpec, name: str) -> str:
         kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         parameters = _parameters(_creator(spec.entry_point or spec.vector_entry_point))
         accepted = [p.name for p in parameters if p.kind in kinds and p.name not in RESERVED_KWARGS]
-    accepted += ["max_episode_steps", *frame_options.NAMES]
+    accepted += ["max_episode_steps", *frame_options.NAMES, discrete_actions.NAME]
     return (
         f"{spec.id} takes no argument {name!r}.{did_you_mean(name, accepted)} It accepts: "
         f"{', '.join(dict.fromkeys(accepted))}."

@@ -1,12 +1,15 @@
 """Environments for reinforcement learning, registered with Gymnasium on import; they need neither torch nor rlkit.
 
-``import rlkit_envs`` makes ``rlkit/Driving-v0`` and its relatives known. Nothing is compiled and no window library is
+``import rlkit_envs`` makes ``rlkit/Driving-v0`` and its relatives known, and the games of
+``rlkit_envs.arcade``. Nothing is compiled and no window library is
 loaded before an environment is made.
 """
 
 from typing import Any
 
 import gymnasium
+
+from rlkit_envs.arcade import GAMES
 
 _DRIVING: dict[str, dict[str, Any]] = {
     "Driving": {},
@@ -27,4 +30,12 @@ for _name, _kwargs in _DRIVING.items():
         entry_point="rlkit_envs.driving.env:DrivingEnv",
         vector_entry_point="rlkit_envs.driving.vector_env:DrivingVectorEnv",
         kwargs=_kwargs,
+    )
+
+for _name in GAMES:
+    gymnasium.register(
+        id=f"rlkit/{_name}-v0",
+        entry_point="rlkit_envs.arcade.env:ArcadeEnv",
+        vector_entry_point="rlkit_envs.arcade.vector_env:ArcadeVectorEnv",
+        kwargs={"game": _name.lower()},
     )

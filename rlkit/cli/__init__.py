@@ -43,9 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _verbs() -> dict[str, Any]:
     """What can be typed after `rlkit`."""
     from rlkit.cli.agents import Agents
+    from rlkit.cli.check import Check
     from rlkit.cli.demo import Demo
     from rlkit.cli.envs import Envs
     from rlkit.cli.evaluate import Evaluate
+    from rlkit.cli.new_agent import NewAgent
+    from rlkit.cli.new_env import NewEnv
     from rlkit.cli.perception import perception_verbs
     from rlkit.cli.play import Play
     from rlkit.cli.plot import Plot
@@ -66,6 +69,9 @@ def _verbs() -> dict[str, Any]:
         "perception": perception_verbs(),
         "envs": Envs,
         "agents": Agents,
+        "check": Check,
+        "new-env": NewEnv,
+        "new-agent": NewAgent,
     }
 
 

@@ -244,9 +244,29 @@ def test_an_environment_that_fails_is_a_sentence_with_its_own_error(where, said)
     assert caught.value.__cause__ is not None
 
 
-def test_continuous_actions_are_refused_by_name():
-    with pytest.raises(UserError, match=r"Box.*not supported yet: actions have to be Discrete"):
-        make_environments(EnvironmentConfig("Pendulum-v1"), 1)
+def test_continuous_actions_become_a_list_that_is_told():
+    plain = gymnasium.make("Pendulum-v1", disable_env_checker=True)
+    with make_environments(EnvironmentConfig("Pendulum-v1", {"action_bins": 3}), 2) as environments:
+        assert environments.spaces.action_names == ("−2", "0", "2")
+        assert "continuous axes as a grid, [−2, 2] in 3 (as asked" in environments.describe()[-1]
+        environments.reset([5, 6])
+        plain.reset(seed=6)
+        expected, reward, *_ = plain.step(np.array([2.0], np.float32))
+        step = environments.step(np.array([0, 2]))
+        assert np.array_equal(step.observations["observation"][1], expected)
+        assert step.rewards[1] == np.float32(reward)
+
+
+def test_names_and_mirror_of_discrete_actions_are_not_taken_for_those_of_continuous_ones():
+    with make_environments(EnvironmentConfig("rlkit/DrivingContinuous-v0"), 1) as environments:
+        assert len(environments.actions) == 9
+        assert environments.spaces.action_names[0].startswith(("[−1, −1]", "steer"))
+        assert environments.spaces.mirror is None
+
+
+def test_actions_that_cannot_become_a_list_are_refused():
+    with pytest.raises(UserError, match=r"action space is not continuous|is not continuous; leave action_bins out"):
+        make_environments(EnvironmentConfig("CartPole-v1", {"action_bins": 3}), 1)
 
 
 def test_what_was_chosen_is_told():

@@ -8,7 +8,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from rlkit.environments import EnvironmentConfig, Environments
+from rlkit.environments import EnvironmentConfig, Environments, make_environments
 from rlkit.errors import UserError
 from rlkit.vectorization import BatchesOfOne, spec_metadata, vectorize
 
@@ -62,6 +62,11 @@ class OnlyNextStep(Countdown):
         super().__init__(num_envs, AutoresetMode.NEXT_STEP)
 
 
+class OnlyDisabled(Countdown):
+    def __init__(self, num_envs=1):
+        super().__init__(num_envs, AutoresetMode.DISABLED)
+
+
 class TakesTheWordOnly(Countdown):
     """Takes the argument, but knows two modes only, as ale-py's does."""
 
@@ -89,8 +94,14 @@ def test_an_environment_that_refuses_to_leave_resetting_to_us_is_stepped_one_by_
     assert not environments(TakesTheWordOnly, 3).native
 
 
-def test_an_environment_that_can_leave_resetting_to_us_is_stepped_as_one_batch():
-    assert environments(Countdown, 3).native
+@pytest.mark.parametrize("creator", [Countdown, OnlyDisabled])
+def test_an_environment_that_can_leave_resetting_to_us_is_stepped_as_one_batch(creator):
+    assert environments(creator, 3).native
+
+
+def test_a_registered_batch_of_ours_is_stepped_as_one():
+    with make_environments(EnvironmentConfig("rlkit/CarRacing-v0", {"continuous": False}), 2) as cars:
+        assert cars.native
 
 
 @pytest.mark.parametrize("creator", [Countdown, OnlySameStep, OnlyNextStep])

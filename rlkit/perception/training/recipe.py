@@ -37,8 +37,8 @@ class Recipe:
     class_weights: str = hyperparameter(
         "none",
         "Whether rare classes count more.",
-        "median-frequency: Eigen, Fergus 2015",
-        choices=("none", "median-frequency"),
+        "median-frequency: Eigen, Fergus 2015; root-…: its square root, which spoils frequent classes less",
+        choices=("none", "median-frequency", "root-median-frequency"),
     )
     label_smoothing: float = hyperparameter(
         0.0, "Share of the truth that is spread over all classes.", "Szegedy 2016", low=0.0, high=0.5
@@ -122,7 +122,7 @@ def _strengths(augmentation: Augmentation) -> dict[str, Any]:
 
 def simulator(classes: Classes, pictures: int | None) -> Recipe:
     """New pictures for ever: light, colours and lenses change, so that nobody leans on those of the simulator."""
-    return Recipe(**_strengths(SIMULATOR))
+    return Recipe(learning_rate=4e-3, **_strengths(SIMULATOR))
 
 
 def files(classes: Classes, pictures: int | None) -> Recipe:

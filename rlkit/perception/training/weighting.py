@@ -27,4 +27,5 @@ def class_weights(recipe: Recipe, source: PictureSource, seed: int) -> npt.NDArr
     pictures = source.training_pictures
     batches = SIMULATED_BATCHES if pictures is None else batches_in_a_pass(pictures, size)
     with opened_stream(source, size, np.random.default_rng([seed, WEIGHTS])) as stream:
-        return median_frequency_weights(itertools.islice(stream, batches), len(source.classes))
+        weights = median_frequency_weights(itertools.islice(stream, batches), len(source.classes))
+    return np.sqrt(weights) if recipe.class_weights == "root-median-frequency" else weights

@@ -106,9 +106,9 @@ class Augmentation:
 NOTHING = Augmentation()
 SIMULATOR = Augmentation(
     flip=0.5,
-    recolour=0.3,
-    blotches=0.2,
-    haze=0.2,
+    recolour=0.45,
+    blotches=0.45,
+    haze=0.25,
     brightness=0.3,
     contrast=0.3,
     saturation=0.4,

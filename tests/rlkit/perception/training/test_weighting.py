@@ -21,3 +21,11 @@ def test_median_frequency_weights_are_the_same_whenever_asked(pictures, make_sou
     assert np.array_equal(weights, class_weights(recipe, make_source(pictures), 3))
     if pictures:
         assert source.drawn == 3
+
+
+def test_root_weights_are_the_square_roots_of_those_by_median_frequency(make_source):
+    plain, root = (
+        class_weights(Recipe(class_weights=name, batch_size=4), make_source(10), 3)
+        for name in ("median-frequency", "root-median-frequency")
+    )
+    assert np.allclose(root, np.sqrt(plain))

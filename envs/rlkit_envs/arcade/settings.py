@@ -1,0 +1,65 @@
+"""What one may choose about a game, and what all games tell about themselves."""
+
+import importlib
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from rlkit_envs.arcade import GAMES
+from rlkit_envs.arcade.game import Game
+
+DECISIONS_PER_SECOND = 15  # as many as an Atari console takes with every fourth of its 60 frames
+
+METADATA: dict[str, Any] = {
+    "render_modes": ["human", "rgb_array"],
+    "render_fps": DECISIONS_PER_SECOND,
+    "episode_metrics": {
+        "score": {"name": "score", "kind": "number"},
+        "level": {"name": "level", "kind": "number"},
+    },
+    "fresh_observations": True,  # what has been handed out is never written again
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one may choose about a game.
+
+    Args:
+        repeat_action_probability: With which the game overhears an action and repeats the last one ("sticky actions",
+            Machado et al. 2018); 0.25 is usual, 0 lets every action count.
+        max_episode_steps: Decisions after which an episode is cut (truncated).
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    repeat_action_probability: float = 0.0
+    max_episode_steps: int = 10_000
+
+    def __post_init__(self) -> None:
+        sticky: Any = self.repeat_action_probability
+        if isinstance(sticky, bool) or not isinstance(sticky, int | float) or not 0.0 <= sticky <= 1.0:
+            raise ValueError(f"repeat_action_probability should be from 0 to 1, not {sticky!r}")
+        if math.isnan(sticky):
+            raise ValueError("repeat_action_probability should be from 0 to 1, not nan")
+        check_count("max_episode_steps", self.max_episode_steps)
+
+
+def check_count(name: str, value: Any) -> None:
+    """Raise ValueError unless a value is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10_000_000:
+        raise ValueError(f"{name} should be a whole number of at least 1, not {value!r}")
+
+
+def load_game(name: str) -> Game:
+    """The game of a name in ``GAMES``, case aside.
+
+    Raises:
+        ValueError: There is none.
+    """
+    known = {key.lower(): module for key, module in GAMES.items()}
+    if not isinstance(name, str) or name.lower() not in known:
+        raise ValueError(f"game should be one of {', '.join(known)}, not {name!r}")
+    game: Game = importlib.import_module(f"rlkit_envs.arcade.{known[name.lower()]}").GAME
+    return game

@@ -1,0 +1,1 @@
+"""What is tried with an environment, one file for each kind of trouble."""

@@ -1,0 +1,107 @@
+"""What the environment says about itself: its spaces, its metadata, and what it offers beyond Gymnasium's interface."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rlkit import capabilities, preprocessing
+from rlkit.checking.probes.play import close
+from rlkit.checking.subject import Env, Subject
+from rlkit.discrete_actions import Bins, discrete_actions
+from rlkit.errors import UserError
+
+METHODS = (
+    "action_names",
+    "expert_action",
+    "gamepad_axes",
+    "get_action_meanings",
+    "get_keys_to_action",
+    "get_state",
+    "map_outline",
+    "render_between",
+    "set_ghost",
+    "set_state",
+    "telemetry",
+)
+READERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "camera": capabilities.camera,
+    "classes": capabilities.segmentation_classes,
+    "component_names": capabilities.component_names,
+    "conditions": capabilities.conditions,
+    "episode_metrics": capabilities.episode_metrics,
+    "evaluation_kwargs": capabilities.evaluation_kwargs,
+    "labels": capabilities.labels,
+    "play_kwargs": capabilities.play_kwargs,
+    "reward_clip": capabilities.reward_clip,
+    "run_defaults": capabilities.run_defaults,
+    "scenario_option": capabilities.scenario_option,
+    "training_kwargs": capabilities.training_kwargs,
+}
+
+
+def read_declarations(subject: Subject, bins: Bins | None = None) -> dict[str, Any]:
+    """Read what an environment declares, as rlkit will before it trains.
+
+    Args:
+        subject: The environment.
+        bins: Values along each axis of continuous actions; None for the default.
+
+    Returns:
+        `observations` (name to a sentence), `actions` (names), `actions_note`, `capabilities`, `render_modes`.
+
+    Raises:
+        Halted: It cannot be made.
+    """
+    env = subject.make()
+    try:
+        metadata = env.metadata or {}
+        facts = _observations(subject, env, metadata) | _actions(subject, env, metadata, bins)
+        offered = [name for name in METHODS if env.has_wrapper_attr(name)]
+        for name, read in READERS.items():
+            if metadata.get(name) is not None and _readable(subject, read, metadata):
+                offered.append(name)
+        fresh = ["fresh_observations"] if metadata.get("fresh_observations") is True else []
+        mirror = ["mirror"] if metadata.get("mirror") else []
+        facts["capabilities"] = sorted({*offered, *fresh, *mirror})
+        facts["render_modes"] = [str(mode) for mode in metadata.get("render_modes") or ()]
+        return facts
+    finally:
+        close(env)
+
+
+def _observations(subject: Subject, env: Env, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        rules = preprocessing.leaf_rules(env.observation_space, capabilities.labels(metadata))
+    except UserError as error:
+        subject.write_down("observations-unsupported", str(error))
+        return {"observations": {}}
+    return {"observations": {rule.leaf.name: rule.note for rule in rules}}
+
+
+def _actions(subject: Subject, env: Env, metadata: Mapping[str, Any], bins: Bins | None) -> dict[str, Any]:
+    axes = metadata.get("action_axes") or ()
+    try:
+        actions = discrete_actions(env.action_space, bins, axes)
+    except UserError as error:
+        subject.write_down("actions-unsupported", str(error))
+        return {"actions": [], "actions_note": ""}
+    names = actions.names
+    if not actions.note:
+        offered = metadata.get("action_names")
+        for name in ("action_names", "get_action_meanings"):
+            if offered is None and env.has_wrapper_attr(name):
+                value = env.get_wrapper_attr(name)
+                offered = value() if callable(value) else value
+        try:
+            names = capabilities.action_names(offered, len(actions), int(names[0]))
+        except UserError as error:
+            subject.write_down("metadata-malformed", str(error))
+    return {"actions": list(names), "actions_note": actions.note}
+
+
+def _readable(subject: Subject, read: Callable[[Mapping[str, Any]], Any], metadata: Mapping[str, Any]) -> bool:
+    try:
+        read(metadata)
+    except UserError as error:
+        subject.write_down("metadata-malformed", str(error))
+        return False
+    return True

@@ -1,0 +1,199 @@
+"""Turns whatever an environment takes as an action into a numbered list, which is what every agent here chooses from.
+
+Discrete actions stay as they are. Of several choices at once (MultiDiscrete, MultiBinary) every combination becomes one
+action; of a few continuous axes (Box) every combination of a few values along each. How many is typed among the
+environment's own arguments (`--env-kwargs action_bins=5`, or one number for each axis: `action_bins=5,3,3`).
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from rlkit.errors import UserError
+
+NAME = "action_bins"
+DEFAULT_BINS = {1: 5, 2: 3, 3: 3}  # values along each axis, by the number of axes: 5, 9 and 27 actions
+MOST_BINS = 101
+MOST_ACTIONS = 512
+SUPPORTED = (
+    "Supported are Discrete, MultiDiscrete, MultiBinary, and Box with up to 3 continuous axes, or with more of them "
+    f"where action_bins says how many values each is to have; never more than {MOST_ACTIONS} actions in all."
+)
+
+Bins = int | tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class DiscreteActions:
+    """A numbered list of actions.
+
+    Args:
+        names: A word for each of A actions, or its number or coordinates where there is none.
+        table: (A, *shape of an action) what the environment is given for each, in its own dtype.
+        note: How the list came about, for a person to read; empty where the environment's actions are discrete anyway.
+    """
+
+    names: tuple[str, ...]
+    table: npt.NDArray[Any]
+    note: str = ""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def chosen(self, actions: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
+        """What the environments are given for (N,) numbers from 0 to A - 1: (N, *shape), a new array."""
+        given: npt.NDArray[Any] = self.table[actions]
+        return given
+
+    def nearest(self, actions: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """The numbers (N,) of those nearest to (N, *shape) actions, as a scripted expert gives them.
+
+        Each axis is measured by the reach of the table along it; of two that are as near, the first.
+        """
+        table = self.table.reshape(len(self), -1).astype(np.float64)
+        wanted = np.asarray(actions, dtype=np.float64).reshape(-1, 1, table.shape[1])
+        reach = np.ptp(table, axis=0)
+        distances = ((wanted - table) / np.where(reach > 0.0, reach, 1.0)) ** 2
+        numbers: npt.NDArray[np.int64] = distances.sum(axis=-1).argmin(axis=-1)
+        return numbers
+
+
+def discrete_actions(space: spaces.Space[Any], bins: Bins | None = None, axes: Sequence[str] = ()) -> DiscreteActions:
+    """Make a numbered list of the actions of a space.
+
+    Args:
+        space: Of a single environment.
+        bins: How many values each continuous axis is given, its ends included: one number for all axes or one for
+            each; None for the default, which holds the middle of each axis.
+        axes: A word for each number that an action consists of (`("steer", "gas")`); empty where there is none.
+
+    Raises:
+        UserError: The space is not supported, has too many combinations, no ends, or `bins` or `axes` do not fit.
+    """
+    if isinstance(space, spaces.Box):
+        values, note = _grid(space, bins)
+        return _combinations(space, values, axes, note)
+    if bins is not None:
+        raise UserError(f"{NAME}={_shown(bins)}: the action space {space} is not continuous; leave {NAME} out.")
+    if isinstance(space, spaces.Discrete):
+        numbers = np.arange(int(space.start), int(space.start) + int(space.n), dtype=np.int64)
+        return DiscreteActions(tuple(map(str, numbers.tolist())), numbers)
+    if isinstance(space, spaces.MultiDiscrete):
+        sizes, starts = space.nvec.ravel().tolist(), np.ravel(space.start).tolist()
+        values = [np.arange(start, start + size) for size, start in zip(sizes, starts, strict=True)]
+        return _combinations(space, values, axes, f"every combination of {' × '.join(map(str, sizes))} choices")
+    if isinstance(space, spaces.MultiBinary):
+        switches = math.prod(space.shape)
+        return _combinations(space, [np.arange(2)] * switches, axes, f"every combination of {switches} switches")
+    raise UserError(f"The action space {space} is not supported. {SUPPORTED}")
+
+
+def split_action_bins(
+    kwargs: Mapping[str, Any], accepted: Callable[[], Collection[str]]
+) -> tuple[dict[str, Any], Bins | None]:
+    """Take `action_bins` out of an environment's arguments, unless the environment takes one of that name itself.
+
+    Args:
+        kwargs: As they were typed.
+        accepted: Gives the names of arguments that the environment takes itself; asked only where it matters.
+
+    Returns:
+        The environment's arguments, and the bins; None where nothing was typed.
+
+    Raises:
+        UserError: It is neither a whole number nor a list of them, or out of range.
+    """
+    if NAME not in kwargs or NAME in accepted():
+        return dict(kwargs), None
+    return {name: value for name, value in kwargs.items() if name != NAME}, _checked_bins(kwargs[NAME])
+
+
+def _checked_bins(value: Any) -> Bins:
+    if isinstance(value, str):  # 5,3,3
+        parts = value.split(",")
+        value = [int(part) if part.strip().isdecimal() else part for part in parts]
+    numbers = value if isinstance(value, list | tuple) else [value]
+    if not numbers or not all(type(number) is int and 1 <= number <= MOST_BINS for number in numbers):
+        raise UserError(
+            f"{NAME} is a whole number from 1 to {MOST_BINS}, or one for each axis as in {NAME}=5,3, not {value!r}."
+        )
+    return tuple(numbers) if isinstance(value, list | tuple) else numbers[0]
+
+
+def _grid(space: spaces.Box, bins: Bins | None) -> tuple[list[npt.NDArray[Any]], str]:
+    """The values along each axis of a Box, and how they were chosen."""
+    low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
+    endless = ~(np.isfinite(low) & np.isfinite(high))
+    if endless.any():
+        axis = int(np.argmax(endless))
+        raise UserError(
+            f"Axis {axis} of the action space goes from {low[axis]:g} to {high[axis]:g}: it has no ends to lay values "
+            "between. Give the Box the bounds within which actions make sense."
+        )
+    if bins is None and len(low) not in DEFAULT_BINS:
+        raise UserError(
+            f"The action space has {len(low)} continuous axes: even with 3 values each that is {3 ** len(low):,} "
+            f"actions. Agents here choose from a list; type for instance {NAME}=2 or "
+            f"{NAME}={','.join(['3', '2', '…'])} (one for each axis) to have at most {MOST_ACTIONS}, or wrap the "
+            "environment so that it takes fewer axes."
+        )
+    chosen = DEFAULT_BINS[len(low)] if bins is None else bins
+    counts = chosen if isinstance(chosen, tuple) else (chosen,) * len(low)
+    if len(counts) != len(low):
+        raise UserError(f"{NAME}={_shown(counts)}: the action space has {len(low)} axes, not {len(counts)}.")
+    reason = "the default" if bins is None else "as asked"
+    values = [_along(first, last, count) for first, last, count in zip(low, high, counts, strict=True)]
+    if np.issubdtype(space.dtype, np.integer):
+        values = [np.unique(np.rint(value)) for value in values]
+    ranges = ", ".join(f"[{_number(value[0])}, {_number(value[-1])}] in {len(value)}" for value in values)
+    return values, f"continuous axes as a grid, {ranges} ({reason}; {NAME} sets how many values)"
+
+
+def _along(low: float, high: float, count: int) -> npt.NDArray[np.float64]:
+    """`count` values from one end to the other; a single one is the middle."""
+    return np.linspace(low, high, count) if count > 1 else np.array([(low + high) / 2.0])
+
+
+def _combinations(
+    space: spaces.Space[Any], values: Sequence[npt.NDArray[Any]], axes: Sequence[str], note: str
+) -> DiscreteActions:
+    count = math.prod(len(value) for value in values)
+    if count > MOST_ACTIONS:
+        less = f" Type a smaller {NAME}." if isinstance(space, spaces.Box) else ""
+        raise UserError(
+            f"The action space {space} would become {' × '.join(str(len(value)) for value in values)} = {count:,} "
+            f"actions; agents here choose from at most {MOST_ACTIONS}.{less} {SUPPORTED}"
+        )
+    if axes and len(axes) != len(values):
+        raise UserError(
+            f"The environment's metadata['action_axes'] cannot be used: it has {len(axes)} names for {len(values)} "
+            "numbers of an action."
+        )
+    rows = list(itertools.product(*(value.tolist() for value in values)))
+    assert space.shape is not None
+    table = np.array(rows, dtype=np.float64).reshape(count, *space.shape).astype(space.dtype)
+    if isinstance(space, spaces.Box):
+        table = np.clip(table, space.low, space.high)  # rounding to the dtype may step over the edge
+    return DiscreteActions(tuple(_name(row, axes) for row in rows), table, note)
+
+
+def _name(row: Sequence[float], axes: Sequence[str]) -> str:
+    """`steer −1, gas 0.5`, or `[−1, 0.5]` where the axes have no names."""
+    numbers = [_number(value) for value in row]
+    if axes:
+        return ", ".join(f"{axis} {number}" for axis, number in zip(axes, numbers, strict=True))
+    return numbers[0] if len(numbers) == 1 else f"[{', '.join(numbers)}]"
+
+
+def _number(value: float) -> str:
+    return f"{round(value, 3) + 0.0:g}".replace("-", "−")
+
+
+def _shown(bins: Bins) -> str:
+    return ",".join(map(str, bins)) if isinstance(bins, tuple) else str(bins)

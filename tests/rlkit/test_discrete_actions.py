@@ -1,0 +1,144 @@
+import itertools
+
+import numpy as np
+import pytest
+from gymnasium import spaces
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as stnp
+
+from rlkit.discrete_actions import DEFAULT_BINS, MOST_ACTIONS, discrete_actions, split_action_bins
+from rlkit.errors import UserError
+
+CAR_RACING = spaces.Box(np.array([-1, 0, 0], np.float32), np.array([1, 1, 1], np.float32))
+
+
+def nothing():
+    return ()
+
+
+def test_discrete_actions_stay_as_they_are():
+    actions = discrete_actions(spaces.Discrete(3, start=-1))
+    assert actions.names == ("-1", "0", "1")
+    assert actions.chosen(np.array([0, 2, 1])).tolist() == [-1, 1, 0]
+    assert actions.note == ""
+
+
+def test_continuous_axes_become_a_grid_that_is_named_and_noted():
+    actions = discrete_actions(CAR_RACING, axes=("steer", "gas", "brake"))
+    assert len(actions) == 27
+    assert actions.table.dtype == np.float32
+    assert actions.names[0] == "steer −1, gas 0, brake 0"
+    assert actions.names[-2] == "steer 1, gas 1, brake 0.5"
+    assert actions.table[0].tolist() == [-1, 0, 0]
+    assert {tuple(row) for row in actions.table.tolist()} == set(
+        itertools.product((-1, 0, 1), (0, 0.5, 1), (0, 0.5, 1))
+    )
+    assert "[−1, 1] in 3, [0, 1] in 3, [0, 1] in 3 (the default" in actions.note
+
+
+def test_the_default_grid_holds_the_middle_of_every_axis():
+    for axes, bins in DEFAULT_BINS.items():
+        actions = discrete_actions(spaces.Box(-2.0, 2.0, (axes,)))
+        assert len(actions) == bins**axes
+        assert (actions.table == 0.0).all(axis=1).sum() == 1
+
+
+def test_each_axis_may_have_its_own_number_of_values():
+    actions = discrete_actions(CAR_RACING, (5, 2, 1))
+    assert len(actions) == 10
+    assert sorted(set(actions.table[:, 0].tolist())) == [-1, -0.5, 0, 0.5, 1]
+    assert set(actions.table[:, 2].tolist()) == {0.5}  # a single value is the middle
+    assert actions.names[0] == "[−1, 0, 0.5]"
+
+
+def test_every_combination_of_several_choices_becomes_an_action():
+    actions = discrete_actions(spaces.MultiDiscrete([2, 3], start=[0, 5]))
+    assert actions.table.tolist() == [[0, 5], [0, 6], [0, 7], [1, 5], [1, 6], [1, 7]]
+    assert actions.names[4] == "[1, 6]"
+    assert discrete_actions(spaces.MultiBinary(3), axes=("a", "b", "c")).names[5] == "a 1, b 0, c 1"
+
+
+def test_an_action_keeps_the_shape_and_kind_that_the_environment_takes():
+    for space in (spaces.Box(-1, 1, (1, 2)), spaces.MultiBinary((2, 2)), spaces.Box(0, 9, (2,), np.int64), CAR_RACING):
+        table = discrete_actions(space).table
+        assert all(action in space for action in table)
+
+
+def test_whole_numbers_on_an_axis_are_not_told_twice():
+    assert discrete_actions(spaces.Box(0, 2, (1,), np.int32), 5).names == ("0", "1", "2")
+
+
+@given(
+    space=st.lists(st.integers(1, 6), min_size=1, max_size=3).map(lambda sizes: spaces.MultiDiscrete(sizes)),
+)
+def test_all_combinations_are_there_once(space):
+    actions = discrete_actions(space)
+    assert len({tuple(row) for row in actions.table.tolist()}) == len(actions) == np.prod(space.nvec)
+
+
+@given(
+    ends=stnp.arrays(np.float64, (2, 2), elements=st.floats(-1e3, 1e3, width=32)),
+    bins=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    dtype=st.sampled_from([np.float32, np.float64]),
+)
+def test_a_grid_lies_within_its_space_and_reaches_its_ends(ends, bins, dtype):
+    low, high = np.sort(ends, axis=0).astype(dtype)
+    space = spaces.Box(low, high, dtype=dtype)
+    table = discrete_actions(space, bins).table
+    assert len(table) == bins[0] * bins[1]
+    assert all(action in space for action in table)
+    for axis, count in enumerate(bins):
+        if count > 1:
+            assert (table[:, axis].min(), table[:, axis].max()) == (low[axis], high[axis])
+
+
+@given(st.integers(0, 26))
+def test_the_nearest_action_of_one_in_the_list_is_itself(action):
+    actions = discrete_actions(CAR_RACING)
+    near = actions.table[action] + np.float32(0.05)
+    assert actions.nearest(near[np.newaxis]).tolist() == [action]
+
+
+@pytest.mark.parametrize(
+    ("space", "bins", "said"),
+    [
+        (spaces.Box(-1, 1, (4,)), None, r"4 continuous axes.*81 actions.*action_bins=2"),
+        (spaces.Box(-1, 1, (3,)), 9, r"9 × 9 × 9 = 729 actions.*at most 512.*smaller action_bins"),
+        (spaces.Box(-1, 1, (3,)), (3, 3), "has 3 axes, not 2"),
+        (spaces.Box(-np.inf, 1, (2,)), None, r"Axis 0 .* from -inf to 1: it has no ends"),
+        (spaces.MultiDiscrete([30, 30]), None, "900 actions"),
+        (spaces.MultiBinary(10), None, r"1,024 actions"),
+        (spaces.Discrete(3), 5, "not continuous; leave action_bins out"),
+        (spaces.Text(3), None, "Supported are Discrete"),
+    ],
+)
+def test_what_cannot_become_a_list_is_refused_with_the_way_out(space, bins, said):
+    with pytest.raises(UserError, match=said):
+        discrete_actions(space, bins)
+
+
+def test_names_that_do_not_fit_are_refused():
+    with pytest.raises(UserError, match="2 names for 3 numbers"):
+        discrete_actions(CAR_RACING, axes=("steer", "gas"))
+
+
+def test_many_axes_are_taken_where_bins_are_asked_for():
+    assert len(discrete_actions(spaces.Box(-1, 1, (4,)), 4)) == 256 <= MOST_ACTIONS
+
+
+def test_action_bins_are_taken_from_among_the_arguments():
+    assert split_action_bins({"action_bins": 5, "wind": 1}, nothing) == ({"wind": 1}, 5)
+    assert split_action_bins({"action_bins": "5,3"}, nothing) == ({}, (5, 3))
+    assert split_action_bins({"action_bins": [5, 3]}, nothing) == ({}, (5, 3))
+    assert split_action_bins({"wind": 1}, nothing) == ({"wind": 1}, None)
+
+
+def test_an_environment_that_takes_action_bins_itself_gets_them():
+    assert split_action_bins({"action_bins": 5}, lambda: {"action_bins"}) == ({"action_bins": 5}, None)
+
+
+@pytest.mark.parametrize("typed", [0, -1, 1.5, True, "many", "5,x", [], [5, 0], None, 1000])
+def test_action_bins_that_make_no_sense_are_refused(typed):
+    with pytest.raises(UserError, match="action_bins is a whole number"):
+        split_action_bins({"action_bins": typed}, nothing)
