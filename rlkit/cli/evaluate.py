@@ -47,7 +47,7 @@ class Evaluate:
         result, told = self._measure()
         if self.json != "-":
             print(f"{result.agent} in {result.environment}{told}")
-            print(result.summary())
+            print(result.summary(("share", "seconds", "ratio", "number")))
             if result.all_alike:
                 print("warning: all episodes went alike: one says as much")
         if self.json is not None:

@@ -40,13 +40,13 @@ class Arm:
     eyes: str | None = None
 
 
-def arms_of(model: str, camera_size: Sequence[int]) -> list[Arm]:
+def arms_of(model: str, precision: str, camera_size: Sequence[int]) -> list[Arm]:
     """All arms, the reference first."""
     truth = {"perception": "truth", "env_kwargs": LABELS_ONLY}
     raw = {"env_kwargs": {"resize": list(camera_size)}}
     return [
         Arm("true mask", "truth", truth),
-        Arm("SegNet mask", "segnet", {"perception": model}),
+        Arm("SegNet mask", "segnet", {"perception": model, "perception_kwargs": {"precision": precision}}),
         Arm("trained on true, driven on SegNet mask", "truth", truth, model),
         Arm("camera picture", "camera", raw),
     ]
@@ -56,6 +56,7 @@ def main() -> None:
     """Train what is missing, measure what is missing, tell."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="pretrained:segnet-compact", help="the segmentation model")
+    parser.add_argument("--precision", default="float32", help="what it computes with; bfloat16 where that is quicker")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=130_000, help="budget of each driver")
     parser.add_argument("--circuits", type=int, default=200)
@@ -65,11 +66,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file of figures")
     parser.add_argument("--picture", type=Path, help="picture of them to make, .png")
     options = parser.parse_args()
-    chosen = {name: getattr(options, name) for name in ("model", "steps", "circuits")}
+    chosen = {name: getattr(options, name) for name in ("model", "precision", "steps", "circuits")}
     rows = Rows(options.json, ("arm", "seed", "weather"), options=chosen | {"camera_size": list(options.camera_size)})
     arms = [
         arm
-        for arm in arms_of(options.model, options.camera_size)
+        for arm in arms_of(options.model, options.precision, options.camera_size)
         if not options.arms or any(arm.name.startswith(asked) for asked in options.arms)
     ]
     for seed in range(options.seeds):
@@ -80,7 +81,8 @@ def main() -> None:
             folder = options.folder / f"{arm.run}-{options.steps}-s{seed}"
             run = train_driver(folder, options.steps, seed, **arm.training)
             for told, weather in missing.items():
-                figures = drive(run, options.circuits, weather, perception=arm.eyes)
+                how = {"precision": options.precision} if arm.eyes else None
+                figures = drive(run, options.circuits, weather, perception=arm.eyes, perception_kwargs=how)
                 key = {"arm": arm.name, "seed": seed, "weather": told, "minutes": trained_minutes(run)}
                 rows.add(key | figures)
                 print(told_row(rows.rows[-1]), flush=True)

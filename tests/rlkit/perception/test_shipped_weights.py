@@ -1,0 +1,27 @@
+"""The weights that ship are small, say what they are, and find the road."""
+
+import pytest
+
+from rlkit.perception.data import find_source
+from rlkit.perception.evaluation import evaluate
+from rlkit.perception.finding import find_model, pretrained_names
+from rlkit.perception.model import load_model, read_card
+
+LARGEST = 2_000_000  # bytes
+
+
+@pytest.mark.parametrize("name", pretrained_names())
+def test_shipped_weights_are_small_and_have_a_model_card(name):
+    path = find_model(f"pretrained:{name}")
+    assert path.stat().st_size <= LARGEST
+    assert path.with_suffix(".md").read_text().startswith(f"# {name}")
+    trained = read_card(path).trained
+    assert trained["pictures"] > 0
+    assert not str(trained["data"]).startswith("/")
+
+
+@pytest.mark.parametrize(("split", "least"), [("test", 0.96), ("held-out", 0.93)])
+def test_the_compact_segnet_finds_the_road_on_circuits_it_never_saw(split, least):
+    model = load_model(find_model("pretrained:segnet-compact"))
+    source = find_source("sim", pictures=2, env_kwargs={"num_circuits": 4})
+    assert evaluate(model, source, split, timed=False).drivable_iou > least
