@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit.capabilities import CameraMounting
+from rlkit.compiled import kernel
 from rlkit.perception.pictures import Pixels
-from rlkit.replay.compiled import kernel
 
 AHEAD = 0.75  # share of a bird's view that lies ahead of the vehicle, as driving environments draw theirs
 SAMPLES = 8  # points of the ground per cell and axis

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rlkit.compiled import kernel
 from rlkit.errors import UserError
-from rlkit.replay.compiled import kernel
 from rlkit.spaces import Leaf
 
 Array = npt.NDArray[Any]

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from rlkit.replay.compiled import kernel
+from rlkit.compiled import kernel
 
 Places = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]

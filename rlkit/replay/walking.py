@@ -7,7 +7,7 @@ time of a small network's gradient step.
 import numpy as np
 import numpy.typing as npt
 
-from rlkit.replay.compiled import kernel
+from rlkit.compiled import kernel
 
 NO_ACTION = -1
 

@@ -3,7 +3,7 @@
 What is needed of an environment are observations `camera` (H, W, 3) and `segmentation` (H, W) or (H, W, 1), both uint8,
 under those keys of a Dict, and `classes` and `drivable` in its metadata. What it may have beyond that is used: an
 expert that drives, `picture_kwargs`, `evaluation_kwargs` (what nobody learns from) and `conditions`
-(`rlkit/capabilities.py`), whose argument takes, beside the names of single looks, "train" and "held-out" for mixtures
+(`rlkit/capabilities/`), whose argument takes, beside the names of single looks, "train" and "held-out" for mixtures
 of them.
 """
 

@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from rlkit.compiled import kernel
 from rlkit.perception.classes import IGNORED
 from rlkit.perception.pictures import Pixels
-from rlkit.replay.compiled import kernel
 
 _GREY = 127  # what lies beyond a picture's edge
 

@@ -7,8 +7,8 @@ randomisation: Tobin et al. 2017). These change what things look like and leave 
 import numpy as np
 import numpy.typing as npt
 
+from rlkit.compiled import kernel
 from rlkit.perception.pictures import Pixels
-from rlkit.replay.compiled import kernel
 
 Floats = npt.NDArray[np.float32]
 

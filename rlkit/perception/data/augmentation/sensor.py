@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from rlkit.compiled import kernel
 from rlkit.perception.pictures import Pixels
-from rlkit.replay.compiled import kernel
 
 Floats = npt.NDArray[np.float32]
 

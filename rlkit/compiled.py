@@ -1,4 +1,4 @@
-"""How the buffer's kernels are compiled: serially, without the GIL, and kept on disk between runs."""
+"""How kernels are compiled: serially, without the GIL, and kept on disk between runs."""
 
 import warnings
 from collections.abc import Callable

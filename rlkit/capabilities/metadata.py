@@ -1,122 +1,15 @@
-"""What an environment may offer beyond Gymnasium's interface, and how rlkit reads it.
-
-An environment imports nothing to have a capability: it has the method, or the key in its `metadata`. Nothing in rlkit
-asks for an environment's id; it asks for the capability.
-"""
+"""What an environment says of itself in its `metadata`, read and checked."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, Protocol, get_args, runtime_checkable
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, Literal, get_args
 
 from rlkit.errors import UserError
 from rlkit.perception.classes import Classes
 from rlkit.spaces import Mirror
 
 MetricKind = Literal["share", "seconds", "ratio", "number", "label"]
-
-
-@runtime_checkable
-class HasTelemetry(Protocol):
-    """Tells its instruments' readings, for gauges beside the picture."""
-
-    def telemetry(self) -> Mapping[str, Mapping[str, Any]]:
-        """Give name to `{"value", "unit", "low", "high"}`, the last two being the ends of the scale."""
-        ...
-
-
-@runtime_checkable
-class HasRenderBetween(Protocol):
-    """Can be drawn between two decisions, so that it moves smoothly however seldom it decides."""
-
-    def render_between(self, share: float) -> npt.NDArray[np.uint8]:
-        """Draw the way through the last decision, (H, W, 3): share 0 is before, 1 is now; asked every decision."""
-        ...
-
-
-@runtime_checkable
-class HasMapOutline(Protocol):
-    """Can be drawn from above."""
-
-    def map_outline(self) -> Any:
-        """Give lines in metres, for a small map."""
-        ...
-
-
-@runtime_checkable
-class HasExpert(Protocol):
-    """Knows a good action itself: a yardstick for learners and a check that the task can be done."""
-
-    def expert_action(self) -> int:
-        """Give the action that a scripted expert would take now."""
-        ...
-
-
-@runtime_checkable
-class HasActionNames(Protocol):
-    """Names its discrete actions, in order."""
-
-    action_names: Sequence[str]
-
-
-@runtime_checkable
-class HasKeys(Protocol):
-    """Can be played by a person."""
-
-    def get_keys_to_action(self) -> Mapping[Any, Any]:
-        """Give the keys (as `gymnasium.utils.play` reads them) for each action."""
-        ...
-
-
-@runtime_checkable
-class HasGamepadAxes(Protocol):
-    """Can be played with sticks and triggers: its actions are numbers (a `Box`), each made of axes of a gamepad."""
-
-    gamepad_axes: Sequence[Mapping[str, float]]
-    """For each number the axes (`left_x`, `left_y`, `right_x`, `right_y`, `left_trigger`, `right_trigger`; right and
-    down positive, triggers from 0 to 1) and their weights."""
-
-
-@runtime_checkable
-class ShowsGhost(Protocol):
-    """Can draw somebody who went this way before."""
-
-    def set_ghost(self, poses: npt.NDArray[np.float64] | None) -> None:
-        """Draw a ghost from the next episode on.
-
-        Args:
-            poses: (n, 3) x, y (m) and heading (rad), as `info["pose"]` gave them at the beginning of an episode and
-                after each decision; None for no ghost.
-        """
-        ...
-
-
-@runtime_checkable
-class HasState(Protocol):
-    """Can be put back to where it was, for exact resume and rewinding."""
-
-    def get_state(self) -> Any:
-        """Give everything that decides what happens next."""
-        ...
-
-    def set_state(self, state: Any) -> None:
-        """Go on from what `get_state` gave."""
-        ...
-
-
-class CanBeAsked(Protocol):
-    """A batch of environments whose capabilities can be used by name."""
-
-    def offers(self, name: str) -> bool:
-        """Whether they have a method or attribute of this name."""
-        ...
-
-    def call(self, name: str, *args: Any) -> tuple[Any, ...]:
-        """Call it, and give one result per environment."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -132,23 +25,6 @@ class EpisodeMetric:
     key: str
     name: str
     kind: MetricKind
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What one instrument shows.
-
-    Args:
-        value: In `unit`.
-        unit: For instance "m/s"; empty for plain numbers.
-        low: Lower end of the scale.
-        high: Upper end of the scale.
-    """
-
-    value: float
-    unit: str
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -425,74 +301,6 @@ def component_names(metadata: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
             raise _malformed("component_names", f"{leaf!r} should have a list of texts, not {entries!r}")
         names[leaf] = tuple(entries)
     return names
-
-
-def readings(telemetry: Any) -> dict[str, Reading]:
-    """Read what `telemetry()` gave for one environment.
-
-    Raises:
-        UserError: It is not a dict of dicts with a number under "value".
-    """
-    if not isinstance(telemetry, Mapping):
-        raise UserError(f"telemetry() should give a dict of readings, not {telemetry!r}.", exit_code=1)
-    read = {}
-    for name, entry in telemetry.items():
-        try:
-            value, low, high = (float(entry[key]) for key in ("value", "low", "high"))
-            unit = entry["unit"]
-        except (TypeError, KeyError, ValueError) as error:
-            raise UserError(
-                f"telemetry() should give 'value', 'unit', 'low' and 'high' for {name!r}, not {entry!r}.", exit_code=1
-            ) from error
-        read[str(name)] = Reading(value, str(unit), low, high)
-    return read
-
-
-def info_value(infos: Mapping[str, Any], key: str, index: int) -> Any:
-    """Take one environment's value out of a vector environment's infos, as a plain Python value.
-
-    Args:
-        infos: Key to one value per environment, with a mask under `_key` where only some have it.
-        key: What to take.
-        index: Which environment.
-
-    Returns:
-        A bool, int, float, str, or whatever object it is; None where it is missing or NaN.
-    """
-    if key not in infos:
-        return None
-    mask = infos.get(f"_{key}")
-    if mask is not None and not mask[index]:
-        return None
-    value = infos[key][index]
-    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
-        value = value.item()
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def lines_of(outline: Any) -> list[npt.NDArray[np.float64]]:
-    """Read what `map_outline()` gave for one environment.
-
-    Args:
-        outline: One polyline (M, 2), or a list or dict of those, in metres.
-
-    Returns:
-        Polylines (M, 2) in metres; a closed one repeats its first point only if the environment does.
-
-    Raises:
-        UserError: It is something else.
-    """
-    parts = list(outline.values()) if isinstance(outline, Mapping) else outline
-    if isinstance(parts, np.ndarray) and parts.ndim == 2:
-        parts = [parts]
-    try:
-        lines = [np.asarray(part, dtype=np.float64) for part in parts]
-    except (TypeError, ValueError) as error:
-        raise UserError(f"map_outline() should give lines of points (M, 2): {error}.", exit_code=1) from error
-    for line in lines:
-        if line.ndim != 2 or line.shape[1] != 2:
-            raise UserError(f"map_outline() should give lines of points (M, 2), not {line.shape}.", exit_code=1)
-    return lines
 
 
 def _mapping(metadata: Mapping[str, Any], key: str) -> dict[str, Any]:

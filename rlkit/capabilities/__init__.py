@@ -1,0 +1,83 @@
+"""What an environment may offer beyond Gymnasium's interface, and how rlkit reads it.
+
+An environment imports nothing to have a capability: it has the method, or the key in its `metadata`. Nothing in rlkit
+asks for an environment's id; it asks for the capability.
+"""
+
+from rlkit.capabilities.metadata import (
+    CameraMounting,
+    Conditions,
+    EpisodeMetric,
+    MetricKind,
+    action_axes,
+    action_names,
+    camera,
+    component_names,
+    conditions,
+    episode_metrics,
+    evaluation_kwargs,
+    labels,
+    mirror,
+    picture_kwargs,
+    play_kwargs,
+    reward_clip,
+    run_defaults,
+    scenario_option,
+    segmentation_classes,
+    training_kwargs,
+)
+from rlkit.capabilities.protocols import (
+    CanBeAsked,
+    HasActionNames,
+    HasExpert,
+    HasGamepadAxes,
+    HasKeys,
+    HasMapOutline,
+    HasRenderBetween,
+    HasState,
+    HasTelemetry,
+    ShowsGhost,
+)
+from rlkit.capabilities.readings import (
+    Reading,
+    info_value,
+    lines_of,
+    readings,
+)
+
+__all__ = [
+    "CameraMounting",
+    "CanBeAsked",
+    "Conditions",
+    "EpisodeMetric",
+    "HasActionNames",
+    "HasExpert",
+    "HasGamepadAxes",
+    "HasKeys",
+    "HasMapOutline",
+    "HasRenderBetween",
+    "HasState",
+    "HasTelemetry",
+    "MetricKind",
+    "Reading",
+    "ShowsGhost",
+    "action_axes",
+    "action_names",
+    "camera",
+    "component_names",
+    "conditions",
+    "episode_metrics",
+    "evaluation_kwargs",
+    "info_value",
+    "labels",
+    "lines_of",
+    "mirror",
+    "picture_kwargs",
+    "play_kwargs",
+    "readings",
+    "reward_clip",
+    "run_defaults",
+    "scenario_option",
+    "segmentation_classes",
+    "training_kwargs",
+]
