@@ -176,7 +176,7 @@ def test_only_pictures_are_stacked():
     assert stacked(Leaf("state", (3,), "float32"), 4) == Leaf("state", (3,), "float32")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     frames=st.integers(1, 5),
     channels=st.integers(1, 3),

@@ -89,7 +89,7 @@ def check_transition(worlds, batch, index, n_step):
         np.testing.assert_array_equal(seen["picture"][index], expected["picture"][0])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     num_envs=st.integers(1, 4),
     n_step=st.integers(1, 5),
@@ -109,7 +109,7 @@ def test_every_sampled_transition_is_one_that_happened(num_envs, n_step, stack, 
         check_transition(worlds, batch, index, n_step)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     num_envs=st.integers(1, 4),
     stack=st.integers(1, 4),
@@ -218,7 +218,7 @@ def test_nothing_is_sampled_across_a_cut():
         assert worlds.episodes[int(first)][0] is worlds.episodes[int(last)][0]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     steps=st.integers(4, 120),
     cuts=st.lists(st.integers(1, 100), max_size=4),

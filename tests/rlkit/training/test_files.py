@@ -21,7 +21,7 @@ trees = st.recursive(
 ).filter(lambda tree: isinstance(tree, dict))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(tree=trees)
 def test_a_tree_of_plain_values_comes_back_as_it_was(tree, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tree")

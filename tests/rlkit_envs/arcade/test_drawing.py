@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rlkit_envs.arcade.drawing import SIZE, Palette, fill, lay, stamp, tint
 
@@ -16,7 +16,6 @@ def pasted(canvas: np.ndarray, sprite: np.ndarray, x: int, y: int) -> np.ndarray
     return wide[64:-64, 64:-64]
 
 
-@settings(deadline=None)
 @given(x=places, y=places, mirrored=st.booleans())
 def test_sprites_are_cut_at_the_edges_and_seen_through(x: int, y: int, mirrored: bool) -> None:
     canvas = np.full((SIZE, SIZE), 7, dtype=np.uint8)
@@ -25,7 +24,6 @@ def test_sprites_are_cut_at_the_edges_and_seen_through(x: int, y: int, mirrored:
     np.testing.assert_array_equal(canvas, expected)
 
 
-@settings(deadline=None)
 @given(x=places, y=places, width=st.integers(0, 40), height=st.integers(0, 40))
 def test_rectangles_are_cut_at_the_edges(x: int, y: int, width: int, height: int) -> None:
     canvas = np.zeros((SIZE, SIZE), dtype=np.uint8)
@@ -34,7 +32,6 @@ def test_rectangles_are_cut_at_the_edges(x: int, y: int, width: int, height: int
     np.testing.assert_array_equal(canvas, expected)
 
 
-@settings(deadline=None)
 @given(x=places, y=places)
 def test_a_tint_keeps_the_shape(x: int, y: int) -> None:
     canvas = np.zeros((SIZE, SIZE), dtype=np.uint8)

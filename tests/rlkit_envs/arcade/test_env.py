@@ -147,7 +147,7 @@ def test_the_expert_is_far_better_than_chance_and_than_any_constant_action(name:
 
 
 @pytest.mark.parametrize("name", ALL)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 2**32 - 1), data=st.data())
 def test_whatever_is_played_the_state_stays_in_bounds_and_the_picture_shows_it(
     name: str, seed: int, data: st.DataObject

@@ -6,7 +6,7 @@ from rlkit_envs.driving.road.circuit import LEFT
 from rlkit_envs.driving.road.generator import make_circuit
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10_000))
 def test_nothing_stands_on_the_road(seed):
     circuit = make_circuit(seed, "train")

@@ -25,7 +25,7 @@ place = st.floats(-200.0, 900.0)
 pace = st.floats(-3.0, 3.0)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(place, place, pace, pace)
 def test_a_row_reads_what_the_plain_way_reads_inside_and_outside_the_raster(ground, u, v, du, dv):
     out = np.full(64, 77, dtype=np.uint8)
@@ -35,7 +35,7 @@ def test_a_row_reads_what_the_plain_way_reads_inside_and_outside_the_raster(grou
     assert np.array_equal(out, ground.at(0, points))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(place, place, pace, pace)
 def test_a_row_is_painted_in_the_colours_and_labels_of_its_cells(ground, u, v, du, dv):
     colours = np.random.default_rng(0).integers(0, 2**32, 256, dtype=np.uint32)
@@ -60,7 +60,7 @@ def test_a_row_is_painted_in_the_colours_and_labels_of_its_cells(ground, u, v, d
     assert np.array_equal(without, words)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(place, place, pace, pace)
 def test_points_said_to_lie_inside_do_and_no_point_well_inside_is_left_out(u, v, du, dv):
     fixed = [int(value * ONE) for value in (u, v, du, dv)]

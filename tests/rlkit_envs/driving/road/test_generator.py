@@ -67,14 +67,14 @@ def check_any(seed, split, length, difficulty):
     check(make_circuit(seed, split, length, difficulty), radius, (length, length))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(length=st.floats(300.0, 2500.0), **ANY)
 def test_circuits_of_any_length_and_difficulty_are_as_promised(seed, split, length, difficulty):
     check_any(seed, split, length, difficulty)
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(length=st.floats(300.0, 8000.0), **ANY)
 def test_very_many_circuits_of_any_length_and_difficulty_are_as_promised(seed, split, length, difficulty):
     check_any(seed, split, length, difficulty)

@@ -13,7 +13,7 @@ def box(x, y, heading=0.0, length=4.5, width=1.6):
     return one[0]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.floats(-40.0, 40.0),
     st.floats(-40.0, 40.0),

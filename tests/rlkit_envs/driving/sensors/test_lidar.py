@@ -55,7 +55,7 @@ def brute_force(circuit, x, y, heading, others, angles, max_range):
 cached_circuit = cache(make_circuit)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.integers(0, 7),
     st.floats(0.0, 1.0, exclude_max=True),

@@ -51,7 +51,7 @@ angle = st.floats(-4.0, 4.0)
 side = st.floats(0.3, 6.0)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(coordinate, coordinate, angle, side, side, angle, side, side)
 def test_boxes_touch_where_their_polygons_share_area(x, y, heading, length, width, heading2, length2, width2):
     depth, normal_x, normal_y = box_overlap(x, y, heading, length, width, heading2, length2, width2)
@@ -77,7 +77,7 @@ def test_the_first_one_that_is_touched_is_named_and_inactive_ones_are_air():
     assert collides(car[0], LENGTH, WIDTH, others, 2) == -1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.floats(0.0, 0.02), st.floats(-0.9, 0.9), st.floats(-4.0, 4.0), st.sampled_from([CAR, STOPPED_CAR, CONE]))
 def test_nothing_passes_through_anything_at_50_metres_a_second(phase, aside, heading, kind):
     """A car at 50 m/s passes less than half its width beside the middle of another one, which comes the other way."""

@@ -234,7 +234,7 @@ def test_where_a_car_stands_is_where_its_station_and_offset_say():
         assert reach == pytest.approx(np.hypot(other["station"] - i * road.circuit.step, other["offset"]), abs=0.2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(0, 5), st.integers(0, 16), st.integers(0, 16), st.floats(0.0, 400.0))
 def test_others_are_placed_apart_and_clear_of_the_driver(seed, number, cars, obstacles, start):
     circuit = cached_circuit(number, "train")
