@@ -125,11 +125,14 @@ def _check_bounds(name: str, value: Any, low: float | None, high: float | None) 
 
 
 def read_value(text: str) -> Any:
-    """Read a value as typed: JSON where it is JSON, else .98 or Python's True, False, None, else the text itself."""
+    """Read a value as typed: JSON where it is JSON, else .98, 48,64 or Python's True, False, None, else the text."""
     with contextlib.suppress(ValueError):
         return json.loads(text)
     with contextlib.suppress(ValueError):
         return float(text)
+    if "," in text:
+        with contextlib.suppress(ValueError):
+            return [json.loads(part) if part.strip().isdecimal() else float(part) for part in text.split(",")]
     return {"True": True, "False": False, "None": None}.get(text, text)
 
 

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import pytest
 
 from rlkit.errors import UserError
-from rlkit.hyperparameters import from_plain, hyperparameter, with_settings
+from rlkit.hyperparameters import from_plain, hyperparameter, read_value, with_settings
 
 
 @dataclass(frozen=True)
@@ -60,3 +60,17 @@ def test_mistakes_are_named(key, text, message):
 
 def test_what_json_gives_back_is_what_was_stored():
     assert from_plain(Config, {"hidden": [1, 2], "gamma": 1, "clip": None}) == Config(hidden=(1, 2), gamma=1.0)
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("48,64", [48, 64]),
+        ("1,2.5", [1, 2.5]),
+        ("camera,state", "camera,state"),
+        ("[1, 2]", [1, 2]),
+        ("low sun", "low sun"),
+    ],
+)
+def test_numbers_with_commas_are_a_list_and_words_with_commas_stay_words(typed, read):
+    assert read_value(typed) == read
