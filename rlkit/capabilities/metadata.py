@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
+from rlkit.classes import Classes
 from rlkit.errors import UserError
-from rlkit.perception.classes import Classes
 from rlkit.spaces import Mirror
 
 MetricKind = Literal["share", "seconds", "ratio", "number", "label"]

@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 from safetensors.torch import save as serialised
 from torch import nn
 
+from rlkit.classes import Classes
 from rlkit.errors import UserError
-from rlkit.perception.classes import Classes
 from rlkit.perception.networks import build_network
 from rlkit.perception.networks.folding import folded
 from rlkit.perception.pictures import Pixels

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit import capabilities
+from rlkit.classes import Classes
 from rlkit.errors import UserError
-from rlkit.perception.classes import Classes
 from rlkit.perception.faults import Faults
 from rlkit.perception.inverse_perspective import PixelMap, birds_view, smaller_view
 from rlkit.perception.perceived import DRIVABLE_FROM, Perceived

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from rlkit.perception.classes import Classes
+from rlkit.classes import Classes
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -25,8 +25,8 @@ from reporting import Row, Rows
 from rich.console import Console
 from rich.table import Table
 
+from rlkit.classes import IGNORED, Classes
 from rlkit.errors import UserError
-from rlkit.perception.classes import IGNORED, Classes
 from rlkit.perception.data import find_source
 from rlkit.perception.export.checking import as_input
 from rlkit.perception.export.onnx_files import onnx_bytes, run, session_of

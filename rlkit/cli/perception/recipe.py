@@ -34,7 +34,7 @@ class RecipeTable:
 
 
 def _rows() -> list[dict[str, Any]]:
-    from rlkit.perception.classes import Classes
+    from rlkit.classes import Classes
     from rlkit.perception.training.recipe import MANY_CLASSES, PRESETS, Recipe
 
     classes = Classes(tuple(f"class {number}" for number in range(MANY_CLASSES)), ("class 0",))

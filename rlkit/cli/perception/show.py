@@ -11,7 +11,7 @@ from rlkit.cli.perception.evaluate import usual_data
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
-    from rlkit.perception.classes import Classes
+    from rlkit.classes import Classes
     from rlkit.perception.model import SegmentationModel
     from rlkit.perception.showing.inputs import Views
     from rlkit.perception.showing.looking import Onlooker

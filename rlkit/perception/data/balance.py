@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from rlkit.perception.classes import IGNORED
+from rlkit.classes import IGNORED
 from rlkit.perception.pictures import LabelledPictures
 
 

@@ -8,8 +8,8 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
+from rlkit.classes import IGNORED
 from rlkit.errors import UserError
-from rlkit.perception.classes import IGNORED
 from rlkit.perception.pictures import Pixels
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")

@@ -17,10 +17,10 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import SyncVectorEnv
 
 from rlkit import capabilities, specs
+from rlkit.classes import IGNORED, Classes
 from rlkit.environment_config import EnvironmentConfig
 from rlkit.environments import Stream, episode_seed
 from rlkit.errors import UserError
-from rlkit.perception.classes import IGNORED, Classes
 from rlkit.perception.data.resizing import resize_label_batch, resize_pictures
 from rlkit.perception.pictures import LabelledPictures, Pixels
 from rlkit.vectorization import accepted_arguments, spec_metadata, vectorize

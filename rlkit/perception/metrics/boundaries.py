@@ -5,8 +5,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from rlkit.classes import IGNORED
 from rlkit.compiled import kernel
-from rlkit.perception.classes import IGNORED
 from rlkit.perception.pictures import Pixels
 
 TOLERANCE = 0.0075  # share of a picture's diagonal by which a boundary may be off (Csurka et al. 2013)

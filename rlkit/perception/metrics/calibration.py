@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from rlkit.perception.classes import IGNORED
+from rlkit.classes import IGNORED
 from rlkit.perception.pictures import Pixels
 
 BINS = 15

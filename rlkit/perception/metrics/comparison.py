@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rlkit.classes import IGNORED, Classes
 from rlkit.errors import UserError
-from rlkit.perception.classes import IGNORED, Classes
 from rlkit.perception.pictures import Pixels
 
 OTHER, DRIVABLE = "other", "drivable"

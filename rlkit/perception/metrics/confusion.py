@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from rlkit.classes import IGNORED
 from rlkit.compiled import kernel
-from rlkit.perception.classes import IGNORED
 from rlkit.perception.pictures import Pixels
 
 Shares = npt.NDArray[np.float64]

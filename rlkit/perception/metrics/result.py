@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rlkit.perception.classes import Classes
+from rlkit.classes import Classes
 from rlkit.perception.metrics.boundaries import BoundaryF1
 from rlkit.perception.metrics.calibration import Calibration
 from rlkit.perception.metrics.confusion import Confusion

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from rlkit.perception.classes import IGNORED
+from rlkit.classes import IGNORED
 from rlkit.perception.pictures import Pixels
 from rlkit.viewer.theme import TROUGH, VERMILLION, Colour
 

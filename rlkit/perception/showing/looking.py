@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from rlkit.perception.classes import IGNORED, Classes
+from rlkit.classes import IGNORED, Classes
 from rlkit.perception.model import SegmentationModel
 from rlkit.perception.pictures import Pixels
 from rlkit.perception.showing.inputs import View

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from rlkit.perception.classes import Classes
+from rlkit.classes import Classes
 from rlkit.perception.pictures import Pixels
 from rlkit.perception.showing.colours import (
     UNKNOWN,

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from rlkit.classes import Classes
 from rlkit.config import versions
 from rlkit.errors import UserError
-from rlkit.perception.classes import Classes
 
 FORMAT = "perception-1"  # another than that of an agent's run, so that neither is taken for the other
 

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from rlkit.perception.classes import IGNORED
+from rlkit.classes import IGNORED
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor | None = None, smoothing: float = 0.0) -> Tensor:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from rlkit.classes import Classes
 from rlkit.errors import UserError
 from rlkit.hyperparameters import hyperparameter
-from rlkit.perception.classes import Classes
 from rlkit.perception.data.augmentation import FILES, SIMULATOR, Augmentation
 
 MANY_CLASSES = 5  # from which on rare classes are worth weights of their own

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rlkit.perception.classes import Classes
+from rlkit.classes import Classes
 from rlkit.perception.model import Card, SegmentationModel
 
 ROAD_CAMERA = f"{Path(__file__).with_name('road_camera.py')}:RoadCamera"

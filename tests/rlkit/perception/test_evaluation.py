@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from rlkit.classes import Classes
 from rlkit.environment_config import EnvironmentConfig
 from rlkit.errors import UserError
-from rlkit.perception.classes import Classes
 from rlkit.perception.data.simulator import SimulatedPictures
 from rlkit.perception.evaluation import evaluate
 from rlkit.perception.metrics import Confusion

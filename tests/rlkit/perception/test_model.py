@@ -5,8 +5,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from rlkit.classes import Classes
 from rlkit.errors import UserError
-from rlkit.perception.classes import Classes
 from rlkit.perception.model import FORMAT, Card, SegmentationModel, load_model, read_card
 from rlkit.perception.networks import build_network
 

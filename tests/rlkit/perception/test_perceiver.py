@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from rlkit.classes import Classes
 from rlkit.errors import UserError
-from rlkit.perception.classes import Classes
 from rlkit.perception.faults import Faults
 from rlkit.perception.inverse_perspective import smaller_view
 from rlkit.perception.perceiver import ModelEyes, Perceiver, TruthEyes, make_perceiver

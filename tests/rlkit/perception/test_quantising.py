@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from rlkit.classes import Classes
 from rlkit.errors import UserError
-from rlkit.perception.classes import Classes
 from rlkit.perception.model import Card, SegmentationModel
 from rlkit.perception.networks.segnet import SegNet
 from rlkit.perception.pictures import LabelledPictures

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.stats import entropy as scipy_entropy
 from torch import nn
 
-from rlkit.perception.classes import Classes
+from rlkit.classes import Classes
 from rlkit.perception.model import Card, SegmentationModel
 from rlkit.perception.networks import build_network
 from rlkit.perception.networks.segnet import SegNet

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from rlkit.classes import IGNORED
 from rlkit.compiled import kernel
-from rlkit.perception.classes import IGNORED
 from rlkit.perception.pictures import Pixels
 
 _GREY = 127  # what lies beyond a picture's edge

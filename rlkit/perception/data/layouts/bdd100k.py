@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from rlkit.classes import IGNORED, Classes
 from rlkit.errors import UserError
-from rlkit.perception.classes import IGNORED, Classes
 from rlkit.perception.data.files import Numbers, PictureFiles, read_labels
 from rlkit.perception.data.layouts.layout import Dataset, matched, pictures_in
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from rlkit.classes import Classes
 from rlkit.errors import UserError
-from rlkit.perception.classes import Classes
 from rlkit.perception.data.files import PictureFiles, same_numbers
 from rlkit.perception.data.layouts.layout import Dataset, matched, pictures_in
 

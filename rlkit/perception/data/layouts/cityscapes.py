@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from rlkit.classes import IGNORED, Classes
 from rlkit.errors import UserError
-from rlkit.perception.classes import IGNORED, Classes
 from rlkit.perception.data.files import Numbers, PictureFiles
 from rlkit.perception.data.layouts.layout import Dataset, matched, pictures_in
 

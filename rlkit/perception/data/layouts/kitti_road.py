@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from rlkit.classes import IGNORED, Classes
 from rlkit.errors import UserError
-from rlkit.perception.classes import IGNORED, Classes
 from rlkit.perception.data.files import PictureFiles
 from rlkit.perception.data.layouts.layout import Dataset, matched, pictures_in
 from rlkit.perception.pictures import Pixels

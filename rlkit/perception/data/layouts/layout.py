@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from rlkit.classes import Classes
 from rlkit.errors import UserError
-from rlkit.perception.classes import Classes
 from rlkit.perception.data.files import PICTURE_ENDINGS, Decoder, PictureFiles
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rlkit.classes import Classes
 from rlkit.errors import UserError
-from rlkit.perception.classes import Classes
 from rlkit.perception.data.files import PictureFiles, same_numbers
 from rlkit.perception.data.layouts.layout import Dataset, matched, pictures_in
 from rlkit.training.files import read_json

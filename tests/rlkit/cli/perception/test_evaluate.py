@@ -6,10 +6,10 @@ import pytest
 import torch
 from PIL import Image
 
+from rlkit.classes import Classes
 from rlkit.cli.options import write_result
 from rlkit.cli.perception.evaluate import RESULT, Evaluate, usual_data
 from rlkit.errors import UserError
-from rlkit.perception.classes import Classes
 from rlkit.perception.model import Card, SegmentationModel
 from rlkit.perception.networks import build_network
 

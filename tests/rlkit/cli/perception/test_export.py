@@ -6,7 +6,7 @@ from rlkit.errors import UserError
 
 @pytest.fixture
 def model_file(tmp_path):
-    from rlkit.perception.classes import Classes
+    from rlkit.classes import Classes
     from rlkit.perception.model import Card, SegmentationModel
     from rlkit.perception.networks import build_network
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rlkit.classes import Classes
 from rlkit.cli import main
-from rlkit.perception.classes import Classes
 from rlkit.perception.model import Card, SegmentationModel
 from rlkit.perception.networks import build_network
 from rlkit.perception.showing.inputs import views_of_path

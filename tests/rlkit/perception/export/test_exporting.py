@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from rlkit.classes import Classes
 from rlkit.errors import UserError
-from rlkit.perception.classes import Classes
 from rlkit.perception.export import onnx_files
 from rlkit.perception.export.checking import Exported, as_input, checked
 from rlkit.perception.export.onnx_files import EXTRA, export_onnx, need

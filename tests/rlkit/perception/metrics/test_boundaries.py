@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
-from rlkit.perception.classes import IGNORED
+from rlkit.classes import IGNORED
 from rlkit.perception.metrics import BoundaryF1
 from rlkit.perception.metrics.boundaries import boundary_f1, boundary_of, within
 

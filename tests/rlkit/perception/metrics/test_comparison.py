@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from rlkit.classes import Classes
 from rlkit.errors import UserError
-from rlkit.perception.classes import Classes
 from rlkit.perception.metrics.comparison import Comparison
 
 MODEL = Classes(("sky", "grass", "road", "line"), ("road", "line"))

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from rlkit.perception.classes import Classes
+from rlkit.classes import Classes
 from rlkit.perception.model import Card, SegmentationModel
 
 CLASSES = Classes(("sky", "road", "grass"), ("road",))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlkit.perception.classes import IGNORED
+from rlkit.classes import IGNORED
 from rlkit.perception.showing.colours import (
     NAMED,
     UNKNOWN,

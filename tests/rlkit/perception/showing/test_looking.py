@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rlkit.perception.classes import IGNORED, Classes
+from rlkit.classes import IGNORED, Classes
 from rlkit.perception.showing.inputs import View
 from rlkit.perception.showing.looking import DRIVABLE, Onlooker, enlarged, likeliest
 

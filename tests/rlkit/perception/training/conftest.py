@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from torch import nn
 
+from rlkit.classes import Classes
 from rlkit.perception import networks
-from rlkit.perception.classes import Classes
 from rlkit.perception.pictures import LabelledPictures
 
 

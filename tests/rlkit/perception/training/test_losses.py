@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlkit.perception.classes import IGNORED
+from rlkit.classes import IGNORED
 from rlkit.perception.training.losses import cross_entropy, dice
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rlkit.classes import Classes
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain, validated, with_settings
-from rlkit.perception.classes import Classes
 from rlkit.perception.data.augmentation import FILES, SIMULATOR
 from rlkit.perception.training.recipe import PRESETS, Recipe, settings_of, usual_preset
 from rlkit.perception.training.schedules import END, START, step_size_factor

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rlkit.perception.classes import IGNORED
+from rlkit.classes import IGNORED
 from rlkit.perception.data.augmentation.geometry import cut_windows, draw_windows
 
 
