@@ -143,15 +143,3 @@ class Cabinet:
     def close(self) -> None:
         """Let the threads go."""
         self._threads.close()
-
-
-def checked_actions(actions: Any, count: int, names: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    """(N,) int64 actions; ValueError where they are not actions of N games."""
-    array = np.asarray(actions)
-    if array.shape != (count,) or array.dtype.kind not in "iu":
-        raise ValueError(
-            f"actions of shape {array.shape} and type {array.dtype}: ({count},) whole numbers are expected"
-        )
-    if array.min() < 0 or array.max() >= len(names):
-        raise ValueError(f"actions from {array.min()} to {array.max()}: 0 to {len(names) - 1} are expected")
-    return np.ascontiguousarray(array, dtype=np.int64)

@@ -1,6 +1,5 @@
 """The games as a Gymnasium vector environment: many of one kind, stepped in one compiled call."""
 
-import numbers
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +10,10 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from rlkit_envs.arcade.cabinet import Cabinet, checked_actions
+from rlkit_envs.arcade.cabinet import Cabinet
 from rlkit_envs.arcade.drawing import SIZE
 from rlkit_envs.arcade.settings import METADATA, Settings, check_count, load_game
+from rlkit_envs.batches import checked_autoreset_mode, checked_mask, checked_numbers, checked_seeds
 from rlkit_envs.signatures import shows_fields
 from rlkit_envs.threads import available_cores
 
@@ -59,7 +59,7 @@ class ArcadeVectorEnv(VectorEnv[Any, Any, Any]):
         check_render_mode(render_mode)
         self.num_envs = num_envs
         self.render_mode = render_mode
-        self.autoreset_mode = _checked_mode(autoreset_mode)
+        self.autoreset_mode = checked_autoreset_mode(autoreset_mode)
         self.cabinet = Cabinet(load_game(game), num_envs, Settings(**kwargs), num_threads or available_cores())
         self.action_names = self.cabinet.game.action_names
         self.metadata = METADATA | {"autoreset_mode": self.autoreset_mode, "action_names": self.action_names}
@@ -88,8 +88,8 @@ class ArcadeVectorEnv(VectorEnv[Any, Any, Any]):
             ValueError: The mask, the seeds or the options do not fit.
         """
         check_options(options, "reset_mask")
-        mask = _checked_mask((options or {}).get("reset_mask"), self.num_envs)
-        self.cabinet.begin(mask, _checked_seeds(seed, self.num_envs))
+        mask = checked_mask((options or {}).get("reset_mask"), self.num_envs)
+        self.cabinet.begin(mask, checked_seeds(seed, self.num_envs))
         self._show()
         return self.cabinet.observations(), self._infos(mask)
 
@@ -106,7 +106,7 @@ class ArcadeVectorEnv(VectorEnv[Any, Any, Any]):
             ResetNeeded: An episode is over and has not been reset.
             ValueError: There is no such action.
         """
-        checked = checked_actions(actions, self.num_envs, self.action_names)
+        checked = checked_numbers(actions, self.num_envs, len(self.action_names))
         self._check_begun("step")
         over = self.cabinet.ended()
         if over.any() and self.autoreset_mode is AutoresetMode.DISABLED:
@@ -215,30 +215,3 @@ def check_options(options: dict[str, Any] | None, *known: str) -> None:
     unknown = set(options or ()) - set(known)
     if unknown:
         raise ValueError(f"options {sorted(unknown)}: {', '.join(known) or 'none'} can be given")
-
-
-def _checked_mode(mode: str | AutoresetMode) -> AutoresetMode:
-    known = {"disabled": AutoresetMode.DISABLED, "next_step": AutoresetMode.NEXT_STEP}
-    if isinstance(mode, AutoresetMode) and mode in known.values():
-        return mode
-    if isinstance(mode, str) and mode.lower() in known:
-        return known[mode.lower()]
-    raise ValueError(f"autoreset_mode={mode!r}: expected 'disabled' or 'next_step'")
-
-
-def _checked_mask(mask: Any, count: int) -> npt.NDArray[np.bool_]:
-    if mask is None:
-        return np.ones(count, dtype=np.bool_)
-    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (count,) or not mask.any():
-        raise ValueError(f"options['reset_mask']: a bool array of shape ({count},) with at least one True is expected")
-    return mask
-
-
-def _checked_seeds(seed: Any, count: int) -> list[int | None]:
-    if seed is None:
-        return [None] * count
-    if isinstance(seed, numbers.Integral):
-        return [int(seed) + i for i in range(count)]
-    if len(seed) != count:
-        raise ValueError(f"{len(seed)} seeds are given; {count} are expected")
-    return [None if one is None else int(one) for one in seed]

@@ -1,14 +1,12 @@
 """What the one-car and the many-car environment have in common: metadata, spaces, and checks of what users give."""
 
-import numbers
-import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode
 
+from rlkit_envs.batches import checked_numbers
 from rlkit_envs.driving.car.controls import ACTION_NAMES, DECISION, MIRRORED_ACTIONS
 from rlkit_envs.driving.episodes import Episodes
 from rlkit_envs.driving.looks.appearance import HELD_OUT_WEATHERS, TRAINING_WEATHERS
@@ -117,21 +115,6 @@ def check_rendering(render_mode: str | None, size: Any) -> None:
         check_integer("render_size", pixels, 64, 4096)
 
 
-def available_cores() -> int:
-    """Number of processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def checked_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
-    """The mode that was asked for, by name or as it is; ValueError for modes that are not supported."""
-    known = {"disabled": AutoresetMode.DISABLED, "next_step": AutoresetMode.NEXT_STEP}
-    if isinstance(mode, AutoresetMode) and mode in known.values():
-        return mode
-    if isinstance(mode, str) and mode.lower() in known:
-        return known[mode.lower()]
-    raise ValueError(f"autoreset_mode={mode!r}: expected 'disabled' or 'next_step'")
-
-
 def checked_actions(actions: Any, count: int, kind: str) -> npt.NDArray[Any]:
     """(N,) int64 discrete or (N, 2) float64 continuous actions; ValueError where they are not actions of N cars.
 
@@ -145,30 +128,4 @@ def checked_actions(actions: Any, count: int, kind: str) -> npt.NDArray[Any]:
                 "steering (1 is left) and pedal (1 is full throttle) of each car"
             )
         return np.clip(array.astype(np.float64), -1.0, 1.0)
-    if array.shape != (count,) or array.dtype.kind not in "iu":
-        raise ValueError(
-            f"actions of shape {array.shape} and type {array.dtype}: ({count},) whole numbers are expected"
-        )
-    if array.min() < 0 or array.max() >= len(ACTION_NAMES):
-        raise ValueError(f"actions from {array.min()} to {array.max()}: 0 to {len(ACTION_NAMES) - 1} are expected")
-    return np.ascontiguousarray(array, dtype=np.int64)
-
-
-def checked_mask(mask: Any, count: int) -> npt.NDArray[np.bool_]:
-    """(N,) bool mask of the cars to reset, all of them for None; ValueError where it does not fit."""
-    if mask is None:
-        return np.ones(count, dtype=np.bool_)
-    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (count,) or not mask.any():
-        raise ValueError(f"options['reset_mask']: a bool array of shape ({count},) with at least one True is expected")
-    return mask
-
-
-def checked_seeds(seed: Any, count: int) -> list[int | None]:
-    """One seed or None per car; ValueError where they are not N."""
-    if seed is None:
-        return [None] * count
-    if isinstance(seed, numbers.Integral):
-        return [int(seed) + i for i in range(count)]
-    if len(seed) != count:
-        raise ValueError(f"{len(seed)} seeds are given; {count} are expected")
-    return [None if one is None else int(one) for one in seed]
+    return checked_numbers(actions, count, len(ACTION_NAMES))

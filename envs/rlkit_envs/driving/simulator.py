@@ -1,10 +1,7 @@
 """Many cars on many circuits, stepped and drawn together, by threads of ours where they are very many."""
 
-import os
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +16,7 @@ from rlkit_envs.driving.sensors.observer import Observer, Sensors
 from rlkit_envs.driving.stepping import OUTCOME, RULES, decide_range, step_range
 from rlkit_envs.driving.traffic.placement import DRAWS, place_others
 from rlkit_envs.driving.traffic.road_users import OTHER
+from rlkit_envs.threads import Threads
 
 SLOWEST_LAP = 4.0  # m/s, average speed that the default time limit allows for
 _CARS_PER_TASK = 128  # below twice this number, starting threads costs more than it gains
@@ -142,14 +140,12 @@ class Simulator:
         )
         self.vehicle = VEHICLES[rules.vehicle]
         self.decision_time = rules.substeps * PHYSICS_STEP
-        self.num_threads = num_threads
         self._rules = rules.record()
         self._traffic = traffic
         self._observer = Observer(sensors)
         self._seen: dict[str, npt.NDArray[Any]] | None = None
         self._moved = np.ones(num_cars, dtype=np.bool_)
-        self._threads: ThreadPoolExecutor | None = None
-        self._threads_process = 0
+        self._threads = Threads(num_threads, _CARS_PER_TASK)
 
     def circuit_of(self, i: int) -> Circuit:
         """The circuit that car ``i`` drives on."""
@@ -285,27 +281,11 @@ class Simulator:
 
     def close(self) -> None:
         """Let the threads go."""
-        if self._threads is not None and self._threads_process == os.getpid():
-            self._threads.shutdown()
-        self._threads = None
+        self._threads.close()
 
     def _share(self, work: Callable[..., None], *arguments: object) -> None:
         """Run a kernel over all cars, in parts on our threads where there are many cars."""
-        count = len(self.cars)
-        parts = min(self.num_threads, count // _CARS_PER_TASK)
-        if parts < 2:
-            work(0, count, *arguments)
-            return
-        if self._threads is None or self._threads_process != os.getpid():  # Threads do not survive a fork
-            self._threads = ThreadPoolExecutor(self.num_threads - 1, thread_name_prefix="driving")
-            self._threads_process = os.getpid()
-        bounds = [count * part // parts for part in range(parts + 1)]
-        others: list[Future[None]] = [
-            self._threads.submit(work, low, high, *arguments) for low, high in pairwise(bounds[1:])
-        ]
-        work(bounds[0], bounds[1], *arguments)
-        for other in others:
-            other.result()
+        self._threads.share(work, len(self.cars), *arguments)
 
 
 def _copy(low: int, high: int, source: dict[str, npt.NDArray[Any]], target: dict[str, npt.NDArray[Any]]) -> None:

@@ -10,16 +10,13 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from rlkit_envs.batches import checked_autoreset_mode, checked_mask, checked_seeds
 from rlkit_envs.driving.car.controls import ACTION_NAMES, keys_to_action
 from rlkit_envs.driving.episodes import Episodes
 from rlkit_envs.driving.interface import (
     METADATA,
-    available_cores,
     check_rendering,
     checked_actions,
-    checked_autoreset_mode,
-    checked_mask,
-    checked_seeds,
     circuit_option,
     make_action_space,
     make_cameras,
@@ -28,6 +25,7 @@ from rlkit_envs.driving.interface import (
 )
 from rlkit_envs.driving.settings import Settings, check_integer
 from rlkit_envs.signatures import shows_fields
+from rlkit_envs.threads import available_cores
 
 if TYPE_CHECKING:
     from rlkit_envs.driving.display.cameras import Cameras

@@ -13,7 +13,7 @@ FORMAT = "perception-1"  # another than that of an agent's run, so that neither 
 
 
 @dataclass(frozen=True)
-class PerceptionConfig:
+class TrainingConfig:
     """Everything needed to repeat the training of a segmentation network.
 
     Args:

@@ -17,7 +17,7 @@ from rlkit.perception.networks import build_network, check_network
 from rlkit.perception.networks.vgg16 import load_vgg16
 from rlkit.perception.pictures import PictureSource
 from rlkit.perception.training.batches import batches_in_a_pass
-from rlkit.perception.training.config import PerceptionConfig
+from rlkit.perception.training.config import TrainingConfig
 from rlkit.perception.training.recipe import PRESETS, Recipe, settings_of, usual_preset
 from rlkit.plugins import did_you_mean
 from rlkit.runs import choose_device
@@ -40,7 +40,7 @@ class Plan:
         notes: What a person should know about it.
     """
 
-    config: PerceptionConfig
+    config: TrainingConfig
     source: PictureSource
     network: nn.Module
     notes: tuple[str, ...] = ()
@@ -124,7 +124,7 @@ def plan(
     network = build_network(model, count, allow_code=True, generator=torch.Generator().manual_seed(seed))
     check_network(network, count, _learned_from(recipe, source), model)
     begun, notes = _begin_with(network, init, vgg16, allow_code=":" in model)
-    config = PerceptionConfig(
+    config = TrainingConfig(
         data=_absolute(data),
         env_kwargs=dict(env_kwargs or {}),
         held_out=held_out,

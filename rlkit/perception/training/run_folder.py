@@ -13,7 +13,7 @@ from typing import Self
 
 from rlkit.perception.finding import BEST
 from rlkit.perception.model import SegmentationModel
-from rlkit.perception.training.config import PerceptionConfig
+from rlkit.perception.training.config import TrainingConfig
 from rlkit.training.checkpoints import Checkpoints
 from rlkit.training.files import disk_errors
 from rlkit.training.run_folder import config_of, locked, make_run_folder, new_path
@@ -29,13 +29,13 @@ class PerceptionRun:
         config: What it was made with.
     """
 
-    def __init__(self, path: Path, config: PerceptionConfig):
+    def __init__(self, path: Path, config: TrainingConfig):
         self.path = path
         self.config = config
         self.checkpoints = Checkpoints(path)
 
     @classmethod
-    def create(cls, path: Path | None, config: PerceptionConfig) -> Self:
+    def create(cls, path: Path | None, config: TrainingConfig) -> Self:
         """Make the folder; it appears with its configuration in it or not at all.
 
         Raises:
@@ -54,7 +54,7 @@ class PerceptionRun:
             UserError: There is no perception run, or its configuration is damaged or from another version.
         """
         with config_of(path) as plain:
-            config = PerceptionConfig.from_json(plain)
+            config = TrainingConfig.from_json(plain)
         return cls(path, config)
 
     def locked(self) -> AbstractContextManager[None]:
