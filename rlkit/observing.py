@@ -47,6 +47,8 @@ class Observer:
         self._rules = preprocessing.leaf_rules(space, labels, options.grayscale, options.resize)
         self._num_envs = num_envs
         self._fresh = fresh
+        self.left_out = preprocessing.left_out(space)
+        """Names of the parts that no agent sees, because they are text."""
         self.perceiver: Perceiver | None = None
         """What stands between the camera and the agent, if anything does."""
         self.leaves = [rule.leaf for rule in self._rules]

@@ -9,9 +9,10 @@ A package offers them through two entry-point groups in its `pyproject.toml`:
     my_agent = "my_package.agents:MyAgent"
 
 What ships with the toolkit is found in the same way. An entry point may name an extra of its distribution
-(`ALE = "ale_py [atari]"`): where its module is missing, that is not a fault but an offer, and an unknown id whose
-namespace is the entry point's name says which extra to install. The same goes for a module that is there and needs a
-package of the extra.
+(`ALE = "ale_py [atari]"`): where its module is missing, that is not a fault but an offer, and an unknown id that begins
+with the entry point's name (`ALE/...`, `ALE-...`) says which extra to install. The same goes for a module that is there
+and needs a package of the extra. Such a plug-in is only loaded for ids that begin with its name, for those that nobody
+else knows, and to list them all.
 """
 
 import difflib
@@ -86,31 +87,47 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     return f" Did you mean {offered}?"
 
 
-@functools.cache
-def load_environments() -> tuple[PluginProblem, ...]:
-    """Let every installed plug-in register its environments with Gymnasium; done once per process.
+def load_environments(environment_id: str | None = None) -> tuple[PluginProblem, ...]:
+    """Let installed plug-ins register their environments with Gymnasium, each once per process.
 
     A plug-in that fails is named in one line of warning and does not stop the others.
+
+    Args:
+        environment_id: What is looked for. Plug-ins that name an extra stand for packages of others, which may take
+            seconds to import: of these, only the one whose name the id begins with is loaded. None loads all.
 
     Returns:
         What did not load, and what would help.
     """
-    problems = []
-    for entry in _entry_points(ENVIRONMENTS_GROUP):
-        try:
-            loaded = entry.load()
-            if callable(loaded) and not isinstance(loaded, ModuleType):
-                loaded()
-        except (Exception, SystemExit) as error:
-            distribution = _distribution(entry)
-            if entry.extras and (_is_missing(error, entry.module) or _lacks_extra(error, entry)):
-                extra = f'pip install "{distribution}[{",".join(entry.extras)}]"'
-                problems.append(PluginProblem(entry.name, distribution, None, extra))
-                continue
-            what = describe_error(error)
-            _log.warning("The environments of plug-in %r (%s) are left out: %s", entry.name, distribution, what)
-            problems.append(PluginProblem(entry.name, distribution, what, f"mend or uninstall {distribution}"))
-    return tuple(problems)
+    wanted = [
+        entry
+        for entry in _entry_points(ENVIRONMENTS_GROUP)
+        if environment_id is None or not entry.extras or begins_with(environment_id, entry.name)
+    ]
+    return tuple(problem for problem in map(load_plugin, wanted) if problem is not None)
+
+
+def begins_with(environment_id: str, name: str) -> bool:
+    """Whether an id is of the family of this name: `ALE/Pong-v5` of `ALE`, `MiniGrid-Empty-8x8-v0` of `MiniGrid`."""
+    return re.split("[/-]", environment_id)[0] == name
+
+
+@functools.cache
+def load_plugin(entry: EntryPoint) -> PluginProblem | None:
+    """Let a plug-in register its environments; done once per process. Returns why it did not, None where it did."""
+    try:
+        loaded = entry.load()
+        if callable(loaded) and not isinstance(loaded, ModuleType):
+            loaded()
+    except (Exception, SystemExit) as error:
+        distribution = _distribution(entry)
+        if entry.extras and (_is_missing(error, entry.module) or _lacks_extra(error, entry)):
+            extra = f'pip install "{distribution}[{",".join(entry.extras)}]"'
+            return PluginProblem(entry.name, distribution, None, extra)
+        what = describe_error(error)
+        _log.warning("The environments of plug-in %r (%s) are left out: %s", entry.name, distribution, what)
+        return PluginProblem(entry.name, distribution, what, f"mend or uninstall {distribution}")
+    return None
 
 
 def environment_ids() -> dict[str, list[str]]:

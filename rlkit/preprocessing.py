@@ -5,7 +5,7 @@ step; `repeat_frame` and `push_frame` lay frames behind each other, so that one 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,7 +55,8 @@ def leaf_rules(
 ) -> tuple[LeafRule, ...]:
     """Decide how each part of a single environment's observation space becomes a leaf.
 
-    Nested names are joined by a dot; an observation that is a single part is called `observation`.
+    Nested names are joined by a dot; an observation that is a single part is called `observation`. Text beside other
+    parts, such as an instruction that a person reads, becomes none: see `left_out`.
 
     Args:
         space: Of a single environment.
@@ -70,7 +71,9 @@ def leaf_rules(
         space = gym_spaces.Dict({key: part for key, part in space.items() if key not in labels})
     rules = tuple(_rules(space, ()))
     if not rules:
-        raise UserError(f"The observation space {space} is empty. {SUPPORTED}")
+        texts = ", ".join(left_out(space))
+        why = f"holds nothing but text ({texts}), which no network reads" if texts else "is empty"
+        raise UserError(f"The observation space {space} {why}. {SUPPORTED}")
     if grayscale and not any(rule.leaf.is_picture and rule.leaf.shape[-1] == COLOURS for rule in rules):
         raise UserError("grayscale: there is no picture in three colours in the observations.")
     if resize is not None and not any(rule.leaf.is_picture for rule in rules):
@@ -83,6 +86,19 @@ def leaf_rules(
     if twice:
         raise UserError(f"Two parts of the observation space are both called {twice[0]!r}: rename one of its keys.")
     return rules
+
+
+def left_out(space: gym_spaces.Space[Any]) -> tuple[str, ...]:
+    """Names of the parts of an observation that become no leaf because they are text."""
+    parts: Iterable[tuple[Any, gym_spaces.Space[Any]]] = ()
+    if isinstance(space, gym_spaces.Dict):
+        parts = space.spaces.items()
+    elif isinstance(space, gym_spaces.Tuple):
+        parts = enumerate(space.spaces)
+    names: list[str] = []
+    for key, part in parts:
+        names += [str(key)] if _is_text(part) else [f"{key}.{inner}" for inner in left_out(part)]
+    return tuple(names)
 
 
 def convert(rules: tuple[LeafRule, ...], observation: Any, num_envs: int, fresh: bool = False) -> Observations:
@@ -186,6 +202,8 @@ def _rules(space: gym_spaces.Space[Any], path: tuple[str | int, ...]) -> list[Le
         return [rule for key, part in space.spaces.items() for rule in _rules(part, (*path, key))]
     if isinstance(space, gym_spaces.Tuple):
         return [rule for index, part in enumerate(space.spaces) for rule in _rules(part, (*path, index))]
+    if path and _is_text(space):
+        return []
     name = ".".join(str(key) for key in path) or "observation"
     if isinstance(space, gym_spaces.Box):
         return [_box_rule(space, name, path)]
@@ -196,6 +214,10 @@ def _rules(space: gym_spaces.Space[Any], path: tuple[str | int, ...]) -> list[Le
     if isinstance(space, gym_spaces.MultiBinary):
         return [_vector_rule(name, path, space.shape, f"{math.prod(space.shape)} bits as 0.0 and 1.0")]
     raise UserError(f"The observation {name!r} is a {type(space).__name__} space, which no network reads. {SUPPORTED}")
+
+
+def _is_text(space: gym_spaces.Space[Any]) -> bool:
+    return space.dtype is not None and np.dtype(space.dtype).kind == "U"  # MiniGrid's missions are no Text space
 
 
 def _box_rule(space: gym_spaces.Box, name: str, path: tuple[str | int, ...]) -> LeafRule:

@@ -18,7 +18,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from rlkit.errors import UserError
 from rlkit.foreign_errors import describe_error
-from rlkit.plugins import did_you_mean, load_environments
+from rlkit.plugins import begins_with, did_you_mean, load_environments
 
 
 def code_of(environment_id: str) -> str | None:
@@ -64,21 +64,28 @@ def find_spec(environment_id: str, allow_code: bool = True) -> EnvSpec:
 
 
 def _registered(environment_id: str) -> EnvSpec:
-    # Plug-ins take time to import: those who name one of Gymnasium's own do not wait for them. A namespace may be a
-    # plug-in's, whose environments replace those of a package that was imported before.
-    known = environment_id in gymnasium.registry and "/" not in environment_id
-    problems = () if known else load_environments()
+    # Plug-ins take time to import: those who name one of Gymnasium's own do not wait for them. Other ids may be a
+    # plug-in's even if they are known, whose environments replace those of a package that was imported before.
+    spec = gymnasium.registry.get(environment_id)
+    if spec is not None and str(spec.entry_point).startswith("gymnasium."):
+        return spec
+    problems = load_environments(environment_id)
+    if environment_id not in gymnasium.registry:
+        problems = load_environments()
     spec = gymnasium.registry.get(environment_id)
     if spec is not None:
         return spec
-    namespace = environment_id.partition("/")[0]
-    for problem in problems:
-        if problem.error is None and problem.name == namespace:
+    offers = [problem for problem in problems if problem.error is None]
+    for problem in offers:
+        if begins_with(environment_id, problem.name):
             raise UserError(f"The environment {environment_id!r} needs an extra: {problem.remedy}", exit_code=1)
+    meant = did_you_mean(environment_id, gymnasium.registry)
     failed = [problem.name for problem in problems if problem.error is not None]
     hint = f" It may belong to a plug-in that did not load: {', '.join(failed)}." if failed else ""
+    if offers and not meant:
+        hint += f" It may be one of an extra: {' or '.join(dict.fromkeys(problem.remedy for problem in offers))}."
     raise UserError(
-        f"There is no environment called {environment_id!r}.{did_you_mean(environment_id, gymnasium.registry)}{hint} "
+        f"There is no environment called {environment_id!r}.{meant}{hint} "
         "`rlkit envs` lists them; one of your own is named as my_package.module:MyEnv-v0 or path/to/file.py:MyEnv."
     )
 

@@ -9,6 +9,7 @@ from reporting import Row, Rows, quiet
 
 from rlkit import runs
 from rlkit.measuring import measure
+from rlkit.specs import code_of
 from rlkit.training.metrics import read_metrics
 from rlkit.training.run_folder import RunFolder
 from rlkit.who import find
@@ -25,11 +26,12 @@ class Task:
         algo: Name of the agent.
         preset: Name of its preset; None for the default.
         settings: Hyperparameters that differ, as typed.
-        num_envs: Environments stepped together.
-        eval_freq: Steps between evaluations.
+        num_envs: Environments stepped together; None leaves the number to the toolkit.
+        eval_freq: Steps between evaluations; 0 for none.
         eval_episodes: Episodes of each.
         milestones: Mean rewards of an evaluation whose first time is reported.
         episodes: Of the measurement at the end, on episodes that no evaluation had.
+        deterministic: Whether one thread trains, so that runs side by side do not disturb each other.
     """
 
     env: str
@@ -38,17 +40,19 @@ class Task:
     algo: str = "dqn"
     preset: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
-    num_envs: int = 8
+    num_envs: int | None = 8
     eval_freq: int = 100_000
     eval_episodes: int = 30
     milestones: Sequence[float] = ()
     episodes: int = 30
+    deterministic: bool = False
 
     def name(self, seed: int) -> str:
         """The run folder's name: tasks that differ in anything do not share one."""
-        words = [self.env.rpartition("/")[2], self.algo, self.preset or "default", str(self.steps), str(self.num_envs)]
+        together = "auto" if self.num_envs is None else str(self.num_envs)
+        words = [self.env.rpartition("/")[2], self.algo, self.preset or "default", str(self.steps), together]
         words += [f"{key}={value}" for key, value in sorted({**self.env_kwargs, **self.settings}.items())]
-        return "-".join([*words, f"s{seed}"]).replace("/", "_").replace(" ", "")
+        return "-".join([*words, f"s{seed}"]).replace("/", "_").replace(":", "_").replace(" ", "")
 
 
 def learn_all(task: Task, seeds: Sequence[int], folder: Path, rows: Rows, **more: Any) -> None:
@@ -63,8 +67,9 @@ def learn_all(task: Task, seeds: Sequence[int], folder: Path, rows: Rows, **more
 def learn(task: Task, seed: int, folder: Path) -> Row:
     """Train one agent, or go on with it where it was interrupted, and measure it; returns the row of figures."""
     run = folder / task.name(seed)
+    trusted = task.env if code_of(task.env) else None  # code named by a run folder is only imported when asked for
     if run.exists():
-        runs.resume(run, reporter=quiet)
+        runs.resume(run, env=trusted, reporter=quiet)
     else:
         runs.train(
             task.env,
@@ -78,11 +83,14 @@ def learn(task: Task, seed: int, folder: Path) -> Row:
             eval_freq=task.eval_freq,
             eval_episodes=task.eval_episodes,
             save_freq=max(1, task.steps // 20),
+            deterministic=task.deterministic,
             run_dir=run,
             reporter=quiet,
         )
-    evaluations = [row for row in read_metrics(run) if "eval/mean_reward" in row]
-    last, best = (measure(find(who), episodes=task.episodes) for who in (newest(run), run))
+    metrics = list(read_metrics(run))
+    evaluations = [row for row in metrics if "eval/mean_reward" in row]
+    last = measure(find(newest(run), env=trusted), episodes=task.episodes)
+    best = measure(find(run, env=trusted), episodes=task.episodes) if evaluations else last
     return {
         "run": run.name,
         "env": task.env,
@@ -92,7 +100,7 @@ def learn(task: Task, seed: int, folder: Path) -> Row:
         "settings": dict(task.settings),
         "seed": seed,
         "steps": task.steps,
-        "minutes": evaluations[-1]["seconds"] / 60,
+        "minutes": (evaluations or metrics)[-1]["seconds"] / 60,
         "reached": {f"{score:g}": first(evaluations, score) for score in task.milestones},
         "curve": [[row["steps"], row["seconds"], row["eval/mean_reward"]] for row in evaluations],
         "episodes": task.episodes,

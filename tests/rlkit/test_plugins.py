@@ -10,6 +10,7 @@ from rlkit import plugins
 from rlkit.agent import Agent
 from rlkit.environments import EnvironmentConfig, make_environments
 from rlkit.errors import UserError
+from rlkit.specs import find_spec
 
 
 def install(folder: Path, name: str, entry_points: str, requires: str = "", **modules: str) -> None:
@@ -26,9 +27,9 @@ def install(folder: Path, name: str, entry_points: str, requires: str = "", **mo
 def site(tmp_path, monkeypatch):
     """A folder of installed packages that is there for one test."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    plugins.load_environments.cache_clear()
+    plugins.load_plugin.cache_clear()
     yield tmp_path
-    plugins.load_environments.cache_clear()
+    plugins.load_plugin.cache_clear()
     for module in [m for m in sys.modules if m.startswith("toy_")]:
         del sys.modules[module]
     for spec in [s for s in gymnasium.registry if s.startswith("toy/")]:
@@ -111,6 +112,35 @@ def test_a_module_that_lacks_some_other_package_is_a_fault(site, caplog):
     with caplog.at_level(logging.WARNING):
         plugins.load_environments()
     assert [record for record in caplog.records if "toy_emulator" in record.getMessage()]
+
+
+def test_an_extra_is_only_loaded_for_its_own_ids_and_for_those_that_nobody_knows(site):
+    install(site, "toy-envs", "[rlkit.envs]\ntoy = toy_envs:register\n", toy_envs=REGISTERING)
+    slow = "import gymnasium\ngymnasium.register('toy/Slow-v0', 'toy_slow:Slow')\n"
+    install(site, "toy-games", "[rlkit.envs]\nslow = toy_slow [games]\n", toy_slow=slow)
+    find_spec("toy/Pole-v2")
+    assert "toy_slow" not in sys.modules
+    plugins.load_environments("slow-v0")
+    assert "toy_slow" in sys.modules
+    assert find_spec("toy/Slow-v0").id == "toy/Slow-v0"
+
+
+def test_an_id_that_nobody_knows_is_looked_for_in_every_extra(site):
+    slow = "import gymnasium\ngymnasium.register('toy/Slow-v0', 'toy_slow:Slow')\n"
+    install(site, "toy-games", "[rlkit.envs]\nslow = toy_slow [games]\n", toy_slow=slow)
+    assert find_spec("toy/Slow-v0").id == "toy/Slow-v0"
+
+
+def test_an_extra_answers_for_ids_that_begin_with_its_name_without_a_namespace(site):
+    install(site, "toy-games", "[rlkit.envs]\ntoy = toy_absent [games]\n")
+    with pytest.raises(UserError, match=r"'toy-Game-8x8-v0' needs an extra: pip install \"toy-games\[games\]\""):
+        find_spec("toy-Game-8x8-v0")
+
+
+def test_an_id_unlike_all_others_is_answered_with_the_extras_that_are_missing(site):
+    install(site, "toy-games", "[rlkit.envs]\ntoy = toy_absent [games]\n")
+    with pytest.raises(UserError, match=r"one of an extra: .*pip install \"toy-games\[games\]\""):
+        find_spec("qqqqqq-v0")
 
 
 AGENT = """

@@ -5,7 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlkit.errors import UserError
-from rlkit.preprocessing import convert, default_frame_stack, leaf_rules, push_frame, repeat_frame, stacked
+from rlkit.preprocessing import (
+    convert,
+    default_frame_stack,
+    leaf_rules,
+    left_out,
+    push_frame,
+    repeat_frame,
+    stacked,
+)
 from rlkit.spaces import Leaf, Spaces
 
 
@@ -124,7 +132,7 @@ def test_two_parts_with_one_name_are_refused():
     ("space", "said"),
     [
         (spaces.Text(5), "'observation' is a Text space"),
-        (spaces.Dict({"mission": spaces.Text(5)}), "'mission' is a Text space"),
+        (spaces.Dict({"mission": spaces.Text(5)}), r"nothing but text \(mission\)"),
         (spaces.Sequence(spaces.Discrete(2)), "Sequence"),
         (spaces.Graph(spaces.Discrete(2), None), "Graph"),
         (spaces.Box(0, 1, (0,)), "nothing in it"),
@@ -137,6 +145,22 @@ def test_two_parts_with_one_name_are_refused():
 def test_what_no_network_reads_is_refused_by_name(space, said):
     with pytest.raises(UserError, match=said):
         leaf_rules(space)
+
+
+class Mission(spaces.Space[str]):
+    """Text in a space of its own kind, as MiniGrid's."""
+
+    def __init__(self):
+        super().__init__(dtype=str)
+
+
+def test_text_beside_other_parts_is_left_out_and_named():
+    inner = spaces.Tuple((spaces.Box(0, 1, (1,)), Mission()))
+    space = spaces.Dict({"mission": spaces.Text(5), "direction": spaces.Discrete(4), "seen": inner})
+    assert set(leaves_of(space)) == {"direction", "seen.0"}
+    assert left_out(space) == ("mission", "seen.1")
+    batch = {"mission": ("go", "stop"), "direction": np.array([0, 3]), "seen": (np.zeros((2, 1)), ("a", "b"))}
+    assert convert(leaf_rules(space), batch, 2)["direction"].argmax(axis=1).tolist() == [0, 3]
 
 
 def test_an_observation_of_another_shape_than_promised_is_refused():
