@@ -34,7 +34,8 @@ class EnvironmentConfig:
     Args:
         id: `CartPole-v1`, `my_pkg.module:MyEnv-v0`, `my_pkg.module:MyEnv` or `path/to/file.py:MyEnv`.
         kwargs: Arguments of the environment; JSON values only. `max_episode_steps` limits the episodes of any, and
-            those of `frame_options.FrameOptions` say what to make of its frames.
+            those of `frame_options.FrameOptions` and `stepping_options.SteppingOptions` say what to make of its frames
+            and how it is stepped.
         frame_stack: How many frames of a picture lie behind each other; None chooses by
             `preprocessing.default_frame_stack`. `Environments.config` holds the number that was chosen.
         perception: What replaces the camera's picture; None where it is seen as it is.

@@ -4,24 +4,26 @@
 leaves (`observing`) and stacks frames (`preprocessing`); `Environments.describe` says what was chosen and why.
 """
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-from gymnasium.vector import SyncVectorEnv
 
 from rlkit import capabilities, preprocessing, specs
 from rlkit.discrete_actions import Bins, DiscreteActions, discrete_actions, split_action_bins
 from rlkit.environment_config import EnvironmentConfig
 from rlkit.errors import UserError
-from rlkit.foreign_errors import describe_error
+from rlkit.foreign_errors import DescribedError, describe_error
 from rlkit.frame_options import FrameOptions, split_frame_options
 from rlkit.observing import Observer
 from rlkit.spaces import Observations, Spaces
-from rlkit.vectorization import AnyVectorEnv, BatchesOfOne, accepted_arguments, spec_metadata, vectorize
+from rlkit.stepping_options import split_stepping_options
+from rlkit.vectorization import AnyVectorEnv, accepted_arguments, offers, spec_metadata, vectorize
+from rlkit.workers.vector import LOST, WorkerEnvs
 
 if TYPE_CHECKING:
     from rlkit.perception.perceived import Perceived
@@ -31,6 +33,7 @@ __all__ = ["EnvironmentConfig", "Environments", "Step", "Stream", "episode_seed"
 Stream = Literal["training", "evaluation", "selection"]
 _STREAMS: tuple[Stream, ...] = ("training", "evaluation", "selection")
 _STREAM_BITS = 2
+_log = logging.getLogger(__name__)
 _SEED_BITS = 31  # what the narrowest of the random generators in use takes
 
 
@@ -57,6 +60,12 @@ class Step:
         """(N,) bool, which environments need a reset before their next step."""
         return self.terminated | self.truncated
 
+    @property
+    def lost(self) -> npt.NDArray[np.bool_]:
+        """(N,) bool, which episodes were cut off because the process that they ran in was lost."""
+        lost: npt.NDArray[np.bool_] = self.infos.get(f"_{LOST}", np.zeros(len(self.truncated), dtype=np.bool_))
+        return lost
+
 
 class Environments:
     """N environments stepped together; none resets unless told.
@@ -70,6 +79,9 @@ class Environments:
         why: A sentence on how it was joined.
         options: What to make of its frames; skipping is left to `vectorize`. None for what `config` says.
         bins: How many values each axis of continuous actions is given; None for the default.
+
+    Attributes:
+        warn: Told what may need mending but stops nothing; whoever has somebody to tell puts themselves here.
 
     Raises:
         UserError: Its observation or action space is not supported, or its metadata is malformed.
@@ -89,7 +101,10 @@ class Environments:
         self.metadata: dict[str, Any] = dict(vector.metadata)
         self.native = native
         self.metrics = capabilities.episode_metrics(self.metadata)
+        self.warn: Callable[[str], None] = _log.warning
         self._vector = vector
+        if isinstance(vector, WorkerEnvs):
+            vector.on_loss = self._tell_of_loss
         self._why = why
         self.single_observation_space = vector.single_observation_space
         # A promise that an environment can make so that large batches need not be copied.
@@ -232,10 +247,7 @@ class Environments:
 
     def offers(self, name: str) -> bool:
         """Whether the environments have a method or attribute of this name, for `call`."""
-        if isinstance(self._vector, SyncVectorEnv):
-            return bool(self._vector.envs[0].has_wrapper_attr(name))
-        own = self._vector.batches[0] if isinstance(self._vector, BatchesOfOne) else self._vector
-        return hasattr(own, "call") and hasattr(own.unwrapped, name)
+        return offers(self._vector, name)
 
     def call(self, name: str, *args: Any) -> tuple[Any, ...]:
         """Call a method of each environment, or read an attribute.
@@ -286,6 +298,7 @@ class Environments:
                 lines.append(f"{name}: {notes[name]}, {leaf.stack} frames stacked ({reason})")
             else:
                 lines.append(f"{name}: {notes[name]}")
+        lines += [f"{name}: left out, because it is text, which no network reads" for name in self.observer.left_out]
         note = f"; {self.actions.note}" if self.actions.note else ""
         lines.append(f"actions: {self.spaces.num_actions} ({', '.join(self.spaces.action_names)}){note}")
         return lines
@@ -334,9 +347,14 @@ class Environments:
                 "reward, terminated, truncated, info.",
                 exit_code=1,
             )
+        if isinstance(error, DescribedError) and error.index is not None:
+            return UserError(f"{self._where(error.index)}: {doing} {error}", exit_code=1)
         seeds = ", ".join(str(seed) for seed in self._seeds[:4]) + (", …" if self.num_envs > 4 else "")
         where = f" (seeds {seeds}; step {self._steps.max()})" if doing == "step" else f" (seeds {seeds})"
         return UserError(f"{self.config.id} failed in {doing}{where}: {describe_error(error)}", exit_code=1)
+
+    def _tell_of_loss(self, index: int, doing: str, what: str) -> None:
+        self.warn(f"{self._where(index)}: {doing} {what}; another process goes on, with new episodes")
 
 
 def make_environments(
@@ -359,7 +377,9 @@ def make_environments(
     spec = specs.find_spec(config.id, allow_code)
     kwargs, bins = split_action_bins(config.kwargs, lambda: accepted_arguments(spec))
     kwargs, options = split_frame_options(kwargs, lambda: accepted_arguments(spec), config.frame_stack)
-    vector, native, why = vectorize(spec, num_envs, kwargs, render_mode, options.frame_skip)
+    kwargs, stepping = split_stepping_options(kwargs, lambda: accepted_arguments(spec))
+    environment_id = specs.absolute_id(config.id)
+    vector, native, why = vectorize(spec, num_envs, kwargs, render_mode, options.frame_skip, stepping, environment_id)
     try:
         return Environments(vector, config, native, why, options, bins)
     except BaseException:

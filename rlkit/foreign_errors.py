@@ -1,5 +1,6 @@
 """Says in one line what went wrong in code that somebody else wrote, and where."""
 
+import re
 import sysconfig
 import traceback
 from collections.abc import Sequence
@@ -8,6 +9,20 @@ from pathlib import Path
 LONGEST_MESSAGE = 200  # characters; more is a wall of text that hides the sentence around it
 
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib")
+_TRACED = re.compile(r'^\s+File "(?P<file>.+)", line (?P<line>\d+) in .+$', re.MULTILINE)  # faulthandler's lines
+
+
+class DescribedError(Exception):
+    """Something that went wrong in somebody else's code and is told in full already, for instance by another process.
+
+    Args:
+        text: One line, as `describe_error` gives it.
+        index: In which of several environments; None where that is told otherwise or by nobody.
+    """
+
+    def __init__(self, text: str, index: int | None = None):
+        super().__init__(text)
+        self.index = index
 
 
 def describe_error(error: BaseException) -> str:
@@ -19,6 +34,8 @@ def describe_error(error: BaseException) -> str:
     Returns:
         One line: the kind, the first line of its message, and the file and line nearest to the cause.
     """
+    if isinstance(error, DescribedError):
+        return str(error)
     lines = str(error).strip().splitlines()
     message = lines[0] if lines else ""
     if isinstance(error, SyntaxError):
@@ -47,11 +64,23 @@ def place_in_project(frames: Sequence[tuple[str, int]]) -> str | None:
     return None
 
 
+def place_of(error: BaseException) -> str | None:
+    """The same for where an error was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return place_in_project([(frame.filename, frame.lineno or 0) for frame in frames])
+
+
+def place_in_trace(printed: str) -> str | None:
+    """The same for the last trace that Python's faulthandler printed, which lists frames innermost first."""
+    trace = printed.rpartition("(most recent call first)")[2]
+    frames = [(match["file"], int(match["line"])) for match in _TRACED.finditer(trace)]
+    return place_in_project([(file, line) for file, line in reversed(frames) if Path(file).exists()])
+
+
 def _place(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f" ({_shown(error.filename)}:{error.lineno})"
-    frames = traceback.extract_tb(error.__traceback__)
-    found = place_in_project([(frame.filename, frame.lineno or 0) for frame in frames])
+    found = place_of(error)
     return f" ({found})" if found else ""
 
 

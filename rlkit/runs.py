@@ -228,6 +228,7 @@ def _go(
         make_environments(evaluation, count) as measured,
         torch_set_up(count_threads, config.deterministic),
     ):
+        environments.warn = measured.warn = reporter.warn
         for line in [*environments.describe(), *agent.describe()]:
             reporter.say(line)
         told = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())

@@ -3,10 +3,12 @@
 The choice is a fixed rule, never a timing, so that one seed fixes everything:
 
 1. the specification's own vector environment, if it can leave resetting to us (`AutoresetMode.DISABLED`);
-2. else single environments, stepped one after the other by Gymnasium's `SyncVectorEnv`;
+2. else single environments, stepped one after the other by Gymnasium's `SyncVectorEnv`, or side by side in as many
+   processes as `workers` says;
 3. else, where there is only a vector environment and it insists on resetting by itself, one batch of one each.
 
-Frames are skipped in single environments, so that an episode that ends on the way ends there.
+Frames are skipped in single environments, so that an episode that ends on the way ends there. Only those that are not
+stepped in one batch are watched for taking too long.
 
 In all three an episode is reset when we say so, from the seed that we give, and its last observation is kept.
 """
@@ -14,7 +16,7 @@ In all three an episode is reset when we say so, from the seed that we give, and
 import contextlib
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -25,20 +27,31 @@ from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
-from rlkit import discrete_actions, frame_options
+from rlkit import discrete_actions, frame_options, stepping_options
+from rlkit.alarm import Alarm
 from rlkit.environment_config import RESERVED_KWARGS
 from rlkit.errors import UserError
 from rlkit.foreign_errors import describe_error
 from rlkit.plugins import did_you_mean
+from rlkit.stepping_options import SteppingOptions
+from rlkit.workers.protocol import Blueprint, spec_as_json
+from rlkit.workers.vector import WorkerEnvs
 
 AnyVectorEnv = VectorEnv[Any, Any, Any]
 T = TypeVar("T")
 
 _MODE_KEY = "autoreset_mode"
+_UNWATCHED = SteppingOptions(step_timeout=0)
 
 
 def vectorize(
-    spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any], render_mode: str | None, frame_skip: int = 1
+    spec: EnvSpec,
+    num_envs: int,
+    kwargs: Mapping[str, Any],
+    render_mode: str | None,
+    frame_skip: int = 1,
+    stepping: SteppingOptions = _UNWATCHED,
+    environment_id: str | None = None,
 ) -> tuple[AnyVectorEnv, bool, str]:
     """Make N environments that are stepped together and reset only when told.
 
@@ -48,6 +61,8 @@ def vectorize(
         kwargs: Arguments of the environment; `max_episode_steps` among them limits its episodes.
         render_mode: As in `gymnasium.make`.
         frame_skip: Steps of the environment per action.
+        stepping: In which processes, and how long an environment may take.
+        environment_id: By which other processes find the specification; None for the specification's own.
 
     Returns:
         The vector environment in `AutoresetMode.DISABLED`, whether it is the environment's own, and a sentence on why.
@@ -62,31 +77,55 @@ def vectorize(
     if frame_skip > 1:
         if spec.entry_point is None:
             raise UserError(f"{spec.id} is a vector environment only: frame_skip={frame_skip} needs a single one.")
-        singles = _guarded(spec, lambda: _sync(spec, num_envs, arguments, frame_skip))
-        return singles, False, f"single environments one after the other, {frame_skip} of their steps per action"
+        blueprint = Blueprint(environment_id or spec.id, spec_as_json(spec), arguments, frame_skip)
+        singles, how = _singles(spec, num_envs, blueprint, stepping)
+        return singles, False, f"{how}, {frame_skip} of their steps per action"
     if spec.vector_entry_point is not None and not spec.additional_wrappers:
         native, mode = _native(spec, num_envs, arguments)
         if native is not None:
+            if stepping.workers:
+                native.close()
+                raise _no_workers(spec, stepping, "has a vector environment of its own, which steps all at once")
             return native, True, "its own vector environment"
         shown = f"its own vector environment resets by itself ({mode})"
     else:
         shown = "it has no vector environment of its own"
     if spec.entry_point is not None:
-        singles = _guarded(spec, lambda: _sync(spec, num_envs, arguments))
-        return singles, False, f"single environments one after the other, because {shown}"
-    batches = _guarded(spec, lambda: BatchesOfOne([_make_native(spec, 1, arguments) for _ in range(num_envs)]))
+        blueprint = Blueprint(environment_id or spec.id, spec_as_json(spec), arguments, 1)
+        singles, how = _singles(spec, num_envs, blueprint, stepping)
+        return singles, False, f"{how}, because {shown}"
+    if stepping.workers:
+        raise _no_workers(spec, stepping, "is a vector environment only")
+    alarm = Alarm(stepping.step_timeout)
+    batches = _guarded(
+        spec,
+        lambda: BatchesOfOne(
+            alarm.watch(lambda: [_make_native(spec, 1, arguments) for _ in _beginning(alarm, num_envs)]), alarm
+        ),
+    )
     return batches, False, f"one batch of one for each, because {shown} and there is no single one"
 
 
-def make_single(spec: EnvSpec, kwargs: Mapping[str, Any], render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
+def offers(vector: AnyVectorEnv, name: str) -> bool:
+    """Whether what is stepped in a vector environment has a method or attribute of this name, for `vector.call`."""
+    if isinstance(vector, WorkerEnvs):
+        return vector.offers(name)
+    if isinstance(vector, SyncVectorEnv):
+        return bool(vector.envs[0].has_wrapper_attr(name))
+    own = vector.batches[0] if isinstance(vector, BatchesOfOne) else vector
+    return hasattr(own, "call") and hasattr(own.unwrapped, name)
+
+
+def make_single(
+    spec: EnvSpec, kwargs: Mapping[str, Any], render_mode: str | None = None, frame_skip: int = 1
+) -> gymnasium.Env[Any, Any]:
     """Make one environment, which its registration may limit in steps, and which nothing checks.
 
     Raises:
         UserError: The environment does not accept the arguments, lacks a package, or fails.
     """
     arguments = dict(kwargs) if render_mode is None else {**kwargs, "render_mode": render_mode}
-    made: gymnasium.Env[Any, Any] = _guarded(spec, lambda: gymnasium.make(spec, disable_env_checker=True, **arguments))
-    return made
+    return _guarded(spec, lambda: _single(spec, arguments, frame_skip))
 
 
 def join_singles(spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any]) -> AnyVectorEnv:
@@ -95,7 +134,9 @@ def join_singles(spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any]) -> Any
     Raises:
         UserError: The environment does not accept the arguments, lacks a package, or fails.
     """
-    return _guarded(spec, lambda: _sync(spec, num_envs, kwargs))
+    make = partial(_single, spec, kwargs)
+    # No copy: whoever steps them compares at once.
+    return _guarded(spec, lambda: SyncVectorEnv([make] * num_envs, copy=False, autoreset_mode=AutoresetMode.DISABLED))
 
 
 def spec_metadata(spec: EnvSpec) -> dict[str, Any]:
@@ -156,6 +197,63 @@ class FrameSkip(gymnasium.Wrapper[Any, Any, Any, Any]):
         return observation, total, terminated, truncated, info
 
 
+class Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Tells an alarm when one of several environments begins a call.
+
+    Args:
+        env: A single environment.
+        alarm: Who watches it.
+        index: Which one it is.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any], alarm: Alarm, index: int):
+        super().__init__(env)
+        self._alarm = alarm
+        self._index = index
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode."""
+        self._alarm.begin(self._index)
+        return self.env.reset(seed=seed, options=options)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Take one step."""
+        self._alarm.begin(self._index)
+        return self.env.step(action)
+
+
+class WatchedEnvs(SyncVectorEnv):
+    """Steps single environments one after the other, and interrupts one that does not come back.
+
+    Args:
+        make: Makes one.
+        num_envs: N.
+        alarm: Who watches them.
+
+    Raises:
+        DescribedError: One takes too long, then or later.
+    """
+
+    def __init__(self, make: Callable[[], gymnasium.Env[Any, Any]], num_envs: int, alarm: Alarm):
+        self._alarm = alarm
+
+        def watched(index: int) -> gymnasium.Env[Any, Any]:
+            alarm.begin(index)
+            return Watched(make(), alarm, index)
+
+        makers = [partial(watched, index) for index in range(num_envs)]
+        # No copy: `preprocessing.convert` makes one.
+        alarm.watch(super().__init__, makers, copy=False, autoreset_mode=AutoresetMode.DISABLED)
+
+    def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:
+        """Reset the environments in `options["reset_mask"]`, or all."""
+        return self._alarm.watch(super().reset, **arguments)
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Step each environment; none is reset."""
+        return self._alarm.watch(super().step, actions)
+
+
 class BatchesOfOne(VectorEnv[Any, Any, Any]):
     """Joins vector environments of one environment each, so that each is reset alone and from a seed.
 
@@ -163,13 +261,15 @@ class BatchesOfOne(VectorEnv[Any, Any, Any]):
         batches: Each with `num_envs == 1`; their `metadata["autoreset_mode"]` says how they would reset. Next-step
             resets never come about, because the batch is reset before its next step; same-step resets are undone by
             taking the last observation from `infos["final_obs"]` and resetting again from the seed.
+        alarm: Interrupts one that takes too long.
 
     Raises:
         UserError: The batches do not say how they reset.
     """
 
-    def __init__(self, batches: Sequence[AnyVectorEnv]):
+    def __init__(self, batches: Sequence[AnyVectorEnv], alarm: Alarm):
         self.batches = list(batches)
+        self._alarm = alarm
         first = self.batches[0]
         try:
             self._mode = AutoresetMode(first.metadata[_MODE_KEY])
@@ -190,11 +290,17 @@ class BatchesOfOne(VectorEnv[Any, Any, Any]):
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Reset the environments in `options["reset_mask"]`, or all, each from its own seed."""
+        return self._alarm.watch(self._reset, seed, options)
+
+    def _reset(
+        self, seed: int | Sequence[int | None] | None, options: dict[str, Any] | None
+    ) -> tuple[Any, dict[str, Any]]:
         options = dict(options or {})
         mask = options.pop("reset_mask", np.ones(self.num_envs, dtype=np.bool_))
         seeds = [seed] * self.num_envs if seed is None or isinstance(seed, int) else list(seed)
         infos: dict[str, Any] = {}
         for index in np.flatnonzero(mask):
+            self._alarm.begin(int(index))
             observation, info = self.batches[index].reset(seed=seeds[index], options=options or None)
             self._current[index] = self._only(observation)
             infos = self._add_info(infos, _info_of_one(info), int(index))
@@ -204,11 +310,17 @@ class BatchesOfOne(VectorEnv[Any, Any, Any]):
         self, actions: npt.NDArray[Any]
     ) -> tuple[Any, npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_], dict[str, Any]]:
         """Step each environment; none is reset."""
+        return self._alarm.watch(self._step, actions)
+
+    def _step(
+        self, actions: npt.NDArray[Any]
+    ) -> tuple[Any, npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_], dict[str, Any]]:
         rewards = np.zeros(self.num_envs)
         terminated = np.zeros(self.num_envs, dtype=np.bool_)
         truncated = np.zeros(self.num_envs, dtype=np.bool_)
         infos: dict[str, Any] = {}
         for index, batch in enumerate(self.batches):
+            self._alarm.begin(index)
             observation, reward, ended, cut, info = batch.step(actions[index : index + 1])
             rewards[index], terminated[index], truncated[index] = reward[0], ended[0], cut[0]
             self._current[index] = self._only(observation)
@@ -288,14 +400,35 @@ def _make_native(spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any]) -> Any
     return gymnasium.make_vec(spec, num_envs=num_envs, vectorization_mode="vector_entry_point", **kwargs)
 
 
-def _sync(spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any], frame_skip: int = 1) -> AnyVectorEnv:
-    def make() -> gymnasium.Env[Any, Any]:
-        # The checks of the checker cost more than a CartPole step.
-        env: gymnasium.Env[Any, Any] = gymnasium.make(spec, disable_env_checker=True, **kwargs)
-        return FrameSkip(env, frame_skip) if frame_skip > 1 else env
+def _singles(spec: EnvSpec, num_envs: int, blueprint: Blueprint, stepping: SteppingOptions) -> tuple[AnyVectorEnv, str]:
+    """Single environments stepped together, and how."""
+    if stepping.workers:
+        workers = min(stepping.workers, num_envs)
+        side_by_side = _guarded(spec, lambda: WorkerEnvs(blueprint, num_envs, stepping))
+        return side_by_side, f"single environments in {workers} process{'es' if workers > 1 else ''} of their own"
+    make = partial(_single, spec, blueprint.kwargs, blueprint.frame_skip)
+    alarm = Alarm(stepping.step_timeout)
+    return _guarded(spec, lambda: WatchedEnvs(make, num_envs, alarm)), "single environments one after the other"
 
-    # No copy: `preprocessing.convert` makes one.
-    return SyncVectorEnv([make] * num_envs, copy=False, autoreset_mode=AutoresetMode.DISABLED)
+
+def _single(spec: EnvSpec, kwargs: Mapping[str, Any], frame_skip: int = 1) -> gymnasium.Env[Any, Any]:
+    # The checks of the checker cost more than a CartPole step.
+    env: gymnasium.Env[Any, Any] = gymnasium.make(spec, disable_env_checker=True, **kwargs)
+    return FrameSkip(env, frame_skip) if frame_skip > 1 else env
+
+
+def _no_workers(spec: EnvSpec, stepping: SteppingOptions, why: str) -> UserError:
+    return UserError(
+        f"workers={stepping.workers}: single environments are shared out to processes, and {spec.id} {why}; leave "
+        "workers out."
+    )
+
+
+def _beginning(alarm: Alarm, num_envs: int) -> Iterator[int]:
+    """0 to N - 1, each with its own time."""
+    for index in range(num_envs):
+        alarm.begin(index)
+        yield index
 
 
 def _creator(entry_point: Any) -> Callable[..., Any]:
@@ -351,7 +484,7 @@ def _unknown_argument(spec: EnvSpec, name: str) -> str:
         kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         parameters = _parameters(_creator(spec.entry_point or spec.vector_entry_point))
         accepted = [p.name for p in parameters if p.kind in kinds and p.name not in RESERVED_KWARGS]
-    accepted += ["max_episode_steps", *frame_options.NAMES, discrete_actions.NAME]
+    accepted += ["max_episode_steps", *frame_options.NAMES, discrete_actions.NAME, *stepping_options.NAMES]
     return (
         f"{spec.id} takes no argument {name!r}.{did_you_mean(name, accepted)} It accepts: "
         f"{', '.join(dict.fromkeys(accepted))}."

@@ -12,6 +12,7 @@ from rlkit.discrete_actions import Bins, split_action_bins
 from rlkit.environment_config import EnvironmentConfig
 from rlkit.frame_options import split_frame_options
 from rlkit.specs import find_spec
+from rlkit.stepping_options import split_stepping_options
 from rlkit.vectorization import accepted_arguments
 
 STEPS = 2_000
@@ -73,6 +74,7 @@ def _subject(config: EnvironmentConfig, steps: int, seconds: float, pulse: Pulse
     spec = find_spec(config.id)
     kwargs, bins = split_action_bins(config.kwargs, lambda: accepted_arguments(spec))
     kwargs, _ = split_frame_options(kwargs, lambda: accepted_arguments(spec))
+    kwargs, _ = split_stepping_options(kwargs, lambda: accepted_arguments(spec))
     return Subject(spec, kwargs, steps, seconds, pulse), bins
 
 

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import queue
-import re
 import signal
 import subprocess
 import sys
@@ -12,7 +11,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import IO, Any
 
 from rlkit.checking.catalogue import finding
@@ -20,11 +18,10 @@ from rlkit.checking.examination import STEPS
 from rlkit.checking.findings import Finding, Report
 from rlkit.environment_config import EnvironmentConfig
 from rlkit.errors import UserError
-from rlkit.foreign_errors import place_in_project
+from rlkit.foreign_errors import place_in_trace
 
 TIME_OUT = 60.0  # seconds for one call
 LENIENCE = 10  # times as long for calls before which something may have to be compiled, downloaded or unpacked
-TRACE = re.compile(r'^\s+File "(?P<file>.+)", line (?P<line>\d+) in (?P<function>.+)$', re.MULTILINE)
 HIDDEN = ("DISPLAY", "WAYLAND_DISPLAY")  # machines that train have no screen
 
 
@@ -157,7 +154,5 @@ def _dead(child: "subprocess.Popen[str]", printed: IO[str], doing: str) -> Findi
 def _place(printed: IO[str]) -> str:
     """Where somebody's code was, by the trace that faulthandler printed last: ` (my_env.py:33)`, or nothing."""
     printed.seek(0)
-    trace = printed.read().rpartition("(most recent call first)")[2]
-    frames = [(match["file"], int(match["line"])) for match in TRACE.finditer(trace)]
-    found = place_in_project([(file, line) for file, line in reversed(frames) if Path(file).exists()])
+    found = place_in_trace(printed.read())
     return f" ({found})" if found else ""

@@ -98,7 +98,8 @@ def describe_metric(metric: EpisodeMetric, value: float) -> str:
 def evaluate(agent: Agent, name: str, environments: Environments, seeds: Sequence[int]) -> Evaluation:
     """Let an agent act greedily through one episode per seed.
 
-    How many environments run side by side changes only how long it takes: each episode depends on its seed alone.
+    How many environments run side by side changes only how long it takes: each episode depends on its seed alone. One
+    that is cut off because its process was lost is played again, once; cut off again, it counts as it is.
 
     Args:
         agent: Who acts; it neither observes nor learns.
@@ -112,6 +113,7 @@ def evaluate(agent: Agent, name: str, environments: Environments, seeds: Sequenc
     # Environment i plays episode playing[i]; beyond the last episode it runs on for company, and is not counted.
     playing = list(range(count))
     upcoming = count
+    repeated: set[int] = set()
     rewards, lengths = np.zeros(count), np.zeros(count, dtype=np.int64)
     episodes: dict[int, dict[str, Any]] = {}
     observations = environments.reset([seeds[index % len(seeds)] for index in playing])
@@ -124,7 +126,11 @@ def evaluate(agent: Agent, name: str, environments: Environments, seeds: Sequenc
         ended = step.terminated | step.truncated
         if not ended.any():
             continue
+        lost = step.lost
         for index in np.flatnonzero(ended).tolist():
+            if lost[index] and playing[index] not in repeated:
+                repeated.add(playing[index])
+                continue
             if playing[index] < len(seeds):
                 score = {"seed": seeds[playing[index]], "reward": float(rewards[index]), "length": int(lengths[index])}
                 episodes[playing[index]] = score | environments.episode_metrics(step, index)

@@ -1,3 +1,4 @@
+import time
 from typing import Any, ClassVar
 
 import gymnasium
@@ -8,9 +9,11 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from rlkit.alarm import Alarm
 from rlkit.environments import EnvironmentConfig, Environments, make_environments
 from rlkit.errors import UserError
-from rlkit.vectorization import BatchesOfOne, spec_metadata, vectorize
+from rlkit.stepping_options import SteppingOptions
+from rlkit.vectorization import BatchesOfOne, offers, spec_metadata, vectorize
 
 
 class Countdown(VectorEnv):
@@ -138,7 +141,7 @@ def test_a_batch_that_does_not_say_how_it_resets_is_refused():
     silent = OnlyNextStep()
     silent.metadata = {}
     with pytest.raises(UserError, match="autoreset_mode"):
-        BatchesOfOne([silent])
+        BatchesOfOne([silent], Alarm(0))
 
 
 def test_single_environments_are_taken_where_the_native_one_resets_by_itself():
@@ -203,3 +206,75 @@ def test_metadata_is_read_without_making_the_environment():
 
     assert spec_metadata(EnvSpec("E", entry_point=Expensive))["training_kwargs"] == {"speed": 2}
     assert "render_modes" in spec_metadata(EnvSpec("E", entry_point=lambda: Picky()))
+
+
+class Hanging(Picky):
+    """Hangs for a minute where it is told to."""
+
+    def __init__(self, where="step"):
+        self.where = where
+        self._hang("init")
+
+    def reset(self, *, seed=None, options=None):
+        self.seed = seed
+        self._hang("reset")
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        self._hang("step" if self.seed == 8 else "")
+        return np.zeros(1, np.float32), 0.0, False, False, {}
+
+    def _hang(self, where):
+        if where == self.where:
+            time.sleep(60)
+
+
+class HangingBatch(OnlyNextStep):
+    """The same in a vector environment that has to be stepped as batches of one."""
+
+    def step(self, actions):
+        if self.left[0] == 8:
+            time.sleep(60)
+        return super().step(actions)
+
+
+HASTY = SteppingOptions(step_timeout=0.2)
+
+
+def test_a_constructor_that_hangs_is_interrupted():
+    with pytest.raises(UserError, match=r"H could not be made: did not come back within 0.2 s \(.*test_vec.*py:\d+\)"):
+        vectorize(EnvSpec("H", entry_point=Hanging), 2, {"where": "init"}, None, stepping=HASTY)
+
+
+@pytest.mark.parametrize(
+    ("spec", "hanging"),
+    [
+        (EnvSpec("H", entry_point=Hanging, kwargs={"where": "reset"}), r"0 \(seed 7\), step 0: reset"),
+        (EnvSpec("H", entry_point=Hanging), r"1 \(seed 8\), step 1: step"),
+        (EnvSpec("H", vector_entry_point=HangingBatch), r"1 \(seed 8\), step 1: step"),
+    ],
+)
+def test_single_environments_that_hang_are_interrupted_and_named(spec, hanging):
+    vector, native, why = vectorize(spec, 3, {}, None, stepping=HASTY)
+    made = Environments(vector, EnvironmentConfig("H"), native, why)
+    began = time.monotonic()
+    with pytest.raises(
+        UserError, match=rf"H, environment {hanging} did not .* \(.*test_vec.*\); .*step_timeout=2 among"
+    ):
+        _play(made)
+    assert time.monotonic() - began < 30
+
+
+def _play(made):
+    made.reset([7, 8, 9])
+    made.step(np.zeros(3, np.int64))
+
+
+def test_methods_are_offered_by_name_however_environments_are_joined():
+    for spec in (EnvSpec("C", vector_entry_point=OnlyDisabled), EnvSpec("C", vector_entry_point=OnlyNextStep)):
+        vector, _, _ = vectorize(spec, 2, {}, None)
+        assert offers(vector, "final")
+        assert not offers(vector, "finale")
+    single, _, _ = vectorize(gymnasium.spec("CartPole-v1"), 2, {}, None)
+    assert offers(single, "gravity")
+    assert not offers(single, "levity")

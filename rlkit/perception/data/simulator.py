@@ -14,7 +14,6 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
-from gymnasium.vector import SyncVectorEnv
 
 from rlkit import capabilities, specs
 from rlkit.classes import IGNORED, Classes
@@ -23,7 +22,7 @@ from rlkit.environments import Stream, episode_seed
 from rlkit.errors import UserError
 from rlkit.perception.data.resizing import resize_label_batch, resize_pictures
 from rlkit.perception.pictures import LabelledPictures, Pixels
-from rlkit.vectorization import accepted_arguments, spec_metadata, vectorize
+from rlkit.vectorization import accepted_arguments, offers, spec_metadata, vectorize
 
 CAMERA, SEGMENTATION = "camera", "segmentation"
 TRAINING, HELD_OUT = "train", "held-out"  # mixtures of looks, as the argument of `conditions` takes them
@@ -205,7 +204,7 @@ class _Cars:
         except BaseException:
             self.close()
             raise
-        self._expert = _offers_expert(self._vector)
+        self._expert = offers(self._vector, "expert_action")
         self._seeds: list[int] = []
         self._decisions = np.zeros(count, dtype=np.int64)
         self._seen: Mapping[str, Any] = {}
@@ -288,9 +287,3 @@ def _seed_after(seed: int) -> int:
 def _bytes_shape(space: gymnasium.Space[Any] | None) -> tuple[int, ...]:
     """The shape of a space of bytes; empty for any other."""
     return space.shape if isinstance(space, gymnasium.spaces.Box) and space.dtype == np.uint8 else ()
-
-
-def _offers_expert(vector: Any) -> bool:
-    if isinstance(vector, SyncVectorEnv):
-        return bool(vector.envs[0].has_wrapper_attr("expert_action"))
-    return hasattr(vector, "call") and hasattr(vector.unwrapped, "expert_action")

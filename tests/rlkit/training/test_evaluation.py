@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 import gymnasium
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ import pytest
 from rlkit.environments import EnvironmentConfig, make_environments
 from rlkit.plugins import agent_class
 from rlkit.training.evaluation import evaluate
+from rlkit.workers.vector import LOST
 
 
 class Countdown(gymnasium.Env):
@@ -68,3 +71,30 @@ def test_equal_scores_from_different_beginnings_are_no_repetition():
         result = evaluate(agent, "random", environments, [1, 2, 3])
     assert {episode["reward"] for episode in result.episodes} == {1.0}
     assert not result.all_alike
+
+
+class Losing(Countdown):
+    """Says that its process was lost after two steps, of each seed as often as `losses` tells."""
+
+    losses: ClassVar[dict[int, int]] = {}
+
+    def reset(self, *, seed=None, options=None):
+        answer = super().reset(seed=seed, options=options)
+        self.seed = seed
+        return answer
+
+    def step(self, action):
+        observation, reward, over, truncated, info = super().step(action)
+        if self.left == self.length - 2 and self.losses.get(self.seed, 0) > 0:
+            self.losses[self.seed] -= 1
+            return observation, reward, False, True, {LOST: "ended"}
+        return observation, reward, over, truncated, info
+
+
+def test_an_episode_whose_process_was_lost_is_played_again_but_once():
+    gymnasium.registry["Countdown-v0"].entry_point = Losing
+    Losing.losses = {5: 1, 7: 2}
+    result = run([5, 4, 7, 6], 2)
+    assert [episode["seed"] for episode in result.episodes] == [5, 4, 7, 6]
+    assert [episode["length"] for episode in result.episodes] == [5, 4, 2, 6]
+    assert [episode["reward"] for episode in result.episodes] == [5, 4, 2, 6]

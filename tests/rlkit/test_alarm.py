@@ -1,0 +1,95 @@
+import signal
+import threading
+import time
+
+import pytest
+
+from rlkit.alarm import Alarm
+from rlkit.foreign_errors import DescribedError
+
+
+def hang(seconds=30.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(0.001)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_over():
+    before = signal.getsignal(signal.SIGALRM)
+    yield
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGALRM) is before
+
+
+def test_what_does_not_come_back_is_interrupted_and_its_place_and_number_told():
+    alarm = Alarm(0.05)
+
+    def work():
+        alarm.begin(0)
+        alarm.begin(3)
+        hang()
+
+    with pytest.raises(
+        DescribedError, match=r"did not come back within 0.05 s \(.*test_alarm.py:\d+\); .*=0.5"
+    ) as told:
+        alarm.watch(work)
+    assert told.value.index == 3
+
+
+def test_each_environment_has_its_own_seconds():
+    alarm = Alarm(0.3)
+
+    def work():
+        for index in range(5):
+            alarm.begin(index)
+            hang(0.1)
+        return "done"
+
+    assert alarm.watch(work) == "done"
+
+
+def test_code_that_catches_every_exception_is_interrupted_all_the_same():
+    def stubborn():
+        try:
+            hang()
+        except Exception:
+            hang()
+
+    def more_stubborn():
+        try:
+            hang()
+        except BaseException:
+            hang()
+
+    for work in (stubborn, more_stubborn):
+        with pytest.raises(DescribedError):
+            Alarm(0.05).watch(work)
+
+
+def test_a_process_that_was_stopped_meanwhile_has_its_seconds_anew(monkeypatch):
+    monkeypatch.setattr("rlkit.alarm.LATE", -1.0)  # every ring is too late
+    Alarm(0.05).watch(hang, 0.2)
+
+
+def test_other_threads_are_left_alone():
+    done = []
+    thread = threading.Thread(target=lambda: done.append(Alarm(0.02).watch(hang, 0.1)))
+    thread.start()
+    thread.join()
+    assert done == [None]
+
+
+def test_a_timer_of_somebody_elses_rings_when_it_should_or_as_soon_as_it_can():
+    rung = []
+    before = signal.signal(signal.SIGALRM, lambda number, frame: rung.append(time.monotonic()))
+    try:
+        for due, took in ((0.2, 0.05), (0.05, 0.2)):
+            began = time.monotonic()
+            signal.setitimer(signal.ITIMER_REAL, due)
+            Alarm(20.0).watch(hang, took)
+            while not rung:
+                hang(0.01)
+            assert rung.pop() - began >= max(due, took)
+    finally:
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,69 @@
+import gymnasium
+import pytest
+from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
+
+from rlkit.environments import EnvironmentConfig, make_environments
+from rlkit.errors import UserError
+from rlkit.stepping_options import SteppingOptions, split_stepping_options
+from rlkit.vectorization import vectorize
+
+
+class OwnWorkers(gymnasium.Env):
+    """Knows workers of its own kind."""
+
+    observation_space = spaces.Box(-1, 1, (1,))
+    action_space = spaces.Discrete(2)
+
+    def __init__(self, workers=0):
+        self.hired = workers
+
+
+def test_ours_are_told_from_the_environments_own():
+    theirs, ours = split_stepping_options({"speed": 2, "workers": 3, "step_timeout": 1.5}, lambda: ("speed",))
+    assert theirs == {"speed": 2}
+    assert ours == SteppingOptions(3, 1.5)
+
+
+def test_an_environment_that_takes_such_an_argument_gets_it_itself():
+    with make_environments(EnvironmentConfig(f"{__file__}:OwnWorkers", {"workers": 2}), 1) as made:
+        assert made.call("hired") == (2,)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"workers": -1}, "workers is a whole number of processes from 0 .* to 256, not -1"),
+        ({"workers": 2.0}, "not 2.0"),
+        ({"workers": True}, "not True"),
+        ({"workers": 1000}, "not 1000"),
+        (
+            {"step_timeout": -1},
+            "step_timeout is a number of seconds from 0.001 to 1,000,000, or 0 for no limit, not -1",
+        ),
+        ({"step_timeout": 1e-9}, "not 1e-09"),
+        ({"step_timeout": float("nan")}, "not nan"),
+        ({"step_timeout": "soon"}, "not 'soon'"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(wrong, said):
+    with pytest.raises(UserError, match=said):
+        split_stepping_options(wrong, lambda: ())
+
+
+def test_both_are_offered_to_who_mistypes_them():
+    with pytest.raises(UserError, match=r"no argument 'worker'. Did you mean workers"):
+        make_environments(EnvironmentConfig("CartPole-v1", {"worker": 2}), 1)
+    with pytest.raises(UserError, match=r"no argument 'step_timout'. Did you mean step_timeout"):
+        make_environments(EnvironmentConfig("CartPole-v1", {"step_timout": 2}), 1)
+
+
+def test_workers_are_refused_where_there_are_no_single_environments_to_share_out():
+    with pytest.raises(UserError, match=r"workers=2: .* rlkit/CarRacing-v0 has a vector environment of its own"):
+        make_environments(EnvironmentConfig("rlkit/CarRacing-v0", {"workers": 2, "continuous": False}), 2)
+
+    def insists(num_envs):
+        raise AssertionError
+
+    with pytest.raises(UserError, match=r"workers=2: .* Toy is a vector environment only"):
+        vectorize(EnvSpec("Toy", vector_entry_point=insists), 2, {}, None, stepping=SteppingOptions(2))
