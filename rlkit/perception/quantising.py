@@ -73,6 +73,7 @@ def int8_bytes(model: SegmentationModel, calibration: Pixels) -> bytes:
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
             per_channel=True,
+            reduce_range=True,  # weights of 7 bits: products of 8 overflow on processors without VNNI
             weight_type=QuantType.QInt8,
             activation_type=QuantType.QUInt8,
             calibrate_method=CalibrationMethod.MinMax,
