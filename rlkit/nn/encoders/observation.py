@@ -11,6 +11,7 @@ from rlkit.nn.encoders.flat import FlatEncoder
 from rlkit.nn.encoders.impala import ImpalaEncoder, WideImpalaEncoder
 from rlkit.nn.encoders.inception import InceptionEncoder
 from rlkit.nn.encoders.nature import NatureEncoder
+from rlkit.nn.encoders.nature_small import SmallNatureEncoder
 from rlkit.nn.encoders.plain import PlainEncoder
 from rlkit.nn.encoders.resnet import ResNetEncoder
 from rlkit.nn.encoders.vgg import VGGEncoder
@@ -19,6 +20,7 @@ from rlkit.spaces import Leaf
 
 ENCODERS: dict[str, Callable[[int, int, int], nn.Module]] = {
     "nature": NatureEncoder,
+    "nature-small": SmallNatureEncoder,
     "compact": CompactEncoder,
     "plain": PlainEncoder,
     "flat": FlatEncoder,

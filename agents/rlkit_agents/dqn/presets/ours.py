@@ -82,34 +82,37 @@ def _fast_small_pictures(spaces: Spaces, steps: int) -> DQNConfig:
 
 
 def _fast_pictures(spaces: Spaces, steps: int) -> DQNConfig:
-    """Screens of 64 pixels and more: QR-DQN with 3-step returns, the best starter of Dopamine's published curves.
+    """Screens of 64 pixels and more: QR-DQN, the best starter of Dopamine's published curves, on a small network.
 
-    Up to 200,000 steps the returns begin with 10 steps (Schwarzer 2023), up to 500,000 pictures are shifted (Yarats
-    2021); both help where little is seen.
+    Returns begin with 10 steps and end with 3 (Schwarzer 2023), which carries rewards back sooner. Up to 200,000 steps
+    little is seen: each transition is learned from more often, and pictures are shifted (Yarats 2021). Where more is
+    seen, steps are worth more than updates: measured on the games of the arcade at equal time.
     """
+    scarce = steps <= 200_000
     return DQNConfig(
         gamma=0.99,
-        n_step=10 if steps <= 200_000 else 3,
-        n_step_final=3 if steps <= 200_000 else None,
+        n_step=10,
+        n_step_final=3,
+        n_step_decay_updates=10_000 if scarce else 5_000,
         reward_clip=spaces.reward_clip,
         distribution="quantile",
         num_quantiles=32,
         double=False,
         dueling=False,
-        hidden=(512,),
+        encoder="nature-small",
+        hidden=(256,),
         batch_size=32,
-        update_interval=4,
-        target_update_interval=8_000,
+        update_interval=4 if scarce else 16,
+        target_update_interval=4_000,
         buffer_size=capacity(steps, 1_000_000),
-        learning_rate=1e-4,
-        learning_rate_final=1e-4,
+        learning_rate=3e-4,
         learning_rate_steps=steps,
         adam_epsilon=1.5e-4,
         learning_starts=share(steps, 20, 20_000),
         exploration_steps=share(steps, 10, 250_000),
         exploration_final_epsilon=0.01,
         weight_averaging=0.999,
-        random_shift=4 if steps <= 500_000 else 0,
+        random_shift=4 if scarce else 0,
         precision="auto",
     )
 
