@@ -51,17 +51,39 @@ class DiscreteActions:
         given: npt.NDArray[Any] = self.table[actions]
         return given
 
-    def nearest(self, actions: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    def nearest(self, actions: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """The numbers (N,) of those nearest to (N, *shape) actions, as a scripted expert gives them.
 
-        Each axis is measured by the reach of the table along it; of two that are as near, the first.
+        Each axis is measured by the reach of the table along it; of two that are as near, the first. Where the
+        environment's actions are discrete anyway, only those that it takes are known.
+
+        Raises:
+            UserError: They are no actions of this environment.
         """
+        wanted = self._checked(actions)
         table = self.table.reshape(len(self), -1).astype(np.float64)
-        wanted = np.asarray(actions, dtype=np.float64).reshape(-1, 1, table.shape[1])
         reach = np.ptp(table, axis=0)
-        distances = ((wanted - table) / np.where(reach > 0.0, reach, 1.0)) ** 2
-        numbers: npt.NDArray[np.int64] = distances.sum(axis=-1).argmin(axis=-1)
+        apart = (wanted.reshape(-1, 1, table.shape[1]) - table) / np.where(reach > 0.0, reach, 1.0)
+        distances = (apart**2).sum(axis=-1)
+        numbers: npt.NDArray[np.int64] = distances.argmin(axis=-1)
+        missed = distances.min(axis=-1)
+        if not self.note and missed.any():
+            unknown = wanted[int(missed.argmax())]
+            raise UserError(f"The action {unknown:g} is none of this environment's {len(self)}.", exit_code=1)
         return numbers
+
+    def _checked(self, actions: Any) -> npt.NDArray[np.float64]:
+        """(N, *shape) float64."""
+        shape = self.table.shape[1:]
+        try:
+            checked = np.asarray(actions, dtype=np.float64)
+        except (TypeError, ValueError):
+            checked = np.array(np.nan)
+        if checked.shape[1:] != shape or checked.ndim == 0 or not np.isfinite(checked).all():
+            raise UserError(
+                f"{actions!r}: finite actions of shape {shape} are expected, one for each environment.", exit_code=1
+            )
+        return checked
 
 
 def discrete_actions(space: spaces.Space[Any], bins: Bins | None = None, axes: Sequence[str] = ()) -> DiscreteActions:
@@ -147,6 +169,11 @@ def _grid(space: spaces.Box, bins: Bins | None) -> tuple[list[npt.NDArray[Any]],
     counts = chosen if isinstance(chosen, tuple) else (chosen,) * len(low)
     if len(counts) != len(low):
         raise UserError(f"{NAME}={_shown(counts)}: the action space has {len(low)} axes, not {len(counts)}.")
+    if math.prod(counts) == 1:
+        raise UserError(
+            f"{NAME}={_shown(chosen)} would leave a single action, and that is no choice: give at least one axis 2 or "
+            "more values."
+        )
     reason = "the default" if bins is None else "as asked"
     values = [_along(first, last, count) for first, last, count in zip(low, high, counts, strict=True)]
     if np.issubdtype(space.dtype, np.integer):

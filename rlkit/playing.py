@@ -31,6 +31,9 @@ from rlkit.environment_config import EnvironmentConfig
 from rlkit.environments import read_metadata
 from rlkit.errors import UserError
 from rlkit.foreign_errors import describe_error
+from rlkit.frame_options import FrameOptions
+from rlkit.observing import Observer
+from rlkit.perception.perceived import Perceived
 from rlkit.viewer.frame import Frame, Metric, short_name
 
 UNKNOWN_RATE = 30.0  # decisions per second, where the environment does not say
@@ -81,7 +84,8 @@ class Game:
     """One environment that a person plays, attempt by attempt.
 
     Args:
-        place: Where; it must draw pictures (`rgb_array`).
+        place: Where; it must draw pictures (`rgb_array`). Perception, where its configuration names some, is shown
+            beside the game and changes nothing in it.
         seed: Which episode; it is the same in every attempt, until `begin` is told otherwise.
         bests: The best attempts so far.
 
@@ -92,6 +96,12 @@ class Game:
     def __init__(self, place: Place, seed: int, bests: BestFile):
         self.place = place
         self.env = _make(place.config)
+        try:
+            self._eyes = _eyes(self.env, place.config)
+        except BaseException:
+            self.env.close()
+            raise
+        self._seen: Perceived | None = None
         self.metadata: Mapping[str, Any] = dict(self.env.metadata or {})
         self.rate = float(self.metadata.get("render_fps") or UNKNOWN_RATE)
         self.attempts: list[Attempt] = []
@@ -139,7 +149,10 @@ class Game:
         best = self.best
         if isinstance(self.env.unwrapped, ShowsGhost):
             self.env.unwrapped.set_ghost(None if best is None or not len(best.poses) else best.poses)
-        _, info = self._guarded("reset", lambda: self.env.reset(seed=self.seed))
+        observation, info = self._guarded("reset", lambda: self.env.reset(seed=self.seed))
+        if self._eyes is not None:
+            self._eyes.begin([self.seed], np.ones(1, dtype=np.bool_))
+        self._look(observation)
         self._poses = [info.get("pose")]
         bare = self.env.unwrapped
         self.outline = (
@@ -150,7 +163,8 @@ class Game:
     def step(self, action: Any) -> bool:
         """Carry out one decision of the person; returns whether the attempt has ended with it."""
         assert not self.over
-        _, reward, terminated, truncated, info = self._guarded("step", lambda: self.env.step(action))
+        observation, reward, terminated, truncated, info = self._guarded("step", lambda: self.env.step(action))
+        self._look(observation)
         self.returns.append(self.returns[-1] + float(reward))
         self._poses.append(info.get("pose"))
         self.version += 1
@@ -186,6 +200,7 @@ class Game:
             telemetry=self._telemetry(),
             ended=self.ended,
             metrics=self._metrics,
+            perceived=self._perceived(),
         )
 
     def close(self) -> None:
@@ -219,6 +234,18 @@ class Game:
         if self.was_best:
             self._bests.put(self.place.key(self.seed), Best(attempt.episode_return, attempt.time, self.trail))
 
+    def _look(self, observation: Any) -> None:
+        """Let perception see what the camera sees, where it is asked for."""
+        self._seen = None
+        if self._eyes is not None:
+            self._eyes.see(self._eyes.batch_of_one(observation))
+
+    def _perceived(self) -> Perceived | None:
+        """What perception makes of this moment, worked out once however often it is drawn."""
+        if self._seen is None and self._eyes is not None and self._eyes.perceiver is not None:
+            self._seen = self._eyes.perceiver.perceived(0)
+        return self._seen
+
     def _picture(self, share: float) -> npt.NDArray[np.uint8]:
         drawn = self._between(share) if self._between is not None and share < 1.0 else self.env.render()
         return np.asarray(drawn, dtype=np.uint8)
@@ -251,6 +278,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         value = value.item()
     return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def _eyes(env: gymnasium.Env[Any, Any], config: EnvironmentConfig) -> Observer | None:
+    """What perceives for a person to look at; None where it is not asked for."""
+    if config.perception is None:
+        return None
+    return Observer(env.observation_space, dict(env.metadata or {}), config, FrameOptions(), 1, fresh=False)
 
 
 def _make(config: EnvironmentConfig) -> gymnasium.Env[Any, Any]:

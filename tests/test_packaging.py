@@ -21,6 +21,28 @@ def installed(tmp_path_factory):
     return folder / "site"
 
 
+def data_files():
+    """What stands beside the code and is read at run time: templates of new packages, weights of perception."""
+    folder = ROOT / "rlkit"
+    found = [*folder.glob("scaffolding/templates/**/*.template"), *folder.glob("perception/weights/*")]
+    assert len(found) > 10
+    return {path.relative_to(ROOT) for path in found}
+
+
+def test_templates_and_weights_are_declared_for_the_wheel():
+    import tomllib
+
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    patterns = tool["setuptools"]["package-data"]["rlkit"]
+    declared = {path.relative_to(ROOT) for pattern in patterns for path in (ROOT / "rlkit").glob(pattern)}
+    assert data_files() <= declared
+
+
+@pytest.mark.slow
+def test_templates_and_weights_are_in_the_wheel(installed):
+    assert all((installed / path).read_bytes() == (ROOT / path).read_bytes() for path in data_files())
+
+
 @pytest.mark.slow
 def test_a_built_wheel_trains_from_a_folder_with_an_envs_folder_of_its_own(installed, tmp_path):
     for name in ("envs", "agents", "rlkit_mine"):

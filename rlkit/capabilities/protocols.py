@@ -1,10 +1,13 @@
 """Methods and attributes that an environment may have beyond Gymnasium's interface; having them is all it takes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from rlkit.discrete_actions import DiscreteActions
 
 
 @runtime_checkable
@@ -38,8 +41,8 @@ class HasMapOutline(Protocol):
 class HasExpert(Protocol):
     """Knows a good action itself: a yardstick for learners and a check that the task can be done."""
 
-    def expert_action(self) -> int:
-        """Give the action that a scripted expert would take now."""
+    def expert_action(self) -> Any:
+        """Give the action that a scripted expert would take now, as the environment takes it."""
         ...
 
 
@@ -97,6 +100,11 @@ class HasState(Protocol):
 
 class CanBeAsked(Protocol):
     """A batch of environments whose capabilities can be used by name."""
+
+    @property
+    def actions(self) -> "DiscreteActions":
+        """What the numbers that agents choose from stand for."""
+        ...
 
     def offers(self, name: str) -> bool:
         """Whether they have a method or attribute of this name."""

@@ -17,6 +17,23 @@ KeyValues = Annotated[
     Pairs, tyro.conf.arg(metavar="KEY=VALUE [KEY=VALUE ...]", help_behavior_hint="(may be given several times)")
 ]
 
+Eyes = Annotated[
+    str | None,
+    tyro.conf.arg(
+        metavar="RUN|FILE|truth|none",
+        help_behavior_hint="",
+        help="Drive by the drivable area instead of the camera's picture, found by a perception run, a model's file or "
+        "pretrained:NAME, or as it truly is (truth); none for the picture. As it was trained if not given.",
+    ),
+]
+EyesOptions = Annotated[
+    Pairs,
+    tyro.conf.arg(
+        metavar="KEY=VALUE [KEY=VALUE ...]",
+        help_behavior_hint="(may be given several times)",
+        help="How it is seen, such as view=camera, view_size=32, soft=true, noise=0.1, latency=2, dropped=0.2.",
+    ),
+]
 
 EVALUATION = frozenset({"env", "agent", "episodes"})  # what the JSON of `rlkit evaluate` is known by
 

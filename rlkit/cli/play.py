@@ -21,6 +21,11 @@ class Play:
     """What to play: any environment that says which keys play it (get_keys_to_action)."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment."""
+    perception: Annotated[str | None, unset("RUN|FILE|truth")] = None
+    """Show beside the game what a perception run, a model's file or pretrained:NAME finds drivable in the camera's
+    picture (for instance in rlkit/DrivingCamera-v0)."""
+    perception_kwargs: KeyValues = ()
+    """How it is seen, such as noise=0.1, latency=2, dropped=0.2."""
     circuit: Annotated[Path | None, unset("FILE|FOLDER")] = None
     """A scenario's file, or a folder of them (driving: circuits as CSV)."""
     seed: Annotated[int | None, unset("S")] = None
@@ -44,7 +49,9 @@ class Play:
         from rlkit.viewer import play
 
         bests = BestFile(self.best)
-        asked = EnvironmentConfig(self.env, read_kwargs("--env-kwargs", self.env_kwargs))
+        asked = EnvironmentConfig(self.env, read_kwargs("--env-kwargs", self.env_kwargs)).seen_by(
+            self.perception, read_kwargs("--perception-kwargs", self.perception_kwargs)
+        )
         config = with_advice(asked)
         advised = [f"{key}={value}" for key, value in config.kwargs.items() if key not in asked.kwargs]
         if advised:

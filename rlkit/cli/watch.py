@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from rlkit.cli.options import KeyValues, read_kwargs, unset
+from rlkit.cli.options import Eyes, EyesOptions, KeyValues, read_kwargs, unset
 from rlkit.errors import UserError
 
 PATIENCE = 600  # s that --live waits for the first checkpoint of a run
@@ -26,11 +26,8 @@ class Watch:
     """Where it is to act; for a run, its own environment if not given."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment."""
-    perception: Annotated[str | None, unset("RUN|FILE|truth|none")] = None
-    """Drive by the drivable area instead of the camera's picture, found by a perception run, a model's file or
-    pretrained:NAME, or as it truly is (truth); none for the picture. As it was trained if not given."""
-    perception_kwargs: KeyValues = ()
-    """How it is seen, such as view=camera, view_size=32, soft=true, noise=0.1, latency=2, dropped=0.2."""
+    perception: Eyes = None
+    perception_kwargs: EyesOptions = ()
     circuit: Annotated[Path | None, unset("FILE|FOLDER")] = None
     """A scenario's file, or a folder of them (driving: circuits as CSV)."""
     seed: int = 0

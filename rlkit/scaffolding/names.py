@@ -32,6 +32,11 @@ class Names:
         """What `rlkit train` is told, `windy_grid/WindyGrid-v0`."""
         return f"{self.package}/{self.title}-v0"
 
+    @property
+    def environment_class(self) -> str:
+        """What an environment's class is called, `WindyGridEnv`; `my-env` makes a `MyEnv`, not a `MyEnvEnv`."""
+        return self.title if self.package.split("_")[-1] == "env" else f"{self.title}Env"
+
     @classmethod
     def of(cls, typed: str) -> "Names":
         """Spell out a name that was typed in any of the usual ways: windy-grid, windy_grid, WindyGrid, "Windy grid".

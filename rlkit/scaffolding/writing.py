@@ -12,6 +12,22 @@ from rlkit.scaffolding.names import Names
 Kind = Literal["environment", "agent"]
 SUFFIX = ".template"
 PACKAGE = "package"  # the folder of the templates that is named after the package
+# What an agent's module imports by these names, so that its own class cannot be called like that.
+TAKEN_BY_AGENTS = (
+    "Agent",
+    "Any",
+    "Callable",
+    "Collection",
+    "Inspection",
+    "Linear",
+    "Mapping",
+    "Observations",
+    "Self",
+    "Spaces",
+    "State",
+    "Tensor",
+    "Transitions",
+)
 
 
 def write_package(kind: Kind, names: Names, folder: Path) -> Path:
@@ -26,9 +42,12 @@ def write_package(kind: Kind, names: Names, folder: Path) -> Path:
         Its own folder, named after the project.
 
     Raises:
-        UserError: Something of that name stands there already, or it cannot be written.
+        UserError: Its class cannot be called that, something of that name stands there already, or it cannot be
+            written.
     """
     target = folder / names.project
+    if kind == "agent" and names.title in TAKEN_BY_AGENTS:
+        raise UserError(f"An agent cannot be called {names.project!r}: its class {names.title} would hide rlkit's own.")
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}", exit_code=1)
     if target.exists() or target.is_symlink():
@@ -49,6 +68,7 @@ def rendered(kind: Kind, names: Names) -> dict[str, str]:
         "package": names.package,
         "project": names.project,
         "title": names.title,
+        "environment_class": names.environment_class,
         "environment_id": names.environment_id,
     }
     templates = files("rlkit.scaffolding") / "templates" / kind

@@ -53,10 +53,11 @@ def draw_actions(surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen: 
     q = frame.q
     note = ""
     if q is not None:
-        low, high = _limits(q)
-        decimals = decimals_for(high - low)
+        low, high = _scale(q, frame.spread)
+        decimals = decimals_for(float(np.ptp(_limits(q))))
         note = f"{number(low, decimals)} … {number(high, decimals)}"
-    inside = pen.panel(surface, rect, "Q-values" if q is not None else "Actions", note)
+    spread = "" if frame.spread is None else "  with 10 to 90 % of returns"
+    inside = pen.panel(surface, rect, "Actions" if q is None else f"Q-values{spread}", note)
     best = int(np.argmax(q)) if q is not None else frame.action
     shown, places, hidden = _rows(inside, frame, pen)
     for action, place in zip(shown, places, strict=True):
@@ -120,11 +121,37 @@ def _draw_action(surface: pygame.Surface, row: pygame.Rect, frame: Frame, action
     bar_left = left + name_width + gap
     height = max(3, min(pen.px(11), row.height - pen.px(5)))
     bar = pygame.Rect(bar_left, row.centery - height // 2, row.right - value_width - gap - bar_left, height)
-    value = float(np.nan_to_num(q[action], nan=low, posinf=high, neginf=low))
-    share = (value - low) / (high - low) if high > low else 1.0
-    pen.bar(surface, bar, 0.0, SHORTEST_BAR + (1 - SHORTEST_BAR) * share, ORANGE if best else SKY)
+    low, high = _scale(q, frame.spread)
+
+    def share(value: float) -> float:
+        value = float(np.nan_to_num(value, nan=low, posinf=high, neginf=low))
+        return SHORTEST_BAR + (1 - SHORTEST_BAR) * ((value - low) / (high - low) if high > low else 1.0)
+
+    pen.bar(surface, bar, 0.0, share(q[action]), ORANGE if best else SKY)
+    if frame.spread is not None:
+        ends = [share(value) for value in frame.spread[action]]
+        _draw_spread(surface, bar, (ends[0], share(q[action]), ends[1]), pen)
     pen.text(surface, number(float(q[action]), decimals), (row.right, row.centery), size, colour,
              bold=best, anchor="midright")  # fmt: skip
+
+
+def _draw_spread(surface: pygame.Surface, bar: pygame.Rect, shares: tuple[float, float, float], pen: Pen) -> None:
+    """Draw a whisker over a bar, dark on the bar and light beyond its end.
+
+    Args:
+        surface: Where.
+        bar: All of the bar's room.
+        shares: Of its width: where the whisker begins, where the bar ends, where the whisker ends.
+        pen: To draw with.
+    """
+    left, end, right = (bar.left + round(share * (bar.width - 1)) for share in shares)
+    thick, tick = pen.px(1), max(2, bar.height // 2 - pen.px(1))
+    for colour, first, last in ((PANEL, left, min(end, right)), (DIM, max(left, end), right)):
+        if first < last:
+            pygame.draw.rect(surface, colour, (first, bar.centery - thick // 2, last - first, thick))
+    for x in (left, right):
+        colour = PANEL if x < end else DIM
+        pygame.draw.rect(surface, colour, (x - thick // 2, bar.centery - tick, thick, 2 * tick))
 
 
 def demand_history(frame: Frame, width: int, pen: Pen) -> Demand:
@@ -231,6 +258,11 @@ def _limits(figures: npt.NDArray[np.floating[Any]]) -> tuple[float, float]:
     """Smallest and largest finite figure; an agent that diverges is shown all the same."""
     finite = figures[np.isfinite(figures)]
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+
+
+def _scale(q: npt.NDArray[np.float32], spread: npt.NDArray[np.float32] | None) -> tuple[float, float]:
+    """Both ends of the bars: of the means, and of what lies around them where that is known."""
+    return _limits(q if spread is None else np.append(q, spread))
 
 
 def _unit(reading: Reading) -> str:

@@ -52,6 +52,7 @@ class Frame:
         telemetry: The environment's instruments by name.
         ended: "" while the episode runs, "terminated" or "truncated" when it is over.
         metrics: What the environment measured, by name, once the episode is over.
+        spread: (A, 2) float32 returns that those of each action fall between eight times in ten; None if nobody knows.
         perceived: What was made of the camera's picture; None where the agent sees what the environment gives.
     """
 
@@ -74,6 +75,7 @@ class Frame:
     telemetry: Mapping[str, Reading] = field(default_factory=dict)
     ended: str = ""
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    spread: npt.NDArray[np.float32] | None = None
     perceived: Perceived | None = None
 
     @property

@@ -14,6 +14,7 @@ from rlkit.capabilities import Reading, readings
 from rlkit.errors import UserError
 from rlkit.spaces import Observations
 from rlkit.viewer.frame import Frame, Metric, short_name
+from rlkit.viewer.spread import WANTED, spread_of
 
 if TYPE_CHECKING:
     from rlkit.environments import Environments, Step
@@ -186,6 +187,7 @@ class Playback:
                 action_names=self._action_names,
                 action=self._action,
                 q=self._q,
+                spread=self._spread,
                 values=np.array(self._values, dtype=np.float32),
                 returns=np.array(self._returns, dtype=np.float64),
                 telemetry=self._telemetry(),
@@ -279,10 +281,11 @@ class Playback:
     def _look(self, observations: Observations) -> None:
         """Ask the agent about the moment that has come."""
         self._action = None if self.over else int(self.agent.act(observations, explore=False)[0])
-        thought = self.agent.inspect(observations, want=("q", "network_input"))
+        thought = self.agent.inspect(observations, want=("q", "network_input", *WANTED))
         self._as_network = thought.network_input is not None
         self._inputs = observations if thought.network_input is None else thought.network_input
         self._q = None if thought.q is None else np.asarray(thought.q[0], dtype=np.float32)
+        self._spread = None if thought.q is None else spread_of(thought)
         if self._q is not None:
             self._values.append(float(self._q.max()))
         for name, leaf in self._inputs.items():

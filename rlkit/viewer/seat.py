@@ -17,7 +17,7 @@ from rlkit.viewer.attempts import demand_keys, demand_table, draw_keys, draw_tab
 from rlkit.viewer.frame import Frame, short_name
 from rlkit.viewer.hands import START_BUTTON, Gamepad, Hands
 from rlkit.viewer.maps import demand_map, draw_map
-from rlkit.viewer.panels import INSTRUMENTS, Painter, Panel, Status
+from rlkit.viewer.panels import EYES, INSTRUMENTS, Painter, Panel, Status
 from rlkit.viewer.recording import LAST_MOMENT, SMOOTH, Recorder
 from rlkit.viewer.theme import Pen
 from rlkit.viewer.window import LONGEST_GAP, REFRESH, SIZE, SMALLEST, has_display, save_screenshot, window_icon
@@ -211,7 +211,15 @@ class PlayWindow:
         """Draw, if anything has changed since the last time."""
         surface = pygame.display.get_surface()
         share = self._share()
-        state = (self.game.version, share, self.status(), self.panels, surface.get_size(), frozenset(self._held))
+        state = (
+            self.game.version,
+            share,
+            self.status(),
+            self.panels,
+            self.painter.errors,
+            surface.get_size(),
+            frozenset(self._held),
+        )
         if state == self._drawn or min(surface.get_width() - SMALLEST[0], surface.get_height() - SMALLEST[1]) < 0:
             return
         self.painter.draw(surface, self.game.frame(share), self.status(), self.panels)
@@ -278,6 +286,14 @@ class PlayWindow:
     def toggle_panels(self) -> None:
         """Show the game with or without panels."""
         self.panels = not self.panels
+
+    def toggle_errors(self) -> None:
+        """Show or hide the mistakes of perception."""
+        self.painter.errors = not self.painter.errors
+        if self.game.frame().perceived is None:
+            self._say("Nothing is perceived here: start with --perception to see what a network sees")
+        else:
+            self._say(f"Mistakes of perception are {'shown' if self.painter.errors else 'hidden'}")
 
     def screenshot(self) -> None:
         """Save what is shown under a new name in the current folder."""
@@ -360,7 +376,12 @@ class PlayWindow:
         table: Panel = (demand_table, self._draw_table)
         keys: Panel = (demand_keys, self._draw_keys)
         track: list[Panel] = [(demand_map, self._draw_map)] if self.game.outline else []
-        return [[table, *track, *instruments, keys]] if columns == 1 else [[table, *track], [*instruments, keys]]
+        eyes = [EYES] if frame.perceived is not None else []
+        if columns == 1:
+            return [[*eyes, table, *track, *instruments, keys]]
+        if eyes:
+            return [[*eyes, table], [*track, *instruments, keys]]
+        return [[table, *track], [*instruments, keys]]
 
     def _draw_map(self, surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen: Pen) -> None:
         best = self.game.best
@@ -382,6 +403,7 @@ KEYS = (
     PlayKey((pygame.K_r,), "R", "begin again", PlayWindow.restart),
     PlayKey((pygame.K_n,), "N", "next circuit, level or seed", PlayWindow.next_place),
     PlayKey((pygame.K_TAB,), "Tab", "panels on, off", PlayWindow.toggle_panels),
+    PlayKey((pygame.K_e,), "E", "mistakes of perception on, off", PlayWindow.toggle_errors),
     PlayKey((pygame.K_F12,), "F12", "screenshot", PlayWindow.screenshot),
     PlayKey((pygame.K_h, pygame.K_F1), "H  F1", "this help", PlayWindow.toggle_help),
     PlayKey((pygame.K_ESCAPE, pygame.K_q), "Esc  Q", "quit", PlayWindow.stop),

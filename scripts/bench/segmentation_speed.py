@@ -31,6 +31,7 @@ from rlkit.perception.data import find_source
 from rlkit.perception.export.checking import as_input
 from rlkit.perception.export.onnx_files import onnx_bytes, run, session_of
 from rlkit.perception.finding import find_model
+from rlkit.perception.likeliest import likeliest
 from rlkit.perception.model import Card, SegmentationModel, load_model
 from rlkit.perception.networks import NETWORKS, build_network
 from rlkit.perception.pictures import LabelledPictures, Pixels
@@ -104,7 +105,7 @@ def prepared(model: SegmentationModel, runtime: str, trained: bool, threads: int
     session = session_of(content, threads)
 
     def labels(pictures: Pixels) -> Pixels:
-        return run(session, as_input(pictures)).argmax(1).astype(np.uint8)
+        return likeliest(torch.from_numpy(run(session, as_input(pictures))))
 
     return labels, len(content)
 

@@ -79,7 +79,7 @@ def test_all_combinations_are_there_once(space):
 
 @given(
     ends=stnp.arrays(np.float64, (2, 2), elements=st.floats(-1e3, 1e3, width=32)),
-    bins=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    bins=st.tuples(st.integers(1, 9), st.integers(1, 9)).filter(lambda bins: bins != (1, 1)),
     dtype=st.sampled_from([np.float32, np.float64]),
 )
 def test_a_grid_lies_within_its_space_and_reaches_its_ends(ends, bins, dtype):
@@ -109,6 +109,8 @@ def test_the_nearest_action_of_one_in_the_list_is_itself(action):
         (spaces.Box(-np.inf, 1, (2,)), None, r"Axis 0 .* from -inf to 1: it has no ends"),
         (spaces.MultiDiscrete([30, 30]), None, "900 actions"),
         (spaces.MultiBinary(10), None, r"1,024 actions"),
+        (spaces.Box(-1, 1, (1,)), 1, "action_bins=1 would leave a single action"),
+        (CAR_RACING, (1, 1, 1), "action_bins=1,1,1 would leave a single action"),
         (spaces.Discrete(3), 5, "not continuous; leave action_bins out"),
         (spaces.Text(3), None, "Supported are Discrete"),
     ],
@@ -116,6 +118,28 @@ def test_the_nearest_action_of_one_in_the_list_is_itself(action):
 def test_what_cannot_become_a_list_is_refused_with_the_way_out(space, bins, said):
     with pytest.raises(UserError, match=said):
         discrete_actions(space, bins)
+
+
+def test_an_experts_own_numbers_are_found_in_the_list():
+    actions = discrete_actions(spaces.Discrete(3, start=-1))
+    assert actions.nearest((1, -1, np.int64(0))).tolist() == [2, 0, 1]
+    both = discrete_actions(spaces.MultiDiscrete([2, 3]))
+    assert both.nearest((np.array([1, 0]),)).tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("space", "given", "said"),
+    [
+        (spaces.Discrete(3), (0, 7), "The action 7 is none of this environment's 3"),
+        (spaces.Discrete(3), (np.zeros(2),), r"finite actions of shape \(\) are expected"),
+        (CAR_RACING, (2, 0), r"finite actions of shape \(3,\) are expected"),
+        (CAR_RACING, ([0, 0, np.nan],), "finite actions"),
+        (CAR_RACING, (None,), "finite actions"),
+    ],
+)
+def test_what_is_no_action_is_not_taken_for_one(space, given, said):
+    with pytest.raises(UserError, match=said):
+        discrete_actions(space).nearest(given)
 
 
 def test_names_that_do_not_fit_are_refused():

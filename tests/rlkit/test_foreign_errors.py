@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from rlkit.foreign_errors import LONGEST_MESSAGE, describe_error
+from rlkit.foreign_errors import LONGEST_MESSAGE, DescribedError, describe_error, place_in_trace
 
 
 def raised_by(function, *arguments) -> str:
@@ -38,3 +38,19 @@ def test_a_path_below_the_current_folder_is_given_as_one_would_type_it(tmp_path,
     monkeypatch.syspath_prepend(str(tmp_path))
     assert raised_by(__import__, "their_module").endswith("(their_module.py:1)")
     sys.modules.pop("their_module", None)
+
+
+def test_what_is_described_already_is_left_as_it_is():
+    assert describe_error(DescribedError("KeyError: 'speed' (env.py:3)")) == "KeyError: 'speed' (env.py:3)"
+
+
+def test_the_place_of_a_crash_is_read_from_the_trace_that_python_printed(tmp_path):
+    mine = tmp_path / "mine.py"
+    mine.touch()
+    trace = (
+        "Fatal Python error: Segmentation fault\n\nCurrent thread 0x1 (most recent call first):\n"
+        f'  File "{json.__file__}", line 5 in loads\n  File "{mine}", line 12 in step\n'
+        f'  File "{__file__}", line 1 in main\n'
+    )
+    assert place_in_trace(trace) == f"{mine}:12"
+    assert place_in_trace("no trace") is None

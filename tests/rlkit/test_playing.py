@@ -147,3 +147,29 @@ def test_playing_needs_no_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.dumps(done.stdout) == '""'
+
+
+def test_perception_is_shown_beside_the_game_and_changes_nothing_in_it():
+    camera = EnvironmentConfig("rlkit/DrivingCamera-v0", {"camera_size": [32, 48]})
+    accelerate = 8
+    with (
+        Game(Place(camera), 3, BestFile()) as plain,
+        Game(Place(camera.seen_by("truth")), 3, BestFile()) as seen,
+    ):
+        assert plain.frame().perceived is None
+        first = seen.frame().perceived
+        assert first.found.shape == (32, 48)
+        assert first.iou == 1.0
+        assert seen.frame(0.5).perceived is first  # drawn again, not worked out again
+        for _ in range(8):
+            plain.step(accelerate)
+            seen.step(accelerate)
+        assert not np.array_equal(seen.frame().perceived.picture, first.picture)
+        assert seen.returns == plain.returns
+        seen.begin()
+        assert np.array_equal(seen.frame().perceived.picture, first.picture)
+
+
+def test_perception_without_a_camera_is_refused():
+    with pytest.raises(UserError, match="camera"):
+        Game(Place(config().seen_by("pretrained:segnet-compact")), 0, BestFile())

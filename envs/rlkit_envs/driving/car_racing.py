@@ -26,13 +26,18 @@ FRAME_COST = 0.1
 FIELD_PENALTY = 100.0
 TILE = 3.5  # m of road
 LAP_SHARE = 0.95  # of the tiles that a lap takes
+SLOW = 5.0  # m/s, below which the scripted driver of five actions does not yet steer
 FIELD = 40.0  # m from the border of the road to that of the field
 
 # Steering (1 is left), pedal of: nothing, right, left, gas, brake.
 _COMMANDS = np.array([(0.0, 0.0), (-0.6, 0.0), (0.6, 0.0), (0.0, 0.2), (0.0, -0.8)])
 ACTION_NAMES = ("do nothing", "steer right", "steer left", "gas", "brake")
 
-_METADATA = {"action_names": ACTION_NAMES, "mirror": {"actions": (0, 2, 1, 3, 4)}}
+_METADATA = {
+    "action_names": ACTION_NAMES,
+    "action_axes": ("steer", "gas", "brake"),  # of continuous actions; -1 is left
+    "mirror": {"actions": (0, 2, 1, 3, 4)},
+}
 
 _SETTINGS: dict[str, Any] = {
     "sensors": ("birdview",),
@@ -91,6 +96,20 @@ def _commands(actions: npt.NDArray[Any], continuous: bool) -> npt.NDArray[np.flo
     return np.stack([-steering, np.clip(gas, 0.0, 1.0) - np.clip(brake, 0.0, 1.0)], axis=1)
 
 
+def _expert_action(episodes: Episodes, i: int, continuous: bool) -> Any:
+    """What the scripted driver of car ``i`` wants, as an action of CarRacing.
+
+    Of the five, which steer or accelerate but never both, the nearest; a slow car gathers speed first.
+    """
+    steering, pedal = episodes.expert_action(i)
+    if not continuous:
+        if pedal > 0.0 and episodes.simulator.cars["speed"][i] < SLOW:
+            return ACTION_NAMES.index("gas")
+        wish = np.clip((steering, pedal), _COMMANDS.min(axis=0), _COMMANDS.max(axis=0))
+        return int(((_COMMANDS - wish) ** 2).sum(axis=1).argmin())
+    return np.array([-steering, max(0.0, pedal), max(0.0, -pedal)], dtype=np.float32)
+
+
 def _action_space(continuous: bool) -> spaces.Space[Any]:
     if continuous:
         return spaces.Box(np.array([-1.0, 0.0, 0.0], np.float32), np.array([1.0, 1.0, 1.0], np.float32))
@@ -132,6 +151,10 @@ class CarRacingEnv(DrivingEnv):
             info["lap_finished"] = bool(done[0])
         return seen, float(rewards[0]), terminated, truncated and not terminated, info
 
+    def expert_action(self) -> Any:
+        """The action that a scripted, very good driver would choose now."""
+        return _expert_action(self.episodes, 0, self.continuous)
+
 
 @shows_fields(Settings)
 class CarRacingVectorEnv(DrivingVectorEnv):
@@ -161,3 +184,7 @@ class CarRacingVectorEnv(DrivingVectorEnv):
             self.episodes.simulator.cars["ended"][i] = 1
             infos = self._add_info(infos, {"lap_finished": bool(done[i])}, int(i))
         return seen, np.where(began, 0.0, rewards).astype(np.float32), terminated, truncated & ~terminated, infos
+
+    def expert_action(self) -> tuple[Any, ...]:
+        """For each car the action that a scripted, very good driver would choose now."""
+        return tuple(_expert_action(self.episodes, i, self.continuous) for i in range(self.num_envs))

@@ -119,8 +119,8 @@ class DrivingEnv(gymnasium.Env[Any, Any]):
         self._check_running("render_between")
         return self._made_cameras().picture(0, share)
 
-    def expert_action(self) -> int:
-        """The action that a scripted, very good driver would choose now."""
+    def expert_action(self) -> Any:
+        """The action that a scripted, very good driver would choose now: a number, or (2,) where continuous."""
         return self.episodes.expert_action(0)
 
     def telemetry(self) -> dict[str, dict[str, Any]]:

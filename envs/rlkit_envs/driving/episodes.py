@@ -176,10 +176,11 @@ class Episodes:
             known = self._pilots[slot, grip] = Pilot(circuit, self.simulator.vehicle, grip)
         return known
 
-    def expert_action(self, i: int) -> int:
-        """The action that a very good driver would choose for car ``i`` now."""
+    def expert_action(self, i: int) -> Any:
+        """The action that a very good driver would choose for car ``i`` now: a number, or (2,) where continuous."""
         pilot, car = self.pilot(i), self.simulator.cars[i]
-        return pilot.act(car, *pilot.mind(car, self.simulator.others[i], self.simulator.pool.circuits[car["slot"]]))
+        manners = pilot.mind(car, self.simulator.others[i], self.simulator.pool.circuits[car["slot"]])
+        return (pilot.act_continuous if self.settings.actions == "continuous" else pilot.act)(car, *manners)
 
     def progress(self, i: int) -> float:
         """Share of the lap that car ``i`` has driven since its start."""

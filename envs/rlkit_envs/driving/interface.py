@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 
+ACTION_AXES = ("steer", "pedal")  # of continuous actions: 1 is left, and full throttle
+
 METADATA: dict[str, Any] = {
     "render_modes": ["human", "rgb_array"],
     "render_fps": round(1.0 / DECISION),
@@ -58,6 +60,8 @@ METADATA: dict[str, Any] = {
 def metadata_of(settings: Settings) -> dict[str, Any]:
     """The metadata of environments that were made with certain arguments."""
     metadata = METADATA | {"render_fps": round(1.0 / settings.decision_time)}
+    if settings.actions == "continuous":
+        metadata["action_axes"] = ACTION_AXES
     sensors = settings.seen()
     if sensors.has_camera:
         camera = sensors.camera

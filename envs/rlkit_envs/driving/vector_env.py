@@ -176,8 +176,8 @@ class DrivingVectorEnv(VectorEnv[Any, Any, Any]):
         self._check_running("render_between")
         return tuple(self._made_cameras().picture(i, share) for i in range(self.num_envs))
 
-    def expert_action(self) -> tuple[int, ...]:
-        """For each car the action that a scripted, very good driver would choose now."""
+    def expert_action(self) -> tuple[Any, ...]:
+        """For each car the action that a scripted, very good driver would choose now; see ``DrivingEnv``."""
         return tuple(self.episodes.expert_action(i) for i in range(self.num_envs))
 
     def telemetry(self) -> tuple[dict[str, dict[str, Any]], ...]:

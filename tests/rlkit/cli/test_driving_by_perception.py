@@ -4,29 +4,18 @@ import json
 
 import pytest
 
-from rlkit.cli import main
-
 CAMERA = "rlkit/DrivingCamera-v0"
 SMALL = ["--set", "batch_size=16", "hidden=16", "learning_starts=64", "--eval-freq", "0", "--num-envs", "4", "-q"]
 
 
-def rlkit(*arguments):
-    """Run a command in this process; return its exit status."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as left:
-        return left.code or 0
-    return 0
-
-
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(rlkit, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "driver"
     assert rlkit("train", CAMERA, "--perception", "truth", "--steps", 128, "--run-dir", folder, *SMALL) == 0
     return folder
 
 
-def test_a_driver_by_perception_is_trained_and_measured(run, tmp_path, capsys):
+def test_a_driver_by_perception_is_trained_and_measured(rlkit, run, tmp_path, capsys):
     config = json.loads((run / "config.json").read_text())
     assert config["environment"]["perception"]["what"] == "truth"
     assert config["evaluation"]["perception"] == config["environment"]["perception"]
@@ -36,7 +25,7 @@ def test_a_driver_by_perception_is_trained_and_measured(run, tmp_path, capsys):
     assert len(json.loads(result.read_text())["episodes"]) == 2
 
 
-def test_the_same_command_with_a_config_repeats_the_run(run, tmp_path):
+def test_the_same_command_with_a_config_repeats_the_run(rlkit, run, tmp_path):
     assert rlkit("train", "--config", run / "config.json", "--run-dir", tmp_path / "again", "-q") == 0
     assert (tmp_path / "again/config.json").read_text() == (run / "config.json").read_text()
 
@@ -54,18 +43,18 @@ def test_the_same_command_with_a_config_repeats_the_run(run, tmp_path):
         ((CAMERA, "--perception", "truth", "--env-kwargs", "resize=24"), "do not go with --perception"),
     ],
 )
-def test_what_cannot_be_is_said_in_a_sentence_and_leaves_no_folder(arguments, said, tmp_path, capsys):
+def test_what_cannot_be_is_said_in_a_sentence_and_leaves_no_folder(rlkit, arguments, said, tmp_path, capsys):
     assert rlkit("train", *arguments, "--run-dir", tmp_path / "run") in (1, 2)
     assert said in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_folder_is_no_pair_of_eyes(run, capsys):
+def test_a_run_folder_is_no_pair_of_eyes(rlkit, run, capsys):
     assert rlkit("evaluate", run, "--perception", run) in (1, 2)
     assert "best/model.safetensors" in capsys.readouterr().err
 
 
-def test_perception_is_taken_from_the_run_when_it_goes_on(run, capsys):
+def test_perception_is_taken_from_the_run_when_it_goes_on(rlkit, run, capsys):
     assert rlkit("train", "--resume", run, "--perception", "none") == 2
     assert "--perception from the run" in capsys.readouterr().err
     assert rlkit("train", "--resume", run, "--perception-kwargs", "noise=0.1") == 2

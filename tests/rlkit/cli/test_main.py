@@ -6,22 +6,11 @@ import sys
 
 import pytest
 
-from rlkit.cli import main
-
 SMALL = ["--set", "batch_size=16", "hidden=16", "learning_starts=100", "--eval-episodes", "2", "-q"]
 
 
-def rlkit(*arguments):
-    """Run a command in this process; return its exit status."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as left:
-        return left.code or 0
-    return 0
-
-
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(rlkit, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "cartpole"
     assert rlkit("train", "CartPole-v1", "--steps", 600, "--run-dir", folder, *SMALL) == 0
     return folder
@@ -36,7 +25,7 @@ def test_a_run_folder_holds_what_was_promised(run):
     assert config["environment"]["id"] == "CartPole-v1"
 
 
-def test_evaluate_writes_the_figures_that_scripts_rely_on(run, tmp_path, capsys):
+def test_evaluate_writes_the_figures_that_scripts_rely_on(rlkit, run, tmp_path, capsys):
     result = tmp_path / "result.json"
     assert rlkit("evaluate", run, "--episodes", 3, "--json", result) == 0
     assert "3 episodes: reward" in capsys.readouterr().out
@@ -49,12 +38,12 @@ def test_evaluate_writes_the_figures_that_scripts_rely_on(run, tmp_path, capsys)
     assert again["episodes"] == figures["episodes"]
 
 
-def test_evaluate_prints_json_alone_when_asked(run, capsys):
+def test_evaluate_prints_json_alone_when_asked(rlkit, run, capsys):
     assert rlkit("evaluate", run, "--episodes", 1, "--json", "-") == 0
     assert json.loads(capsys.readouterr().out)["agent"] == "cartpole"
 
 
-def test_driving_adds_its_own_figures(tmp_path):
+def test_driving_adds_its_own_figures(rlkit, tmp_path):
     result = tmp_path / "result.json"
     assert rlkit("evaluate", "random", "--env", "rlkit/Driving-v0", "--episodes", 2, "--json", result) == 0
     figures = json.loads(result.read_text())
@@ -63,7 +52,7 @@ def test_driving_adds_its_own_figures(tmp_path):
     assert expected <= figures["episodes"][0].keys()
 
 
-def test_a_run_repeats_from_its_config_file(run, tmp_path):
+def test_a_run_repeats_from_its_config_file(rlkit, run, tmp_path):
     for name in ("a", "b"):
         assert rlkit("train", "--config", run / "config.json", "--seed", 3, "--run-dir", tmp_path / name, "-q") == 0
     a, b = (json.loads((tmp_path / name / "config.json").read_text()) for name in ("a", "b"))
@@ -72,13 +61,13 @@ def test_a_run_repeats_from_its_config_file(run, tmp_path):
     assert a["seed"] == 3
 
 
-def test_several_seeds_make_several_runs(tmp_path):
+def test_several_seeds_make_several_runs(rlkit, tmp_path):
     command = ["train", "CartPole-v1", "--steps", 200, "--seeds", "0..1", "--run-dir", tmp_path / "runs", *SMALL]
     assert rlkit(*command) == 0
     assert {path.name for path in (tmp_path / "runs").iterdir()} == {"s0", "s1"}
 
 
-def test_a_film_is_recorded(run, tmp_path, capsys):
+def test_a_film_is_recorded(rlkit, run, tmp_path, capsys):
     film = tmp_path / "film.gif"
     assert rlkit("watch", run, "--record", film) == 0
     assert film.read_bytes().startswith(b"GIF8")
@@ -86,7 +75,7 @@ def test_a_film_is_recorded(run, tmp_path, capsys):
     assert rlkit("watch", run, "--record", film) == 2
 
 
-def test_lists_name_what_there_is(capsys):
+def test_lists_name_what_there_is(rlkit, capsys):
     assert rlkit("envs") == 0
     assert "rlkit/Driving-v0" in capsys.readouterr().out
     assert rlkit("agents") == 0
@@ -134,7 +123,7 @@ def test_lists_name_what_there_is(capsys):
     ],
 )
 def test_the_likely_mistakes_get_one_sentence_and_no_traceback(
-    arguments, status, sentence, capsys, tmp_path, monkeypatch
+    rlkit, arguments, status, sentence, capsys, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     assert rlkit(*arguments) == status
@@ -144,7 +133,7 @@ def test_the_likely_mistakes_get_one_sentence_and_no_traceback(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_of_the_users_is_overwritten(run, tmp_path, capsys):
+def test_nothing_of_the_users_is_overwritten(rlkit, run, tmp_path, capsys):
     mine = tmp_path / "thesis.json"
     mine.write_text('{"title": "Years of work"}')
     assert rlkit("evaluate", run, "--episodes", 1, "--json", mine) == 1
@@ -181,7 +170,7 @@ class Mine(gymnasium.Env):
 """
 
 
-def test_code_that_a_run_needs_is_imported_only_when_it_is_named(tmp_path, capsys, monkeypatch):
+def test_code_that_a_run_needs_is_imported_only_when_it_is_named(rlkit, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(MINE)
     assert rlkit("train", "mine.py:Mine", "--steps", 400, "--run-dir", "run", "--time-limit", 100, *SMALL) == 0
@@ -195,13 +184,13 @@ def test_code_that_a_run_needs_is_imported_only_when_it_is_named(tmp_path, capsy
     assert "2 episodes" in capsys.readouterr().out
 
 
-def test_a_run_from_another_environment_is_refused(run, capsys):
+def test_a_run_from_another_environment_is_refused(rlkit, run, capsys):
     assert rlkit("evaluate", run, "--env", "Acrobot-v1", "--episodes", 1) == 1
     assert "does not fit Acrobot-v1" in capsys.readouterr().err
     assert rlkit("train", "Acrobot-v1", "--resume", run) == 2
     assert "was trained in CartPole-v1" in capsys.readouterr().err
 
 
-def test_a_complete_run_says_so(run, capsys):
+def test_a_complete_run_says_so(rlkit, run, capsys):
     assert rlkit("train", "--resume", run) == 0
     assert "this run is complete" in capsys.readouterr().out

@@ -6,8 +6,6 @@ import sys
 
 import pytest
 
-from rlkit.cli import main
-
 MUTE = """
 import gymnasium, numpy as np
 
@@ -28,14 +26,6 @@ class Mute(gymnasium.Env):
 """
 
 
-def rlkit(*arguments):
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as left:
-        return left.code or 0
-    return 0
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -49,7 +39,7 @@ def rlkit(*arguments):
         (["play", "rlkit/Driving-v0"], "no display"),
     ],
 )
-def test_the_likely_mistakes_get_one_sentence(arguments, sentence, capsys, tmp_path, monkeypatch):
+def test_the_likely_mistakes_get_one_sentence(rlkit, arguments, sentence, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     assert rlkit(*arguments) == 2
@@ -59,7 +49,7 @@ def test_the_likely_mistakes_get_one_sentence(arguments, sentence, capsys, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_environment_without_keys_is_told_what_to_add(capsys, tmp_path, monkeypatch):
+def test_an_environment_without_keys_is_told_what_to_add(rlkit, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("rlkit.viewer.seat.has_display", lambda: True)
     (tmp_path / "mute.py").write_text(MUTE)
     assert rlkit("play", f"{tmp_path}/mute.py:Mute") == 2

@@ -17,6 +17,13 @@ def test_every_usual_spelling_means_the_same(typed):
 
 
 @pytest.mark.parametrize(
+    ("typed", "named"), [("windy-grid", "WindyGridEnv"), ("my_env", "MyEnv"), ("MyEnv", "MyEnv"), ("seven", "SevenEnv")]
+)
+def test_an_environments_class_says_once_what_it_is(typed, named):
+    assert Names.of(typed).environment_class == named
+
+
+@pytest.mark.parametrize(
     ("typed", "said"),
     [
         ("", "expected up to 30 letters"),

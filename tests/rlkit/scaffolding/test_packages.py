@@ -1,7 +1,9 @@
 """The packages that `rlkit new-env` and `rlkit new-agent` write: complete, in shape, tested, and found by rlkit."""
 
+import ast
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -14,7 +16,7 @@ from rlkit.cli.new_agent import NewAgent
 from rlkit.cli.new_env import NewEnv
 from rlkit.errors import UserError
 from rlkit.scaffolding import Names, write_package
-from rlkit.scaffolding.writing import rendered
+from rlkit.scaffolding.writing import TAKEN_BY_AGENTS, rendered
 
 ROOT = Path(__file__).parents[3]
 VERBS = {"environment": NewEnv, "agent": NewAgent}
@@ -208,3 +210,24 @@ def test_a_package_is_installed_by_pip_into_a_fresh_environment_and_found_checke
     watched = rlkit("watch", "run", "--record", "film.mp4")
     assert watched.returncode == 0, watched.stderr
     assert (tmp_path / "elsewhere" / "film.mp4").stat().st_size > 1000
+
+
+def test_an_agent_cannot_be_called_as_what_it_imports(tmp_path):
+    with pytest.raises(UserError, match="its class Agent would hide"):
+        write_package("agent", Names.of("agent"), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", VERBS)
+def test_no_name_that_a_package_imports_is_that_of_its_class(kind):
+    names = Names.of(NAME)
+    files = rendered(kind, names)
+    code = "\n".join(text for path, text in files.items() if path.startswith(names.package))
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] != names.package
+        for alias in node.names
+    }
+    single = {name for name in imported if name[0].isupper() and re.findall("[A-Z][a-z]+", name) == [name]}
+    assert single <= {*TAKEN_BY_AGENTS, "Any"}

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -11,9 +12,9 @@ from rlkit.viewer.charts import draw_actions
 from rlkit.viewer.inputs import tiles
 from rlkit.viewer.layout import Demand, arrange, stack
 from rlkit.viewer.panels import Painter, Status
-from rlkit.viewer.theme import GREEN, ORANGE, PANEL, SKY, Pen, decimals_for, number, scale_for
+from rlkit.viewer.theme import DIM, GREEN, ORANGE, PANEL, SKY, Pen, decimals_for, number, scale_for
 
-SIZES = [(640, 480), (1280, 720), (1024, 768), (700, 1000), (2560, 600), (3840, 2160)]
+SIZES = [(640, 480), (1280, 720), (1024, 768), (700, 1000), (2560, 600)]
 
 
 def pixels(surface):
@@ -24,9 +25,10 @@ def count_colour(surface, colour):
     return int((pixels(surface) == colour).all(axis=-1).sum())
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("kind", ["Lane", "BareLane"])
-@pytest.mark.parametrize("blind", [False, True])
+@pytest.mark.parametrize(
+    ("size", "kind", "blind"),
+    [*itertools.product(SIZES, ("Lane", "BareLane"), (False, True)), ((3840, 2160), "Lane", False)],
+)
 def test_everything_is_drawn_at_any_size(make_playback, size, kind, blind):
     playback = make_playback(kind=kind, blind=blind)
     surface = pygame.Surface(size)
@@ -75,6 +77,24 @@ def test_bars_run_from_the_worst_to_the_best_value_of_the_moment(make_playback):
     )
     assert worst < 0.2 * best
     assert 0.4 * best < middle < 0.65 * best
+
+
+def test_a_whisker_spans_the_returns_of_each_action(make_playback):
+    frame = make_playback(actions=2).frame()
+    q = np.array([0.0, 1.0], dtype=np.float32)
+
+    def whisker(spread):
+        surface = pygame.Surface((400, 200))
+        spread = np.array([[0.0, 0.0], spread], dtype=np.float32)
+        drawn = dataclasses.replace(frame, q=q, spread=spread, action=1)
+        row = draw_actions(surface, surface.get_rect(), drawn, Pen(1.0))[1]
+        middle = pixels(surface.subsurface(row))[row.height // 2]
+        return int((middle == DIM).all(axis=-1).sum()), int((middle == ORANGE).all(axis=-1).sum())
+
+    beyond, bar = whisker((0.5, 2.0))  # on a scale up to 2 the bar takes half, and the whisker hides half of that
+    assert 1.4 < beyond / bar < 2.0
+    assert whisker((1.0, 1.0))[0] <= 1  # nothing beyond the bar but a tick at its end
+    assert whisker((np.nan, np.inf))[1] > 0
 
 
 def test_all_eighteen_actions_of_an_atari_game_have_a_row_at_640_by_480(make_playback):

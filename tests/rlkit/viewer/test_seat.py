@@ -1,16 +1,20 @@
+import dataclasses
 import threading
 import time
 from pathlib import Path
 
 import imageio.v2 as imageio
+import numpy as np
 import pygame
 import pytest
 
 from rlkit.best_attempts import BestFile
 from rlkit.environment_config import EnvironmentConfig
 from rlkit.errors import UserError
+from rlkit.perception.perceived import Perceived
 from rlkit.playing import Game, Place
 from rlkit.viewer import play, seat
+from rlkit.viewer.panels import EYES
 from rlkit.viewer.seat import KEYS, PlayWindow
 
 FILE = Path(__file__).with_name("drift.py")
@@ -135,6 +139,22 @@ def test_the_ghost_is_set_for_the_second_attempt(window):
     finish(window)
     tap(window, pygame.K_RETURN)
     assert len(window.game.env.unwrapped.ghosts[-1]) == 6
+
+
+def test_e_hides_the_mistakes_of_perception_or_says_that_there_is_none(window):
+    tap(window, pygame.K_e)
+    assert "--perception" in window.status().note
+    mask = np.ones((6, 8), dtype=bool)
+    seen = Perceived(np.zeros((6, 8, 3), np.uint8), np.uint8(255) * mask, mask, None, "somebody")
+    frame = dataclasses.replace(window.game.frame(), perceived=seen)
+    window.game.frame = lambda share=1.0: frame
+    assert not window.painter.errors
+    window.draw()
+    tap(window, pygame.K_e)
+    assert window.painter.errors
+    assert "are shown" in window.status().note
+    assert EYES in window._panels(frame, 1)[0]
+    assert EYES in window._panels(frame, 2)[0]
 
 
 @pytest.mark.parametrize("code", [pygame.K_ESCAPE, pygame.K_q])

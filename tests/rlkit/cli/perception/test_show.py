@@ -7,19 +7,9 @@ import pytest
 from PIL import Image
 
 from rlkit.classes import Classes
-from rlkit.cli import main
 from rlkit.perception.model import Card, SegmentationModel
 from rlkit.perception.networks import build_network
 from rlkit.perception.showing.inputs import views_of_path
-
-
-def rlkit(*arguments):
-    """Run a command in this process; return its exit status."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as left:
-        return left.code or 0
-    return 0
 
 
 @pytest.fixture(scope="module")
@@ -46,28 +36,28 @@ def _no_display(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-def test_photos_become_a_sheet(model, photos, capsys):
+def test_photos_become_a_sheet(rlkit, model, photos, capsys):
     assert rlkit("perception", "show", model, "--input", photos, "--out", "sheet.png") == 0
     assert "3 pictures: sheet.png" in capsys.readouterr().out
     with Image.open("sheet.png") as sheet:
         assert sheet.width > 900
 
 
-def test_without_a_display_a_sheet_is_written_under_a_free_name(model, photos, tmp_path, capsys):
+def test_without_a_display_a_sheet_is_written_under_a_free_name(rlkit, model, photos, tmp_path, capsys):
     for _ in range(2):
         assert rlkit("perception", "show", model, "--input", photos / "0.png") == 0
     assert "no display" in capsys.readouterr().out
     assert {path.name for path in tmp_path.glob("*.png")} == {"perception-1.png", "perception-2.png"}
 
 
-def test_a_folder_becomes_a_film_and_a_film_another(model, photos, tmp_path, capsys):
+def test_a_folder_becomes_a_film_and_a_film_another(rlkit, model, photos, tmp_path, capsys):
     assert rlkit("perception", "show", model, "--input", photos, "--out", "a.mp4") == 0
     assert rlkit("perception", "show", model, "--input", "a.mp4", "--pictures", 2, "--out", "b.mp4") == 0
     assert "2 pictures, 2 per second: b.mp4" in capsys.readouterr().out
     assert len(list(views_of_path(tmp_path / "b.mp4", None).views)) == 2
 
 
-def test_a_simulators_pictures_are_shown_beside_their_truth(model, capsys):
+def test_a_simulators_pictures_are_shown_beside_their_truth(rlkit, model, capsys):
     data = ["--data", "sim", "--env-kwargs", "num_circuits=2", "weather=clear", "--pictures", 2]
     assert rlkit("perception", "show", model, *data, "--out", "sheet.png") == 0
     told = capsys.readouterr().out
@@ -90,19 +80,19 @@ def test_a_simulators_pictures_are_shown_beside_their_truth(model, capsys):
         (["--data", "nowhere"], "nowhere"),
     ],
 )
-def test_the_likeliest_mistakes_are_named_in_a_sentence(arguments, sentence, model, photos, tmp_path, capsys):
+def test_the_likeliest_mistakes_are_named_in_a_sentence(rlkit, arguments, sentence, model, photos, tmp_path, capsys):
     assert rlkit("perception", "show", model, *arguments) in (1, 2)
     assert sentence in re.sub(r"\s+", " ", capsys.readouterr().err)
     assert {path.name for path in tmp_path.iterdir()} == {"photos"}
 
 
-def test_nothing_that_exists_is_overwritten(model, photos, tmp_path, capsys):
+def test_nothing_that_exists_is_overwritten(rlkit, model, photos, tmp_path, capsys):
     (tmp_path / "sheet.png").write_text("mine")
     assert rlkit("perception", "show", model, "--input", photos, "--out", "sheet.png") == 1
     assert (tmp_path / "sheet.png").read_text() == "mine"
 
 
-def test_what_is_no_model_is_named(tmp_path, capsys):
+def test_what_is_no_model_is_named(rlkit, tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("words")
     assert rlkit("perception", "show", "notes.txt") == 2
     assert "notes.txt" in capsys.readouterr().err

@@ -10,20 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rlkit.cli import main
 from rlkit.perception.finding import find_model
 from rlkit.perception.model import read_card
 
 SMALL = ["--set", "batch_size=2", "statistics_pictures=2", "threads=1"]
-
-
-def rlkit(*arguments):
-    """Run a command in this process; return its exit status."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as left:
-        return left.code or 0
-    return 0
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +35,7 @@ def pictures(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(pictures, tmp_path_factory):
+def run(rlkit, pictures, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
     assert rlkit("perception", "train", "--data", pictures, "--epochs", 2, "--run-dir", folder, "-q", *SMALL) == 0
     return folder
@@ -63,7 +53,7 @@ def test_a_run_folder_holds_what_was_promised(run, pictures):
     assert str(pictures.parent) not in json.dumps(card.to_json())  # nobody's paths travel with a model
 
 
-def test_it_says_what_was_chosen_and_what_can_be_done_next(pictures, tmp_path, capsys):
+def test_it_says_what_was_chosen_and_what_can_be_done_next(rlkit, pictures, tmp_path, capsys):
     run = tmp_path / "run"
     assert rlkit("perception", "train", "--data", pictures, "--steps", 2, "--run-dir", run, *SMALL) == 0
     told = capsys.readouterr().out
@@ -71,7 +61,7 @@ def test_it_says_what_was_chosen_and_what_can_be_done_next(pictures, tmp_path, c
         assert part in told
 
 
-def test_training_goes_on_after_a_time_limit(pictures, tmp_path, capsys):
+def test_training_goes_on_after_a_time_limit(rlkit, pictures, tmp_path, capsys):
     command = ["perception", "train", "--data", pictures, "--steps", 5_000, "--time-limit", 1, *SMALL]
     assert rlkit(*command, "--select-freq", 5_000, "--run-dir", tmp_path / "run") == 0
     told = capsys.readouterr().out
@@ -81,7 +71,7 @@ def test_training_goes_on_after_a_time_limit(pictures, tmp_path, capsys):
     assert f"going on after {steps:,} steps" in capsys.readouterr().out
 
 
-def test_a_network_of_ones_own_is_trained_once_it_is_named(pictures, tmp_path, monkeypatch, capsys):
+def test_a_network_of_ones_own_is_trained_once_it_is_named(rlkit, pictures, tmp_path, monkeypatch, capsys):
     (tmp_path / "my_networks_for_a_test.py").write_text(
         "from torch import nn\n\n\nclass Plain(nn.Conv2d):\n"
         "    def __init__(self, classes):\n        super().__init__(3, classes, 3, padding=1)\n"
@@ -98,7 +88,7 @@ def test_a_network_of_ones_own_is_trained_once_it_is_named(pictures, tmp_path, m
     assert "complete" in capsys.readouterr().out
 
 
-def test_a_data_set_that_was_moved_is_named_again(pictures, tmp_path, capsys):
+def test_a_data_set_that_was_moved_is_named_again(rlkit, pictures, tmp_path, capsys):
     moved = tmp_path / "pictures"
     moved.symlink_to(pictures)
     run = tmp_path / "run"
@@ -134,7 +124,9 @@ def test_a_data_set_that_was_moved_is_named_again(pictures, tmp_path, capsys):
         (["--device", "tpu"], "tpu"),
     ],
 )
-def test_the_likeliest_mistakes_are_named_in_a_sentence(arguments, sentence, pictures, tmp_path, capsys, monkeypatch):
+def test_the_likeliest_mistakes_are_named_in_a_sentence(
+    rlkit, arguments, sentence, pictures, tmp_path, capsys, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     given = arguments if {"--data", "--resume"} & set(arguments) else ["--data", str(pictures), *arguments]
     status = rlkit("perception", "train", *given)
@@ -145,7 +137,7 @@ def test_the_likeliest_mistakes_are_named_in_a_sentence(arguments, sentence, pic
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_recipe_is_listed(capsys):
+def test_the_recipe_is_listed(rlkit, capsys):
     assert rlkit("perception", "recipe", "--json") == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["learning_rate"]["meaning"]
