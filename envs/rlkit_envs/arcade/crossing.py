@@ -1,9 +1,9 @@
 """Crossing: a hedgehog wants to get across eight lanes of traffic, and likes apples.
 
-Each crossing is worth two points, and an apple that lies on the way one more: it has to be fetched, from the island
-in the middle or from a lane. Five crossings raise the level: traffic gets faster and lorries more frequent. Being hit
-costs one of five lives, and so does dawdling: the bar at the top runs down while a crossing takes its time. One hop is
-one lane up or down, or half a lane sideways.
+Each lane reached for the first time in a crossing is worth a point, the other side five more, and an apple that lies on
+the way three: it has to be fetched, from the island in the middle or from a lane. Five crossings raise the level:
+traffic gets faster and lorries more frequent. Being hit costs one of five lives, and so does dawdling: the bar at the
+top runs down while a crossing takes its time. One hop is one lane up or down, or half a lane sideways.
 """
 
 import numpy as np
@@ -29,7 +29,7 @@ SIDESTEP = 4  # pixels of a hop sideways
 REST = 2  # decisions from one hop to the next
 TIME = 180  # decisions that a crossing may take
 CROSSINGS_PER_LEVEL = 5
-CROSSED, APPLE = 2, 1  # points
+NEARER, CROSSED, APPLE = 1, 5, 3  # points
 FRAME = SIZE + 24  # pixels of the ring on which cars come round again
 
 PALETTE = Palette(
@@ -70,6 +70,7 @@ _STREET, _DASH, _GRASS, _TUFT, _PAVEMENT, _SLAB, _LIFE, _TIME, _OWN = (PALETTE[l
 STATE = state_type(
     ("x", "i8"),  # of the hedgehog's left side
     ("place", "i8"),  # row of places in which it is: 0 is the far side
+    ("nearest", "i8"),  # to the far side that it has been in this crossing
     ("down", "i8"),  # 1 while it looks down
     ("rest", "i8"),  # decisions until it may hop again
     ("time", "i8"),  # decisions left for this crossing
@@ -114,6 +115,7 @@ def _fill_lanes(game: Record) -> None:
 @kernel
 def _begin_crossing(game: Record) -> None:
     game.x, game.place = 4 * pick(game, 20), HOME
+    game.nearest = HOME
     game.down = 0
     game.rest = 0
     game.time = TIME
@@ -175,7 +177,7 @@ def advance(game: Record, action: int) -> float:
         game.apple = -1
         reward += APPLE
     if game.place == 0:
-        reward += CROSSED
+        reward += NEARER + CROSSED
         game.crossings += 1
         if game.crossings == CROSSINGS_PER_LEVEL:
             game.crossings = 0
@@ -187,6 +189,9 @@ def advance(game: Record, action: int) -> float:
         game.over = 1 if game.lives == 0 else 0
         if game.over == 0:
             _begin_crossing(game)
+    elif game.place < game.nearest:
+        game.nearest = game.place
+        reward += NEARER
     game.score += int(reward)
     return reward
 

@@ -8,6 +8,7 @@ from rlkit_envs.arcade.crossing import (
     ISLAND,
     LANE_HEIGHT,
     LIVES,
+    NEARER,
     PLACES,
     TIME,
     TOP,
@@ -31,6 +32,17 @@ def test_a_hop_takes_two_decisions_and_one_lane(play) -> None:
     assert game.record["place"] == HOME - 1
 
 
+def test_a_lane_counts_once_in_a_crossing_and_not_for_whom_a_car_hits(play) -> None:
+    game = play("crossing")
+    empty(game, x=20)
+    won = [game.act(action, 2) for action in ("up", "up", "down", "up", "up")]
+    assert won == [NEARER, NEARER, 0.0, 0.0, NEARER]
+    game.record["counts"][HOME - 4] = 1
+    game.record["cars"][HOME - 4, 0] = 20.0 + 20.0 - game.record["speeds"][HOME - 4]
+    assert game.act("up") == 0.0
+    assert game.record["lives"] == LIVES - 1
+
+
 def test_it_stays_on_the_picture(play) -> None:
     game = play("crossing")
     empty(game, x=4)
@@ -42,10 +54,11 @@ def test_it_stays_on_the_picture(play) -> None:
     assert game.record["place"] == HOME
 
 
-def test_the_far_side_is_two_points_and_begins_anew(play) -> None:
+def test_the_far_side_is_worth_more_than_a_lane_and_begins_anew(play) -> None:
     game = play("crossing")
     empty(game, place=1, x=20, time=50)
-    assert game.act("up") == CROSSED
+    game.set(nearest=1)
+    assert game.act("up") == NEARER + CROSSED
     assert game.record["place"] == HOME
     assert game.record["time"] == TIME
     assert game.record["crossings"] == 1
@@ -63,10 +76,10 @@ def test_five_crossings_bring_faster_traffic(play) -> None:
     assert np.mean(speeds[9]) > 1.5 * np.mean(speeds[1])
 
 
-def test_an_apple_is_worth_a_point_once(play) -> None:
+def test_an_apple_counts_once(play) -> None:
     game = play("crossing")
     empty(game, place=ISLAND + 1, x=40)
-    game.set(apple=ISLAND, apple_x=40)
+    game.set(apple=ISLAND, apple_x=40, nearest=ISLAND)
     assert game.act("up") == APPLE
     assert game.record["apple"] == -1
     assert game.act("stay") == 0.0
