@@ -64,7 +64,7 @@ def film_path(who: Who) -> Path:
     Raises:
         UserError: If the folder cannot be made.
     """
-    from rlkit.training.files import disk_errors
+    from rlkit.files import disk_errors
 
     folder = who.checkpoint.folder.parent.parent / "videos" if who.checkpoint is not None else Path("videos")
     with disk_errors(str(folder)):

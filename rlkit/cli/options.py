@@ -111,7 +111,7 @@ def write_result(target: str, result: Any, known_by: Collection[str] = EVALUATIO
     Raises:
         UserError: If the file is something else, or cannot be written.
     """
-    from rlkit.training.files import disk_errors, write_json
+    from rlkit.files import disk_errors, write_json
 
     if target == "-":
         print(json.dumps(result, indent=2, ensure_ascii=False))

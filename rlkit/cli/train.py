@@ -139,8 +139,8 @@ class Train:
         import dataclasses
 
         from rlkit.config import RunConfig
+        from rlkit.files import read_json
         from rlkit.runs import choose_device
-        from rlkit.training.files import read_json
 
         assert self.config is not None
         options = ("preset", "set", "num_envs", "env_kwargs", "perception", "perception_kwargs")

@@ -18,12 +18,12 @@ from torch import nn
 
 from rlkit.classes import Classes
 from rlkit.errors import UserError
+from rlkit.files import disk_errors, write_bytes
 from rlkit.perception.likeliest import likeliest
 from rlkit.perception.networks import build_network
 from rlkit.perception.networks.folding import folded
 from rlkit.perception.pictures import Pixels
 from rlkit.perception.uncertainty import Uncertainty, has_dropout, measure_uncertainty
-from rlkit.training.files import disk_errors, write_bytes
 
 FORMAT = "rlkit-segmentation-1"
 # Of all pictures of a batch; 21 of 96×128. What a SegNet of 16 channels holds at once then fits the memory that is kept

@@ -341,7 +341,7 @@ def _loaded(config: PerceptionConfig) -> "SegmentationModel":
     """The model that a description names, if it is still the one that was chosen."""
     import torch
 
-    from rlkit.training.files import sha256
+    from rlkit.files import sha256
 
     path = Path(config.what)
     if not path.is_file():

@@ -143,8 +143,8 @@ def choose_perception(
     if what is None or what == TRUTH:
         eyes: dict[str, Any] = {} if what is None else {"what": TRUTH, "digest": ""}
     else:
+        from rlkit.files import sha256
         from rlkit.perception.finding import find_model
-        from rlkit.training.files import sha256
 
         path = find_model(what).absolute()
         eyes = {"what": str(path), "digest": sha256(path)}

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit.errors import UserError
+from rlkit.files import SCRATCH, disk_errors
 from rlkit.reporting.grouping import Group
 from rlkit.reporting.records import Curve
 from rlkit.statistics import interquartile_mean, interval, mean
-from rlkit.training.files import SCRATCH, disk_errors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

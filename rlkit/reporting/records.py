@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from rlkit.config import RunConfig
 from rlkit.errors import UserError
+from rlkit.files import read_json
 from rlkit.perception.training.config import is_perception_config
 from rlkit.plugins import did_you_mean
-from rlkit.training.files import read_json
 from rlkit.training.metrics import read_metrics
 from rlkit.training.run_folder import RunFolder
 

@@ -52,7 +52,7 @@ def write_package(kind: Kind, names: Names, folder: Path) -> Path:
         raise UserError(f"there is no folder {folder}", exit_code=1)
     if target.exists() or target.is_symlink():
         raise UserError(f"{target} exists already, and nothing is overwritten: take another name or --dir", exit_code=1)
-    from rlkit.training.files import disk_errors, new_folder  # takes torch along, and the questions above came first
+    from rlkit.files import disk_errors, new_folder  # takes torch along, and the questions above came first
 
     with disk_errors(str(target)), new_folder(target) as scratch:
         for path, text in rendered(kind, names).items():

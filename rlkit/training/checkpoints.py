@@ -15,8 +15,7 @@ import numpy as np
 
 from rlkit.agent import State
 from rlkit.errors import UserError
-from rlkit.replay import ReplayBuffer
-from rlkit.training.files import (
+from rlkit.files import (
     load_tensors,
     load_tree,
     new_folder,
@@ -28,6 +27,7 @@ from rlkit.training.files import (
     write_array,
     write_json,
 )
+from rlkit.replay import ReplayBuffer
 
 FORMAT = 1
 KEPT = 2  # the newest, and the one before in case the newest is damaged

@@ -10,9 +10,9 @@ from typing import Any
 from rlkit.agent import Agent, State, Transitions
 from rlkit.environments import Environments, Step, episode_seed
 from rlkit.errors import UserError
+from rlkit.files import disk_errors
 from rlkit.training.episodes import Episodes
 from rlkit.training.evaluation import Evaluation, evaluate, mean_metrics
-from rlkit.training.files import disk_errors
 from rlkit.training.metrics import MetricsLog
 from rlkit.training.progress import Reporter
 from rlkit.training.run_folder import RunFolder

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit.errors import UserError
-from rlkit.training.files import disk_errors, write_bytes
+from rlkit.files import disk_errors, write_bytes
 
 
 class MetricsLog:

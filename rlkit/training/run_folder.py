@@ -10,8 +10,8 @@ from typing import Any
 
 from rlkit.config import RunConfig
 from rlkit.errors import UserError
+from rlkit.files import disk_errors, new_folder, read_json, write_bytes, write_json
 from rlkit.training.checkpoints import Checkpoints
-from rlkit.training.files import disk_errors, new_folder, read_json, write_bytes, write_json
 
 
 class RunFolder:

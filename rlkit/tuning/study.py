@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rlkit.errors import UserError
-from rlkit.training.files import disk_errors
+from rlkit.files import disk_errors
 
 if TYPE_CHECKING:
     from optuna.study import Study

@@ -118,7 +118,7 @@ def drive(
 
 def trained_minutes(run: Path) -> float:
     """Minutes of training that a run has taken, over all its sessions."""
-    from rlkit.training.files import read_json
+    from rlkit.files import read_json
 
     newest = max(folder for folder in (run / "checkpoints").iterdir() if folder.name.isdigit())
     return float(read_json(newest / "training.json")["loop"]["seconds"]) / 60.0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rlkit.config import versions
-from rlkit.training.files import write_json
+from rlkit.files import write_json
 from rlkit.training.progress import PlainReporter
 
 Row = dict[str, Any]

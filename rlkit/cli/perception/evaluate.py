@@ -123,8 +123,8 @@ def usual_data(what: str, card: "Card") -> str:
     Raises:
         UserError: The card names a folder of another machine.
     """
+    from rlkit.files import read_json
     from rlkit.perception.data import is_simulator
-    from rlkit.training.files import read_json
 
     config = Path(what) / "config.json"
     known = str(read_json(config).get("data", "")) if config.is_file() else str(card.trained.get("data", ""))
@@ -136,7 +136,7 @@ def usual_data(what: str, card: "Card") -> str:
 
 def held_out_of(what: str) -> float:
     """The share of a folder's training pictures that a run held out, so that the same ones are measured."""
-    from rlkit.training.files import read_json
+    from rlkit.files import read_json
 
     config = Path(what) / "config.json"
     return float(read_json(config).get("held_out", 0.1)) if config.is_file() else 0.1

@@ -123,8 +123,8 @@ class Show:
     def _sheet(self, onlooker: "Onlooker", views: "Views", out: Path) -> None:
         from PIL import Image
 
+        from rlkit.files import SCRATCH, disk_errors
         from rlkit.perception.showing.sheets import draw_sheet
-        from rlkit.training.files import SCRATCH, disk_errors
 
         rows = list(onlooker.rows(views.views))
         if not rows:

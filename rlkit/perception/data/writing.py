@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from rlkit.errors import UserError
+from rlkit.files import disk_errors, new_folder
 from rlkit.perception.data.layouts.own import CLASSES, CONDITIONS, IMAGES, MASKS, SELECTION, TRAIN
 from rlkit.perception.pictures import LabelledPictures, PictureSource, Pixels
-from rlkit.training.files import disk_errors, new_folder
 
 _BATCH = 32
 _FASTEST = 1  # of PNG's degrees of compression; the others are many times slower for a tenth of the size

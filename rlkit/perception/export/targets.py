@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rlkit.errors import UserError
-from rlkit.training.files import disk_errors, write_bytes
+from rlkit.files import disk_errors, write_bytes
 
 
 def check_target(out: Path, suffix: str) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from rlkit.errors import UserError
+from rlkit.files import SCRATCH
 from rlkit.perception.pictures import Pixels
-from rlkit.training.files import SCRATCH
 
 # Players guess the colours of a video that does not name them.
 _COLOURS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]

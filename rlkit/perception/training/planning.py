@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from rlkit.errors import UserError
+from rlkit.files import sha256
 from rlkit.hyperparameters import from_plain, with_settings
 from rlkit.perception.data import find_source
 from rlkit.perception.finding import find_model
@@ -21,7 +22,6 @@ from rlkit.perception.training.config import TrainingConfig
 from rlkit.perception.training.recipe import PRESETS, Recipe, settings_of, usual_preset
 from rlkit.plugins import did_you_mean
 from rlkit.runs import choose_device
-from rlkit.training.files import sha256
 
 SIMULATED_STEPS = 3_000  # of a training with pictures that never end
 EPOCHS = 100  # passes over a folder's pictures

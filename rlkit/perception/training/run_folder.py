@@ -11,11 +11,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
 
+from rlkit.files import disk_errors
 from rlkit.perception.finding import BEST
 from rlkit.perception.model import SegmentationModel
 from rlkit.perception.training.config import TrainingConfig
 from rlkit.training.checkpoints import Checkpoints
-from rlkit.training.files import disk_errors
 from rlkit.training.run_folder import config_of, locked, make_run_folder, new_path
 
 PICTURES = "pictures"

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from rlkit.errors import UserError
+from rlkit.files import disk_errors
 from rlkit.perception.model import Card, SegmentationModel
 from rlkit.perception.pictures import LabelledPictures
 from rlkit.perception.showing.sheets import draw_sheet
@@ -21,7 +22,6 @@ from rlkit.perception.training.learner import SegmentationLearner
 from rlkit.perception.training.recipe import Recipe
 from rlkit.perception.training.run_folder import PerceptionRun
 from rlkit.perception.training.selection import Selected, Selection
-from rlkit.training.files import disk_errors
 from rlkit.training.metrics import MetricsLog
 from rlkit.training.progress import Reporter
 from rlkit.training.stopping import stop_request

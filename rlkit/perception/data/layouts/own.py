@@ -6,9 +6,9 @@ from typing import Any
 
 from rlkit.classes import Classes
 from rlkit.errors import UserError
+from rlkit.files import read_json
 from rlkit.perception.data.files import PictureFiles, same_numbers
 from rlkit.perception.data.layouts.layout import Dataset, matched, pictures_in
-from rlkit.training.files import read_json
 
 IMAGES, MASKS, CLASSES, CONDITIONS = "images", "masks", "classes.json", "conditions.json"
 TRAIN, SELECTION = "train", "selection"
