@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit.errors import UserError
-from rlkit.viewer.frame import Metric
+from rlkit.playback_frame import Metric
 
 FORMAT = "rlkit best attempts, version 1"
 

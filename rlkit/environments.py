@@ -19,10 +19,11 @@ from rlkit.environment_config import EnvironmentConfig
 from rlkit.errors import UserError
 from rlkit.foreign_errors import DescribedError, describe_error
 from rlkit.frame_options import FrameOptions, split_frame_options
+from rlkit.making import accepted_arguments, spec_metadata
 from rlkit.observing import Observer
 from rlkit.spaces import Observations, Spaces
 from rlkit.stepping_options import split_stepping_options
-from rlkit.vectorization import AnyVectorEnv, accepted_arguments, offers, spec_metadata, vectorize
+from rlkit.vectorization import AnyVectorEnv, offers, vectorize
 from rlkit.workers.vector import LOST, WorkerEnvs
 
 if TYPE_CHECKING:

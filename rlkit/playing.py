@@ -34,7 +34,7 @@ from rlkit.foreign_errors import describe_error
 from rlkit.frame_options import FrameOptions
 from rlkit.observing import Observer
 from rlkit.perception.perceived import Perceived
-from rlkit.viewer.frame import Frame, Metric, short_name
+from rlkit.playback_frame import Frame, Metric, short_name
 
 UNKNOWN_RATE = 30.0  # decisions per second, where the environment does not say
 

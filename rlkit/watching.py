@@ -10,9 +10,10 @@ from rlkit.agent import Agent
 from rlkit.environments import episode_seed, make_environments
 from rlkit.errors import UserError
 from rlkit.measuring import scenarios
+from rlkit.playback_frame import Frame
 from rlkit.runs import torch_set_up
 from rlkit.training.run_folder import RunFolder
-from rlkit.viewer import Episode, Frame, Playback
+from rlkit.viewer import Episode, Playback
 from rlkit.who import Who
 
 

@@ -11,9 +11,9 @@ from rlkit.checking.subject import Halted, Pulse, Subject, silent
 from rlkit.discrete_actions import Bins, split_action_bins
 from rlkit.environment_config import EnvironmentConfig
 from rlkit.frame_options import split_frame_options
+from rlkit.making import accepted_arguments
 from rlkit.specs import find_spec
 from rlkit.stepping_options import split_stepping_options
-from rlkit.vectorization import accepted_arguments
 
 STEPS = 2_000
 

@@ -20,7 +20,8 @@ from rlkit.checking.findings import Finding
 from rlkit.checking.misfits import Misfit, bad_flag, bad_number, misfit
 from rlkit.errors import UserError
 from rlkit.foreign_errors import describe_error
-from rlkit.vectorization import make_single, vectorize
+from rlkit.making import make_single
+from rlkit.vectorization import vectorize
 
 Env = gymnasium.Env[Any, Any]
 Pulse = Callable[[str, bool], None]

@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # its greeting would end up in the output of `--json`
 
 if TYPE_CHECKING:
-    from rlkit.viewer.frame import Frame
     from rlkit.viewer.playback import Episode, Playback
     from rlkit.viewer.recording import record
     from rlkit.viewer.seat import play
     from rlkit.viewer.window import has_display, show
 
-__all__ = ["Episode", "Frame", "Playback", "has_display", "play", "record", "show"]
+__all__ = ["Episode", "Playback", "has_display", "play", "record", "show"]
 
 _HOMES = {
     "Episode": "playback",
-    "Frame": "frame",
     "Playback": "playback",
     "has_display": "window",
     "play": "seat",

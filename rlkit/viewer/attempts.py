@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pygame
 
 from rlkit.best_attempts import Attempt, Best
-from rlkit.viewer.frame import Frame
+from rlkit.playback_frame import Frame
 from rlkit.viewer.hands import ARROWS, key_name
 from rlkit.viewer.layout import Demand
 from rlkit.viewer.theme import BODY, CLEAR, DIM, GREEN, LINE, ORANGE, PANEL, SMALL, TEXT, TROUGH, Colour, Pen, number

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pygame
 
 from rlkit.perception.perceived import Perceived
-from rlkit.viewer.frame import Frame
+from rlkit.playback_frame import Frame
 from rlkit.viewer.layout import Demand
 from rlkit.viewer.theme import DIM, GREEN, ORANGE, PURPLE, SMALL, TROUGH, VERMILLION, Colour, Pen, picture
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pygame
 
+from rlkit.playback_frame import Array, Frame
 from rlkit.spaces import Leaf
-from rlkit.viewer.frame import Array, Frame
 from rlkit.viewer.layout import Demand
 from rlkit.viewer.theme import DIM, PURPLE, SKY, SMALL, TEXT, TROUGH, Pen, number, picture
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pygame
 
-from rlkit.viewer.frame import Frame
+from rlkit.playback_frame import Frame
 from rlkit.viewer.layout import Demand
 from rlkit.viewer.theme import BODY, DIM, GREEN, ORANGE, Colour, Pen
 

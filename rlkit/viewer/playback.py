@@ -12,8 +12,8 @@ import numpy.typing as npt
 from rlkit.agent import Agent
 from rlkit.capabilities import Reading, readings
 from rlkit.errors import UserError
+from rlkit.playback_frame import Frame, Metric, short_name
 from rlkit.spaces import Observations
-from rlkit.viewer.frame import Frame, Metric, short_name
 from rlkit.viewer.spread import WANTED, spread_of
 
 if TYPE_CHECKING:

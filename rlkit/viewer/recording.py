@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pygame
 
 from rlkit.errors import UserError
-from rlkit.viewer.frame import Frame
+from rlkit.playback_frame import Frame
 from rlkit.viewer.inputs import first_picture
 from rlkit.viewer.panels import Painter
 from rlkit.viewer.playback import Playback

@@ -12,9 +12,9 @@ import pygame
 
 from rlkit.best_attempts import Attempt, BestFile
 from rlkit.errors import UserError
+from rlkit.playback_frame import Frame, short_name
 from rlkit.playing import Game, Place
 from rlkit.viewer.attempts import demand_keys, demand_table, draw_keys, draw_table
-from rlkit.viewer.frame import Frame, short_name
 from rlkit.viewer.hands import START_BUTTON, Gamepad, Hands
 from rlkit.viewer.maps import demand_map, draw_map
 from rlkit.viewer.panels import EYES, INSTRUMENTS, Painter, Panel, Status

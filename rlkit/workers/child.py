@@ -35,7 +35,7 @@ class Share:
 
     def make(self, index: int) -> tuple[Any, Any, dict[str, Any], str | None]:
         """Make it; give its spaces of observations and actions, metadata and render mode."""
-        from rlkit.vectorization import make_single
+        from rlkit.making import make_single
 
         plan = self._blueprint
         env = make_single(_find(plan), plan.kwargs, frame_skip=plan.frame_skip)
@@ -86,7 +86,7 @@ def main() -> None:
     faulthandler.enable(trace, all_threads=False)
     faulthandler.register(signal.SIGUSR1, trace, all_threads=False)
     threading.Thread(target=_end_with_parent, args=(socket,), daemon=True).start()
-    import rlkit.vectorization  # noqa: F401 - what takes time to import, before any time is taken
+    import rlkit.making  # noqa: F401 - what takes time to import, before any time is taken
     from rlkit.workers.protocol import CLOSE
 
     connection = Connection(socket)

@@ -20,9 +20,10 @@ from rlkit.classes import IGNORED, Classes
 from rlkit.environment_config import EnvironmentConfig
 from rlkit.environments import Stream, episode_seed
 from rlkit.errors import UserError
+from rlkit.making import accepted_arguments, spec_metadata
 from rlkit.perception.data.resizing import resize_label_batch, resize_pictures
 from rlkit.perception.pictures import LabelledPictures, Pixels
-from rlkit.vectorization import accepted_arguments, offers, spec_metadata, vectorize
+from rlkit.vectorization import offers, vectorize
 
 CAMERA, SEGMENTATION = "camera", "segmentation"
 TRAINING, HELD_OUT = "train", "held-out"  # mixtures of looks, as the argument of `conditions` takes them

@@ -16,6 +16,9 @@ TASKS = {
     "grid": Spaces({"grid": Leaf("grid", (10, 10, 4), "uint8")}, ("a", "b")),
     "small picture": Spaces({"birdview": Leaf("birdview", (24, 24, 1), "uint8")}, ("a", "b")),
     "picture": Spaces({"screen": Leaf("screen", (84, 84, 4), "uint8", 4)}, ("a", "b"), reward_clip=1.0),
+    "two pictures": Spaces(
+        {"screen": Leaf("screen", (84, 84, 1), "uint8"), "radar": Leaf("radar", (16, 16, 1), "uint8")}, ("a", "b")
+    ),
 }
 
 

@@ -89,6 +89,7 @@ def _fast_pictures(spaces: Spaces, steps: int) -> DQNConfig:
     seen, steps are worth more than updates: measured on the games of the arcade at equal time.
     """
     scarce = steps <= 200_000
+    small = any(leaf.is_picture and is_small(leaf) for leaf in spaces.observations.values())
     return DQNConfig(
         gamma=0.99,
         n_step=10,
@@ -99,7 +100,7 @@ def _fast_pictures(spaces: Spaces, steps: int) -> DQNConfig:
         num_quantiles=32,
         double=False,
         dueling=False,
-        encoder="nature-small",
+        encoder="auto" if small else "nature-small",  # a small picture beside the large one decides
         hidden=(256,),
         batch_size=32,
         update_interval=4 if scarce else 16,
