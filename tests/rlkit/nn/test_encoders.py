@@ -9,7 +9,14 @@ from rlkit.nn.encoders.inception import InceptionBlock
 from rlkit.nn.encoders.resnet import BasicBlock
 from rlkit.spaces import Leaf
 
-SMALLEST = {"nature": 36, "nature-small": 36, "compact": 16, "plain": 3, "vgg": 2, "inception": 2}  # others read a single pixel
+SMALLEST = {
+    "nature": 36,
+    "nature-small": 36,
+    "compact": 16,
+    "plain": 3,
+    "vgg": 2,
+    "inception": 2,
+}  # others read a single pixel
 
 
 def encoder_of(name, *shape, **options):
