@@ -21,7 +21,7 @@ class Outcome:
 
     Args:
         rewards: (N,) float32.
-        terminated: (N,) bool, lost or won.
+        terminated: (N,) bool, lost or won, or a life lost where that ends an episode.
         truncated: (N,) bool, out of time.
     """
 
@@ -48,6 +48,8 @@ class Cabinet:
         self.settings = settings
         self.records = np.zeros(count, dtype=game.state)
         self.begun = np.zeros(count, dtype=np.bool_)
+        self._lives = np.zeros(count, dtype=np.int64)  # at the last decision
+        self._lost = np.zeros(count, dtype=np.bool_)  # whose episode ended with a life
         self._randoms: list[np.random.Generator | None] = [None] * count
         self._pictures = np.zeros((count, SIZE, SIZE), dtype=np.uint8)
         self._threads = Threads(num_threads, _GAMES_PER_TASK)
@@ -55,8 +57,7 @@ class Cabinet:
     def ended(self) -> npt.NDArray[np.bool_]:
         """(N,) bool, whose episode is over."""
         out_of_time = self.records["steps"] >= self.settings.max_episode_steps
-        ended: npt.NDArray[np.bool_] = (self.records["over"] != 0) | out_of_time
-        return ended
+        return self._terminated() | out_of_time
 
     def begin(self, mask: npt.NDArray[np.bool_], seeds: list[int | None]) -> None:
         """Begin episodes of the games in a mask.
@@ -73,6 +74,13 @@ class Cabinet:
             self.records[i]["random"] = random.integers(0, 2**64, dtype=np.uint64)
         self.begun |= mask
         self.game.begin(self.records, mask)
+        if self.settings.terminal_on_life_loss:
+            for i in np.flatnonzero(mask):
+                random = self._randoms[i]
+                assert random is not None
+                self.records[i]["lives"] = random.integers(1, self.records[i]["lives"], endpoint=True)
+        self._lives[mask] = self.records["lives"][mask]
+        self._lost[mask] = False
         self._pictures = self._pictures.copy()  # what was handed out stays as it was
         self.game.draw(0, len(self.records), self.records, mask, self._pictures)
 
@@ -82,9 +90,16 @@ class Cabinet:
         rewards = np.zeros(count, dtype=np.float32)
         self._pictures = np.empty((count, SIZE, SIZE), dtype=np.uint8)
         self._threads.share(self._play, count, actions, rewards, np.ones(count, dtype=np.bool_))
-        terminated: npt.NDArray[np.bool_] = self.records["over"] != 0
+        if self.settings.terminal_on_life_loss:
+            self._lost = self.records["lives"] < self._lives
+            self._lives = self.records["lives"].copy()
+        terminated = self._terminated()
         truncated = (self.records["steps"] >= self.settings.max_episode_steps) & ~terminated
         return Outcome(rewards, terminated, truncated)
+
+    def _terminated(self) -> npt.NDArray[np.bool_]:
+        terminated: npt.NDArray[np.bool_] = (self.records["over"] != 0) | self._lost
+        return terminated
 
     def _play(
         self,
@@ -119,7 +134,8 @@ class Cabinet:
         if random is None:
             raise gymnasium.error.ResetNeeded("get_state() before the first reset(): call reset() first")
         names = self.records.dtype.names or ()
-        return {"game": {name: self.records[i][name].tolist() for name in names}, "random": random.bit_generator.state}
+        game = {name: self.records[i][name].tolist() for name in names}
+        return {"game": game, "lost": bool(self._lost[i]), "random": random.bit_generator.state}
 
     def set_state(self, i: int, state: dict[str, Any]) -> None:
         """Go on from what ``get_state`` gave.
@@ -132,6 +148,7 @@ class Cabinet:
             raise ValueError(f"this is not a state of {self.game.name}: it should have the fields {', '.join(names)}")
         for name in names:
             self.records[i][name] = state["game"][name]
+        self._lives[i], self._lost[i] = self.records[i]["lives"], state["lost"]
         random = np.random.Generator(np.random.PCG64())
         random.bit_generator.state = state["random"]
         self._randoms[i] = random

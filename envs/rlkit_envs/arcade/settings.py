@@ -17,6 +17,7 @@ METADATA: dict[str, Any] = {
         "score": {"name": "score", "kind": "number"},
         "level": {"name": "level", "kind": "number"},
     },
+    "training_kwargs": {"terminal_on_life_loss": True},
     "fresh_observations": True,  # what has been handed out is never written again
 }
 
@@ -29,6 +30,9 @@ class Settings:
         repeat_action_probability: With which the game overhears an action and repeats the last one ("sticky actions",
             Machado et al. 2018); 0.25 is usual, 0 lets every action count.
         max_episode_steps: Decisions after which an episode is cut (truncated).
+        terminal_on_life_loss: Whether an episode is a single life (Mnih et al. 2015 learn so). It begins with any
+            number of lives, so that all are seen, and ends as soon as one is lost. In most games a lost life costs no
+            points, and who learns would feel it only in the end.
 
     Raises:
         ValueError: A value is out of range.
@@ -36,6 +40,7 @@ class Settings:
 
     repeat_action_probability: float = 0.0
     max_episode_steps: int = 10_000
+    terminal_on_life_loss: bool = False
 
     def __post_init__(self) -> None:
         sticky: Any = self.repeat_action_probability
@@ -44,6 +49,8 @@ class Settings:
         if math.isnan(sticky):
             raise ValueError("repeat_action_probability should be from 0 to 1, not nan")
         check_count("max_episode_steps", self.max_episode_steps)
+        if not isinstance(self.terminal_on_life_loss, bool):
+            raise ValueError(f"terminal_on_life_loss should be true or false, not {self.terminal_on_life_loss!r}")
 
 
 def check_count(name: str, value: Any) -> None:

@@ -73,6 +73,23 @@ def test_a_batch_plays_as_single_games_do(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
+def test_an_episode_may_be_a_single_life(name: str) -> None:
+    env = vector(name, 32, terminal_on_life_loss=True)
+    _, infos = env.reset(seed=5)
+    whole = vector(name, 1).reset(seed=5)[1]["lives"][0]
+    assert set(infos["lives"]) == set(range(1, whole + 1))  # each number on display has been seen
+    lives, lost = infos["lives"], 0
+    for actions in actions_for(env, 600, 32):
+        _, _, terminated, truncated, infos = env.step(actions)
+        np.testing.assert_array_equal(terminated, infos["lives"] < lives)
+        lost += int(terminated.sum())
+        lives = infos["lives"]
+        if (ended := terminated | truncated).any():
+            lives = env.reset(options={"reset_mask": ended})[1]["lives"] * ended + lives * ~ended
+    assert lost > 10
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_threads_change_nothing(name: str) -> None:
     one, four = (vector(name, 256, num_threads=count, autoreset_mode="next_step") for count in (1, 4))
     one.reset(seed=3)
