@@ -32,7 +32,7 @@ def _fast_vectors(spaces: Spaces, steps: int) -> DQNConfig:
         learning_rate=1e-3,
         learning_rate_steps=steps,
         learning_starts=share(steps, 20, 1_000),
-        exploration_steps=share(steps, 5, 20_000),
+        exploration_steps=share(steps, 10, 10_000),
         exploration_final_epsilon=0.1,
         exploration_hold=20,
     )
