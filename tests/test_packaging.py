@@ -67,6 +67,17 @@ def test_the_three_packages_and_their_plugins_are_declared():
     assert {("rlkit.envs", "rlkit_envs"), ("rlkit.agents", "dqn"), ("console_scripts", "rlkit")} <= names
 
 
+def test_an_entry_point_with_an_extra_names_an_attribute():
+    # Without one a build refuses the whole project, which an editable install that stands already does not show.
+    import re
+    import tomllib
+
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
+    for group in groups.values():
+        for name, value in group.items():
+            assert re.fullmatch(r"[\w.]+(:[\w.]+( \[\w+\])?)?", value), f"{name} = {value}"
+
+
 def test_every_dependency_is_pinned():
     """`make` installs what constraints.txt says and nothing else."""
     import tomllib
