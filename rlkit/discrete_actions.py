@@ -16,6 +16,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from rlkit.errors import UserError
+from rlkit.own_arguments import split_arguments
 
 NAME = "action_bins"
 DEFAULT_BINS = {1: 5, 2: 3, 3: 3}  # values along each axis, by the number of axes: 5, 9 and 27 actions
@@ -131,9 +132,8 @@ def split_action_bins(
     Raises:
         UserError: It is neither a whole number nor a list of them, or out of range.
     """
-    if NAME not in kwargs or NAME in accepted():
-        return dict(kwargs), None
-    return {name: value for name, value in kwargs.items() if name != NAME}, _checked_bins(kwargs[NAME])
+    theirs, ours = split_arguments(kwargs, (NAME,), accepted)
+    return theirs, _checked_bins(ours[NAME]) if ours else None
 
 
 def _checked_bins(value: Any) -> Bins:

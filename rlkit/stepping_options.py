@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlkit.errors import UserError
+from rlkit.own_arguments import split_arguments
 
 MOST_WORKERS = 256  # processes; more is a mistake in typing
 SHORTEST = 1e-3  # seconds that can be waited for
@@ -63,11 +64,7 @@ def split_stepping_options(
     Raises:
         UserError: A value is of the wrong kind or out of range.
     """
-    ours = {name: value for name, value in kwargs.items() if name in NAMES}
-    if ours:
-        own = accepted()
-        ours = {name: value for name, value in ours.items() if name not in own}
-    theirs = {name: value for name, value in kwargs.items() if name not in ours}
+    theirs, ours = split_arguments(kwargs, NAMES, accepted)
     return theirs, SteppingOptions(**ours)
 
 
