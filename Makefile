@@ -22,7 +22,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 test: $(INSTALLED) ## Run the tests (a few minutes)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses auto --dist worksteal
 
 test-slow: $(INSTALLED) ## Run the learning tests (tens of minutes)
 	$(BIN)/python -m pytest -q -m slow --durations=0

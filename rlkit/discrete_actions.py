@@ -7,7 +7,7 @@ environment's own arguments (`--env-kwargs action_bins=5`, or one number for eac
 
 import itertools
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from rlkit.errors import UserError
-from rlkit.own_arguments import split_arguments
 
 NAME = "action_bins"
 DEFAULT_BINS = {1: 5, 2: 3, 3: 3}  # values along each axis, by the number of axes: 5, 9 and 27 actions
@@ -117,27 +116,13 @@ def discrete_actions(space: spaces.Space[Any], bins: Bins | None = None, axes: S
     raise UserError(f"The action space {space} is not supported. {SUPPORTED}")
 
 
-def split_action_bins(
-    kwargs: Mapping[str, Any], accepted: Callable[[], Collection[str]]
-) -> tuple[dict[str, Any], Bins | None]:
-    """Take `action_bins` out of an environment's arguments, unless the environment takes one of that name itself.
-
-    Args:
-        kwargs: As they were typed.
-        accepted: Gives the names of arguments that the environment takes itself; asked only where it matters.
-
-    Returns:
-        The environment's arguments, and the bins; None where nothing was typed.
+def read_bins(value: Any) -> Bins:
+    """Read what was typed as `action_bins`: a number, or one for each axis, as a list or as 5,3,3.
 
     Raises:
-        UserError: It is neither a whole number nor a list of them, or out of range.
+        UserError: It is neither, or out of range.
     """
-    theirs, ours = split_arguments(kwargs, (NAME,), accepted)
-    return theirs, _checked_bins(ours[NAME]) if ours else None
-
-
-def _checked_bins(value: Any) -> Bins:
-    if isinstance(value, str):  # 5,3,3
+    if isinstance(value, str):
         parts = value.split(",")
         value = [int(part) if part.strip().isdecimal() else part for part in parts]
     numbers = value if isinstance(value, list | tuple) else [value]

@@ -14,22 +14,30 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit import capabilities, preprocessing, specs
-from rlkit.discrete_actions import Bins, DiscreteActions, discrete_actions, split_action_bins
+from rlkit.discrete_actions import Bins, DiscreteActions, discrete_actions
 from rlkit.environment_config import EnvironmentConfig
+from rlkit.environment_failure import EnvironmentFailure, failure, place
 from rlkit.errors import UserError
-from rlkit.foreign_errors import DescribedError, describe_error
-from rlkit.frame_options import FrameOptions, split_frame_options
+from rlkit.frame_options import FrameOptions
 from rlkit.making import accepted_arguments, spec_metadata
 from rlkit.observing import Observer
+from rlkit.own_arguments import split_arguments
 from rlkit.spaces import Observations, Spaces
-from rlkit.stepping_options import split_stepping_options
 from rlkit.vectorization import AnyVectorEnv, offers, vectorize
 from rlkit.workers.vector import LOST, WorkerEnvs
 
 if TYPE_CHECKING:
     from rlkit.perception.perceived import Perceived
 
-__all__ = ["EnvironmentConfig", "Environments", "Step", "Stream", "episode_seed", "make_environments", "read_metadata"]
+__all__ = [
+    "EnvironmentConfig",
+    "Environments",
+    "Step",
+    "Stream",
+    "episode_seed",
+    "make_environments",
+    "read_metadata",
+]
 
 Stream = Literal["training", "evaluation", "selection"]
 _STREAMS: tuple[Stream, ...] = ("training", "evaluation", "selection")
@@ -328,31 +336,21 @@ class Environments:
             nan = np.isnan(leaves[name])
             if nan.any():
                 index = int(np.argwhere(nan)[0, 0])
-                raise UserError(f"{self._where(index)}: the observation {name!r} is not a number (NaN).", exit_code=1)
+                raise EnvironmentFailure(f"{self._where(index)}: the observation {name!r} is not a number (NaN).")
 
     def _checked_rewards(self, rewards: Any) -> npt.NDArray[np.float32]:
         with np.errstate(over="ignore"):
             checked = np.array(rewards, dtype=np.float32)
         if not np.isfinite(checked).all():
             index = int(np.argmin(np.isfinite(checked)))
-            raise UserError(f"{self._where(index)}: the reward is {checked[index]}, not a finite number.", exit_code=1)
+            raise EnvironmentFailure(f"{self._where(index)}: the reward is {checked[index]}, not a finite number.")
         return checked
 
     def _where(self, index: int) -> str:
-        return f"{self.config.id}, environment {index} (seed {self._seeds[index]}), step {self._steps[index]}"
+        return place(self.config.id, index, self._seeds, self._steps)
 
-    def _failure(self, doing: str, error: Exception) -> UserError:
-        if doing == "step" and "expected 5, got 4" in str(error):
-            return UserError(
-                f"{self.config.id} gives 4 values from step, as the old Gym did; Gymnasium's are 5: observation, "
-                "reward, terminated, truncated, info.",
-                exit_code=1,
-            )
-        if isinstance(error, DescribedError) and error.index is not None:
-            return UserError(f"{self._where(error.index)}: {doing} {error}", exit_code=1)
-        seeds = ", ".join(str(seed) for seed in self._seeds[:4]) + (", …" if self.num_envs > 4 else "")
-        where = f" (seeds {seeds}; step {self._steps.max()})" if doing == "step" else f" (seeds {seeds})"
-        return UserError(f"{self.config.id} failed in {doing}{where}: {describe_error(error)}", exit_code=1)
+    def _failure(self, doing: str, error: Exception) -> EnvironmentFailure:
+        return failure(self.config.id, doing, error, self._seeds, self._steps)
 
     def _tell_of_loss(self, index: int, doing: str, what: str) -> None:
         self.warn(f"{self._where(index)}: {doing} {what}; another process goes on, with new episodes")
@@ -376,13 +374,11 @@ def make_environments(
     if num_envs < 1:
         raise UserError(f"The number of environments has to be at least 1, not {num_envs}.")
     spec = specs.find_spec(config.id, allow_code)
-    kwargs, bins = split_action_bins(config.kwargs, lambda: accepted_arguments(spec))
-    kwargs, options = split_frame_options(kwargs, lambda: accepted_arguments(spec), config.frame_stack)
-    kwargs, stepping = split_stepping_options(kwargs, lambda: accepted_arguments(spec))
-    environment_id = specs.absolute_id(config.id)
-    vector, native, why = vectorize(spec, num_envs, kwargs, render_mode, options.frame_skip, stepping, environment_id)
+    split = split_arguments(config.kwargs, lambda: accepted_arguments(spec), config.frame_stack)
+    skip, own_id = split.frames.frame_skip, specs.absolute_id(config.id)
+    vector, native, why = vectorize(spec, num_envs, split.theirs, render_mode, skip, split.stepping, own_id)
     try:
-        return Environments(vector, config, native, why, options, bins)
+        return Environments(vector, config, native, why, split.frames, split.bins)
     except BaseException:
         vector.close()
         raise

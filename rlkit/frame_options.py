@@ -5,12 +5,10 @@ Gymnasium has it with `max_episode_steps`; an environment that takes an argument
 """
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rlkit.errors import UserError
-from rlkit.own_arguments import split_arguments
 
 MOST_FRAMES = 64  # in a stack, or skipped; more is a mistake in typing
 LARGEST_SIDE = 4096  # pixels
@@ -48,26 +46,6 @@ class FrameOptions:
 
 
 NAMES = tuple(field.name for field in dataclasses.fields(FrameOptions))
-
-
-def split_frame_options(
-    kwargs: Mapping[str, Any], accepted: Callable[[], Collection[str]], frame_stack: int | None = None
-) -> tuple[dict[str, Any], FrameOptions]:
-    """Tell an environment's own arguments from those that are rlkit's.
-
-    Args:
-        kwargs: As they were typed.
-        accepted: Gives the names of arguments that the environment takes itself; asked only where it matters.
-        frame_stack: How many frames to stack where `kwargs` do not say.
-
-    Returns:
-        The environment's arguments, and ours.
-
-    Raises:
-        UserError: A value is of the wrong kind or out of range.
-    """
-    theirs, ours = split_arguments(kwargs, NAMES, accepted)
-    return theirs, FrameOptions(**{"frame_stack": frame_stack, **ours})
 
 
 def _size(size: Any) -> tuple[int, int]:

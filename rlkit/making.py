@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import gymnasium
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 
-from rlkit import discrete_actions, frame_options, stepping_options
+from rlkit import own_arguments
 from rlkit.environment_config import RESERVED_KWARGS
 from rlkit.errors import UserError
 from rlkit.foreign_errors import describe_error
@@ -162,7 +162,7 @@ def _unknown_argument(spec: EnvSpec, name: str) -> str:
         kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         parameters = _parameters(load_creator(spec.entry_point or spec.vector_entry_point))
         accepted = [p.name for p in parameters if p.kind in kinds and p.name not in RESERVED_KWARGS]
-    accepted += ["max_episode_steps", *frame_options.NAMES, discrete_actions.NAME, *stepping_options.NAMES]
+    accepted += ["max_episode_steps", *own_arguments.NAMES]
     return (
         f"{spec.id} takes no argument {name!r}.{did_you_mean(name, accepted)} It accepts: "
         f"{', '.join(dict.fromkeys(accepted))}."

@@ -1,24 +1,66 @@
-"""Tells the arguments that rlkit understands from those of the environment that they are typed among."""
+"""Tells the arguments that rlkit understands from those of the environment that they are typed among.
+
+An environment that takes an argument of the same name gets it itself.
+"""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from rlkit import discrete_actions, frame_options, stepping_options
+from rlkit.discrete_actions import Bins, read_bins
+from rlkit.frame_options import FrameOptions
+from rlkit.stepping_options import SteppingOptions
+
+NAMES = (*frame_options.NAMES, discrete_actions.NAME, *stepping_options.NAMES)
+
+
+@dataclass(frozen=True)
+class SplitArguments:
+    """Arguments that were typed together, by what they are for.
+
+    Args:
+        theirs: The environment's own.
+        ours: Names of rlkit's that were typed.
+        bins: How many values each axis of continuous actions is given; None where nothing was typed.
+        frames: What to make of its frames.
+        stepping: How it is stepped.
+    """
+
+    theirs: dict[str, Any]
+    ours: tuple[str, ...]
+    bins: Bins | None
+    frames: FrameOptions
+    stepping: SteppingOptions
 
 
 def split_arguments(
-    kwargs: Mapping[str, Any], names: Collection[str], accepted: Callable[[], Collection[str]]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Take rlkit's arguments out of those that were typed; an environment that takes one of that name gets it itself.
+    kwargs: Mapping[str, Any], accepted: Callable[[], Collection[str]], frame_stack: int | None = None
+) -> SplitArguments:
+    """Take rlkit's arguments out of those that were typed.
 
     Args:
         kwargs: As they were typed.
-        names: Of rlkit's arguments.
-        accepted: Gives the names of arguments that the environment takes itself; asked only where it matters.
+        accepted: Gives the names of arguments that the environment takes itself; asked only where it matters, because
+            that imports its code.
+        frame_stack: How many frames to stack where `kwargs` do not say.
 
-    Returns:
-        The environment's arguments, and ours.
+    Raises:
+        UserError: A value of ours is of the wrong kind or out of range.
     """
-    ours = {name: value for name, value in kwargs.items() if name in names}
+    ours = {name: value for name, value in kwargs.items() if name in NAMES}
     if ours:
         own = accepted()
         ours = {name: value for name, value in ours.items() if name not in own}
-    return {name: value for name, value in kwargs.items() if name not in ours}, ours
+    bins = discrete_actions.NAME
+    return SplitArguments(
+        theirs={name: value for name, value in kwargs.items() if name not in ours},
+        ours=tuple(ours),
+        bins=read_bins(ours[bins]) if bins in ours else None,
+        frames=FrameOptions(**{"frame_stack": frame_stack, **_those_named(frame_options.NAMES, ours)}),
+        stepping=SteppingOptions(**_those_named(stepping_options.NAMES, ours)),
+    )
+
+
+def _those_named(names: Collection[str], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name in names}

@@ -5,12 +5,9 @@ They are typed among the environment's own arguments (`--env-kwargs workers=4 st
 """
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from rlkit.errors import UserError
-from rlkit.own_arguments import split_arguments
 
 MOST_WORKERS = 256  # processes; more is a mistake in typing
 SHORTEST = 1e-3  # seconds that can be waited for
@@ -47,25 +44,6 @@ class SteppingOptions:
 
 
 NAMES = tuple(field.name for field in dataclasses.fields(SteppingOptions))
-
-
-def split_stepping_options(
-    kwargs: Mapping[str, Any], accepted: Callable[[], Collection[str]]
-) -> tuple[dict[str, Any], SteppingOptions]:
-    """Tell an environment's own arguments from those that say how it is stepped.
-
-    Args:
-        kwargs: As they were typed.
-        accepted: Gives the names of arguments that the environment takes itself; asked only where it matters.
-
-    Returns:
-        The environment's arguments, and ours.
-
-    Raises:
-        UserError: A value is of the wrong kind or out of range.
-    """
-    theirs, ours = split_arguments(kwargs, NAMES, accepted)
-    return theirs, SteppingOptions(**ours)
 
 
 def overdue(seconds: float) -> str:

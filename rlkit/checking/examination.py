@@ -8,12 +8,11 @@ from rlkit.checking.findings import Report, in_order
 from rlkit.checking.probes import batch, chance, cost, declared, gymnasium_checker, pictures
 from rlkit.checking.probes.play import Experience, judge_ends, look_behind_ends, play
 from rlkit.checking.subject import Halted, Pulse, Subject, silent
-from rlkit.discrete_actions import Bins, split_action_bins
+from rlkit.discrete_actions import Bins
 from rlkit.environment_config import EnvironmentConfig
-from rlkit.frame_options import split_frame_options
 from rlkit.making import accepted_arguments
+from rlkit.own_arguments import split_arguments
 from rlkit.specs import find_spec
-from rlkit.stepping_options import split_stepping_options
 
 STEPS = 2_000
 
@@ -72,10 +71,8 @@ def digest_of(config: EnvironmentConfig, *, pulse: Pulse = silent) -> str | None
 
 def _subject(config: EnvironmentConfig, steps: int, seconds: float, pulse: Pulse) -> tuple[Subject, Bins | None]:
     spec = find_spec(config.id)
-    kwargs, bins = split_action_bins(config.kwargs, lambda: accepted_arguments(spec))
-    kwargs, _ = split_frame_options(kwargs, lambda: accepted_arguments(spec))
-    kwargs, _ = split_stepping_options(kwargs, lambda: accepted_arguments(spec))
-    return Subject(spec, kwargs, steps, seconds, pulse), bins
+    split = split_arguments(config.kwargs, lambda: accepted_arguments(spec))
+    return Subject(spec, split.theirs, steps, seconds, pulse), split.bins
 
 
 def _trials(subject: Subject, facts: dict[str, Any], bins: Bins | None, timed: bool) -> dict[str, Callable[[], None]]:

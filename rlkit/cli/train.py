@@ -78,6 +78,16 @@ class Train:
             raise UserError("name one environment, for instance: rlkit train CartPole-v1   (rlkit envs lists them)")
         if self.watch:
             self._check_display()
+        from rlkit.environment_failure import EnvironmentFailure
+
+        folders: list[Path] = []
+        try:
+            self._train(folders)
+        except EnvironmentFailure as error:
+            raise UserError(f"{error}{self._way_on(folders)}", error.exit_code) from error
+
+    def _train(self, folders: list[Path]) -> None:
+        """Train, and note in `folders` each run's folder as soon as it is there."""
         from rlkit import runs
         from rlkit.training.progress import make_reporter
 
@@ -85,9 +95,15 @@ class Train:
         if self.resume is not None:
             self._refuse_what_resuming_cannot_change()
             network = self._network_typed_again()
+            folders.append(self.resume)
             runs.resume(self.resume, env=self.env, time_limit=self.time_limit, reporter=reporter, network=network)
             return
-        started = self._open_window if self.watch else None
+
+        def started(folder: Path) -> None:
+            folders.append(folder)
+            if self.watch:
+                self._open_window(folder)
+
         if self.seeds is None:
             runs.start(
                 self._plan(self.seed),
@@ -110,6 +126,20 @@ class Train:
             started=started,
             say=(lambda line: None) if self.quiet else print,
         )
+
+    def _way_on(self, folders: list[Path]) -> str:
+        """What to do after a failure, in a sentence of its own; empty where nothing was saved."""
+        from rlkit.reporting.records import saved_steps
+        from rlkit.specs import code_of
+
+        if self.seeds is not None and self.run_dir is not None:
+            kept = any(saved_steps(folder) for folder in self.run_dir.glob("s*"))
+            return "\nwhat was saved is kept; the same command goes on with it" if kept else ""
+        steps = saved_steps(folders[-1]) if folders else 0
+        if not steps:
+            return ""
+        typed = f"{self.env} " if self.env is not None and code_of(self.env) else ""
+        return f"\nthe checkpoint after {steps:,} steps is kept; go on with: rlkit train {typed}--resume {folders[-1]}"
 
     def _plan(self, seed: int | None) -> "RunConfig":
         from rlkit import runs

@@ -80,6 +80,32 @@ def test_other_threads_are_left_alone():
     assert done == [None]
 
 
+@pytest.mark.parametrize("theirs", [signal.SIG_DFL, signal.SIG_IGN, lambda number, frame: None])
+def test_whoever_else_listens_does_so_again_afterwards(theirs):
+    before = signal.signal(signal.SIGALRM, theirs)
+    try:
+        assert Alarm(20.0).watch(lambda: signal.getsignal(signal.SIGALRM)) is not theirs
+        assert signal.getsignal(signal.SIGALRM) is theirs
+        with pytest.raises(DescribedError):
+            Alarm(0.02).watch(hang)
+        assert signal.getsignal(signal.SIGALRM) is theirs
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_one_alarm_within_another_leaves_it_in_force():
+    inner, outer = Alarm(20.0), Alarm(0.2)
+
+    def work():
+        outer.begin(4)
+        inner.watch(hang, 0.05)
+        hang()
+
+    with pytest.raises(DescribedError, match=r"within 0.2 s") as told:
+        outer.watch(work)
+    assert told.value.index == 4
+
+
 def test_a_timer_of_somebody_elses_rings_when_it_should_or_as_soon_as_it_can():
     rung = []
     before = signal.signal(signal.SIGALRM, lambda number, frame: rung.append(time.monotonic()))

@@ -124,4 +124,4 @@ def test_a_batch_that_hangs_is_interrupted_and_named():
         match=r"Toy, environment 1 \(seed 8\), step 1: step did not .* \(.*test_batches.*\); .*step_timeout=2 among",
     ):
         toy.step(np.zeros(3, np.int64))
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 50  # not the minute that it hangs for

@@ -7,14 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
 
-from rlkit.discrete_actions import DEFAULT_BINS, MOST_ACTIONS, discrete_actions, split_action_bins
+from rlkit.discrete_actions import DEFAULT_BINS, MOST_ACTIONS, discrete_actions, read_bins
 from rlkit.errors import UserError
 
 CAR_RACING = spaces.Box(np.array([-1, 0, 0], np.float32), np.array([1, 1, 1], np.float32))
-
-
-def nothing():
-    return ()
 
 
 def test_discrete_actions_stay_as_they_are():
@@ -151,18 +147,12 @@ def test_many_axes_are_taken_where_bins_are_asked_for():
     assert len(discrete_actions(spaces.Box(-1, 1, (4,)), 4)) == 256 <= MOST_ACTIONS
 
 
-def test_action_bins_are_taken_from_among_the_arguments():
-    assert split_action_bins({"action_bins": 5, "wind": 1}, nothing) == ({"wind": 1}, 5)
-    assert split_action_bins({"action_bins": "5,3"}, nothing) == ({}, (5, 3))
-    assert split_action_bins({"action_bins": [5, 3]}, nothing) == ({}, (5, 3))
-    assert split_action_bins({"wind": 1}, nothing) == ({"wind": 1}, None)
-
-
-def test_an_environment_that_takes_action_bins_itself_gets_them():
-    assert split_action_bins({"action_bins": 5}, lambda: {"action_bins"}) == ({"action_bins": 5}, None)
+@pytest.mark.parametrize(("typed", "read"), [(5, 5), ("5", (5,)), ("5,3", (5, 3)), ([5, 3], (5, 3))])
+def test_action_bins_are_one_number_or_one_for_each_axis(typed, read):
+    assert read_bins(typed) == read
 
 
 @pytest.mark.parametrize("typed", [0, -1, 1.5, True, "many", "5,x", [], [5, 0], None, 1000])
 def test_action_bins_that_make_no_sense_are_refused(typed):
     with pytest.raises(UserError, match="action_bins is a whole number"):
-        split_action_bins({"action_bins": typed}, nothing)
+        read_bins(typed)

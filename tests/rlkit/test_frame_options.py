@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rlkit import preprocessing
 from rlkit.environments import EnvironmentConfig, make_environments
 from rlkit.errors import UserError
-from rlkit.frame_options import FrameOptions, split_frame_options
+from rlkit.frame_options import FrameOptions
 from rlkit.vectorization import vectorize
 
 
@@ -137,11 +137,11 @@ def test_resizing_to_the_same_size_changes_nothing():
 )
 def test_a_value_that_cannot_be_is_named(wrong, said):
     with pytest.raises(UserError, match=said):
-        split_frame_options(wrong, lambda: ())
+        FrameOptions(**wrong)
 
 
 def test_one_number_is_height_and_width():
-    assert split_frame_options({"resize": 84}, lambda: ())[1] == FrameOptions(resize=(84, 84))
+    assert FrameOptions(resize=84) == FrameOptions(resize=(84, 84))
 
 
 def test_pictures_are_needed_for_what_is_done_to_pictures():

@@ -5,7 +5,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from rlkit.environments import EnvironmentConfig, make_environments
 from rlkit.errors import UserError
-from rlkit.stepping_options import SteppingOptions, split_stepping_options
+from rlkit.stepping_options import SteppingOptions
 from rlkit.vectorization import vectorize
 
 
@@ -17,12 +17,6 @@ class OwnWorkers(gymnasium.Env):
 
     def __init__(self, workers=0):
         self.hired = workers
-
-
-def test_ours_are_told_from_the_environments_own():
-    theirs, ours = split_stepping_options({"speed": 2, "workers": 3, "step_timeout": 1.5}, lambda: ("speed",))
-    assert theirs == {"speed": 2}
-    assert ours == SteppingOptions(3, 1.5)
 
 
 def test_an_environment_that_takes_such_an_argument_gets_it_itself():
@@ -48,14 +42,7 @@ def test_an_environment_that_takes_such_an_argument_gets_it_itself():
 )
 def test_a_value_that_cannot_be_is_refused(wrong, said):
     with pytest.raises(UserError, match=said):
-        split_stepping_options(wrong, lambda: ())
-
-
-def test_both_are_offered_to_who_mistypes_them():
-    with pytest.raises(UserError, match=r"no argument 'worker'. Did you mean workers"):
-        make_environments(EnvironmentConfig("CartPole-v1", {"worker": 2}), 1)
-    with pytest.raises(UserError, match=r"no argument 'step_timout'. Did you mean step_timeout"):
-        make_environments(EnvironmentConfig("CartPole-v1", {"step_timout": 2}), 1)
+        SteppingOptions(**wrong)
 
 
 def test_workers_are_refused_where_there_are_no_single_environments_to_share_out():

@@ -7,9 +7,11 @@ expert that drives, `picture_kwargs`, `evaluation_kwargs` (what nobody learns fr
 of them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import gymnasium
 import numpy as np
@@ -18,12 +20,17 @@ from gymnasium.envs.registration import EnvSpec
 from rlkit import capabilities, specs
 from rlkit.classes import IGNORED, Classes
 from rlkit.environment_config import EnvironmentConfig
+from rlkit.environment_failure import failure, place
 from rlkit.environments import Stream, episode_seed
 from rlkit.errors import UserError
 from rlkit.making import accepted_arguments, spec_metadata
+from rlkit.own_arguments import SplitArguments, split_arguments
 from rlkit.perception.data.resizing import resize_label_batch, resize_pictures
 from rlkit.perception.pictures import LabelledPictures, Pixels
 from rlkit.vectorization import offers, vectorize
+from rlkit.workers.vector import WorkerEnvs
+
+T = TypeVar("T")
 
 CAMERA, SEGMENTATION = "camera", "segmentation"
 TRAINING, HELD_OUT = "train", "held-out"  # mixtures of looks, as the argument of `conditions` takes them
@@ -40,6 +47,17 @@ MEASURED = 64  # pictures of each look that figures are given for
 PER_CAR = 4  # pictures of one episode
 _APART = 25  # decisions between them
 
+# Arguments for any environment that mean nothing where no agent acts, and why.
+_MEANINGLESS = {
+    "action_bins": "it is driven by discrete actions of its own",
+    "frame_skip": "how far it is driven between two pictures is fixed",
+    "frame_stack": "one picture at a time is learned from",
+    "grayscale": "pictures are learned from in their colours",
+    "resize": "--size says how large pictures are to be, or the model that is to see them",
+}
+
+_log = logging.getLogger(__name__)
+
 
 class SimulatedPictures:
     """Any number of pictures with exact labels from a simulator; a `PictureSource`.
@@ -53,7 +71,10 @@ class SimulatedPictures:
     `conditions` has `test` only.
 
     Args:
-        environment: Which environment; its arguments are passed on.
+        environment: Which environment; its arguments are passed on. `workers` and `step_timeout` among them say how it
+            is stepped where it has no vector environment of its own; other arguments of rlkit's have no meaning here.
+            Outside of the main thread, where a network's pictures are made while it learns, one that hangs is noticed
+            with `workers` only (see `rlkit.alarm`).
         size: Height and width of the pictures; None for those that the environment makes.
         seed: Decides which pictures are selected by and measured on.
         allow_code: Whether the module or file that its id names may be imported.
@@ -61,7 +82,8 @@ class SimulatedPictures:
         measured: Pictures of a split that figures are given for, evenly of all looks; None for `MEASURED` of each.
 
     Raises:
-        UserError: It does not exist or cannot be made, or shows no camera picture with classes.
+        UserError: It does not exist or cannot be made, an argument has no meaning, or it shows no camera picture with
+            classes.
     """
 
     training_pictures: int | None = None
@@ -177,7 +199,14 @@ class SimulatedPictures:
     def _make(self, count: int, look: str, environment: EnvironmentConfig) -> "_Cars":
         if self._looks is not None:
             environment = environment.with_defaults({self._looks.option: look})
-        return _Cars(self._spec, replace(environment, frame_stack=None), count, self._condition(look))
+        split = split_arguments(environment.kwargs, lambda: accepted_arguments(self._spec))
+        for name in split.ours:
+            if name in _MEANINGLESS:
+                raise UserError(
+                    f"{name}: pictures of {environment.id} are made to learn from without an agent, and "
+                    f"{_MEANINGLESS[name]}; leave {name} out."
+                )
+        return _Cars(self._spec, environment.id, split, count, self._condition(look))
 
     def _condition(self, look: str) -> str:
         """What pictures of a look are filed under."""
@@ -197,24 +226,29 @@ class SimulatedPictures:
 class _Cars:
     """N environments, driven by their expert, who is disturbed now and then."""
 
-    def __init__(self, spec: EnvSpec, environment: EnvironmentConfig, count: int, look: str):
-        self._vector, _, _ = vectorize(spec, count, environment.kwargs, None)
-        self._id, self._look, self._count = environment.id, look, count
+    def __init__(self, spec: EnvSpec, environment_id: str, arguments: SplitArguments, count: int, look: str):
+        own_id = specs.absolute_id(environment_id)
+        self._vector, _, _ = vectorize(
+            spec, count, arguments.theirs, None, stepping=arguments.stepping, environment_id=own_id
+        )
+        self._id, self._look, self._count = environment_id, look, count
+        self._seeds = [0] * count
+        self._decisions = np.zeros(count, dtype=np.int64)
+        self._seen: Mapping[str, Any] = {}
+        if isinstance(self._vector, WorkerEnvs):
+            self._vector.on_loss = self._tell_of_loss
         try:
             self.classes, self.size = self._read_spaces()
+            self._expert = offers(self._vector, "expert_action")
         except BaseException:
             self.close()
             raise
-        self._expert = offers(self._vector, "expert_action")
-        self._seeds: list[int] = []
-        self._decisions = np.zeros(count, dtype=np.int64)
-        self._seen: Mapping[str, Any] = {}
 
     def begin(self, seeds: Sequence[int]) -> None:
         """Begin an episode of each."""
         self._seeds = list(seeds)
         self._decisions[:] = 0
-        self._seen, _ = self._vector.reset(seed=self._seeds)  # type: ignore[arg-type]
+        self._seen, _ = self._guarded("reset", partial(self._vector.reset, seed=self._seeds))  # type: ignore[arg-type]
 
     def drive(self, decisions: int, generator: np.random.Generator) -> None:
         """Take so many decisions; where an episode ends, another begins."""
@@ -227,11 +261,11 @@ class _Cars:
             wrong[begins] = space.start + generator.integers(space.n, size=int(begins.sum()))  # type: ignore[attr-defined]
             actions = wrong.copy()
             if self._expert:
-                right = np.asarray(self._vector.call("expert_action"), dtype=np.int64)  # type: ignore[attr-defined]
+                right = np.asarray(self._guarded("expert_action", self._ask_expert), dtype=np.int64)
                 actions[astray == 0] = right[astray == 0]
             astray = np.maximum(0, astray - 1)
-            self._seen, _, terminated, truncated, _ = self._vector.step(actions)
             self._decisions += 1
+            self._seen, _, terminated, truncated, _ = self._guarded("step", partial(self._vector.step, actions))
             self._begin_again(np.asarray(terminated | truncated, dtype=np.bool_))
 
     def _begin_again(self, over: Any) -> None:
@@ -240,7 +274,8 @@ class _Cars:
         for car in np.flatnonzero(over):
             self._seeds[car] = _seed_after(self._seeds[car])
         self._decisions[over] = 0
-        self._seen, _ = self._vector.reset(seed=self._seeds, options={"reset_mask": over})  # type: ignore[arg-type]
+        again = partial(self._vector.reset, seed=self._seeds, options={"reset_mask": over})  # type: ignore[arg-type]
+        self._seen, _ = self._guarded("reset", again)
 
     def look(self, first: int | None = None) -> LabelledPictures:
         """What the cameras of the first of them (None for all) see now, in new arrays."""
@@ -261,6 +296,28 @@ class _Cars:
     def close(self) -> None:
         """Release the environments."""
         self._vector.close()
+
+    def _ask_expert(self) -> Any:
+        return self._vector.call("expert_action")  # type: ignore[attr-defined]
+
+    def _guarded(self, doing: str, call: Callable[[], T]) -> T:
+        """Let the environments do something; what they raise becomes a sentence.
+
+        Raises:
+            UserError: They failed.
+        """
+        try:
+            return call()
+        except UserError:
+            raise
+        except Exception as error:
+            raise failure(self._id, doing, error, self._seeds, self._decisions) from error
+
+    def _tell_of_loss(self, index: int, doing: str, what: str) -> None:
+        where = place(self._id, index, self._seeds, self._decisions)
+        _log.warning(
+            "%s: %s %s; another process goes on, with pictures that another run may not get", where, doing, what
+        )
 
     def _read_spaces(self) -> tuple[Classes, tuple[int, int]]:
         classes = capabilities.segmentation_classes(self._vector.metadata)

@@ -1,18 +1,25 @@
 """What can only be seen from another process: hanging, crashing, and what differs from one process to the next."""
 
+import functools
 import json
 import sys
 from pathlib import Path
 
 import pytest
 
-from rlkit.checking import Report
+from rlkit.checking import Report, isolated
 from rlkit.checking.isolated import check_environment
 from rlkit.cli.check import Check, fact_lines
 from rlkit.environment_config import EnvironmentConfig
 from rlkit.errors import UserError
 
 PLANTED = Path(__file__).with_name("planted.py")
+
+
+@pytest.fixture
+def untimed(monkeypatch):
+    """Verbs, which take the times too, without the five seconds for them."""
+    monkeypatch.setattr(isolated, "check_environment", functools.partial(check_environment, timed=False))
 
 
 def line_of(text):
@@ -84,14 +91,14 @@ def test_the_verb_prints_the_findings_writes_them_and_leaves_with_1(tmp_path, ca
     assert [finding["name"] for finding in tree["findings"]] == ["old-api"]
 
 
-def test_the_verb_leaves_quietly_where_there_is_no_fault(capsys):
+def test_the_verb_leaves_quietly_where_there_is_no_fault(untimed, capsys):
     Check("CartPole-v1", env_kwargs=(("max_episode_steps=20",),), steps=300).run()
     printed = capsys.readouterr().out
     assert printed.startswith("CartPole-v1, max_episode_steps=20: no fault")
     assert "2 actions (0, 1)" in printed
 
 
-def test_the_verb_prints_json_alone_where_asked(capsys):
+def test_the_verb_prints_json_alone_where_asked(untimed, capsys):
     Check("CartPole-v1", steps=100, json="-").run()
     assert json.loads(capsys.readouterr().out)["env"] == "CartPole-v1"
 

@@ -1,6 +1,7 @@
 """Each planted fault is found, and found as what it is; a sound environment has none."""
 
 import functools
+import gc
 from pathlib import Path
 
 import gymnasium
@@ -64,6 +65,9 @@ def briefly(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.setattr(cost, "WINDOW", 0.15)
     monkeypatch.setattr(batch, "TIMED", 0.2)
+    gc.freeze()  # garbage is sought between the windows: not among all that the tests have imported
+    yield
+    gc.unfreeze()
 
 
 @functools.cache

@@ -1,5 +1,9 @@
 """A tiny environment with a camera, for tests: a road that lies to the left or to the right of a standing car."""
 
+import os
+import time
+from pathlib import Path
+
 import gymnasium
 import numpy as np
 
@@ -9,7 +13,10 @@ COLOURS = np.array([(90, 120, 200), (40, 90, 30), (80, 80, 84)], np.uint8)
 
 
 class RoadCamera(gymnasium.Env):
-    """The car is moved sideways; the reward is how far it is from the middle, and the place is drawn from the seed."""
+    """The car is moved sideways; the reward is how far it is from the middle, and the place is drawn from the seed.
+
+    `fault` ("hang", "exit", "raise") comes about in the second step, only once where `marker` names a file to make.
+    """
 
     metadata = {  # noqa: RUF012 - as Gymnasium has it
         "render_modes": ["rgb_array"],
@@ -20,7 +27,9 @@ class RoadCamera(gymnasium.Env):
         "camera": {"height_above_ground": 1.3, "pitch": 0.1, "field_of_view": 1.2, "ahead": 0.0},
     }
 
-    def __init__(self, render_mode=None, steps=20, labelled=True, mounted=True, size=(HEIGHT, WIDTH)):
+    def __init__(
+        self, render_mode=None, steps=20, labelled=True, mounted=True, size=(HEIGHT, WIDTH), fault=None, marker=None
+    ):
         self.render_mode = render_mode
         self.action_space = gymnasium.spaces.Discrete(3)
         parts = {
@@ -33,7 +42,7 @@ class RoadCamera(gymnasium.Env):
         if not mounted:
             self.metadata = {key: value for key, value in self.metadata.items() if key != "camera"}
         self.observation_space = gymnasium.spaces.Dict(parts)
-        self._size, self._steps = size, steps
+        self._size, self._steps, self._fault, self._marker = size, steps, fault, marker
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -43,10 +52,24 @@ class RoadCamera(gymnasium.Env):
     def step(self, action):
         self._place = float(np.clip(self._place + 0.2 * (int(action) - 1) + self.np_random.normal(0, 0.05), -1.5, 1.5))
         self._step += 1
+        if self._fault is not None and self._step == 2:
+            self._go_wrong()
         return self._observation(), 1.0 - abs(self._place), False, self._step >= self._steps, {}
 
     def render(self):
         return np.repeat(np.repeat(self._picture(), 4, axis=0), 4, axis=1)
+
+    def _go_wrong(self):
+        if self._marker is not None:
+            try:
+                Path(self._marker).touch(exist_ok=False)
+            except FileExistsError:
+                return
+        if self._fault == "exit":
+            os._exit(3)
+        if self._fault == "raise":
+            raise KeyError("speed")
+        time.sleep(60)
 
     def _labels(self):
         height, width = self._size

@@ -1,11 +1,11 @@
 """A run that was interrupted and resumed is the run that was never interrupted, bit for bit."""
 
+import functools
 import itertools
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -18,7 +18,8 @@ from rlkit.training.metrics import read_metrics
 from rlkit.training.progress import PlainReporter
 from rlkit.who import find
 
-SETTINGS = {"batch_size": "16", "hidden": "16", "learning_starts": "200", "buffer_size": "600", "update_interval": "16"}
+# The buffer is full after a third of a run, so that what goes on also overwrites.
+SETTINGS = {"batch_size": "16", "hidden": "16", "learning_starts": "80", "buffer_size": "240", "update_interval": "16"}
 
 
 class StopAfter(PlainReporter):
@@ -38,10 +39,10 @@ def quiet(total):
     return PlainReporter(total, quiet=True)
 
 
-def train(folder, env="CartPole-v1", steps=2_000, reporter=quiet, **options):
+def train(folder, env="CartPole-v1", steps=800, reporter=quiet, **options):
     return runs.train(
         env, steps=steps, settings=SETTINGS, run_dir=folder, reporter=reporter, deterministic=True,
-        eval_freq=500, eval_episodes=2, save_freq=300, **options,
+        eval_freq=200, eval_episodes=2, save_freq=120, **options,
     )  # fmt: skip
 
 
@@ -67,65 +68,83 @@ def _tell_at_every_step(monkeypatch):
 @pytest.mark.parametrize("env", ["CartPole-v1", "rlkit/Driving-v0"])
 def test_interrupted_twice_and_resumed_equals_uninterrupted(env, tmp_path):
     train(tmp_path / "whole", env)
-    stopped = train(tmp_path / "parts", env, reporter=lambda total: StopAfter(total, 700))
+    stopped = train(tmp_path / "parts", env, reporter=lambda total: StopAfter(total, 280))
     assert stopped.stopped == "Ctrl-C"
-    assert stopped.steps < 1_000
-    again = runs.resume(tmp_path / "parts", reporter=lambda total: StopAfter(total, 1_200))
+    assert stopped.steps < 400
+    again = runs.resume(tmp_path / "parts", reporter=lambda total: StopAfter(total, 480))
     assert again.stopped == "Ctrl-C"
-    assert runs.resume(tmp_path / "parts", reporter=quiet).steps >= 2_000
+    assert runs.resume(tmp_path / "parts", reporter=quiet).steps >= 800
     assert final(tmp_path / "parts") == final(tmp_path / "whole")
     assert curve(tmp_path / "parts") == curve(tmp_path / "whole")
 
 
 def test_one_seed_gives_one_run_and_another_seed_another(tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        train(tmp_path / name, steps=600, seed=seed)
+        train(tmp_path / name, steps=320, seed=seed)
     assert final(tmp_path / "a") == final(tmp_path / "b")
     assert final(tmp_path / "a")[1] != final(tmp_path / "c")[1]
 
 
 def test_killed_at_any_moment_leaves_a_run_that_goes_on(tmp_path):
     folder = tmp_path / "run"
-    settings = [f"{key}={value}" for key, value in SETTINGS.items()]
-    command = [sys.executable, "-m", "rlkit", "train", "CartPole-v1", "--steps", "100000", "--run-dir", str(folder)]
-    command += ["--save-freq", "100", "--eval-freq", "0", "-q", "--set", *settings]
+    server = multiprocessing.get_context("forkserver")  # imports once for all that are killed, and computes nothing
+    server.set_forkserver_preload(["rlkit.runs", "rlkit_agents.dqn", "gymnasium.envs.classic_control"])
+    told = functools.partial(PlainReporter, quiet=True)  # `quiet` cannot be found by its name from another process
+    options = {"steps": 100_000, "settings": SETTINGS, "run_dir": folder, "save_freq": 100, "eval_freq": 0}
+    process = server.Process(target=runs.train, args=("CartPole-v1",), kwargs=options | {"reporter": told})
     reached = -1
     for attempt in range(4):
-        process = subprocess.Popen(command)
+        process.start()
         deadline = time.monotonic() + 60
         while not (checkpoints := sorted(folder.glob("checkpoints/0*"))) or int(checkpoints[-1].name) <= reached:
-            assert process.poll() is None
+            assert process.is_alive()
             assert time.monotonic() < deadline
             time.sleep(0.01)
         time.sleep(0.05 + 0.07 * attempt)
         process.kill()
-        process.wait()
+        process.join()
         reached = runs.RunFolder.open(folder).checkpoints.newest(pytest.fail).steps
-        command = [sys.executable, "-m", "rlkit", "train", "--resume", str(folder), "-q"]
+        process = server.Process(target=runs.resume, args=(folder,), kwargs={"reporter": told})
     steps = [row["steps"] for row in read_metrics(folder)]
     assert steps == sorted(set(steps))
 
 
-def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(tmp_path):
-    train(tmp_path / "run", steps=900)
-    older, newest = sorted((tmp_path / "run/checkpoints").iterdir())
+def damage(run):
+    """Turn over one bit of the newest weights; returns the checkpoints that are left, and that one."""
+    *older, newest = sorted((run / "checkpoints").iterdir())
     weights = newest / "weights.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
+    return older, newest
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(tmp_path):
+    train(tmp_path / "run", steps=360)
+    older, _ = damage(tmp_path / "run")
     told = []
     checkpoint = runs.RunFolder.open(tmp_path / "run").checkpoints.newest(told.append)
-    assert checkpoint.folder == older
+    assert checkpoint.folder == older[-1]
     assert "weights.safetensors is damaged" in told[0]
 
 
+def test_what_came_after_the_checkpoint_that_is_taken_is_forgotten(tmp_path):
+    train(tmp_path / "whole")
+    train(tmp_path / "parts", reporter=lambda total: StopAfter(total, 480))
+    older, _ = damage(tmp_path / "parts")
+    assert curve(tmp_path / "parts")[-1]["steps"] > int(older[-1].name)
+    runs.resume(tmp_path / "parts", reporter=quiet)
+    assert final(tmp_path / "parts") == final(tmp_path / "whole")
+    assert curve(tmp_path / "parts") == curve(tmp_path / "whole")
+
+
 def test_replay_segments_grow_with_what_is_new_and_go_when_nobody_needs_them(tmp_path):
-    train(tmp_path / "run", steps=2_000)
+    train(tmp_path / "run")
     kept = sorted((tmp_path / "run/replay").glob("segment-*.npy"))
     spans = [tuple(map(int, path.name.split("-")[1:3])) for path in kept]
     for (_, stop), (start, _) in itertools.pairwise(spans):
         assert start == stop
-    assert spans[-1][1] - spans[0][0] < 600 + 2 * 400
+    assert spans[-1][1] - spans[0][0] < 240 + 2 * 160
     assert len(list((tmp_path / "run/checkpoints").iterdir())) == 2
 
 
@@ -173,7 +192,7 @@ def test_a_run_from_another_agent_does_not_fit(tmp_path):
 
 
 def test_weights_are_loaded_and_act_as_they_did(tmp_path):
-    train(tmp_path / "run", steps=1_000)
+    train(tmp_path / "run", steps=400)
     who = find(tmp_path / "run")
     best = who.checkpoint.weights()
     spaces = runs.make_environments(who.environment, 1).spaces

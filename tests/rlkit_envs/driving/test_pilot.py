@@ -101,7 +101,7 @@ def drive_all(vector):
 )
 def test_the_expert_finishes_unseen_circuits_near_the_reference_time(start, kwargs, most):
     vector = gymnasium.make_vec(
-        "rlkit/Driving-v0", num_envs=60, split="test", start=start, autoreset_mode="next_step", **kwargs
+        "rlkit/Driving-v0", num_envs=30, split="test", start=start, autoreset_mode="next_step", **kwargs
     )
     vector.reset(seed=1000)
     finished, ratios = drive_all(vector)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from rlkit.cli.perception.data import Data
@@ -20,3 +22,12 @@ def test_a_folder_that_exists_is_refused_before_anything_is_made(tmp_path):
         Data(tmp_path, pictures=5).run()
     with pytest.raises(UserError, match="at least 1"):
         Data(tmp_path / "x", pictures=0).run()
+
+
+def test_how_an_environment_is_stepped_may_be_said_and_what_an_agent_is_shown_may_not(tmp_path, rlkit, capsys):
+    road_camera = f"env:{Path(__file__).parents[2] / 'perception/road_camera.py'}:RoadCamera"
+    command = ("perception", "data", tmp_path / "data", "--data", road_camera, "--pictures", 3, "--measured", 2)
+    assert rlkit(*command, "--env-kwargs", "frame_skip=4") == 2
+    assert "leave frame_skip out" in capsys.readouterr().err
+    assert rlkit(*command, "--env-kwargs", "workers=2", "step_timeout=30") == 0
+    assert find_source(tmp_path / "data").training_pictures == 3

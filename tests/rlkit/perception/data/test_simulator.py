@@ -113,6 +113,68 @@ def test_an_environment_without_pictures_is_refused_with_what_is_needed(environm
         SimulatedPictures(EnvironmentConfig(environment))
 
 
+def test_pictures_are_the_same_in_however_many_processes_they_are_made(road_camera):
+    here, elsewhere = (
+        SimulatedPictures(EnvironmentConfig(road_camera, {"workers": workers}), measured=6) for workers in (0, 2)
+    )
+    try:
+        for make in (
+            lambda source: next(source.training(3, np.random.default_rng(5))),
+            lambda source: next(source.measured("test")),
+        ):
+            expected, made = make(here), make(elsewhere)
+            assert made.names == expected.names
+            assert (made.images == expected.images).all()
+    finally:
+        here.close()
+        elsewhere.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "workers", "said"),
+    [
+        ("hang", 0, r", environment 0 \(seed \d+\), step 2: step did not come back within 0.3 s \(.*road_camera.py:\d"),
+        ("raise", 0, r" failed in step \(seeds .*; step 2\): KeyError: 'speed'"),
+        ("raise", 1, r" failed in step \(seeds .*; step 2\): KeyError: 'speed'"),
+    ],
+)
+def test_an_environment_that_fails_is_named_with_what_it_did(road_camera, fault, workers, said):
+    arguments = {"fault": fault, "workers": workers, "step_timeout": 0.3}
+    source = SimulatedPictures(EnvironmentConfig(road_camera, arguments), measured=4)
+    with pytest.raises(UserError, match=f"RoadCamera{said}") as told:
+        list(source.measured("test"))
+    assert told.value.exit_code == 1
+
+
+def test_a_process_that_is_lost_is_replaced_and_its_user_told(road_camera, tmp_path, caplog):
+    arguments = {"fault": "exit", "marker": str(tmp_path / "once"), "workers": 1}
+    source = SimulatedPictures(EnvironmentConfig(road_camera, arguments), measured=4)
+    (batch, *more) = source.measured("test")
+    assert len(batch) + sum(map(len, more)) == 4
+    (warning,) = caplog.messages
+    assert "step 2: step ended its process with exit status 3; another process goes on" in warning
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("frame_skip", 4, "how far it is driven"),
+        ("frame_stack", 2, "one picture at a time"),
+        ("grayscale", True, "in their colours"),
+        ("resize", 16, "--size says how large"),
+        ("action_bins", 5, "discrete actions of its own"),
+    ],
+)
+def test_an_argument_that_is_for_agents_only_is_refused_with_the_reason(road_camera, name, value, why):
+    with pytest.raises(UserError, match=f"^{name}: .*{why}.*; leave {name} out"):
+        SimulatedPictures(EnvironmentConfig(road_camera, {name: value}))
+
+
+def test_workers_are_refused_where_all_are_stepped_in_one_batch():
+    with pytest.raises(UserError, match=r"workers=2: .*DrivingCamera-v0 has a vector environment of its own"):
+        SimulatedPictures(EnvironmentConfig("rlkit/DrivingCamera-v0", {**SMALL, "workers": 2}))
+
+
 def test_an_unknown_split_is_refused(driving):
     with pytest.raises(UserError, match="no split 'val': test, held-out are there"):
         next(driving.measured("val"))

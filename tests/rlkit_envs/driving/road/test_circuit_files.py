@@ -158,10 +158,10 @@ def test_a_million_points_are_averaged_in_seconds_and_that_is_said(tmp_path):
     table = np.column_stack([radius * np.cos(angles), radius * np.sin(angles), 4.0 + noise, 5.0 + noise])
     path = tmp_path / "million.csv"
     path.write_text("\n".join(f"{x:.4f},{y:.4f},{right:.2f},{left:.2f}" for x, y, right, left in table.tolist()))
-    start = time.perf_counter()
+    start = time.process_time()  # what else the machine does is not counted
     with pytest.warns(UserWarning, match="1,000,000 points, 5.03 mm apart, are averaged over steps of 1 m to 5,0"):
         circuit = load_circuit(path)
-    assert time.perf_counter() - start < 10.0  # about 2 s where nothing else runs
+    assert time.process_time() - start < 10.0  # about 2 s
     assert circuit.length == pytest.approx(1600.0 * np.pi, rel=1e-3)
     assert circuit.line[:, CURVATURE] == pytest.approx(np.full(len(circuit.line), 1 / 800), abs=5e-4)
 

@@ -1,0 +1,63 @@
+"""What `rlkit train` says when an environment fails on the way."""
+
+from pathlib import Path
+
+import pytest
+
+WALK = f"{Path(__file__).parents[1] / 'workers/planted.py'}:Walk"
+SMALL = ["--set", "batch_size=16", "hidden=16", "learning_starts=40", "--num-envs", 2, "--eval-freq", 0, "-q"]
+SMALL += ["--steps", 400]
+
+
+def fault(what, at, *more):
+    return ["--env-kwargs", f"fault={what}", f"at={at}", "length=60", *more]
+
+
+@pytest.mark.parametrize(
+    ("planted", "said", "kept"),
+    [
+        (fault("raise", 30), "KeyError: 'speed'", 40),
+        (fault("hang", 30, "step_timeout=0.5"), "did not come back within 0.5 s", 40),
+        (fault("exit", 30, "workers=1"), "for the 5th time", 280),
+    ],
+)
+def test_a_run_whose_environment_fails_says_how_to_go_on(rlkit, tmp_path, capsys, planted, said, kept):
+    run = tmp_path / "run"
+    assert rlkit("train", WALK, "--save-freq", 20, "--run-dir", run, *SMALL, *planted) == 1
+    told = capsys.readouterr().err
+    assert said in told
+    way_on = f"go on with: rlkit train {WALK} --resume {run}"
+    assert told.endswith(f"\nthe checkpoint after {kept} steps is kept; {way_on}\n")
+
+
+def test_what_it_says_goes_on(rlkit, tmp_path, capsys):
+    run, once = tmp_path / "run", tmp_path / "once"
+    command = ["train", WALK, "--save-freq", 20, "--run-dir", run, *SMALL, *fault("raise", 30, f"marker={once}")]
+    assert rlkit(*command) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert rlkit(*last.partition("go on with: rlkit ")[2].split(), "-q") == 0
+    assert (run / "checkpoints/000000400").is_dir()
+
+
+def test_a_run_that_fails_again_says_so_again(rlkit, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert rlkit("train", WALK, "--save-freq", 20, "--run-dir", run, *SMALL, *fault("raise", 30)) == 1
+    capsys.readouterr()
+    assert rlkit("train", WALK, "--resume", run, "-q") == 1
+    assert f"go on with: rlkit train {WALK} --resume {run}" in capsys.readouterr().err
+
+
+def test_several_seeds_go_on_by_the_same_command(rlkit, tmp_path, capsys):
+    folder = tmp_path / "runs"
+    command = ["train", WALK, "--save-freq", 20, "--seeds", "0..1", "--run-dir", folder, *SMALL]
+    assert rlkit(*command, *fault("raise", 30)) == 1
+    assert capsys.readouterr().err.endswith("what was saved is kept; the same command goes on with it\n")
+
+
+@pytest.mark.parametrize("more", [(), ("--seeds", "0..1")])
+def test_nothing_is_promised_where_nothing_was_saved(rlkit, tmp_path, capsys, more):
+    command = ["train", WALK, "--save-freq", 0, "--run-dir", tmp_path / "run", *SMALL, *more]
+    assert rlkit(*command, *fault("raise", 30)) == 1
+    told = capsys.readouterr().err
+    assert "KeyError: 'speed'" in told
+    assert "kept" not in told
