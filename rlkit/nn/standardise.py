@@ -11,7 +11,8 @@ class Standardise(nn.Module):
     """Subtract the mean and divide by the standard deviation, both of which are measured once and then fixed.
 
     Fixed, so that what was learned of a state stays right; measured, because environments seldom say how large their
-    numbers are: MountainCar's speed of ±0.07 beside a position of ±1 is as good as nothing to a network.
+    numbers are: MountainCar's speed of ±0.07 beside a position of ±1 is as good as nothing to a network. Flags are left
+    as they are: one that is seldom up would otherwise outshout all others when it is.
 
     Args:
         width: Number of entries, D.
@@ -27,10 +28,15 @@ class Standardise(nn.Module):
 
     @torch.no_grad()
     def measure(self, vectors: Tensor) -> None:
-        """Take mean and spread from (B, D) examples; an entry that is the same in all of them is only shifted."""
+        """Take mean and spread from (B, D) examples.
+
+        An entry that is only ever 0 or 1, such as those of a number told by its place, stays as it is; another that is
+        the same in all of them is only shifted.
+        """
+        flags = ((vectors == 0.0) | (vectors == 1.0)).all(dim=0)
         spread = vectors.std(dim=0)
-        self.mean.copy_(vectors.mean(dim=0))
-        self.spread.copy_(torch.where(spread > 0, spread.clamp_min(SMALLEST * spread.max()), 1.0))
+        self.mean.copy_(torch.where(flags, 0.0, vectors.mean(dim=0)))
+        self.spread.copy_(torch.where(flags | (spread == 0.0), 1.0, spread.clamp_min(SMALLEST * spread.max())))
 
     def forward(self, vectors: Tensor) -> Tensor:
         """(B, D) to (B, D), of mean 0 and spread 1 where they are like the examples."""

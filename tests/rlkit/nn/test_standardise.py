@@ -27,6 +27,16 @@ def test_an_entry_that_hardly_moved_is_not_blown_up_beyond_reason():
     torch.testing.assert_close(layer.spread, torch.tensor([1.0, 1e-3]))
 
 
+def test_flags_stay_as_they_are_however_seldom_they_are_up():
+    seldom = torch.zeros(1_000, 2)
+    seldom[0, 0], seldom[:, 1] = 1.0, torch.arange(1_000) * 0.1
+    layer = Standardise(2)
+    layer.measure(seldom)
+
+    assert torch.equal(layer(seldom)[:, 0], seldom[:, 0])
+    torch.testing.assert_close(layer(seldom)[:, 1].std(), torch.tensor(1.0))
+
+
 def test_what_lies_far_out_is_cut():
     layer = Standardise(1)
     layer.measure(torch.tensor([[-1.0], [1.0]]))
