@@ -21,6 +21,9 @@ from rlkit.plugins import did_you_mean
 
 T = TypeVar("T")
 
+# Gymnasium's own extra would bring pygame-ce, which overwrites the pygame that rlkit stands on.
+_BETTER_HINTS = {"gymnasium[box2d]": "pip install box2d"}
+
 
 def make_single(
     spec: EnvSpec, kwargs: Mapping[str, Any], render_mode: str | None = None, frame_skip: int = 1
@@ -103,7 +106,8 @@ def guarded(spec: EnvSpec, make: Callable[[], T]) -> T:
     except UserError:
         raise
     except gymnasium.error.DependencyNotInstalled as error:
-        raise UserError(f"{spec.id} needs a package that is missing: {error}", exit_code=1) from error
+        hint = next((better for advised, better in _BETTER_HINTS.items() if advised in str(error)), str(error))
+        raise UserError(f"{spec.id} needs a package that is missing: {hint}", exit_code=1) from error
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         hint = f"pip install {package}" if package else str(error)

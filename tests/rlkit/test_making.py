@@ -44,10 +44,12 @@ def test_what_a_constructor_raises_is_given_with_file_and_line():
 
 
 def test_a_missing_package_is_named_with_the_line_to_type():
-    def lacking(**kwargs):
-        raise gymnasium.error.DependencyNotInstalled('Box2D is not installed, run `pip install "gymnasium[box2d]"`')
+    def lacking(extra, **kwargs):
+        raise gymnasium.error.DependencyNotInstalled(f'It is not installed, run `pip install "gymnasium[{extra}]"`')
 
-    refused(EnvSpec("Lander", entry_point=lacking), {}, r'pip install "gymnasium\[box2d\]"', 1)
+    lacks = EnvSpec("Ant", entry_point=lacking)
+    refused(lacks, {"extra": "mujoco"}, r'pip install "gymnasium\[mujoco\]"', 1)
+    refused(lacks, {"extra": "box2d"}, r"missing: pip install box2d$", 1)  # and not another pygame
     refused(EnvSpec("Nowhere", entry_point="no_such_package.envs:Env"), {}, "pip install no_such_package", 1)
 
 
