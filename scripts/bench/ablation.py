@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from reporting import Rows, quiet
+from reporting import Rows, quiet, whole
 
 FIGURES = ("lap_rate", "ratio", "mean_reward")
 
@@ -66,9 +66,10 @@ def drive(name: str, seed: int, steps: int, circuits: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         settings = ingredients(steps)[name]
-        runs.train(
+        trained = runs.train(
             "rlkit/Driving-v0", seed=seed, steps=steps, settings=settings, save_freq=0, run_dir=run, reporter=quiet
         )
+        whole(trained)
         seconds = read_metrics(run)[-1]["seconds"]
         figures = measure(find(run), episodes=circuits).to_json()
     return {"ingredient": name, "seed": seed, "seconds": seconds} | {key: figures.get(key) for key in FIGURES}

@@ -1,11 +1,12 @@
 """Drivers that a benchmark trains once, and what they come to on circuits they never saw, by whichever eyes."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from reporting import Row, quiet
+from reporting import Row, quiet, whole
 
 import rlkit
 from rlkit import runs
@@ -62,12 +63,11 @@ def train_driver(folder: Path, steps: int, seed: int, **options: Any) -> Path:
         **options: See `rlkit.runs.plan`.
     """
     if (folder / "config.json").exists():
-        runs.resume(folder, reporter=quiet)
+        whole(runs.resume(folder, reporter=quiet))
     else:
         every = max(1, steps // 10)
-        rlkit.train(
-            ENVIRONMENT, steps=steps, seed=seed, run_dir=folder, eval_freq=0, save_freq=every, reporter=quiet, **options
-        )
+        train = partial(rlkit.train, ENVIRONMENT, eval_freq=0, save_freq=every, reporter=quiet)
+        whole(train(steps=steps, seed=seed, run_dir=folder, **options))
     return folder
 
 

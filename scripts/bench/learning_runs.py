@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reporting import Row, Rows, quiet
+from reporting import Row, Rows, quiet, whole
 
 from rlkit import runs
 from rlkit.measuring import measure
@@ -69,9 +69,9 @@ def learn(task: Task, seed: int, folder: Path) -> Row:
     run = folder / task.name(seed)
     trusted = task.env if code_of(task.env) else None  # code named by a run folder is only imported when asked for
     if run.exists():
-        runs.resume(run, env=trusted, reporter=quiet)
+        whole(runs.resume(run, env=trusted, reporter=quiet))
     else:
-        runs.train(
+        trained = runs.train(
             task.env,
             algo=task.algo,
             preset=task.preset,
@@ -87,6 +87,7 @@ def learn(task: Task, seed: int, folder: Path) -> Row:
             run_dir=run,
             reporter=quiet,
         )
+        whole(trained)
     metrics = list(read_metrics(run))
     evaluations = [row for row in metrics if "eval/mean_reward" in row]
     last = measure(find(newest(run), env=trusted), episodes=task.episodes)

@@ -11,6 +11,7 @@ from typing import Any
 
 from rlkit.config import versions
 from rlkit.files import write_json
+from rlkit.runs import Run
 from rlkit.training.progress import PlainReporter
 
 Row = dict[str, Any]
@@ -25,6 +26,13 @@ def machine(*packages: str) -> dict[str, Any]:
 def quiet(total: int) -> PlainReporter:
     """Say nothing: a progress display would take time from training."""
     return PlainReporter(total, quiet=True)
+
+
+def whole(run: Run) -> Run:
+    """Leave where training was stopped, by Ctrl-C or a signal: half a run is no figure; the next call continues it."""
+    if run.stopped is not None:
+        raise SystemExit(f"stopped by {run.stopped} after {run.steps:,} steps of {run.path.name}")
+    return run
 
 
 class Rows:
