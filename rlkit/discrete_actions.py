@@ -1,9 +1,8 @@
 """Turns whatever an environment takes as an action into a numbered list, which is what every agent here chooses from.
 
 Discrete actions stay as they are. Of several choices at once (MultiDiscrete, MultiBinary) every combination becomes one
-action; of a few continuous axes (Box) every combination of a few values along each, but that by default a vehicle's
-pedals are pressed one at a time. How many is typed among the environment's own arguments (`--env-kwargs action_bins=5`,
-or one number for each axis: `action_bins=5,3,3`).
+action; of a few continuous axes (Box) every combination of a few values along each. How many is typed among the
+environment's own arguments (`--env-kwargs action_bins=5`, or one number for each axis: `action_bins=5,3,3`).
 """
 
 import itertools
@@ -19,7 +18,7 @@ from gymnasium import spaces
 from rlkit.errors import UserError
 
 NAME = "action_bins"
-DEFAULT_BINS = {1: 5, 2: 3, 3: 3}  # values along each axis, by the number of axes: at most 5, 9 and 27 actions
+DEFAULT_BINS = {1: 5, 2: 3, 3: 3}  # values along each axis, by the number of axes: 5, 9 and 27 actions
 MOST_BINS = 101
 MOST_ACTIONS = 512
 SUPPORTED = (
@@ -93,7 +92,7 @@ def discrete_actions(space: spaces.Space[Any], bins: Bins | None = None, axes: S
     Args:
         space: Of a single environment.
         bins: How many values each continuous axis is given, its ends included: one number for all axes or one for
-            each; None for the default, which holds the middle of each axis, and presses pedals one at a time.
+            each; None for the default, which holds the middle of each axis.
         axes: A word for each number that an action consists of (`("steer", "gas")`); empty where there is none.
 
     Raises:
@@ -101,10 +100,7 @@ def discrete_actions(space: spaces.Space[Any], bins: Bins | None = None, axes: S
     """
     if isinstance(space, spaces.Box):
         values, note = _grid(space, bins)
-        pedals = _pedals(space) if bins is None else []
-        if pedals:
-            note += f"; axes {' and '.join(map(str, pedals))} are pressed one at a time, unless {NAME} is given"
-        return _combinations(space, values, axes, note, pedals)
+        return _combinations(space, values, axes, note)
     if bins is not None:
         raise UserError(f"{NAME}={_shown(bins)}: the action space {space} is not continuous; leave {NAME} out.")
     if isinstance(space, spaces.Discrete):
@@ -171,30 +167,14 @@ def _grid(space: spaces.Box, bins: Bins | None) -> tuple[list[npt.NDArray[Any]],
     return values, f"continuous axes as a grid, {ranges} ({reason}; {NAME} sets how many values)"
 
 
-def _pedals(space: spaces.Box) -> list[int]:
-    """Axes of which no two are used together: several that only go up from 0, beside one that goes both ways.
-
-    So a car is steered, with gas and brake as axes of their own. With every combination, chance would hold the brake
-    most of the time and never move; rotors, which only go up from 0 as well, have no axis beside them that steers.
-    """
-    low, high = space.low.ravel(), space.high.ravel()
-    pedals = np.flatnonzero((low == 0) & (high > 0)).tolist()
-    return pedals if len(pedals) > 1 and bool(((low < 0) & (high > 0)).any()) else []
-
-
 def _along(low: float, high: float, count: int) -> npt.NDArray[np.float64]:
     """`count` values from one end to the other; a single one is the middle."""
     return np.linspace(low, high, count) if count > 1 else np.array([(low + high) / 2.0])
 
 
 def _combinations(
-    space: spaces.Space[Any],
-    values: Sequence[npt.NDArray[Any]],
-    axes: Sequence[str],
-    note: str,
-    alternatives: Sequence[int] = (),
+    space: spaces.Space[Any], values: Sequence[npt.NDArray[Any]], axes: Sequence[str], note: str
 ) -> DiscreteActions:
-    """Every combination of the values along each axis, but for those in which several of `alternatives` are not 0."""
     count = math.prod(len(value) for value in values)
     if count > MOST_ACTIONS:
         less = f" Type a smaller {NAME}." if isinstance(space, spaces.Box) else ""
@@ -207,10 +187,9 @@ def _combinations(
             f"The environment's metadata['action_axes'] cannot be used: it has {len(axes)} names for {len(values)} "
             "numbers of an action."
         )
-    combined = itertools.product(*(value.tolist() for value in values))
-    rows = [row for row in combined if sum(row[axis] != 0 for axis in alternatives) < 2]
+    rows = list(itertools.product(*(value.tolist() for value in values)))
     assert space.shape is not None
-    table = np.array(rows, dtype=np.float64).reshape(len(rows), *space.shape).astype(space.dtype)
+    table = np.array(rows, dtype=np.float64).reshape(count, *space.shape).astype(space.dtype)
     if isinstance(space, spaces.Box):
         table = np.clip(table, space.low, space.high)  # rounding to the dtype may step over the edge
     return DiscreteActions(tuple(_name(row, axes) for row in rows), table, note)
