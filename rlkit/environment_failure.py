@@ -1,6 +1,7 @@
 """What is said of an environment that fails on the way: which one, in which episode, and at which step."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -32,18 +33,32 @@ def place(environment_id: str, index: int, seeds: Sequence[int], steps: npt.NDAr
     return f"{environment_id}, environment {index} (seed {seeds[index]}), step {steps[index]}"
 
 
-def failure(
-    environment_id: str, doing: str, error: Exception, seeds: Sequence[int], steps: npt.NDArray[np.int64]
-) -> EnvironmentFailure:
-    """Say of an environment's error which environment it came from, and how to come there again.
+@contextlib.contextmanager
+def failures_told(
+    environment_id: str, doing: str, seeds: Sequence[int], steps: npt.NDArray[np.int64]
+) -> Iterator[None]:
+    """Turn what environments raise within into a sentence: which one it came from, and how to come there again.
 
     Args:
         environment_id: Of N environments that are stepped together.
-        doing: The method that was called.
-        error: What came of it.
+        doing: The method that is called.
         seeds: N, of their episodes.
         steps: (N,) int64, taken in these.
+
+    Raises:
+        EnvironmentFailure: They failed; what is a `UserError` already stays as it is.
     """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise _failure(environment_id, doing, error, seeds, steps) from error
+
+
+def _failure(
+    environment_id: str, doing: str, error: Exception, seeds: Sequence[int], steps: npt.NDArray[np.int64]
+) -> EnvironmentFailure:
     if doing == "step" and "expected 5, got 4" in str(error):
         return EnvironmentFailure(
             f"{environment_id} gives 4 values from step, as the old Gym did; Gymnasium's are 5: observation, "

@@ -6,6 +6,7 @@ leaves (`observing`) and stacks frames (`preprocessing`); `Environments.describe
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from rlkit import capabilities, preprocessing, specs
 from rlkit.discrete_actions import Bins, DiscreteActions, discrete_actions
 from rlkit.environment_config import EnvironmentConfig
-from rlkit.environment_failure import EnvironmentFailure, failure, place
+from rlkit.environment_failure import EnvironmentFailure, failures_told, place
 from rlkit.errors import UserError
 from rlkit.frame_options import FrameOptions
 from rlkit.making import accepted_arguments, spec_metadata
@@ -29,15 +30,7 @@ from rlkit.workers.vector import LOST, WorkerEnvs
 if TYPE_CHECKING:
     from rlkit.perception.perceived import Perceived
 
-__all__ = [
-    "EnvironmentConfig",
-    "Environments",
-    "Step",
-    "Stream",
-    "episode_seed",
-    "make_environments",
-    "read_metadata",
-]
+__all__ = ["EnvironmentConfig", "Environments", "Step", "Stream", "episode_seed", "make_environments", "read_metadata"]
 
 Stream = Literal["training", "evaluation", "selection"]
 _STREAMS: tuple[Stream, ...] = ("training", "evaluation", "selection")
@@ -174,16 +167,12 @@ class Environments:
         for index in np.flatnonzero(mask):
             self._seeds[index] = seeds[index]
         self._steps[mask] = 0
-        try:
+        with self._failures_told("reset"):
             # Gymnasium's interface says `int`; every vector environment, its own included, takes one seed each.
             observation, _ = self._vector.reset(
                 seed=seeds,  # type: ignore[arg-type]
                 options=None if whole else {"reset_mask": mask.copy()},
             )
-        except UserError:
-            raise
-        except Exception as error:
-            raise self._failure("reset", error) from error
         self.observer.begin(seeds, mask)
         leaves = self.observer.see(observation, mask)
         self._check_observations(leaves)
@@ -212,12 +201,8 @@ class Environments:
             raise ValueError("every environment has to be reset before its first step and after its last")
         self._steps += 1
         given = self.actions.chosen(actions)
-        try:
+        with self._failures_told("step"):
             observation, rewards, terminated, truncated, infos = self._vector.step(given)
-        except UserError:
-            raise
-        except Exception as error:
-            raise self._failure("step", error) from error
         leaves = self.observer.see(observation)
         self._check_observations(leaves)
         for name in self._stacked:
@@ -280,10 +265,8 @@ class Environments:
         """
         if self._vector.render_mode is None:
             raise ValueError("environments that are to be drawn have to be made with a render_mode")
-        try:
+        with self._failures_told("render"):
             frames = self._vector.render() or ()
-        except Exception as error:
-            raise self._failure("render", error) from error
         return [np.asarray(frame, dtype=np.uint8) for frame in frames if frame is not None]
 
     def close(self) -> None:
@@ -349,8 +332,8 @@ class Environments:
     def _where(self, index: int) -> str:
         return place(self.config.id, index, self._seeds, self._steps)
 
-    def _failure(self, doing: str, error: Exception) -> EnvironmentFailure:
-        return failure(self.config.id, doing, error, self._seeds, self._steps)
+    def _failures_told(self, doing: str) -> AbstractContextManager[None]:
+        return failures_told(self.config.id, doing, self._seeds, self._steps)
 
     def _tell_of_loss(self, index: int, doing: str, what: str) -> None:
         self.warn(f"{self._where(index)}: {doing} {what}; another process goes on, with new episodes")

@@ -112,9 +112,7 @@ def main() -> None:
     for name, task in chosen.items():
         seeds = [seed for seed in read_seeds(options.seeds) if not rows.has(run=task.name(seed))]
         if seeds:
-            # Whatever folder the file lies in, it is the same environment.
-            env = name if task.env == OWN else task.env
-            learn_all(task, seeds, options.folder, rows, name=name, env=env, random=played_at_random(task))
+            learn_all(task, seeds, options.folder, rows, name=name, random=played_at_random(task))
     print(table(rows.rows))
 
 

@@ -69,7 +69,7 @@ def learn(task: Task, seed: int, folder: Path) -> Row:
     run = folder / task.name(seed)
     trusted = task.env if code_of(task.env) else None  # code named by a run folder is only imported when asked for
     if run.exists():
-        whole(runs.resume(run, env=trusted, reporter=quiet))
+        trained = runs.resume(run, env=trusted, reporter=quiet)
     else:
         trained = runs.train(
             task.env,
@@ -87,14 +87,14 @@ def learn(task: Task, seed: int, folder: Path) -> Row:
             run_dir=run,
             reporter=quiet,
         )
-        whole(trained)
+    whole(trained)
     metrics = list(read_metrics(run))
     evaluations = [row for row in metrics if "eval/mean_reward" in row]
     last = measure(find(newest(run), env=trusted), episodes=task.episodes)
     best = measure(find(run, env=trusted), episodes=task.episodes) if evaluations else last
     return {
         "run": run.name,
-        "env": task.env,
+        "env": Path(task.env).name if trusted else task.env,  # the same in whatever folder the file lies
         "env_kwargs": dict(task.env_kwargs),
         "algo": task.algo,
         "preset": RunFolder.open(run).config.preset,

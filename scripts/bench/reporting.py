@@ -28,11 +28,10 @@ def quiet(total: int) -> PlainReporter:
     return PlainReporter(total, quiet=True)
 
 
-def whole(run: Run) -> Run:
+def whole(run: Run) -> None:
     """Leave where training was stopped, by Ctrl-C or a signal: half a run is no figure; the next call continues it."""
     if run.stopped is not None:
         raise SystemExit(f"stopped by {run.stopped} after {run.steps:,} steps of {run.path.name}")
-    return run
 
 
 class Rows:

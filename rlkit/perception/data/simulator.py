@@ -8,10 +8,10 @@ of them.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -20,7 +20,7 @@ from gymnasium.envs.registration import EnvSpec
 from rlkit import capabilities, specs
 from rlkit.classes import IGNORED, Classes
 from rlkit.environment_config import EnvironmentConfig
-from rlkit.environment_failure import failure, place
+from rlkit.environment_failure import failures_told, place
 from rlkit.environments import Stream, episode_seed
 from rlkit.errors import UserError
 from rlkit.making import accepted_arguments, spec_metadata
@@ -29,8 +29,6 @@ from rlkit.perception.data.resizing import resize_label_batch, resize_pictures
 from rlkit.perception.pictures import LabelledPictures, Pixels
 from rlkit.vectorization import offers, vectorize
 from rlkit.workers.vector import WorkerEnvs
-
-T = TypeVar("T")
 
 CAMERA, SEGMENTATION = "camera", "segmentation"
 TRAINING, HELD_OUT = "train", "held-out"  # mixtures of looks, as the argument of `conditions` takes them
@@ -248,7 +246,8 @@ class _Cars:
         """Begin an episode of each."""
         self._seeds = list(seeds)
         self._decisions[:] = 0
-        self._seen, _ = self._guarded("reset", partial(self._vector.reset, seed=self._seeds))  # type: ignore[arg-type]
+        with self._failures_told("reset"):
+            self._seen, _ = self._vector.reset(seed=self._seeds)  # type: ignore[arg-type]
 
     def drive(self, decisions: int, generator: np.random.Generator) -> None:
         """Take so many decisions; where an episode ends, another begins."""
@@ -261,11 +260,13 @@ class _Cars:
             wrong[begins] = space.start + generator.integers(space.n, size=int(begins.sum()))  # type: ignore[attr-defined]
             actions = wrong.copy()
             if self._expert:
-                right = np.asarray(self._guarded("expert_action", self._ask_expert), dtype=np.int64)
+                with self._failures_told("expert_action"):
+                    right = np.asarray(self._vector.call("expert_action"), dtype=np.int64)  # type: ignore[attr-defined]
                 actions[astray == 0] = right[astray == 0]
             astray = np.maximum(0, astray - 1)
             self._decisions += 1
-            self._seen, _, terminated, truncated, _ = self._guarded("step", partial(self._vector.step, actions))
+            with self._failures_told("step"):
+                self._seen, _, terminated, truncated, _ = self._vector.step(actions)
             self._begin_again(np.asarray(terminated | truncated, dtype=np.bool_))
 
     def _begin_again(self, over: Any) -> None:
@@ -274,8 +275,8 @@ class _Cars:
         for car in np.flatnonzero(over):
             self._seeds[car] = _seed_after(self._seeds[car])
         self._decisions[over] = 0
-        again = partial(self._vector.reset, seed=self._seeds, options={"reset_mask": over})  # type: ignore[arg-type]
-        self._seen, _ = self._guarded("reset", again)
+        with self._failures_told("reset"):
+            self._seen, _ = self._vector.reset(seed=self._seeds, options={"reset_mask": over})  # type: ignore[arg-type]
 
     def look(self, first: int | None = None) -> LabelledPictures:
         """What the cameras of the first of them (None for all) see now, in new arrays."""
@@ -297,21 +298,8 @@ class _Cars:
         """Release the environments."""
         self._vector.close()
 
-    def _ask_expert(self) -> Any:
-        return self._vector.call("expert_action")  # type: ignore[attr-defined]
-
-    def _guarded(self, doing: str, call: Callable[[], T]) -> T:
-        """Let the environments do something; what they raise becomes a sentence.
-
-        Raises:
-            UserError: They failed.
-        """
-        try:
-            return call()
-        except UserError:
-            raise
-        except Exception as error:
-            raise failure(self._id, doing, error, self._seeds, self._decisions) from error
+    def _failures_told(self, doing: str) -> AbstractContextManager[None]:
+        return failures_told(self._id, doing, self._seeds, self._decisions)
 
     def _tell_of_loss(self, index: int, doing: str, what: str) -> None:
         where = place(self._id, index, self._seeds, self._decisions)
