@@ -1,8 +1,14 @@
 """Turns whatever an environment takes as an action into a numbered list, which is what every agent here chooses from.
 
 Discrete actions stay as they are. Of several choices at once (MultiDiscrete, MultiBinary) every combination becomes one
-action; of a few continuous axes (Box) every combination of a few values along each. How many is typed among the
+action; of one or two continuous axes (Box) every combination of a few values along each. Combinations of three axes are
+too many to try out, 27 of them with three values each: there each axis is moved alone, gently or all the way, while the
+others rest. How many values each axis has, combined with those of all others, is typed among the
 environment's own arguments (`--env-kwargs action_bins=5`, or one number for each axis: `action_bins=5,3,3`).
+
+Where decisions follow upon each other quickly, what is never done at once can be done in turn, and CarRacing-v3 is
+learned so from its id alone (`scripts/bench/any_environment.py`). The gentle values are what it takes: a car that knows
+only full throttle spins off the road before it has learned anything.
 """
 
 import itertools
@@ -18,7 +24,9 @@ from gymnasium import spaces
 from rlkit.errors import UserError
 
 NAME = "action_bins"
-DEFAULT_BINS = {1: 5, 2: 3, 3: 3}  # values along each axis, by the number of axes: 5, 9 and 27 actions
+DEFAULT_BINS = {1: 5, 2: 3}  # values along each axis, by the number of axes: 5 and 9 actions
+MOST_AXES = 3  # that are moved without being asked how
+SHARES = (0.25, 1.0)  # of its way to either end that an axis goes when it is moved alone
 MOST_BINS = 101
 MOST_ACTIONS = 512
 SUPPORTED = (
@@ -86,20 +94,26 @@ class DiscreteActions:
         return checked
 
 
-def discrete_actions(space: spaces.Space[Any], bins: Bins | None = None, axes: Sequence[str] = ()) -> DiscreteActions:
+def discrete_actions(
+    space: spaces.Space[Any], bins: Bins | None = None, axes: Sequence[str] = (), advised: Bins | None = None
+) -> DiscreteActions:
     """Make a numbered list of the actions of a space.
 
     Args:
         space: Of a single environment.
         bins: How many values each continuous axis is given, its ends included: one number for all axes or one for
-            each; None for the default, which holds the middle of each axis.
+            each; None for the default, by which every axis can rest.
         axes: A word for each number that an action consists of (`("steer", "gas")`); empty where there is none.
+        advised: What the environment itself would have for `bins` instead of the default.
 
     Raises:
         UserError: The space is not supported, has too many combinations, no ends, or `bins` or `axes` do not fit.
     """
     if isinstance(space, spaces.Box):
-        values, note = _grid(space, bins)
+        _require_ends(space)
+        if bins is None and advised is None and max(DEFAULT_BINS) < math.prod(space.shape) <= MOST_AXES:
+            return _one_at_a_time(space, axes)
+        values, note = _grid(space, bins, advised)
         return _combinations(space, values, axes, note)
     if bins is not None:
         raise UserError(f"{NAME}={_shown(bins)}: the action space {space} is not continuous; leave {NAME} out.")
@@ -133,9 +147,8 @@ def read_bins(value: Any) -> Bins:
     return tuple(numbers) if isinstance(value, list | tuple) else numbers[0]
 
 
-def _grid(space: spaces.Box, bins: Bins | None) -> tuple[list[npt.NDArray[Any]], str]:
-    """The values along each axis of a Box, and how they were chosen."""
-    low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
+def _require_ends(space: spaces.Box) -> None:
+    low, high = space.low.ravel(), space.high.ravel()
     endless = ~(np.isfinite(low) & np.isfinite(high))
     if endless.any():
         axis = int(np.argmax(endless))
@@ -143,14 +156,47 @@ def _grid(space: spaces.Box, bins: Bins | None) -> tuple[list[npt.NDArray[Any]],
             f"Axis {axis} of the action space goes from {low[axis]:g} to {high[axis]:g}: it has no ends to lay values "
             "between. Give the Box the bounds within which actions make sense."
         )
-    if bins is None and len(low) not in DEFAULT_BINS:
+
+
+def _one_at_a_time(space: spaces.Box, axes: Sequence[str]) -> DiscreteActions:
+    """All axes at rest, and each a share of its way towards either end while the others rest.
+
+    An axis rests at 0, or in its middle where 0 is out of its reach.
+    """
+    low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
+    rest = np.where((low <= 0.0) & (high >= 0.0), 0.0, (low + high) / 2.0)
+    rows = [rest]
+    for axis in range(len(rest)):
+        for share, end in itertools.product(SHARES, (low, high)):
+            row = rest.copy()
+            row[axis] += share * (end[axis] - rest[axis])
+            rows.append(row)
+    if np.issubdtype(space.dtype, np.integer):
+        rows = [np.rint(row) for row in rows]
+    ranges = ", ".join(f"[{_number(first)}, {_number(last)}]" for first, last in zip(low, high, strict=True))
+    note = (
+        f"continuous axes one at a time, {' or '.join(f'{share:g}' for share in SHARES)} of the way to either end, while "
+        f"the others rest, {ranges} (the default; {NAME} sets how many values each has, and combines them)"
+    )
+    return _list(space, list(dict.fromkeys(tuple(row.tolist()) for row in rows)), axes, note)
+
+
+def _grid(space: spaces.Box, bins: Bins | None, advised: Bins | None) -> tuple[list[npt.NDArray[Any]], str]:
+    """The values along each axis of a Box, and how they were chosen."""
+    low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
+    if bins is None and advised is None and len(low) not in DEFAULT_BINS:
         raise UserError(
             f"The action space has {len(low)} continuous axes: even with 3 values each that is {3 ** len(low):,} "
             f"actions. Agents here choose from a list; type for instance {NAME}=2 or "
             f"{NAME}={','.join(['3', '2', '…'])} (one for each axis) to have at most {MOST_ACTIONS}, or wrap the "
             "environment so that it takes fewer axes."
         )
-    chosen = DEFAULT_BINS[len(low)] if bins is None else bins
+    if bins is not None:
+        chosen, reason = bins, "as asked"
+    elif advised is not None:
+        chosen, reason = advised, "as the environment advises"
+    else:
+        chosen, reason = DEFAULT_BINS[len(low)], "the default"
     counts = chosen if isinstance(chosen, tuple) else (chosen,) * len(low)
     if len(counts) != len(low):
         raise UserError(f"{NAME}={_shown(counts)}: the action space has {len(low)} axes, not {len(counts)}.")
@@ -159,7 +205,6 @@ def _grid(space: spaces.Box, bins: Bins | None) -> tuple[list[npt.NDArray[Any]],
             f"{NAME}={_shown(chosen)} would leave a single action, and that is no choice: give at least one axis 2 or "
             "more values."
         )
-    reason = "the default" if bins is None else "as asked"
     values = [_along(first, last, count) for first, last, count in zip(low, high, counts, strict=True)]
     if np.issubdtype(space.dtype, np.integer):
         values = [np.unique(np.rint(value)) for value in values]
@@ -182,14 +227,18 @@ def _combinations(
             f"The action space {space} would become {' × '.join(str(len(value)) for value in values)} = {count:,} "
             f"actions; agents here choose from at most {MOST_ACTIONS}.{less} {SUPPORTED}"
         )
-    if axes and len(axes) != len(values):
+    return _list(space, list(itertools.product(*(value.tolist() for value in values))), axes, note)
+
+
+def _list(space: spaces.Space[Any], rows: Sequence[Sequence[float]], axes: Sequence[str], note: str) -> DiscreteActions:
+    """The actions whose numbers stand in each row."""
+    if axes and len(axes) != len(rows[0]):
         raise UserError(
-            f"The environment's metadata['action_axes'] cannot be used: it has {len(axes)} names for {len(values)} "
+            f"The environment's metadata['action_axes'] cannot be used: it has {len(axes)} names for {len(rows[0])} "
             "numbers of an action."
         )
-    rows = list(itertools.product(*(value.tolist() for value in values)))
     assert space.shape is not None
-    table = np.array(rows, dtype=np.float64).reshape(count, *space.shape).astype(space.dtype)
+    table = np.array(rows, dtype=np.float64).reshape(len(rows), *space.shape).astype(space.dtype)
     if isinstance(space, spaces.Box):
         table = np.clip(table, space.low, space.high)  # rounding to the dtype may step over the edge
     return DiscreteActions(tuple(_name(row, axes) for row in rows), table, note)

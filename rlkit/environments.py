@@ -297,7 +297,8 @@ class Environments:
 
     def _read_actions(self, bins: Bins | None) -> DiscreteActions:
         space = self._vector.single_action_space
-        actions = discrete_actions(space, bins, capabilities.action_axes(self.metadata))
+        axes, advised = capabilities.action_axes(self.metadata), capabilities.action_bins(self.metadata)
+        actions = discrete_actions(space, bins, axes, advised)
         if not isinstance(space, gymnasium.spaces.Discrete):
             return actions
         offered = self.metadata.get("action_names")

@@ -190,6 +190,25 @@ def action_axes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     return _names(metadata.get("action_axes", ()), "action_axes")
 
 
+def action_bins(metadata: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Read how many values each axis of a continuous action is best given where axes are combined.
+
+    `metadata["action_bins"]`, such as `(3, 3, 3)`: for environments where the usual list would not do.
+
+    Returns:
+        None where the environment says nothing of the sort.
+
+    Raises:
+        UserError: It is there, but no sequence of whole numbers from 1 up.
+    """
+    offered = metadata.get("action_bins")
+    if offered is None:
+        return None
+    if not isinstance(offered, list | tuple) or not all(type(number) is int and number >= 1 for number in offered):
+        raise _malformed("action_bins", f"it should be a whole number from 1 up for each axis, not {offered!r}")
+    return tuple(offered)
+
+
 def labels(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     """Read which observations are truth to learn from, not to act on: `metadata["labels"]`, names of a Dict's keys.
 

@@ -84,6 +84,14 @@ def test_actions_have_a_name_each():
         capabilities.action_names("lr", 2)
 
 
+def test_an_environment_may_say_how_many_values_its_axes_are_best_given():
+    assert capabilities.action_bins({"action_bins": [3, 2]}) == (3, 2)
+    assert capabilities.action_bins({}) is None
+    for wrong in (3, "3,3", (3, 0), (3, 1.5), (True, 2)):
+        with pytest.raises(UserError, match="action_bins"):
+            capabilities.action_bins({"action_bins": wrong})
+
+
 def test_telemetry_is_read_as_plain_numbers():
     assert capabilities.readings(Instrumented().telemetry()) == {"speed": Reading(3.0, "m/s", 0.0, 50.0)}
     with pytest.raises(UserError, match="'speed'"):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
 
-from rlkit.discrete_actions import DEFAULT_BINS, MOST_ACTIONS, discrete_actions, read_bins
+from rlkit.discrete_actions import DEFAULT_BINS, MOST_ACTIONS, MOST_AXES, discrete_actions, read_bins
 from rlkit.errors import UserError
 
 CAR_RACING = spaces.Box(np.array([-1, 0, 0], np.float32), np.array([1, 1, 1], np.float32))
@@ -21,7 +21,7 @@ def test_discrete_actions_stay_as_they_are():
 
 
 def test_continuous_axes_become_a_grid_that_is_named_and_noted():
-    actions = discrete_actions(CAR_RACING, axes=("steer", "gas", "brake"))
+    actions = discrete_actions(CAR_RACING, 3, axes=("steer", "gas", "brake"))
     assert len(actions) == 27
     assert actions.table.dtype == np.float32
     assert actions.names[0] == "steer −1, gas 0, brake 0"
@@ -30,13 +30,39 @@ def test_continuous_axes_become_a_grid_that_is_named_and_noted():
     assert {tuple(row) for row in actions.table.tolist()} == set(
         itertools.product((-1, 0, 1), (0, 0.5, 1), (0, 0.5, 1))
     )
-    assert "[−1, 1] in 3, [0, 1] in 3, [0, 1] in 3 (the default" in actions.note
+    assert "[−1, 1] in 3, [0, 1] in 3, [0, 1] in 3 (as asked" in actions.note
 
 
-def test_the_default_grid_holds_the_middle_of_every_axis():
-    for axes, bins in DEFAULT_BINS.items():
+def test_three_axes_are_moved_one_at_a_time_gently_or_to_either_end():
+    actions = discrete_actions(CAR_RACING, axes=("steer", "gas", "brake"))
+    steering = [[-0.25, 0, 0], [0.25, 0, 0], [-1, 0, 0], [1, 0, 0]]
+    assert actions.table.tolist() == [[0, 0, 0], *steering, [0, 0.25, 0], [0, 1, 0], [0, 0, 0.25], [0, 0, 1]]
+    assert actions.names[5] == "steer 0, gas 0.25, brake 0"
+    assert "one at a time, 0.25 or 1 of the way" in actions.note
+    assert "[−1, 1], [0, 1], [0, 1] (the default" in actions.note
+
+
+def test_an_environment_may_advise_a_grid_that_counts_unless_another_is_asked_for():
+    advised = discrete_actions(CAR_RACING, advised=(3, 3, 2))
+    assert len(advised) == 18
+    assert "(as the environment advises" in advised.note
+    assert len(discrete_actions(CAR_RACING, 2, advised=(3, 3, 2))) == 8
+    assert len(discrete_actions(spaces.Discrete(5), advised=(3, 3, 3))) == 5  # its other kind of actions
+    with pytest.raises(UserError, match="has 3 axes, not 2"):
+        discrete_actions(CAR_RACING, advised=(3, 3))
+
+
+def test_an_axis_rests_in_its_middle_where_it_cannot_be_0():
+    table = discrete_actions(spaces.Box(np.array([1, 0, 2]), np.array([5, 4, 2]), dtype=np.float64)).table
+    first = [[3, 0, 2], [2.5, 0, 2], [3.5, 0, 2], [1, 0, 2], [5, 0, 2]]
+    assert table.tolist() == [*first, [3, 1, 2], [3, 4, 2]]  # the third cannot be moved
+    assert discrete_actions(spaces.Box(0, 4, (3,), np.int64)).table[:3].tolist() == [[0, 0, 0], [1, 0, 0], [4, 0, 0]]
+
+
+def test_the_default_lets_every_axis_rest():
+    for axes in range(1, MOST_AXES + 1):
         actions = discrete_actions(spaces.Box(-2.0, 2.0, (axes,)))
-        assert len(actions) == bins**axes
+        assert len(actions) == (DEFAULT_BINS[axes] ** axes if axes in DEFAULT_BINS else 1 + 4 * axes)
         assert (actions.table == 0.0).all(axis=1).sum() == 1
 
 
@@ -91,7 +117,7 @@ def test_a_grid_lies_within_its_space_and_reaches_its_ends(ends, bins, dtype):
 
 @given(st.integers(0, 26))
 def test_the_nearest_action_of_one_in_the_list_is_itself(action):
-    actions = discrete_actions(CAR_RACING)
+    actions = discrete_actions(CAR_RACING, 3)
     near = actions.table[action] + np.float32(0.05)
     assert actions.nearest(near[np.newaxis]).tolist() == [action]
 

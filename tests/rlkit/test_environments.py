@@ -264,6 +264,16 @@ def test_names_and_mirror_of_discrete_actions_are_not_taken_for_those_of_continu
         assert environments.spaces.mirror is None
 
 
+def test_the_list_of_continuous_actions_is_the_one_that_the_environment_advises():
+    with make_environments(EnvironmentConfig("rlkit/CarRacing-v0"), 1) as environments:
+        assert len(environments.actions) == 27
+        assert "(as the environment advises" in environments.describe()[-1]
+    with make_environments(EnvironmentConfig("rlkit/CarRacing-v0", {"action_bins": 2}), 1) as environments:
+        assert len(environments.actions) == 8
+    with make_environments(EnvironmentConfig("rlkit/CarRacing-v0", {"continuous": False}), 1) as environments:
+        assert len(environments.actions) == 5
+
+
 def test_actions_that_cannot_become_a_list_are_refused():
     with pytest.raises(UserError, match=r"action space is not continuous|is not continuous; leave action_bins out"):
         make_environments(EnvironmentConfig("CartPole-v1", {"action_bins": 3}), 1)

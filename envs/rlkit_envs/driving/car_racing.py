@@ -36,6 +36,7 @@ ACTION_NAMES = ("do nothing", "steer right", "steer left", "gas", "brake")
 _METADATA = {
     "action_names": ACTION_NAMES,
     "action_axes": ("steer", "gas", "brake"),  # of continuous actions; -1 is left
+    "action_bins": (3, 3, 3),  # at 25 decisions a second, steering and pedals have to go together
     "mirror": {"actions": (0, 2, 1, 3, 4)},
 }
 

@@ -80,7 +80,7 @@ def _observations(subject: Subject, env: Env, metadata: Mapping[str, Any]) -> di
 def _actions(subject: Subject, env: Env, metadata: Mapping[str, Any], bins: Bins | None) -> dict[str, Any]:
     axes = metadata.get("action_axes") or ()
     try:
-        actions = discrete_actions(env.action_space, bins, axes)
+        actions = discrete_actions(env.action_space, bins, axes, capabilities.action_bins(metadata))
     except UserError as error:
         subject.write_down("actions-unsupported", str(error))
         return {"actions": [], "actions_note": ""}
