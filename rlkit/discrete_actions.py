@@ -174,9 +174,10 @@ def _one_at_a_time(space: spaces.Box, axes: Sequence[str]) -> DiscreteActions:
     if np.issubdtype(space.dtype, np.integer):
         rows = [np.rint(row) for row in rows]
     ranges = ", ".join(f"[{_number(first)}, {_number(last)}]" for first, last in zip(low, high, strict=True))
+    shares = " or ".join(f"{share:g}" for share in SHARES)
     note = (
-        f"continuous axes one at a time, {' or '.join(f'{share:g}' for share in SHARES)} of the way to either end while "
-        f"the others rest, {ranges} (the default; {NAME} sets how many values each has, and combines them)"
+        f"continuous axes one at a time, {shares} of the way to either end while the others rest, {ranges} (the "
+        f"default; {NAME} sets how many values each has, and combines them)"
     )
     return _list(space, list(dict.fromkeys(tuple(row.tolist()) for row in rows)), axes, note)
 
