@@ -1,8 +1,9 @@
-"""Segmentation networks side by side: what each learns from an equal budget, how far that carries, and how fast it is.
+r"""Segmentation networks side by side: what each learns from an equal budget, how far that carries, and how fast it is.
 
     python scripts/bench/segmentation.py --pictures 48000 --json segmentation.json
     python scripts/bench/segmentation.py --seconds 1800 --networks segnet-compact segnet-basic --seeds 0 1 2
-    python scripts/bench/segmentation.py --data CAMVID --epochs 200 --json segmentation_camvid.json
+    python scripts/bench/segmentation.py --data CAMVID --epochs 200 --networks segnet-compact fcn8s-compact \
+        --set class_weights=root-median-frequency --json segmentation_camvid.json
 
 Every network is trained by `rlkit perception train` with the recipe that suits the data, for as many pictures, or for
 about as many seconds, as every other, and then measured on what nobody learned from: circuits of the test split, in the
@@ -19,6 +20,7 @@ from pathlib import Path
 from colour_threshold import DRIVABLE, fit_on, measure, total
 from reporting import Row, Rows, quiet
 
+from rlkit.cli.options import read_pairs
 from rlkit.perception.data import find_source
 from rlkit.perception.evaluation import evaluate
 from rlkit.perception.finding import find_model
@@ -44,14 +46,14 @@ def main() -> None:
     budget.add_argument("--pictures", type=int, help="pictures that each network learns from, counted as often as seen")
     budget.add_argument("--epochs", type=int, help="passes over a folder's pictures")
     budget.add_argument("--seconds", type=float, help="seconds of training, about: the steps that fit into them")
-    parser.add_argument("--batch-size", type=int, default=None, help="the recipe's if not given")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="of the recipe, for all networks")
     parser.add_argument("--size", nargs=2, type=int, default=None, metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--measured", type=int, default=None, help="pictures of a simulator's split; 64 per look")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--runs", type=Path, default=None, help="folder that keeps the runs; none are kept without it")
     parser.add_argument("--json", type=Path, default=None, help="file for the figures")
     asked = parser.parse_args()
-    shared = ("data", "pictures", "epochs", "seconds", "batch_size", "size", "measured", "device")
+    shared = ("data", "pictures", "epochs", "seconds", "size", "measured", "device", "set")
     rows = Rows(asked.json, COLUMNS, options={name: getattr(asked, name) for name in shared})
     size = None if asked.size is None else (asked.size[0], asked.size[1])
     source = find_source(asked.data, size=size, pictures=asked.measured)
@@ -79,8 +81,8 @@ def network_rows(
 ) -> list[Row]:
     """Train one network and measure it on every split."""
     preset = PRESETS[usual_preset(source.training_pictures)](source.classes, source.training_pictures)
-    batch = asked.batch_size or preset.batch_size
-    settings = {} if asked.batch_size is None else {"batch_size": str(batch)}
+    settings = read_pairs("--set", [asked.set])
+    batch = int(settings.get("batch_size", preset.batch_size))
     options = {"model": network, "size": size, "seed": seed, "device": asked.device, "settings": settings}
     steps = None if asked.epochs else affordable_steps(asked, options) if asked.seconds else -(-asked.pictures // batch)
     began = time.perf_counter()
