@@ -6,9 +6,9 @@ too many to try out, 27 of them with three values each: there each axis is moved
 others rest. How many values each axis has, combined with those of all others, is typed among the
 environment's own arguments (`--env-kwargs action_bins=5`, or one number for each axis: `action_bins=5,3,3`).
 
-Where decisions follow upon each other quickly, what is never done at once can be done in turn. CarRacing-v3 is learned so
-from its id alone (`scripts/bench/any_environment.py`). Gentle values are there because with gentle pedals alone it was
-learned soonest, full ones because a task may need them.
+Where decisions follow upon each other quickly, what is never done at once can be done in turn. CarRacing-v3 is learned
+so from its id alone (`scripts/bench/any_environment.py`). Gentle values are there because with gentle pedals alone it
+was learned soonest, full ones because a task may need them.
 """
 
 import itertools
