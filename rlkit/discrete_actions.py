@@ -25,7 +25,7 @@ from rlkit.errors import UserError
 
 NAME = "action_bins"
 DEFAULT_BINS = {1: 5, 2: 3}  # values along each axis, by the number of axes: 5 and 9 actions
-MOST_AXES = 3  # that are moved without being asked how
+MOST_AXES = 3  # that are taken without a word on their bins: so many are moved one at a time
 SHARES = (0.25, 1.0)  # of its way to either end that an axis goes when it is moved alone
 MOST_BINS = 101
 MOST_ACTIONS = 512
@@ -110,11 +110,7 @@ def discrete_actions(
         UserError: The space is not supported, has too many combinations, no ends, or `bins` or `axes` do not fit.
     """
     if isinstance(space, spaces.Box):
-        _require_ends(space)
-        if bins is None and advised is None and max(DEFAULT_BINS) < math.prod(space.shape) <= MOST_AXES:
-            return _one_at_a_time(space, axes)
-        values, note = _grid(space, bins, advised)
-        return _combinations(space, values, axes, note)
+        return _continuous(space, bins, axes, advised)
     if bins is not None:
         raise UserError(f"{NAME}={_shown(bins)}: the action space {space} is not continuous; leave {NAME} out.")
     if isinstance(space, spaces.Discrete):
@@ -147,7 +143,7 @@ def read_bins(value: Any) -> Bins:
     return tuple(numbers) if isinstance(value, list | tuple) else numbers[0]
 
 
-def _require_ends(space: spaces.Box) -> None:
+def _continuous(space: spaces.Box, bins: Bins | None, axes: Sequence[str], advised: Bins | None) -> DiscreteActions:
     low, high = space.low.ravel(), space.high.ravel()
     endless = ~(np.isfinite(low) & np.isfinite(high))
     if endless.any():
@@ -156,6 +152,20 @@ def _require_ends(space: spaces.Box) -> None:
             f"Axis {axis} of the action space goes from {low[axis]:g} to {high[axis]:g}: it has no ends to lay values "
             "between. Give the Box the bounds within which actions make sense."
         )
+    if bins is not None:
+        return _grid(space, bins, "as asked", axes)
+    if advised is not None:
+        return _grid(space, advised, "as the environment advises", axes)
+    if len(low) in DEFAULT_BINS:
+        return _grid(space, DEFAULT_BINS[len(low)], "the default", axes)
+    if len(low) == MOST_AXES:
+        return _one_at_a_time(space, axes)
+    raise UserError(
+        f"The action space has {len(low)} continuous axes: even with 3 values each that is {3 ** len(low):,} "
+        f"actions. Agents here choose from a list; type for instance {NAME}=2 or "
+        f"{NAME}={','.join(['3', '2', '…'])} (one for each axis) to have at most {MOST_ACTIONS}, or wrap the "
+        "environment so that it takes fewer axes."
+    )
 
 
 def _one_at_a_time(space: spaces.Box, axes: Sequence[str]) -> DiscreteActions:
@@ -182,35 +192,23 @@ def _one_at_a_time(space: spaces.Box, axes: Sequence[str]) -> DiscreteActions:
     return _list(space, list(dict.fromkeys(tuple(row.tolist()) for row in rows)), axes, note)
 
 
-def _grid(space: spaces.Box, bins: Bins | None, advised: Bins | None) -> tuple[list[npt.NDArray[Any]], str]:
-    """The values along each axis of a Box, and how they were chosen."""
+def _grid(space: spaces.Box, bins: Bins, reason: str, axes: Sequence[str]) -> DiscreteActions:
+    """Every combination of so many values along each axis; `reason` says who wanted them."""
     low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
-    if bins is None and advised is None and len(low) not in DEFAULT_BINS:
-        raise UserError(
-            f"The action space has {len(low)} continuous axes: even with 3 values each that is {3 ** len(low):,} "
-            f"actions. Agents here choose from a list; type for instance {NAME}=2 or "
-            f"{NAME}={','.join(['3', '2', '…'])} (one for each axis) to have at most {MOST_ACTIONS}, or wrap the "
-            "environment so that it takes fewer axes."
-        )
-    if bins is not None:
-        chosen, reason = bins, "as asked"
-    elif advised is not None:
-        chosen, reason = advised, "as the environment advises"
-    else:
-        chosen, reason = DEFAULT_BINS[len(low)], "the default"
-    counts = chosen if isinstance(chosen, tuple) else (chosen,) * len(low)
+    counts = bins if isinstance(bins, tuple) else (bins,) * len(low)
     if len(counts) != len(low):
         raise UserError(f"{NAME}={_shown(counts)}: the action space has {len(low)} axes, not {len(counts)}.")
     if math.prod(counts) == 1:
         raise UserError(
-            f"{NAME}={_shown(chosen)} would leave a single action, and that is no choice: give at least one axis 2 or "
+            f"{NAME}={_shown(bins)} would leave a single action, and that is no choice: give at least one axis 2 or "
             "more values."
         )
     values = [_along(first, last, count) for first, last, count in zip(low, high, counts, strict=True)]
     if np.issubdtype(space.dtype, np.integer):
         values = [np.unique(np.rint(value)) for value in values]
     ranges = ", ".join(f"[{_number(value[0])}, {_number(value[-1])}] in {len(value)}" for value in values)
-    return values, f"continuous axes as a grid, {ranges} ({reason}; {NAME} sets how many values)"
+    note = f"continuous axes as a grid, {ranges} ({reason}; {NAME} sets how many values)"
+    return _combinations(space, values, axes, note)
 
 
 def _along(low: float, high: float, count: int) -> npt.NDArray[np.float64]:
