@@ -122,6 +122,12 @@ class ReplayBuffer:
     def __len__(self) -> int:
         return self.written - self.oldest
 
+    def can_sample(self) -> bool:
+        """Whether there is a complete transition yet; looks at every row."""
+        if self._priorities is not None:
+            return bool(self._priorities.any())
+        return bool(self._can_be_sampled(np.arange(self.oldest, self.written)).any())
+
     # ------------------------------------------------------------------------------------------------------- writing
 
     def add(

@@ -145,6 +145,8 @@ class DQN(Agent):
         due = (env_steps - self.config.learning_starts) // self.config.update_interval - self.updates
         metrics: dict[str, Tensor] = {}
         if due > 0 and self.updates == 0:
+            if not self._replay.can_sample():  # in a short run, one may be due after the first step of all
+                return {}
             self.learner.measure(tensors(self._replay.sample(MEASURED).observations, self.device))
         for _ in range(due):
             self._replay.n_step = round(self._n_step(self.learner.updates_since_reset))

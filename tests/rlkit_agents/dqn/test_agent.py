@@ -142,6 +142,23 @@ def test_updates_follow_the_steps_and_not_the_calls():
     assert agent.epsilon == pytest.approx(1 - (1 - QUICK.exploration_final_epsilon) * 400 / 500)
 
 
+@pytest.mark.parametrize("exponent", [0.0, 0.6])
+def test_an_update_that_is_due_before_there_is_a_transition_is_made_up_for(exponent):
+    config = dataclasses.replace(QUICK, n_step=10, learning_starts=0, priority_exponent=exponent)
+    agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
+    rng = np.random.default_rng(0)
+    goes_on = np.zeros(4, bool)
+    updates = []
+    for taken in (4, 8, 12):
+        seen, following = identity_task(rng, 4), identity_task(rng, 4)
+        actions = agent.act(seen, explore=True)
+        agent.observe(Transitions(seen, actions, np.ones(4, np.float32), goes_on, goes_on, following))
+        agent.update(taken)
+        updates.append(agent.updates)
+    assert config.update_interval == 4
+    assert updates == [0, 2, 3]
+
+
 def test_clipped_rewards_stay_in_the_buffer():
     config = dataclasses.replace(QUICK, reward_clip=1.0)
     agent = DQN.build(VECTOR, config, num_envs=2, device="cpu", seed=0)
