@@ -17,6 +17,7 @@ from rlkit import own_arguments
 from rlkit.environment_config import RESERVED_KWARGS
 from rlkit.errors import UserError
 from rlkit.foreign_errors import describe_error
+from rlkit.frame_skip import FrameSkip
 from rlkit.plugins import did_you_mean
 
 T = TypeVar("T")
@@ -119,32 +120,6 @@ def guarded(spec: EnvSpec, make: Callable[[], T]) -> T:
         raise UserError(_unknown_argument(spec, unknown.group(1))) from error
     except Exception as error:
         raise _failure(spec, error) from error
-
-
-class FrameSkip(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Takes the same action for several steps and sums their rewards; stops where the episode ends.
-
-    Args:
-        env: A single environment.
-        frames: Its steps per action.
-    """
-
-    def __init__(self, env: gymnasium.Env[Any, Any], frames: int):
-        super().__init__(env)
-        self._frames = frames
-        rate = self.metadata.get("render_fps")
-        if rate:  # so that what is watched goes at the speed it went at
-            self.metadata = {**self.metadata, "render_fps": rate / frames}
-
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Take the action until the frames are through or the episode is."""
-        total = 0.0
-        for _ in range(self._frames):
-            observation, reward, terminated, truncated, info = self.env.step(action)
-            total += float(reward)
-            if terminated or truncated:
-                break
-        return observation, total, terminated, truncated, info
 
 
 def _single(spec: EnvSpec, kwargs: Mapping[str, Any], frame_skip: int) -> gymnasium.Env[Any, Any]:
