@@ -3,10 +3,10 @@
 from typing import Any
 
 import gymnasium
-from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
+from gymnasium.wrappers import OrderEnforcing, TimeLimit
 
-# What `gymnasium.make` puts around an environment; none of these looks at an observation.
-_LEAVES_OBSERVATIONS_ALONE = (OrderEnforcing, PassiveEnvChecker, TimeLimit)
+# What `gymnasium.make` puts around an environment and does not look at an observation; its checker does.
+_LEAVES_OBSERVATIONS_ALONE = (OrderEnforcing, TimeLimit)
 
 
 class FrameSkip(gymnasium.Wrapper[Any, Any, Any, Any]):

@@ -3,7 +3,7 @@
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.wrappers import GrayscaleObservation
+from gymnasium.wrappers import GrayscaleObservation, PassiveEnvChecker
 
 from rlkit.frame_skip import FrameSkip, can_leave_undrawn
 
@@ -90,6 +90,7 @@ def test_where_somebody_looks_at_every_picture_every_picture_is_drawn():
     bare = make()
     assert can_leave_undrawn(bare)
     assert not can_leave_undrawn(GrayscaleObservation(bare))
+    assert not can_leave_undrawn(PassiveEnvChecker(bare))
     assert not can_leave_undrawn(gymnasium.make("CartPole-v1"))
     bare.close()
 
