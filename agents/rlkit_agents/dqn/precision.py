@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from rlkit.nn.encoders import is_small
+from rlkit.nn.precision import is_quick_with_bfloat16
 from rlkit.spaces import Spaces
 
 
@@ -24,15 +24,8 @@ def choose_precision(asked: str, spaces: Spaces, device: str) -> torch.dtype:
     """
     if asked == "auto":
         large = any(leaf.is_picture and not is_small(leaf) for leaf in spaces.observations.values())
-        return torch.bfloat16 if large and _is_quick_with_bfloat16(device) else torch.float32
+        return torch.bfloat16 if large and is_quick_with_bfloat16(device) else torch.float32
     return torch.bfloat16 if asked == "bfloat16" else torch.float32
-
-
-def _is_quick_with_bfloat16(device: str) -> bool:
-    if device != "cpu":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    abilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch cannot tell
-    return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16") or abilities.get("bf16"))
 
 
 def computing_in(precision: torch.dtype, observations: Mapping[str, Tensor]) -> AbstractContextManager[object]:

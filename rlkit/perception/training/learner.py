@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rlkit.nn.dropout import drop_with
+from rlkit.nn.precision import is_quick_with_bfloat16
 from rlkit.perception.model import as_floats
 from rlkit.perception.pictures import Pixels
 from rlkit.perception.training.averaging import AveragedWeights, estimate_statistics
@@ -131,9 +132,10 @@ class SegmentationLearner:
         return torch.from_numpy(array).to(self.device, non_blocking=True)
 
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
-        if self.recipe.precision == "float32":
-            return contextlib.nullcontext()
-        return torch.autocast(self.device, torch.bfloat16)
+        asked = self.recipe.precision
+        if asked == "bfloat16" or (asked == "auto" and is_quick_with_bfloat16(self.device)):
+            return torch.autocast(self.device, torch.bfloat16)
+        return contextlib.nullcontext()
 
     @contextlib.contextmanager
     def _chance(self, step: int) -> Iterator[None]:

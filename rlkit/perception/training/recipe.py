@@ -76,7 +76,11 @@ class Recipe:
     noise: float = hyperparameter(
         0.0, "Largest noise as a share of full scale (standard deviation).", low=0.0, high=1.0
     )
-    precision: str = hyperparameter("float32", "Of convolutions while learning.", choices=("float32", "bfloat16"))
+    precision: str = hyperparameter(
+        "auto",
+        "Of convolutions while learning; auto is bfloat16 where the device has instructions for it.",
+        choices=("auto", "float32", "bfloat16"),
+    )
     select_by: str = hyperparameter(
         "drivable_iou", "What the best weights are chosen by.", choices=("drivable_iou", "mean_iou")
     )

@@ -96,6 +96,14 @@ def test_bfloat16_learns_too(batch):
     assert all(tensor.dtype == torch.float32 for tensor in taught.network.parameters())
 
 
+@pytest.mark.parametrize("quick", [True, False])
+def test_by_itself_it_computes_in_what_is_quick(monkeypatch, batch, quick):
+    monkeypatch.setattr("rlkit.perception.training.learner.is_quick_with_bfloat16", lambda device: quick)
+    same = learner(precision="bfloat16" if quick else "float32").update(*batch, 0).item()
+    other = learner(precision="float32" if quick else "bfloat16").update(*batch, 0).item()
+    assert learner(precision="auto").update(*batch, 0).item() == same != other
+
+
 def test_class_weights_change_what_a_pixel_counts(batch):
     plain = SegmentationLearner(Tiny(), RECIPE, 100).update(*batch, 0).item()
     weights = np.array([1.0, 9.0], dtype=np.float32)
