@@ -53,6 +53,8 @@ class Alarm:
         """
         if not self._seconds or threading.current_thread() is not threading.main_thread():
             return function(*args, **kwargs)
+        if signal.getsignal(signal.SIGALRM) is None:  # code in C listens, to which Python could not give it back
+            return function(*args, **kwargs)
         handler = signal.signal(signal.SIGALRM, self._ring)
         self._since = began = time.monotonic()
         self._due = began + self._seconds

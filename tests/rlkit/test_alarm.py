@@ -119,3 +119,14 @@ def test_a_timer_of_somebody_elses_rings_when_it_should_or_as_soon_as_it_can():
             assert rung.pop() - began >= max(due, took)
     finally:
         signal.signal(signal.SIGALRM, before)
+
+
+def test_a_listener_in_c_is_left_alone(monkeypatch):
+    monkeypatch.setattr(signal, "getsignal", lambda number: None)  # as Python says of one that it did not set
+
+    def refused(*arguments):
+        raise AssertionError("it could not be given back")
+
+    monkeypatch.setattr(signal, "signal", refused)
+    assert Alarm(0.01).watch(lambda: "done") == "done"
+    monkeypatch.undo()
