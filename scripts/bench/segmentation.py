@@ -15,6 +15,7 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from colour_threshold import DRIVABLE, fit_on, measure, total
@@ -29,10 +30,11 @@ from rlkit.perception.model import load_model
 from rlkit.perception.pictures import PictureSource
 from rlkit.perception.training import train
 from rlkit.perception.training.recipe import PRESETS, usual_preset
+from rlkit.training.progress import PlainReporter
 
 NETWORKS = ("segnet-compact", "segnet-basic", "segnet", "fcn32s", "fcn8s")
 THRESHOLD = "colour threshold"
-TRIED = 12  # steps by which it is found out how long one takes
+TRIAL = 60.0  # s, in the second half of which it is found out how long a step takes; in the first, circuits are made
 COLUMNS = ("network", "seed", "split")
 
 
@@ -100,15 +102,26 @@ def network_rows(
 
 
 def affordable_steps(asked: argparse.Namespace, options: Row) -> int:
-    """Steps that fit into the seconds that were asked for, by the time that a few of them take."""
+    """Steps that fit into the seconds that were asked for, by the time that some take once training is under way."""
+    watch = Stopwatch()
     with tempfile.TemporaryDirectory() as scratch:
-        times = []
-        for steps in (1, 1 + TRIED):  # what the beginning and the end take is in both
-            began = time.perf_counter()
-            run_dir = Path(scratch) / str(steps)
-            train(asked.data, steps=steps, select_freq=steps, save_freq=0, run_dir=run_dir, reporter=quiet, **options)
-            times.append(time.perf_counter() - began)
-    return max(1, int(asked.seconds / max(1e-3, (times[1] - times[0]) / TRIED)))
+        endless = {"steps": 1_000_000, "save_freq": 0, "run_dir": Path(scratch) / "run", "reporter": lambda _: watch}
+        train(asked.data, time_limit=TRIAL, **endless, **options)
+    counted = [moment for moment in watch.times if moment >= watch.times[-1] - TRIAL / 2]
+    one = (counted[-1] - counted[0]) / (len(counted) - 1) if len(counted) > 1 else TRIAL
+    return max(1, int(asked.seconds / one))
+
+
+class Stopwatch(PlainReporter):
+    """Says nothing, and notes when each step was over."""
+
+    def __init__(self) -> None:
+        super().__init__(0, quiet=True)
+        self.times: list[float] = []
+
+    def progress(self, steps: int, figures: Mapping[str, str]) -> None:
+        """Look at the clock."""
+        self.times.append(time.perf_counter())
 
 
 def figures_of(result: PerceptionResult) -> Row:
