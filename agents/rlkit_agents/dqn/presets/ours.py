@@ -17,13 +17,16 @@ def fast(spaces: Spaces, steps: int) -> DQNConfig:
 
 
 def _fast_vectors(spaces: Spaces, steps: int) -> DQNConfig:
-    """Classic control: quantiles, vectors brought to one scale, and random actions that last, to find far goals."""
+    """Classic control: quantiles, vectors brought to one scale, and random actions that last, to find far goals.
+
+    Eight quantiles, for an update costs half of what it does with 32, and Acrobot takes fewer steps.
+    """
     return DQNConfig(
         gamma=0.99,
         n_step=3,
         reward_clip=spaces.reward_clip,
         distribution="quantile",
-        num_quantiles=32,
+        num_quantiles=8,
         standardise=True,
         batch_size=128,
         update_interval=4,
