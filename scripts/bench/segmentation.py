@@ -55,8 +55,9 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=None, help="folder that keeps the runs; none are kept without it")
     parser.add_argument("--json", type=Path, default=None, help="file for the figures")
     asked = parser.parse_args()
-    shared = ("data", "pictures", "epochs", "seconds", "size", "measured", "device", "set")
-    rows = Rows(asked.json, COLUMNS, options={name: getattr(asked, name) for name in shared})
+    shared = ("pictures", "epochs", "seconds", "size", "measured", "device", "set")
+    data = Path(asked.data).name if Path(asked.data).is_dir() else asked.data  # the same wherever the folder lies
+    rows = Rows(asked.json, COLUMNS, options={"data": data} | {name: getattr(asked, name) for name in shared})
     size = None if asked.size is None else (asked.size[0], asked.size[1])
     source = find_source(asked.data, size=size, pictures=asked.measured)
     if not rows.has(network=THRESHOLD, seed=0, split=source.splits[0]):
