@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from rlkit.nn.encoders import ObservationEncoder, choose_encoder
 from rlkit.nn.heads import CosineEmbedding, DuelingHead, LinearHead, MakeDense, dense_layers, he_initialise
 from rlkit.nn.noisy import NoisyLinear
+from rlkit.nn.precision import computing_in
 from rlkit.spaces import Spaces
 from rlkit_agents.dqn.config import DQNConfig
-from rlkit_agents.dqn.precision import choose_precision, computing_in
+from rlkit_agents.dqn.precision import choose_precision
 
 
 class QNetwork(nn.Module):
@@ -35,7 +36,7 @@ class QNetwork(nn.Module):
 
     def forward(self, observations: Mapping[str, Tensor], fractions: Tensor | None = None) -> Tensor:
         """Observations with leaves (B, ...) to (B, A, K); `fractions` concern implicit quantiles only."""
-        with computing_in(self.precision, observations):
+        with computing_in(self.precision, _device_of(observations)):
             values: Tensor = self.head(self.dense(self.encoder(observations)))
         return values.float()
 
@@ -72,7 +73,7 @@ class ImplicitQNetwork(QNetwork):
         """Observations with leaves (B, ...) and fractions (B, K) to quantiles (B, A, K); without them the median."""
         if fractions is None:
             fractions = self.embedding.steps.new_full((len(next(iter(observations.values()))), 1), 0.5)
-        with computing_in(self.precision, observations):
+        with computing_in(self.precision, _device_of(observations)):
             features = self.encoder(observations)
             if self.dense_first:
                 embedded = self.embedding(self.dense(features), fractions)
@@ -113,3 +114,7 @@ def build_network(
         network = ImplicitQNetwork(encoder, dense, head, embedding, dense_first, precision)
     he_initialise(network, generator)
     return network.to(device)
+
+
+def _device_of(observations: Mapping[str, Tensor]) -> str:
+    return next(iter(observations.values())).device.type

@@ -1,13 +1,9 @@
-"""Which numbers networks compute with."""
-
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+"""Which numbers the network of an agent computes with."""
 
 import torch
-from torch import Tensor
 
 from rlkit.nn.encoders import is_small
-from rlkit.nn.precision import is_quick_with_bfloat16
+from rlkit.nn.precision import precision_for
 from rlkit.spaces import Spaces
 
 
@@ -22,14 +18,5 @@ def choose_precision(asked: str, spaces: Spaces, device: str) -> torch.dtype:
         spaces: What is read.
         device: "cpu" or "cuda".
     """
-    if asked == "auto":
-        large = any(leaf.is_picture and not is_small(leaf) for leaf in spaces.observations.values())
-        return torch.bfloat16 if large and is_quick_with_bfloat16(device) else torch.float32
-    return torch.bfloat16 if asked == "bfloat16" else torch.float32
-
-
-def computing_in(precision: torch.dtype, observations: Mapping[str, Tensor]) -> AbstractContextManager[object]:
-    """Within the block, layers that gain from it compute in this type; weights stay float32."""
-    if precision == torch.float32:
-        return nullcontext()
-    return torch.autocast(next(iter(observations.values())).device.type, precision)
+    large = any(leaf.is_picture and not is_small(leaf) for leaf in spaces.observations.values())
+    return torch.float32 if asked == "auto" and not large else precision_for(asked, device)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rlkit.nn.dropout import drop_with
-from rlkit.nn.precision import is_quick_with_bfloat16
+from rlkit.nn.precision import computing_in, precision_for
 from rlkit.perception.model import as_floats
 from rlkit.perception.pictures import Pixels
 from rlkit.perception.training.averaging import AveragedWeights, estimate_statistics
@@ -46,6 +46,7 @@ class SegmentationLearner:
     ):
         self.recipe = recipe
         self.device = device
+        self._precision = precision_for(recipe.precision, device)
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._steps = steps
         self._seed = seed
@@ -77,7 +78,7 @@ class SegmentationLearner:
         inputs = as_floats(self._moved(images))
         truth = self._moved(labels).long()
         self.network.train()
-        with self._chance(step), self._precision():
+        with self._chance(step), computing_in(self._precision, self.device):
             logits = self.network(inputs)
         logits = logits.float()
         loss = cross_entropy(logits, truth, self._weights, recipe.label_smoothing)
@@ -100,7 +101,7 @@ class SegmentationLearner:
         self._measured.load_state_dict(self._mean.weights())
         self._measured.eval()
         if pictures:
-            with self._precision():
+            with computing_in(self._precision, self.device):
                 estimate_statistics(self._measured, (as_floats(self._moved(batch)) for batch in pictures))
         return self._measured
 
@@ -130,12 +131,6 @@ class SegmentationLearner:
 
     def _moved(self, array: Pixels) -> Tensor:
         return torch.from_numpy(array).to(self.device, non_blocking=True)
-
-    def _precision(self) -> contextlib.AbstractContextManager[Any]:
-        asked = self.recipe.precision
-        if asked == "bfloat16" or (asked == "auto" and is_quick_with_bfloat16(self.device)):
-            return torch.autocast(self.device, torch.bfloat16)
-        return contextlib.nullcontext()
 
     @contextlib.contextmanager
     def _chance(self, step: int) -> Iterator[None]:

@@ -19,7 +19,7 @@ def fast(spaces: Spaces, steps: int) -> DQNConfig:
 def _fast_vectors(spaces: Spaces, steps: int) -> DQNConfig:
     """Classic control: quantiles, vectors brought to one scale, and random actions that last, to find far goals.
 
-    Eight quantiles, for an update costs half of what it does with 32, and Acrobot takes fewer steps.
+    Eight quantiles: steps take 0.6 of the time that they take with 32 (Acrobot, one thread).
     """
     return DQNConfig(
         gamma=0.99,

@@ -98,7 +98,7 @@ def test_bfloat16_learns_too(batch):
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_by_itself_it_computes_in_what_is_quick(monkeypatch, batch, quick):
-    monkeypatch.setattr("rlkit.perception.training.learner.is_quick_with_bfloat16", lambda device: quick)
+    monkeypatch.setattr("rlkit.nn.precision.is_quick_with_bfloat16", lambda device: quick)
     same = learner(precision="bfloat16" if quick else "float32").update(*batch, 0).item()
     other = learner(precision="float32" if quick else "bfloat16").update(*batch, 0).item()
     assert learner(precision="auto").update(*batch, 0).item() == same != other
