@@ -2,8 +2,8 @@ r"""Segmentation networks side by side: what each learns from an equal budget, h
 
     python scripts/bench/segmentation.py --pictures 48000 --json segmentation.json
     python scripts/bench/segmentation.py --seconds 1800 --networks segnet-compact segnet-basic --seeds 0 1 2
-    python scripts/bench/segmentation.py --data CAMVID --epochs 200 --networks segnet-compact fcn8s-compact \
-        --set class_weights=root-median-frequency --json segmentation_camvid.json
+    python scripts/bench/segmentation.py --data CAMVID --size 180 240 --epochs 50 --networks segnet-compact \
+        --set class_weights=none dice=1 batch_size=4 learning_rate=0.006 scale_min=0.85 scale_max=1.25 blur=0.3
 
 Every network is trained by `rlkit perception train` with the recipe that suits the data, for as many pictures, or for
 about as many seconds, as every other, and then measured on what nobody learned from: circuits of the test split, in the
