@@ -42,6 +42,7 @@ class RunConfig:
         eval_episodes: Episodes per evaluation.
         save_freq: Steps between checkpoints; 0 for one at the end only.
         deterministic: One thread, and only operations that repeat bit for bit.
+        overlap: Environments take their steps in a thread of their own, while the agent learns.
         versions: Of Python and of the packages that numbers may depend on.
     """
 
@@ -58,6 +59,7 @@ class RunConfig:
     eval_episodes: int
     save_freq: int
     deterministic: bool
+    overlap: bool = False
     versions: Mapping[str, str] = field(default_factory=versions)
 
     def __post_init__(self) -> None:
@@ -73,6 +75,8 @@ class RunConfig:
                 raise UserError(f"--{name.replace('_', '-')} = {value!r}: expected a whole number of at least {low}")
         if self.steps < self.num_envs:
             raise UserError(f"--steps = {self.steps} is less than one step of each of {self.num_envs} environments")
+        if self.overlap and self.deterministic:
+            raise UserError("--overlap gives environments a thread of their own, --deterministic allows one: omit one")
 
     def located(self, folder: Path) -> Self:
         """The same, with the file of perception's model looked for from a folder where its path is relative."""
@@ -139,6 +143,7 @@ class RunConfig:
             given = plain.get("format") if isinstance(plain, Mapping) else type(plain).__name__
             raise UserError(f"this is no run configuration of format {FORMAT} (given: {given})")
         values = {key: value for key, value in plain.items() if key != "format"}
+        values.setdefault("overlap", False)  # runs from before there was a choice
         names = {field.name for field in dataclasses.fields(cls)}
         if values.keys() != names:
             odd = sorted(values.keys() ^ names)

@@ -83,6 +83,7 @@ class Environments:
         bins: How many values each axis of continuous actions is given; None for the default.
 
     Attributes:
+        busy_elsewhere: Whether a step is taken in compiled code or other processes, which leaves Python to others.
         warn: Told what may need mending but stops nothing; whoever has somebody to tell puts themselves here.
 
     Raises:
@@ -102,6 +103,7 @@ class Environments:
         self.num_envs = vector.num_envs
         self.metadata: dict[str, Any] = dict(vector.metadata)
         self.native = native
+        self.busy_elsewhere = native or isinstance(vector, WorkerEnvs)
         self.metrics = capabilities.episode_metrics(self.metadata)
         self.warn: Callable[[str], None] = _log.warning
         self._vector = vector

@@ -92,6 +92,7 @@ def plan(
     eval_episodes: int | None = None,
     save_freq: int | None = None,
     deterministic: bool = False,
+    overlap: bool = False,
     perception: str | Path | PerceptionConfig | None = None,
     perception_kwargs: Mapping[str, Any] | None = None,
 ) -> RunConfig:
@@ -111,6 +112,8 @@ def plan(
         eval_episodes: Episodes per evaluation; None for 50 where they are stepped in compiled batches, else 20.
         save_freq: Steps between checkpoints; 0 for one at the end only; None for ten of them.
         deterministic: One thread, and torch's own switch.
+        overlap: Let environments take their steps in a thread of their own while the agent learns. One seed still
+            fixes everything, but other numbers: what is learned from is one step older.
         perception: What replaces the camera's picture: `truth`, `none`, or a segmentation model (the folder of a
             perception run, a file, `pretrained:NAME`); None leaves `env` as it is described.
         perception_kwargs: How it is shown and spoilt; see `perception_config.PerceptionConfig`.
@@ -130,6 +133,11 @@ def plan(
     for_training = asked.with_defaults(capabilities.training_kwargs(metadata))
     with make_environments(for_training, 1) as one:
         spaces, native, for_training = one.spaces, one.native, one.config
+        if overlap and not one.busy_elsewhere:
+            raise UserError(
+                f"--overlap: {asked.id} is stepped in this process and in Python, which then waits for the agent: "
+                "add --env-kwargs workers=1 (or more), or leave --overlap out."
+            )
     budget = steps if steps is not None else agent_type.default_steps(spaces)
     name, hyperparameters = choose_hyperparameters(agent_type, preset, settings or {}, spaces, budget)
     measured = dataclasses.replace(for_training, kwargs=asked.kwargs)
@@ -151,6 +159,7 @@ def plan(
         eval_episodes=usual["eval_episodes"] if eval_episodes is None else eval_episodes,
         save_freq=max(1, budget // CHECKPOINTS) if save_freq is None else save_freq,
         deterministic=deterministic,
+        overlap=overlap,
     )
 
 
@@ -223,6 +232,9 @@ def _go(
     count = min(config.eval_episodes, MEASURED_ENVS if environments.native else PYTHON_ENVS)
     evaluation = dataclasses.replace(config.evaluation, id=environments.config.id)
     count_threads = 1 if config.deterministic else agent.threads
+    if config.overlap:
+        # Threads of torch that share a core with the environments wait for each other in every operation.
+        count_threads = min(count_threads or torch.get_num_threads(), max(1, torch.get_num_threads() - 1))
     with (
         run.locked(),
         make_environments(evaluation, count) as measured,

@@ -65,6 +65,8 @@ class Train:
     """Go on with the run in this folder, exactly where it stopped."""
     deterministic: bool = False
     """Use one thread, and only operations that repeat bit for bit."""
+    overlap: bool = False
+    """Step environments in a thread of their own while the agent learns: sooner done with pictures on several cores."""
     watch: bool = False
     """Open a window that shows the newest checkpoint drive while training goes on."""
     quiet: Annotated[bool, tyro.conf.arg(aliases=["-q"])] = False
@@ -161,6 +163,7 @@ class Train:
             eval_episodes=self.eval_episodes,
             save_freq=self.save_freq,
             deterministic=self.deterministic,
+            overlap=self.overlap,
             perception=self.perception,
             perception_kwargs=read_kwargs("--perception-kwargs", self.perception_kwargs),
         )
@@ -181,6 +184,7 @@ class Train:
             "steps": self.steps,
             "device": None if self.device is None else choose_device(self.device),
             "deterministic": self.deterministic or None,
+            "overlap": self.overlap or None,
         }
         return dataclasses.replace(config, **{name: value for name, value in changed.items() if value is not None})
 

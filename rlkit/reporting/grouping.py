@@ -122,4 +122,5 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "steps": lambda steps: f"{steps:,} steps",
     "num_envs": lambda count: f"{count} environments",
     "deterministic": lambda deterministic: "deterministic" if deterministic else "",
+    "overlap": lambda overlap: "overlap" if overlap else "",
 }

@@ -4,6 +4,8 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,17 +65,18 @@ class Training:
             None when the budget is used up, else why training stopped.
         """
         self._began = time.monotonic()
-        with stop_request(time_limit) as stop, MetricsLog(self.run.path, resume_at=self.steps) as log:
+        with (
+            stop_request(time_limit) as stop,
+            MetricsLog(self.run.path, resume_at=self.steps) as log,
+            ThreadPoolExecutor(1) if self.config.overlap else nullcontext() as meanwhile,
+        ):
             if self.steps == 0:
                 log.write_text("configuration", json.dumps(self.config.to_json(), indent=2))
             while self.steps < self.config.steps and stop.reason is None:
-                observations = self.episodes.observations
-                actions = self.agent.act(observations, explore=True)
-                step = self.episodes.advance(actions)
-                self.steps += len(actions)
-                self.agent.observe(transitions(observations, actions, step))
-                self.latest |= self._sound(self.agent.update(self.steps))
-
+                if meanwhile is None:
+                    self._step_then_learn()
+                else:
+                    self._learn_while_stepping(meanwhile)
                 self._tell()
                 if self._due(max(1, self.config.steps // LOGS)):
                     self._log(log)
@@ -86,6 +89,32 @@ class Training:
                 self._evaluate(log)
             self._save(log)
         return reason
+
+    def _step_then_learn(self) -> None:
+        """Act, step, remember, learn: one after the other."""
+        observations = self.episodes.observations
+        actions = self.agent.act(observations, explore=True)
+        step = self.episodes.advance(actions)
+        self.steps += len(actions)
+        self.agent.observe(transitions(observations, actions, step))
+        self._learn()
+
+    def _learn_while_stepping(self, meanwhile: Executor) -> None:
+        """The same, but the environments take their step in another thread while the agent learns from what it has.
+
+        Each waits for the other before the next step, so numbers do not depend on who is first: they differ from those
+        of one after the other only in that what is learned from is older by one step of every environment.
+        """
+        observations = self.episodes.observations
+        actions = self.agent.act(observations, explore=True)
+        stepping = meanwhile.submit(self.episodes.advance, actions)
+        self._learn()
+        step = stepping.result()
+        self.steps += len(actions)
+        self.agent.observe(transitions(observations, actions, step))
+
+    def _learn(self) -> None:
+        self.latest |= self._sound(self.agent.update(self.steps))
 
     def resume(self, state: State) -> None:
         """Continue from the state that a checkpoint kept."""

@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1_250_000, help="of 4 frames each")
     parser.add_argument("--seeds", default="0", help="such as 0..4")
     parser.add_argument("--num-envs", type=int, default=8)
+    parser.add_argument("--overlap", action="store_true", help="step games in a thread of their own meanwhile")
     parser.add_argument("--eval-freq", type=int, help="steps; a tenth of all unless given")
     parser.add_argument("--eval-episodes", type=int, default=30)
     parser.add_argument("--milestones", type=float, nargs="*", help="scores whose first time counts")
@@ -64,6 +65,7 @@ def main() -> None:
             preset=options.preset,
             settings=read_pairs("--set", [options.set]),
             num_envs=options.num_envs,
+            overlap=options.overlap,
             eval_freq=options.eval_freq or max(1, options.steps // 10),
             eval_episodes=options.eval_episodes,
             milestones=options.milestones if options.milestones is not None else [0, 18] if game == "Pong" else [],

@@ -72,13 +72,16 @@ def nature() -> nn.Sequential:
     )
 
 
-def plain_step(channels_last: bool, fused: bool, bfloat16: bool) -> Callable[[], None]:
-    """A gradient step without this toolkit, with what has been found to speed it up switched on one by one."""
+def plain_step(channels_last: bool, fused: bool, bfloat16: bool, compiled: bool = False) -> Callable[[], None]:
+    """A gradient step without this toolkit, with what may speed it up switched on one by one."""
     torch.manual_seed(0)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     online = nature().to(memory_format=layout)  # type: ignore[call-overload]
     target = copy.deepcopy(online)
     optimizer = torch.optim.Adam(online.parameters(), lr=1e-4, fused=fused)
+    if compiled:  # needs a C++ compiler
+        online.compile()
+        target.compile()
     pictures = [torch.randint(0, 255, (BATCH, *SHAPE), dtype=torch.uint8).permute(0, 3, 1, 2) for _ in range(2)]
     states, next_states = (picture.contiguous(memory_format=layout) for picture in pictures)
     actions = torch.randint(0, ACTIONS, (BATCH, 1))
@@ -154,6 +157,7 @@ def gradient_steps(rounds: int, threads: int) -> list[dict[str, Any]]:
         "+ channels-last": lambda: plain_step(True, False, False),
         "+ fused Adam": lambda: plain_step(True, True, False),
         "+ bfloat16": lambda: plain_step(True, True, True),
+        "+ torch.compile": lambda: plain_step(True, True, True, compiled=True),
         "the agent, float32": lambda: agent_step({"precision": "float32"}),
         "the agent, bfloat16": lambda: agent_step({"precision": "bfloat16"}),
     }
@@ -167,7 +171,7 @@ def gradient_steps(rounds: int, threads: int) -> list[dict[str, Any]]:
 # ------------------------------------------------------------------------------------------------- race on Pong
 
 
-def ours(steps: int, num_envs: int, settings: dict[str, str]) -> dict[str, float]:
+def ours(steps: int, num_envs: int, settings: dict[str, str], overlap: bool = False) -> dict[str, float]:
     """Train with this toolkit; what it writes down says when it had taken how many steps."""
     from rlkit import runs
     from rlkit.training.metrics import read_metrics
@@ -181,6 +185,7 @@ def ours(steps: int, num_envs: int, settings: dict[str, str]) -> dict[str, float
             settings=SETTINGS | {"exploration_steps": str(steps // 10)} | settings,
             steps=steps,
             num_envs=num_envs,
+            overlap=overlap,
             eval_freq=0,
             save_freq=0,
             reporter=lambda total: PlainReporter(total, quiet=True),
@@ -233,6 +238,7 @@ def stable_baselines(steps: int, num_envs: int) -> dict[str, float]:
 
 CONTENDERS: dict[str, Callable[[int], dict[str, float]]] = {
     "rlkit, 8 environments, bfloat16": lambda steps: ours(steps, 8, {"precision": "bfloat16"}),
+    "rlkit, 8 environments, bfloat16, overlap": lambda steps: ours(steps, 8, {"precision": "bfloat16"}, overlap=True),
     "rlkit, 8 environments, float32": lambda steps: ours(steps, 8, {"precision": "float32"}),
     "rlkit, 1 environment, bfloat16": lambda steps: ours(steps, 1, {"precision": "bfloat16"}),
     "Stable-Baselines3, 1 environment": lambda steps: stable_baselines(steps, 1),
@@ -251,7 +257,7 @@ def race(steps: int, rounds: int) -> list[dict[str, Any]]:
                 raise SystemExit(f"{name} failed:\n{answer.stderr[-2000:]}")
             result = json.loads(answer.stdout.splitlines()[-1])
             speeds[name].append(result["steps"] / result["seconds"])
-            print(f"{name:36} {speeds[name][-1]:8.1f} steps/s", flush=True)
+            print(f"{name:40} {speeds[name][-1]:8.1f} steps/s", flush=True)
     peer = max(median(speeds[name]) for name in CONTENDERS if name.startswith("Stable"))
     return [
         {
@@ -277,7 +283,7 @@ def main() -> None:
     steps = [row for threads in (1, 2) for row in gradient_steps(100, threads)]
     rows = race(options.steps, options.rounds)
     for row in rows:
-        print(f"{row['contender']:36} {row['steps_per_second']:8.1f} steps/s  × {row['ratio_to_peer']:.2f}")
+        print(f"{row['contender']:40} {row['steps_per_second']:8.1f} steps/s  × {row['ratio_to_peer']:.2f}")
     if options.json is not None:
         from reporting import machine
 

@@ -32,6 +32,7 @@ class Task:
         milestones: Mean rewards of an evaluation whose first time is reported.
         episodes: Of the measurement at the end, on episodes that no evaluation had.
         deterministic: Whether one thread trains, so that runs side by side do not disturb each other.
+        overlap: Whether environments step in a thread of their own while the agent learns.
     """
 
     env: str
@@ -46,12 +47,14 @@ class Task:
     milestones: Sequence[float] = ()
     episodes: int = 30
     deterministic: bool = False
+    overlap: bool = False
 
     def name(self, seed: int) -> str:
         """The run folder's name: tasks that differ in anything do not share one."""
         together = "auto" if self.num_envs is None else str(self.num_envs)
         words = [self.env.rpartition("/")[2], self.algo, self.preset or "default", str(self.steps), together]
         words += [f"{key}={value}" for key, value in sorted({**self.env_kwargs, **self.settings}.items())]
+        words += ["overlap"] if self.overlap else []
         return "-".join([*words, f"s{seed}"]).replace("/", "_").replace(":", "_").replace(" ", "")
 
 
@@ -84,6 +87,7 @@ def learn(task: Task, seed: int, folder: Path) -> Row:
             eval_episodes=task.eval_episodes,
             save_freq=max(1, task.steps // 20),
             deterministic=task.deterministic,
+            overlap=task.overlap,
             run_dir=run,
             reporter=quiet,
         )

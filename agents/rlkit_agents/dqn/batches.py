@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -23,17 +25,26 @@ class TensorBatch:
 
 
 def to_device(batch: Batch, device: str) -> TensorBatch:
-    """Hand a batch to the learner; on a CPU nothing is copied."""
+    """Hand a batch to the learner.
+
+    On a CPU nothing is copied. A GPU fetches it by itself out of memory that stays in place, so that the next batch is
+    drawn while it still computes with this one.
+    """
     return TensorBatch(
         observations=tensors(batch.observations, device),
-        actions=torch.from_numpy(batch.actions).to(device),
-        returns=torch.from_numpy(batch.returns).to(device),
-        discounts=torch.from_numpy(batch.discounts).to(device),
+        actions=_tensor(batch.actions, device),
+        returns=_tensor(batch.returns, device),
+        discounts=_tensor(batch.discounts, device),
         next_observations=tensors(batch.next_observations, device),
-        weights=torch.from_numpy(batch.weights).to(device),
+        weights=_tensor(batch.weights, device),
     )
 
 
 def tensors(observations: Observations, device: str) -> dict[str, Tensor]:
     """Observations as the network takes them."""
-    return {name: torch.from_numpy(leaf).to(device) for name, leaf in observations.items()}
+    return {name: _tensor(leaf, device) for name, leaf in observations.items()}
+
+
+def _tensor(array: npt.NDArray[np.generic], device: str) -> Tensor:
+    tensor = torch.from_numpy(array)
+    return tensor if device == "cpu" else tensor.pin_memory().to(device, non_blocking=True)

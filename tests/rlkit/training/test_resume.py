@@ -40,10 +40,8 @@ def quiet(total):
 
 
 def train(folder, env="CartPole-v1", steps=800, reporter=quiet, **options):
-    return runs.train(
-        env, steps=steps, settings=SETTINGS, run_dir=folder, reporter=reporter, deterministic=True,
-        eval_freq=200, eval_episodes=2, save_freq=120, **options,
-    )  # fmt: skip
+    usual = {"deterministic": True, "eval_freq": 200, "eval_episodes": 2, "save_freq": 120}
+    return runs.train(env, steps=steps, settings=SETTINGS, run_dir=folder, reporter=reporter, **(usual | options))
 
 
 def final(folder):
@@ -65,10 +63,17 @@ def _tell_at_every_step(monkeypatch):
     monkeypatch.setattr("rlkit.training.loop.REFRESH", 0)
 
 
-@pytest.mark.parametrize("env", ["CartPole-v1", "rlkit/Driving-v0"])
-def test_interrupted_twice_and_resumed_equals_uninterrupted(env, tmp_path):
-    train(tmp_path / "whole", env)
-    stopped = train(tmp_path / "parts", env, reporter=lambda total: StopAfter(total, 280))
+@pytest.mark.parametrize(
+    ("env", "options"),
+    [
+        ("CartPole-v1", {}),
+        ("rlkit/Driving-v0", {}),
+        ("rlkit/Driving-v0", {"overlap": True, "deterministic": False}),
+    ],
+)
+def test_interrupted_twice_and_resumed_equals_uninterrupted(env, options, tmp_path):
+    train(tmp_path / "whole", env, **options)
+    stopped = train(tmp_path / "parts", env, reporter=lambda total: StopAfter(total, 280), **options)
     assert stopped.stopped == "Ctrl-C"
     assert stopped.steps < 400
     again = runs.resume(tmp_path / "parts", reporter=lambda total: StopAfter(total, 480))
