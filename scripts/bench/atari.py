@@ -1,7 +1,7 @@
 """How soon and how well Atari's games are learned, beside published figures.
 
     pip install -c constraints.txt -e '.[atari]'
-    python scripts/bench/atari.py --protocol dqn --steps 1500000 --json scripts/bench/atari.json
+    python scripts/bench/atari.py --protocol dqn --steps 600000 --overlap --set update_interval=8 --json FILE.json
     python scripts/bench/atari.py --steps 1250000 --json scripts/bench/atari.json
     python scripts/bench/atari.py --games Boxing Freeway --steps 100000 --json scripts/bench/atari.json
 

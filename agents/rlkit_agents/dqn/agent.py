@@ -125,8 +125,10 @@ class DQN(Agent):
     # ------------------------------------------------------------------------------------------------------ learning
 
     def observe(self, transitions: Transitions) -> None:
-        """Store one step of every environment, rewards clipped if so configured."""
+        """Store one step of every environment, rewards scaled and clipped if so configured."""
         rewards = transitions.rewards
+        if self.config.reward_scale != 1.0:
+            rewards = rewards * self.config.reward_scale
         if self.config.reward_clip is not None:
             rewards = np.clip(rewards, -self.config.reward_clip, self.config.reward_clip)
         self._replay.add(

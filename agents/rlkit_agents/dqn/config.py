@@ -36,6 +36,9 @@ class DQNConfig:
     munchausen_scale: float = hyperparameter(0.9, "Weight of that reward.", "Vieillard 2020", low=0, high=1)
     munchausen_temperature: float = hyperparameter(0.03, "Temperature of the soft policy.", "Vieillard 2020", low=1e-6)
     munchausen_clip: float = hyperparameter(-1.0, "Lowest such reward before weighting.", "Vieillard 2020", high=0)
+    reward_scale: float = hyperparameter(
+        1.0, "Multiply rewards by this for learning, then clip; scores stay raw.", "Henderson 2018", low=1e-9
+    )
     reward_clip: float | None = hyperparameter(
         None, "Clip rewards to ± this for learning; scores stay raw.", "Mnih 2015", low=0
     )

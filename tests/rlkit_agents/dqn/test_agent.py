@@ -159,8 +159,16 @@ def test_an_update_that_is_due_before_there_is_a_transition_is_made_up_for(expon
     assert updates == [0, 2, 3]
 
 
-def test_clipped_rewards_stay_in_the_buffer():
-    config = dataclasses.replace(QUICK, reward_clip=1.0)
+@pytest.mark.parametrize(
+    ("settings", "stored"),
+    [
+        ({"reward_clip": 1.0}, {-1.0, 0.5}),
+        ({"reward_scale": 0.5}, {-3.5, 0.25}),
+        ({"reward_scale": 4.0, "reward_clip": 3.0}, {-3.0, 2.0}),
+    ],
+)
+def test_scaled_and_clipped_rewards_stay_in_the_buffer(settings, stored):
+    config = dataclasses.replace(QUICK, **settings)
     agent = DQN.build(VECTOR, config, num_envs=2, device="cpu", seed=0)
     rng = np.random.default_rng(0)
     rewards = np.array([-7, 0.5], dtype=np.float32)
@@ -170,7 +178,7 @@ def test_clipped_rewards_stay_in_the_buffer():
             observations(VECTOR, 2, rng), np.zeros(2, np.int64), rewards, ends, ends, observations(VECTOR, 2, rng)
         )
     )
-    assert set(agent.replay.sample(50).returns) == {-1.0, 0.5}
+    assert set(agent.replay.sample(50).returns) == stored
     assert rewards.tolist() == [-7, 0.5]
 
 
