@@ -133,11 +133,6 @@ def plan(
     for_training = asked.with_defaults(capabilities.training_kwargs(metadata))
     with make_environments(for_training, 1) as one:
         spaces, native, for_training = one.spaces, one.native, one.config
-        if overlap and not one.busy_elsewhere:
-            raise UserError(
-                f"--overlap: {asked.id} is stepped in this process and in Python, which then waits for the agent: "
-                "add --env-kwargs workers=1 (or more), or leave --overlap out."
-            )
     budget = steps if steps is not None else agent_type.default_steps(spaces)
     name, hyperparameters = choose_hyperparameters(agent_type, preset, settings or {}, spaces, budget)
     measured = dataclasses.replace(for_training, kwargs=asked.kwargs)
@@ -179,6 +174,11 @@ def start(
     check_time_limit(time_limit)
     with ExitStack() as stack:
         environments = stack.enter_context(make_environments(config.environment, config.num_envs))
+        if config.overlap and not environments.busy_elsewhere:
+            raise UserError(
+                f"--overlap: {config.environment.id} is stepped in Python and in this process, where the agent learns: "
+                "add --env-kwargs workers=1 (or more), or leave --overlap out."
+            )
         agent = build_agent(config, environments.spaces)
         check_memory(agent)
         run = RunFolder.create(None if run_dir is None else Path(run_dir), config)

@@ -189,8 +189,8 @@ class Train:
         return dataclasses.replace(config, **{name: value for name, value in changed.items() if value is not None})
 
     def _refuse_what_resuming_cannot_change(self) -> None:
-        options = ("preset", "set", "config", "steps", "seed", "device", "num_envs", "env_kwargs")
-        self._refuse("--resume", *options, "perception", "eval_freq", "save_freq", "run_dir")
+        options = ("preset", "set", "config", "steps", "seed", "device", "num_envs", "env_kwargs", "deterministic")
+        self._refuse("--resume", *options, "overlap", "perception", "eval_freq", "save_freq", "run_dir")
 
     def _network_typed_again(self) -> str | None:
         """The one thing about perception that resuming takes: leave to import a network that is a user's own code."""
@@ -202,7 +202,8 @@ class Train:
 
     def _refuse(self, option: str, *names: str) -> None:
         for name in names:
-            if getattr(self, name) not in (None, ()):
+            value = getattr(self, name)
+            if not (value is None or value is False or value == ()):
                 raise UserError(f"{option} takes --{name.replace('_', '-')} from the run: leave it out")
 
     def _check_display(self) -> None:

@@ -115,9 +115,17 @@ def test_the_choice_is_kept_with_the_run_and_older_runs_did_not_have_it():
     assert not RunConfig.from_json(plain).overlap
 
 
-def test_what_cannot_be_overlapped_is_refused():
+def test_what_cannot_be_overlapped_is_refused_before_there_is_a_run(tmp_path):
     with pytest.raises(UserError, match=r"--overlap.*--deterministic"):
         runs.plan("rlkit/Driving-v0", overlap=True, deterministic=True)
     with pytest.raises(UserError, match=r"--overlap: CartPole-v1 .* workers=1"):
-        runs.plan("CartPole-v1", overlap=True)
-    assert runs.plan("CartPole-v1", overlap=True, env_kwargs={"workers": 1}).overlap
+        runs.train("CartPole-v1", steps=64, overlap=True, run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_environments_in_worker_processes_can_be_overlapped(tmp_path):
+    trained = runs.train(
+        "CartPole-v1", steps=160, num_envs=4, settings=SETTINGS, overlap=True, env_kwargs={"workers": 1},
+        eval_freq=0, run_dir=tmp_path / "run", reporter=lambda total: PlainReporter(total, quiet=True),
+    )  # fmt: skip
+    assert trained.steps == 160
