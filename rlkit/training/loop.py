@@ -73,10 +73,7 @@ class Training:
             if self.steps == 0:
                 log.write_text("configuration", json.dumps(self.config.to_json(), indent=2))
             while self.steps < self.config.steps and stop.reason is None:
-                if meanwhile is None:
-                    self._step_then_learn()
-                else:
-                    self._learn_while_stepping(meanwhile)
+                self._step(meanwhile)
                 self._tell()
                 if self._due(max(1, self.config.steps // LOGS)):
                     self._log(log)
@@ -90,28 +87,24 @@ class Training:
             self._save(log)
         return reason
 
-    def _step_then_learn(self) -> None:
-        """Act, step, remember, learn: one after the other."""
-        observations = self.episodes.observations
-        actions = self.agent.act(observations, explore=True)
-        step = self.episodes.advance(actions)
-        self.steps += len(actions)
-        self.agent.observe(transitions(observations, actions, step))
-        self._learn()
-
-    def _learn_while_stepping(self, meanwhile: Executor) -> None:
-        """The same, but the environments take their step in another thread while the agent learns from what it has.
+    def _step(self, meanwhile: Executor | None) -> None:
+        """Act, step, remember, learn; with `meanwhile`, environments take their step in there while the agent learns.
 
         Each waits for the other before the next step, so numbers do not depend on who is first: they differ from those
         of one after the other only in that what is learned from is older by one step of every environment.
         """
         observations = self.episodes.observations
         actions = self.agent.act(observations, explore=True)
-        stepping = meanwhile.submit(self.episodes.advance, actions)
-        self._learn()
-        step = stepping.result()
+        if meanwhile is None:
+            step = self.episodes.advance(actions)
+        else:
+            stepping = meanwhile.submit(self.episodes.advance, actions)
+            self._learn()
+            step = stepping.result()
         self.steps += len(actions)
         self.agent.observe(transitions(observations, actions, step))
+        if meanwhile is None:
+            self._learn()
 
     def _learn(self) -> None:
         self.latest |= self._sound(self.agent.update(self.steps))

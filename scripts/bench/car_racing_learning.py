@@ -21,7 +21,7 @@ from reporting import Rows
 from rlkit.cli.options import read_pairs, read_seeds
 
 TRACKS = 20
-SETTINGS = {"reward_scale": "0.1", "update_interval": "2", "target_update_interval": "2000"}
+SETTINGS = {"dqn": {"reward_scale": "0.1", "update_interval": "2", "target_update_interval": "2000"}}
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def main() -> None:
         },
         algo=options.algo,
         preset=options.preset,
-        settings=SETTINGS | read_pairs("--set", [options.set]),
+        settings=SETTINGS.get(options.algo, {}) | read_pairs("--set", [options.set]),
         num_envs=options.num_envs,
         eval_freq=max(1, steps // options.evaluations),
         eval_episodes=5,

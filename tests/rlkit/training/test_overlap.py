@@ -18,7 +18,7 @@ SETTINGS = {"batch_size": "16", "hidden": "16", "learning_starts": "64", "buffer
 
 
 def training(folder, **options):
-    """A run that is about to begin, and the environments to close."""
+    """A run that is about to begin."""
     config = runs.plan(
         "rlkit/Driving-v0", steps=320, settings=SETTINGS, num_envs=16, eval_freq=0, save_freq=0, **options
     )
