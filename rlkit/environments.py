@@ -14,16 +14,17 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from rlkit import capabilities, preprocessing, specs
+from rlkit import capabilities, episode_options, mirror_actions, preprocessing, specs
 from rlkit.discrete_actions import Bins, DiscreteActions, discrete_actions
 from rlkit.environment_config import EnvironmentConfig
 from rlkit.environment_failure import EnvironmentFailure, failures_told, place
+from rlkit.episode_options import EpisodeOptions, UnrewardedSteps
 from rlkit.errors import UserError
 from rlkit.frame_options import FrameOptions
 from rlkit.making import accepted_arguments, spec_metadata
 from rlkit.observing import Observer
 from rlkit.own_arguments import split_arguments
-from rlkit.spaces import Observations, Spaces
+from rlkit.spaces import Mirror, Observations, Spaces
 from rlkit.vectorization import AnyVectorEnv, offers, vectorize
 from rlkit.workers.vector import LOST, WorkerEnvs
 
@@ -81,6 +82,8 @@ class Environments:
         why: A sentence on how it was joined.
         options: What to make of its frames; skipping is left to `vectorize`. None for what `config` says.
         bins: How many values each axis of continuous actions is given; None for the default.
+        mirrored: Which action does the same to the other side, for each; None for what the environment says.
+        episodes: What ends its episodes early; None for nothing.
 
     Attributes:
         busy_elsewhere: Whether a step is taken in compiled code or other processes, which leaves Python to others.
@@ -98,6 +101,8 @@ class Environments:
         why: str,
         options: FrameOptions | None = None,
         bins: Bins | None = None,
+        mirrored: Sequence[int] | None = None,
+        episodes: EpisodeOptions | None = None,
     ):
         options = FrameOptions(frame_stack=config.frame_stack) if options is None else options
         self.num_envs = vector.num_envs
@@ -127,18 +132,13 @@ class Environments:
                 for name, leaf in single.observations.items()
             },
             names,
-            # What is mirrored are the environment's own discrete actions.
-            None
-            if self.actions.note
-            else capabilities.mirror(
-                self.metadata,
-                {name: leaf.shape[0] for name, leaf in single.observations.items() if not leaf.is_picture},
-                len(names),
-            ),
+            self._read_mirror(mirrored, single),
             capabilities.reward_clip(self.metadata),
         )
         self._stacked = [name for name, leaf in self.spaces.observations.items() if leaf.stack > 1]
         self._vectors = [name for name, leaf in self.spaces.observations.items() if leaf.dtype == "float32"]
+        self._limit = 0 if episodes is None else episodes.unrewarded_limit
+        self._unrewarded = UnrewardedSteps(self._limit, self.num_envs)
         self._observations: Observations | None = None
         self._seeds = [0] * self.num_envs
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
@@ -169,6 +169,7 @@ class Environments:
         for index in np.flatnonzero(mask):
             self._seeds[index] = seeds[index]
         self._steps[mask] = 0
+        self._unrewarded.begin(mask)
         with self._failures_told("reset"):
             # Gymnasium's interface says `int`; every vector environment, its own included, takes one seed each.
             observation, _ = self._vector.reset(
@@ -210,10 +211,11 @@ class Environments:
         for name in self._stacked:
             leaves[name] = preprocessing.push_frame(self._observations[name], leaves[name])
         self._observations = leaves
+        earned = self._checked_rewards(rewards)
         step = Step(
             dict(leaves),
-            self._checked_rewards(rewards),
-            np.array(terminated, dtype=np.bool_),
+            earned,
+            np.array(terminated, dtype=np.bool_) | self._unrewarded.over(earned),
             np.array(truncated, dtype=np.bool_),
             infos,
         )
@@ -295,6 +297,8 @@ class Environments:
         lines += [f"{name}: left out, because it is text, which no network reads" for name in self.observer.left_out]
         note = f"; {self.actions.note}" if self.actions.note else ""
         lines.append(f"actions: {self.spaces.num_actions} ({', '.join(self.spaces.action_names)}){note}")
+        if self._limit:
+            lines.append(f"episodes: over after {self._limit} steps in a row without a reward above 0")
         return lines
 
     def _read_actions(self, bins: Bins | None) -> DiscreteActions:
@@ -309,6 +313,15 @@ class Environments:
             if offered is None and self.offers(name):
                 offered = self.call(name)[0]
         return replace(actions, names=capabilities.action_names(offered, len(actions), int(space.start)))
+
+    def _read_mirror(self, mirrored: Sequence[int] | None, single: Spaces) -> Mirror | None:
+        if mirrored is None and self.actions.note:
+            return None  # what the environment says is of its own discrete actions, not of our list
+        vectors = {name: leaf.shape[0] for name, leaf in single.observations.items() if not leaf.is_picture}
+        metadata, names = self.metadata, self.actions.names
+        if mirrored is not None:
+            metadata = mirror_actions.with_typed(metadata, mirrored, vectors, names)
+        return capabilities.mirror(metadata, vectors, len(names))
 
     def _choose_frames(self, single: Spaces, asked: int | None) -> int:
         if asked is None:
@@ -364,10 +377,28 @@ def make_environments(
     skip, own_id = split.frames.frame_skip, specs.absolute_id(config.id)
     vector, native, why = vectorize(spec, num_envs, split.theirs, render_mode, skip, split.stepping, own_id)
     try:
-        return Environments(vector, config, native, why, split.frames, split.bins)
+        return Environments(vector, config, native, why, split.frames, split.bins, split.mirrored, split.episodes)
     except BaseException:
         vector.close()
         raise
+
+
+def played_to_the_end(config: EnvironmentConfig, *, allow_code: bool = True) -> EnvironmentConfig:
+    """The same environment without what ends its episodes early for the sake of learning.
+
+    Args:
+        config: Which environment.
+        allow_code: As in `make_environments`.
+
+    Raises:
+        UserError: It does not exist or cannot be imported.
+    """
+    if not set(episode_options.NAMES) & set(config.kwargs):
+        return config
+    spec = specs.find_spec(config.id, allow_code)
+    ours = split_arguments(config.kwargs, lambda: accepted_arguments(spec)).ours
+    early = set(episode_options.NAMES) & set(ours)
+    return replace(config, kwargs={name: value for name, value in config.kwargs.items() if name not in early})
 
 
 def read_metadata(config: EnvironmentConfig, *, allow_code: bool = True) -> dict[str, Any]:

@@ -7,12 +7,20 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rlkit import discrete_actions, frame_options, stepping_options
+from rlkit import discrete_actions, episode_options, frame_options, mirror_actions, stepping_options
 from rlkit.discrete_actions import Bins, read_bins
+from rlkit.episode_options import EpisodeOptions
 from rlkit.frame_options import FrameOptions
+from rlkit.mirror_actions import read_mirror_actions
 from rlkit.stepping_options import SteppingOptions
 
-NAMES = (*frame_options.NAMES, discrete_actions.NAME, *stepping_options.NAMES)
+NAMES = (
+    *frame_options.NAMES,
+    discrete_actions.NAME,
+    mirror_actions.NAME,
+    *stepping_options.NAMES,
+    *episode_options.NAMES,
+)
 
 
 @dataclass(frozen=True)
@@ -23,15 +31,19 @@ class SplitArguments:
         theirs: The environment's own.
         ours: Names of rlkit's that were typed.
         bins: How many values each axis of continuous actions is given; None where nothing was typed.
+        mirrored: Which action does the same to the other side, for each; None where nothing was typed.
         frames: What to make of its frames.
         stepping: How it is stepped.
+        episodes: What ends its episodes early.
     """
 
     theirs: dict[str, Any]
     ours: tuple[str, ...]
     bins: Bins | None
+    mirrored: tuple[int, ...] | None
     frames: FrameOptions
     stepping: SteppingOptions
+    episodes: EpisodeOptions
 
 
 def split_arguments(
@@ -52,13 +64,15 @@ def split_arguments(
     if ours:
         own = accepted()
         ours = {name: value for name, value in ours.items() if name not in own}
-    bins = discrete_actions.NAME
+    bins, mirrored = discrete_actions.NAME, mirror_actions.NAME
     return SplitArguments(
         theirs={name: value for name, value in kwargs.items() if name not in ours},
         ours=tuple(ours),
         bins=read_bins(ours[bins]) if bins in ours else None,
+        mirrored=read_mirror_actions(ours[mirrored]) if mirrored in ours else None,
         frames=FrameOptions(**{"frame_stack": frame_stack, **_those_named(frame_options.NAMES, ours)}),
         stepping=SteppingOptions(**_those_named(stepping_options.NAMES, ours)),
+        episodes=EpisodeOptions(**_those_named(episode_options.NAMES, ours)),
     )
 
 

@@ -12,7 +12,13 @@ import torch
 from rlkit import capabilities, plugins
 from rlkit.agent import Agent
 from rlkit.config import RunConfig
-from rlkit.environments import EnvironmentConfig, Environments, make_environments, read_metadata
+from rlkit.environments import (
+    EnvironmentConfig,
+    Environments,
+    make_environments,
+    played_to_the_end,
+    read_metadata,
+)
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain, with_settings
 from rlkit.memory import available_memory
@@ -135,7 +141,7 @@ def plan(
         spaces, native, for_training = one.spaces, one.native, one.config
     budget = steps if steps is not None else agent_type.default_steps(spaces)
     name, hyperparameters = choose_hyperparameters(agent_type, preset, settings or {}, spaces, budget)
-    measured = dataclasses.replace(for_training, kwargs=asked.kwargs)
+    measured = played_to_the_end(dataclasses.replace(for_training, kwargs=asked.kwargs))
     usual = {
         "num_envs": NATIVE_ENVS if native else PYTHON_ENVS,
         "eval_episodes": NATIVE_EPISODES if native else PYTHON_EPISODES,

@@ -46,8 +46,9 @@ class Train:
     """Environments stepped together."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment, such as view_size=32, and for any environment: max_episode_steps, frame_skip,
-    grayscale, resize, frame_stack, action_bins, workers (processes that single environments are stepped in) and
-    step_timeout (seconds that one of them may take)."""
+    grayscale, resize, frame_stack, action_bins, mirror_actions (for each action the one that does the same to the other
+    side), workers (processes that single environments are stepped in), step_timeout (seconds that one may take)
+    and unrewarded_limit (steps in a row without a reward that end an episode, in training alone)."""
     perception: Annotated[str | None, unset("RUN|FILE|truth|none")] = None
     """Drive by the drivable area instead of the camera's picture, found by a perception run, a model's file or
     pretrained:NAME, or as it truly is (truth); none for the picture."""

@@ -2,6 +2,7 @@ import pytest
 
 from rlkit.environment_config import EnvironmentConfig
 from rlkit.environments import make_environments
+from rlkit.episode_options import EpisodeOptions
 from rlkit.errors import UserError
 from rlkit.frame_options import FrameOptions
 from rlkit.own_arguments import NAMES, split_arguments
@@ -10,12 +11,15 @@ from rlkit.stepping_options import SteppingOptions
 
 def test_each_argument_goes_to_whom_it_is_for():
     typed = {"size": 1, "resize": 3, "workers": 2, "action_bins": "5,3", "max_episode_steps": 9}
+    typed |= {"mirror_actions": "0,2,1", "unrewarded_limit": 7}
     split = split_arguments(typed, lambda: {"size"})
     assert split.theirs == {"size": 1, "max_episode_steps": 9}
     assert split.frames == FrameOptions(resize=(3, 3))
     assert split.stepping == SteppingOptions(workers=2)
+    assert split.episodes == EpisodeOptions(unrewarded_limit=7)
     assert split.bins == (5, 3)
-    assert split.ours == ("resize", "workers", "action_bins")
+    assert split.mirrored == (0, 2, 1)
+    assert split.ours == ("resize", "workers", "action_bins", "mirror_actions", "unrewarded_limit")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -23,7 +27,8 @@ def test_an_environment_that_takes_an_argument_itself_gets_it_whatever_its_value
     split = split_arguments({name: "theirs"}, lambda: {name})
     assert split.theirs == {name: "theirs"}
     assert split.ours == ()
-    assert (split.bins, split.frames, split.stepping) == (None, FrameOptions(), SteppingOptions())
+    assert (split.bins, split.mirrored) == (None, None)
+    assert (split.frames, split.stepping, split.episodes) == (FrameOptions(), SteppingOptions(), EpisodeOptions())
 
 
 def test_frames_that_are_typed_come_before_those_that_are_described():
@@ -38,7 +43,10 @@ def test_an_environment_is_not_asked_where_it_does_not_matter():
     assert split_arguments({"size": 1}, asked).theirs == {"size": 1}
 
 
-@pytest.mark.parametrize("typed", [{"frame_skip": 0}, {"workers": -1}, {"action_bins": 0}])
+@pytest.mark.parametrize(
+    "typed",
+    [{"frame_skip": 0}, {"workers": -1}, {"action_bins": 0}, {"mirror_actions": [1]}, {"unrewarded_limit": 0.5}],
+)
 def test_a_value_of_ours_that_cannot_be_is_refused(typed):
     with pytest.raises(UserError, match=next(iter(typed))):
         split_arguments(typed, set)

@@ -51,7 +51,9 @@ _MEANINGLESS = {
     "frame_skip": "how far it is driven between two pictures is fixed",
     "frame_stack": "one picture at a time is learned from",
     "grayscale": "pictures are learned from in their colours",
+    "mirror_actions": "no actions are learned",
     "resize": "--size says how large pictures are to be, or the model that is to see them",
+    "unrewarded_limit": "it is driven on, whatever it earns",
 }
 
 _log = logging.getLogger(__name__)

@@ -163,6 +163,8 @@ def test_a_process_that_is_lost_is_replaced_and_its_user_told(road_camera, tmp_p
         ("grayscale", True, "in their colours"),
         ("resize", 16, "--size says how large"),
         ("action_bins", 5, "discrete actions of its own"),
+        ("mirror_actions", [0], "no actions are learned"),
+        ("unrewarded_limit", 9, "whatever it earns"),
     ],
 )
 def test_an_argument_that_is_for_agents_only_is_refused_with_the_reason(road_camera, name, value, why):
