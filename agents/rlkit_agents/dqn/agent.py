@@ -10,11 +10,12 @@ from torch import Tensor
 
 from rlkit.agent import Agent, Inspection, State, Transitions
 from rlkit.nn.encoders import is_small
+from rlkit.nn.tensors import to_tensors
 from rlkit.replay import ReplayBuffer
 from rlkit.replay.mirroring import mirror_every_second
 from rlkit.spaces import Mirror, Observations, Spaces
 from rlkit.training.schedules import Geometric, Linear
-from rlkit_agents.dqn.batches import tensors, to_device
+from rlkit_agents.dqn.batches import to_device
 from rlkit_agents.dqn.config import DQNConfig
 from rlkit_agents.dqn.describing import describe
 from rlkit_agents.dqn.distributions import build_distribution
@@ -101,11 +102,11 @@ class DQN(Agent):
     def act(self, observations: Observations, explore: bool) -> npt.NDArray[np.int64]:
         """Greedy actions, while exploring replaced by random ones for a share epsilon of the environments."""
         if not explore:
-            return _best(self.learner.thoughts(tensors(observations, self.device))["q"])
+            return _best(self.learner.thoughts(to_tensors(observations, self.device))["q"])
         exploring, random_actions = self._exploration.draw(self.epsilon, self._hold(self.steps))
         if exploring.all():
             return random_actions
-        values = self.learner.exploring_values(tensors(observations, self.device))
+        values = self.learner.exploring_values(to_tensors(observations, self.device))
         return np.where(exploring, random_actions, _best(values))
 
     @property
@@ -118,7 +119,7 @@ class DQN(Agent):
         network_input = observations if "network_input" in want else None
         if set(want) <= {"network_input"}:
             return Inspection(network_input=network_input)
-        thoughts = self.learner.thoughts(tensors(observations, self.device))
+        thoughts = self.learner.thoughts(to_tensors(observations, self.device))
         wanted = {name: thought.cpu().numpy() for name, thought in thoughts.items() if name in want}
         return Inspection(**wanted, network_input=network_input)
 
@@ -149,7 +150,7 @@ class DQN(Agent):
         if due > 0 and self.updates == 0:
             if not self._replay.can_sample():  # in a short run, one may be due after the first step of all
                 return {}
-            self.learner.measure(tensors(self._replay.sample(MEASURED).observations, self.device))
+            self.learner.measure(to_tensors(self._replay.sample(MEASURED).observations, self.device))
         for _ in range(due):
             self._replay.n_step = round(self._n_step(self.learner.updates_since_reset))
             batch = self._replay.sample(self.config.batch_size, self._importance(self.steps))

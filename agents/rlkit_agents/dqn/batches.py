@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-import torch
 from torch import Tensor
 
+from rlkit.nn.tensors import to_tensor, to_tensors
 from rlkit.replay import Batch
-from rlkit.spaces import Observations
 
 
 @dataclass(frozen=True)
@@ -25,26 +22,12 @@ class TensorBatch:
 
 
 def to_device(batch: Batch, device: str) -> TensorBatch:
-    """Hand a batch to the learner.
-
-    On a CPU nothing is copied. A GPU fetches it by itself out of memory that stays in place, so that the next batch is
-    drawn while it still computes with this one.
-    """
+    """Hand a batch to the learner; a GPU fetches it while the next one is drawn, see `rlkit.nn.tensors`."""
     return TensorBatch(
-        observations=tensors(batch.observations, device),
-        actions=_tensor(batch.actions, device),
-        returns=_tensor(batch.returns, device),
-        discounts=_tensor(batch.discounts, device),
-        next_observations=tensors(batch.next_observations, device),
-        weights=_tensor(batch.weights, device),
+        observations=to_tensors(batch.observations, device),
+        actions=to_tensor(batch.actions, device),
+        returns=to_tensor(batch.returns, device),
+        discounts=to_tensor(batch.discounts, device),
+        next_observations=to_tensors(batch.next_observations, device),
+        weights=to_tensor(batch.weights, device),
     )
-
-
-def tensors(observations: Observations, device: str) -> dict[str, Tensor]:
-    """Observations as the network takes them."""
-    return {name: _tensor(leaf, device) for name, leaf in observations.items()}
-
-
-def _tensor(array: npt.NDArray[np.generic], device: str) -> Tensor:
-    tensor = torch.from_numpy(array)
-    return tensor if device == "cpu" else tensor.pin_memory().to(device, non_blocking=True)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from rlkit.agent import Agent, Inspection, State, Transitions
 from rlkit.nn.counting import count
 from rlkit.nn.encoders import is_small
+from rlkit.nn.tensors import to_tensor, to_tensors
 from rlkit.spaces import Observations, Spaces
 from rlkit.training.schedules import Linear
 from rlkit_agents.pqn.config import PQNConfig
@@ -141,7 +142,8 @@ class PQN(Agent):
         for _ in range(self.config.epochs):
             for rows in np.array_split(self._shuffling.permutation(len(targets)), self.config.minibatches):
                 part = {name: leaf[rows] for name, leaf in observations.items()}
-                metrics = self._gradient_step(part, self._tensor(actions[rows]), self._tensor(targets[rows]))
+                chosen, wanted = to_tensor(actions[rows], self.device), to_tensor(targets[rows], self.device)
+                metrics = self._gradient_step(part, chosen, wanted)
         self._rollout.clear()
         return {f"train/{name}": float(value) for name, value in metrics.items()} | {
             "train/learning_rate": learning_rate,
@@ -162,7 +164,7 @@ class PQN(Agent):
         )
 
     def _gradient_step(self, observations: Observations, actions: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        q = self.network(self._tensors(observations)).gather(1, actions.unsqueeze(1)).squeeze(1)
+        q = self.network(to_tensors(observations, self.device)).gather(1, actions.unsqueeze(1)).squeeze(1)
         loss = 0.5 * F.mse_loss(q, targets)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -173,7 +175,7 @@ class PQN(Agent):
 
     @torch.inference_mode()
     def _q(self, observations: Observations) -> Tensor:
-        q: Tensor = self.network(self._tensors(observations))
+        q: Tensor = self.network(to_tensors(observations, self.device))
         return q
 
     def _values(self, observations: Observations) -> npt.NDArray[np.float32]:
@@ -184,12 +186,6 @@ class PQN(Agent):
             for start in range(0, rows, VALUED_AT_ONCE)
         ]
         return torch.cat(parts).cpu().numpy() if parts else np.zeros(0, np.float32)
-
-    def _tensors(self, observations: Observations) -> dict[str, Tensor]:
-        return {name: self._tensor(leaf) for name, leaf in observations.items()}
-
-    def _tensor(self, array: npt.NDArray[np.generic]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
 
     # ------------------------------------------------------------------------------------------------ saving, telling
 
