@@ -33,6 +33,7 @@ ACTIONS = 6
 STARTS = 1_000  # steps before the first update
 COUNTED = 2_000  # steps before the clock starts: by then everything is compiled and in memory
 SETTINGS = {
+    "encoder": "nature",
     "hidden": "512",
     "dueling": "false",
     "double": "false",
@@ -46,10 +47,12 @@ SETTINGS = {
     "target_update_interval": "1000",
     "learning_rate": "1e-4",
     "learning_rate_final": "1e-4",
+    "adam_epsilon": "1e-8",
     "learning_starts": str(STARTS),
     "buffer_size": "10000",
     "weight_averaging": "0",
     "random_shift": "0",
+    "exploration_final_epsilon": "0.01",
 }
 
 
@@ -194,33 +197,54 @@ def ours(steps: int, num_envs: int, settings: dict[str, str], overlap: bool = Fa
     return {"steps": rows[-1]["steps"] - rows[0]["steps"], "seconds": rows[-1]["seconds"] - rows[0]["seconds"]}
 
 
-def stable_baselines(steps: int, num_envs: int) -> dict[str, float]:
-    """Train with Stable-Baselines3, its own wrappers and vector environment."""
+def peer(
+    num_envs: int, seed: int = 0, *, buffer_size: int = 10_000, learning_starts: int = STARTS, exploration: float = 0.1
+) -> Any:
+    """Stable-Baselines3's DQN in its own wrappers and vector environment, with the hyperparameters of `SETTINGS`.
+
+    Args:
+        num_envs: Environments stepped together: 1, or a multiple of 4.
+        seed: Of everything.
+        buffer_size: Transitions that are remembered.
+        learning_starts: Steps before the first update.
+        exploration: Share of all steps after which 1 of 100 actions is random.
+    """
+    from stable_baselines3 import DQN
+
+    return DQN(
+        "CnnPolicy",
+        peer_games(num_envs, seed),
+        learning_rate=1e-4,
+        buffer_size=buffer_size,
+        learning_starts=learning_starts,
+        batch_size=BATCH,
+        train_freq=4 if num_envs == 1 else 1,
+        gradient_steps=1 if num_envs == 1 else num_envs // 4,
+        target_update_interval=1_000,
+        exploration_fraction=exploration,
+        exploration_final_eps=0.01,
+        device="cpu",
+        seed=seed,
+    )
+
+
+def peer_games(num_envs: int, seed: int) -> Any:
+    """Pong in Stable-Baselines3's wrappers, with frame skip 4 and no sticky actions; its monitor sees raw rewards."""
     import ale_py
     import gymnasium
-    from stable_baselines3 import DQN
-    from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.env_util import make_atari_env
     from stable_baselines3.common.vec_env import VecFrameStack
 
     gymnasium.register_envs(ale_py)
     raw = {"frameskip": 1, "repeat_action_probability": 0.0, "full_action_space": False}
-    env = VecFrameStack(make_atari_env("ALE/Pong-v5", n_envs=num_envs, seed=0, env_kwargs=raw), n_stack=4)
-    model = DQN(
-        "CnnPolicy",
-        env,
-        learning_rate=1e-4,
-        buffer_size=10_000,
-        learning_starts=STARTS,
-        batch_size=BATCH,
-        train_freq=4 if num_envs == 1 else 1,
-        gradient_steps=1 if num_envs == 1 else num_envs // 4,
-        target_update_interval=1_000,
-        exploration_fraction=0.1,
-        exploration_final_eps=0.01,
-        device="cpu",
-        seed=0,
-    )
+    return VecFrameStack(make_atari_env("ALE/Pong-v5", n_envs=num_envs, seed=seed, env_kwargs=raw), n_stack=4)
+
+
+def stable_baselines(steps: int, num_envs: int) -> dict[str, float]:
+    """Train with Stable-Baselines3."""
+    from stable_baselines3.common.callbacks import BaseCallback
+
+    model = peer(num_envs)
 
     class Clock(BaseCallback):
         marks: list[tuple[int, float]] = []  # noqa: RUF012 - one run per process

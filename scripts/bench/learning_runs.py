@@ -1,5 +1,6 @@
 """Runs that a benchmark trains, goes on with after an interruption, and measures: one row of figures each."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from rlkit.specs import code_of
 from rlkit.training.metrics import read_metrics
 from rlkit.training.run_folder import RunFolder
 from rlkit.who import find
+
+LONGEST_NAME = 240  # characters of a folder's; file systems end at 255
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,10 @@ class Task:
         words = [self.env.rpartition("/")[2], self.algo, self.preset or "default", str(self.steps), together]
         words += [f"{key}={value}" for key, value in sorted({**self.env_kwargs, **self.settings}.items())]
         words += ["overlap"] if self.overlap else []
-        return "-".join([*words, f"s{seed}"]).replace("/", "_").replace(":", "_").replace(" ", "")
+        name = "-".join([*words, f"s{seed}"]).replace("/", "_").replace(":", "_").replace(" ", "")
+        if len(name) <= LONGEST_NAME:
+            return name
+        return f"{'-'.join(words[:5])}-{hashlib.sha256(name.encode()).hexdigest()[:12]}-s{seed}"
 
 
 def learn_all(task: Task, seeds: Sequence[int], folder: Path, rows: Rows, **more: Any) -> None:
