@@ -46,10 +46,8 @@ def with_typed(
         UserError: What was typed does not fit these actions, or one of the vectors has no signs in the metadata.
     """
     if len(typed) != len(names):
-        raise UserError(
-            f"{NAME} has {len(typed)} numbers, and there are {len(names)} actions: "
-            f"{', '.join(f'{number} {name}' for number, name in enumerate(names))}."
-        )
+        numbered = [name if name == str(number) else f"{number} {name}" for number, name in enumerate(names)]
+        raise UserError(f"{NAME} has {len(typed)} numbers, and there are {len(names)} actions: {', '.join(numbered)}.")
     said = metadata.get("mirror") or {}
     unknown = [repr(name) for name in vectors if name not in said]
     if unknown:

@@ -29,6 +29,8 @@ def test_what_is_typed_comes_before_what_the_environment_says():
 def test_a_wrong_number_of_actions_is_told_which_there_are():
     with pytest.raises(UserError, match=r"2 numbers, and there are 3 actions: 0 rest, 1 left, 2 right"):
         with_typed({}, (1, 0), {}, NAMES)
+    with pytest.raises(UserError, match=r"there are 3 actions: 0, 1, 2\."):
+        with_typed({}, (1, 0), {}, ["0", "1", "2"])
 
 
 def test_nobody_can_type_what_becomes_of_a_vector():
