@@ -1,7 +1,7 @@
 """How well Gymnasium's CarRacing-v3 is driven with five discrete actions, after how many frames.
 
     pip install -c constraints.txt -e '.[bench]'
-    python scripts/bench/car_racing_learning.py --frames 120000 --seeds 0..2 --json scripts/bench/car_racing_learning.json
+    python scripts/bench/car_racing_learning.py --seeds 0..2 --json scripts/bench/car_racing_learning.json
     python scripts/bench/car_racing_learning.py --frames 1000000 --json scripts/bench/car_racing_learning.json
 
 A frame is a step of the simulator, of which every decision takes `--frame-skip`; pictures become grey, 64×64, four
