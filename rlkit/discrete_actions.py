@@ -22,6 +22,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from rlkit.errors import UserError
+from rlkit.typed_lists import read_list
 
 NAME = "action_bins"
 DEFAULT_BINS = {1: 5, 2: 3}  # values along each axis, by the number of axes: 5 and 9 actions
@@ -132,9 +133,7 @@ def read_bins(value: Any) -> Bins:
     Raises:
         UserError: It is neither, or out of range.
     """
-    if isinstance(value, str):
-        parts = value.split(",")
-        value = [int(part) if part.strip().isdecimal() else part for part in parts]
+    value = read_list(value)
     numbers = value if isinstance(value, list | tuple) else [value]
     if not numbers or not all(type(number) is int and 1 <= number <= MOST_BINS for number in numbers):
         raise UserError(

@@ -18,12 +18,11 @@ from rlkit import capabilities, episode_options, mirror_actions, preprocessing, 
 from rlkit.discrete_actions import Bins, DiscreteActions, discrete_actions
 from rlkit.environment_config import EnvironmentConfig
 from rlkit.environment_failure import EnvironmentFailure, failures_told, place
-from rlkit.episode_options import EpisodeOptions, UnrewardedSteps
+from rlkit.episode_options import UnrewardedSteps
 from rlkit.errors import UserError
-from rlkit.frame_options import FrameOptions
 from rlkit.making import accepted_arguments, spec_metadata
 from rlkit.observing import Observer
-from rlkit.own_arguments import split_arguments
+from rlkit.own_arguments import SplitArguments, split_arguments
 from rlkit.spaces import Mirror, Observations, Spaces
 from rlkit.vectorization import AnyVectorEnv, offers, vectorize
 from rlkit.workers.vector import LOST, WorkerEnvs
@@ -80,10 +79,8 @@ class Environments:
         config: What it was made from.
         native: Whether it is the environment's own vector environment.
         why: A sentence on how it was joined.
-        options: What to make of its frames; skipping is left to `vectorize`. None for what `config` says.
-        bins: How many values each axis of continuous actions is given; None for the default.
-        mirrored: Which action does the same to the other side, for each; None for what the environment says.
-        episodes: What ends its episodes early; None for nothing.
+        arguments: What was typed for us, of which skipping frames and stepping are left to `vectorize`; None where
+            there is nothing but what `config` says of frames.
 
     Attributes:
         busy_elsewhere: Whether a step is taken in compiled code or other processes, which leaves Python to others.
@@ -99,12 +96,11 @@ class Environments:
         config: EnvironmentConfig,
         native: bool,
         why: str,
-        options: FrameOptions | None = None,
-        bins: Bins | None = None,
-        mirrored: Sequence[int] | None = None,
-        episodes: EpisodeOptions | None = None,
+        arguments: SplitArguments | None = None,
     ):
-        options = FrameOptions(frame_stack=config.frame_stack) if options is None else options
+        if arguments is None:
+            arguments = split_arguments({}, tuple, config.frame_stack)
+        options = arguments.frames
         self.num_envs = vector.num_envs
         self.metadata: dict[str, Any] = dict(vector.metadata)
         self.native = native
@@ -119,7 +115,7 @@ class Environments:
         # A promise that an environment can make so that large batches need not be copied.
         fresh = native and self.metadata.get("fresh_observations") is True
         self.observer = Observer(self.single_observation_space, self.metadata, config, options, self.num_envs, fresh)
-        self.actions = self._read_actions(bins)
+        self.actions = self._read_actions(arguments.bins)
         names = self.actions.names
         single = Spaces({leaf.name: leaf for leaf in self.observer.leaves}, names)
         self._frames = self._choose_frames(single, options.frame_stack)
@@ -132,13 +128,12 @@ class Environments:
                 for name, leaf in single.observations.items()
             },
             names,
-            self._read_mirror(mirrored, single),
+            self._read_mirror(arguments.mirrored, single),
             capabilities.reward_clip(self.metadata),
         )
         self._stacked = [name for name, leaf in self.spaces.observations.items() if leaf.stack > 1]
         self._vectors = [name for name, leaf in self.spaces.observations.items() if leaf.dtype == "float32"]
-        self._limit = 0 if episodes is None else episodes.unrewarded_limit
-        self._unrewarded = UnrewardedSteps(self._limit, self.num_envs)
+        self._unrewarded = UnrewardedSteps(arguments.episodes.unrewarded_limit, self.num_envs)
         self._observations: Observations | None = None
         self._seeds = [0] * self.num_envs
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
@@ -297,8 +292,8 @@ class Environments:
         lines += [f"{name}: left out, because it is text, which no network reads" for name in self.observer.left_out]
         note = f"; {self.actions.note}" if self.actions.note else ""
         lines.append(f"actions: {self.spaces.num_actions} ({', '.join(self.spaces.action_names)}){note}")
-        if self._limit:
-            lines.append(f"episodes: over after {self._limit} steps in a row without a reward above 0")
+        if limit := self._unrewarded.limit:
+            lines.append(f"episodes: over after {limit} steps in a row without a reward above 0")
         return lines
 
     def _read_actions(self, bins: Bins | None) -> DiscreteActions:
@@ -377,7 +372,7 @@ def make_environments(
     skip, own_id = split.frames.frame_skip, specs.absolute_id(config.id)
     vector, native, why = vectorize(spec, num_envs, split.theirs, render_mode, skip, split.stepping, own_id)
     try:
-        return Environments(vector, config, native, why, split.frames, split.bins, split.mirrored, split.episodes)
+        return Environments(vector, config, native, why, split)
     except BaseException:
         vector.close()
         raise

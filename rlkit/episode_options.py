@@ -50,7 +50,7 @@ class UnrewardedSteps:
     """
 
     def __init__(self, limit: int, num_envs: int):
-        self._limit = limit
+        self.limit = limit
         self._count = np.zeros(num_envs, dtype=np.int64)
 
     def begin(self, mask: npt.NDArray[np.bool_]) -> None:
@@ -59,5 +59,8 @@ class UnrewardedSteps:
 
     def over(self, rewards: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
         """(N,) bool, which episodes are over after a step that brought these rewards, (N,) float32."""
+        if self.limit == 0:
+            return np.zeros(len(rewards), dtype=np.bool_)
         self._count = np.where(rewards > 0.0, 0, self._count + 1)
-        return (self._count >= self._limit) & (self._limit > 0)
+        over: npt.NDArray[np.bool_] = self._count >= self.limit
+        return over

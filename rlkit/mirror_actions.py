@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rlkit.errors import UserError
+from rlkit.typed_lists import read_list
 
 NAME = "mirror_actions"
 
@@ -19,8 +20,7 @@ def read_mirror_actions(value: Any) -> tuple[int, ...]:
     Raises:
         UserError: It is no list of numbers that exchanges actions in pairs.
     """
-    if isinstance(value, str):
-        value = [int(part) if part.strip().isdecimal() else part for part in value.split(",")]
+    value = read_list(value)
     numbers = value if isinstance(value, list | tuple) else [value]
     whole = numbers and all(type(number) is int for number in numbers)
     if not whole or sorted(numbers) != list(range(len(numbers))) or any(numbers[n] != i for i, n in enumerate(numbers)):

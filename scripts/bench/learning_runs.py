@@ -15,7 +15,7 @@ from rlkit.training.metrics import read_metrics
 from rlkit.training.run_folder import RunFolder
 from rlkit.who import find
 
-LONGEST_NAME = 240  # characters of a folder's; file systems end at 255
+LONGEST_NAME = 240  # characters of a folder's, before the seed; file systems end at 255
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ class Task:
         words = [self.env.rpartition("/")[2], self.algo, self.preset or "default", str(self.steps), together]
         words += [f"{key}={value}" for key, value in sorted({**self.env_kwargs, **self.settings}.items())]
         words += ["overlap"] if self.overlap else []
-        name = "-".join([*words, f"s{seed}"]).replace("/", "_").replace(":", "_").replace(" ", "")
-        if len(name) <= LONGEST_NAME:
-            return name
-        return f"{'-'.join(words[:5])}-{hashlib.sha256(name.encode()).hexdigest()[:12]}-s{seed}"
+        name = "-".join(words).replace("/", "_").replace(":", "_").replace(" ", "")
+        if len(name) > LONGEST_NAME:
+            name = f"{name[: LONGEST_NAME // 2]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+        return f"{name}-s{seed}"
 
 
 def learn_all(task: Task, seeds: Sequence[int], folder: Path, rows: Rows, **more: Any) -> None:
