@@ -19,7 +19,7 @@ from rlkit_agents.dqn.batches import to_device
 from rlkit_agents.dqn.config import DQNConfig
 from rlkit_agents.dqn.describing import describe
 from rlkit_agents.dqn.distributions import build_distribution
-from rlkit_agents.dqn.exploration import EpsilonGreedy
+from rlkit_agents.dqn.exploration import EpsilonGreedy, ExplorationClock
 from rlkit_agents.dqn.learner import Learner, build_optimizer
 from rlkit_agents.dqn.network import build_network
 from rlkit_agents.dqn.presets import PRESETS
@@ -63,6 +63,7 @@ class DQN(Agent):
         self._epsilon = Linear(
             config.exploration_initial_epsilon, config.exploration_final_epsilon, config.exploration_steps
         )
+        self._clock = ExplorationClock(config.exploration_findings, config.learning_starts)
         self._hold = Linear(config.exploration_hold, 1.0, config.exploration_steps)
         self._learning_rate = Linear(config.learning_rate, config.learning_rate_final, config.learning_rate_steps)
         self._importance = Linear(config.importance_exponent, 1.0, config.importance_steps)
@@ -103,7 +104,7 @@ class DQN(Agent):
         """Greedy actions, while exploring replaced by random ones for a share epsilon of the environments."""
         if not explore:
             return _best(self.learner.thoughts(to_tensors(observations, self.device))["q"])
-        exploring, random_actions = self._exploration.draw(self.epsilon, self._hold(self.steps))
+        exploring, random_actions = self._exploration.draw(self.epsilon, self._hold(self._clock.steps))
         if exploring.all():
             return random_actions
         values = self.learner.exploring_values(to_tensors(observations, self.device))
@@ -112,7 +113,7 @@ class DQN(Agent):
     @property
     def epsilon(self) -> float:
         """Share of random actions while exploring."""
-        return self._epsilon(self.steps)
+        return self._epsilon(self._clock.steps)
 
     def inspect(self, observations: Observations, want: Collection[str] = ("q",)) -> Inspection:
         """Action values of N observations, what is known of their distribution, and the network's input."""
@@ -141,6 +142,7 @@ class DQN(Agent):
             transitions.next_observations,
         )
         self._exploration.end(transitions.terminated | transitions.truncated)
+        self._clock.observe(transitions.rewards, transitions.terminated)
         self.steps += len(transitions.actions)
 
     def update(self, env_steps: int) -> dict[str, float]:
@@ -214,12 +216,17 @@ class DQN(Agent):
 
     def state(self) -> State:
         """What was learned and how, the generator of exploration, and the count of steps."""
-        return self.learner.state() | {"exploration": self._exploration.state(), "steps": self.steps}
+        return self.learner.state() | {
+            "exploration": self._exploration.state(),
+            "exploration_clock": self._clock.state(),
+            "steps": self.steps,
+        }
 
     def load_state(self, state: State) -> None:
         """Continue from what `state` gave."""
         self.learner.load_state(state)
         self._exploration.load_state(state["exploration"])
+        self._clock.load_state(state["exploration_clock"])
         self.steps = state["steps"]
 
 

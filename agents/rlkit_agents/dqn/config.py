@@ -185,6 +185,9 @@ class DQNConfig:
         low=1,
         high=1000,
     )
+    exploration_findings: int = hyperparameter(
+        0, "Terminations or unlike rewards to be seen before the share falls further.", "ours: sparse rewards", low=0
+    )
 
     def check(self) -> None:
         """Refuse combinations that cannot work.

@@ -1,4 +1,4 @@
-"""Which environments explore, and what they do instead of what seems best."""
+"""Which environments explore, what they do instead of what seems best, and for how long."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -60,3 +60,37 @@ class EpsilonGreedy:
         self._generator.bit_generator.state = state["generator"]
         self._left[:] = state["left"]
         self._held[:] = state["held"]
+
+
+class ExplorationClock:
+    """Counts the steps by which exploration falls off, and stands still while there is nothing to learn from.
+
+    Where every step has brought the same reward and time alone has ended episodes, no action is better than another: a
+    car that never reached the hill's top knows of nothing worth driving to, and less exploration would keep it so.
+
+    Args:
+        findings: Terminations, and rewards other than the first of all, that are awaited; 0 never waits.
+        starts: Steps that count in any case, as nothing is learned before.
+    """
+
+    def __init__(self, findings: int, starts: int):
+        self._awaited = findings
+        self._starts = starts
+        self._usual: float | None = None
+        self.steps = 0
+
+    def observe(self, rewards: npt.NDArray[np.float32], terminated: npt.NDArray[np.bool_]) -> None:
+        """Count one step of N environments; rewards and terminations are (N,)."""
+        if self._awaited > 0:
+            self._usual = float(rewards[0]) if self._usual is None else self._usual
+            self._awaited -= int(np.count_nonzero(terminated | (rewards != self._usual)))
+        if self._awaited <= 0 or self.steps < self._starts:
+            self.steps += len(rewards)
+
+    def state(self) -> dict[str, Any]:
+        """What exact resumption needs."""
+        return {"steps": self.steps, "awaited": self._awaited, "usual": self._usual}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` gave."""
+        self.steps, self._awaited, self._usual = state["steps"], state["awaited"], state["usual"]

@@ -142,6 +142,23 @@ def test_updates_follow_the_steps_and_not_the_calls():
     assert agent.epsilon == pytest.approx(1 - (1 - QUICK.exploration_final_epsilon) * 400 / 500)
 
 
+def test_exploration_stays_as_it_is_while_nothing_was_found():
+    config = dataclasses.replace(QUICK, exploration_findings=1)
+    agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
+    seen = identity_task(np.random.default_rng(0), 4)
+
+    def go_on(steps, terminated):
+        for _ in range(steps // 4):
+            actions = agent.act(seen, explore=True)
+            rewards = np.full(4, -1.0, dtype=np.float32)
+            agent.observe(Transitions(seen, actions, rewards, np.full(4, terminated), np.zeros(4, bool), seen))
+        return agent.epsilon
+
+    held = go_on(config.learning_starts, terminated=False)
+    assert go_on(400, terminated=False) == held > config.exploration_final_epsilon
+    assert go_on(4, terminated=True) < held
+
+
 @pytest.mark.parametrize("exponent", [0.0, 0.6])
 def test_an_update_that_is_due_before_there_is_a_transition_is_made_up_for(exponent):
     config = dataclasses.replace(QUICK, n_step=10, learning_starts=0, priority_exponent=exponent)

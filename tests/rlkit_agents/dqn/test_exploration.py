@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from rlkit_agents.dqn.exploration import EpsilonGreedy
+from rlkit_agents.dqn.exploration import EpsilonGreedy, ExplorationClock
 
 
 def draws(exploration, steps, epsilon, hold=1.0):
@@ -53,3 +53,49 @@ def test_it_goes_on_exactly_from_its_state():
 
     for left, right in zip(draws(one, 50, 0.3, hold=6.0), draws(other, 50, 0.3, hold=6.0), strict=True):
         assert np.array_equal(left, right)
+
+
+def steps_after(clock, times, rewards=(-1.0, -1.0), terminated=(False, False)):
+    for _ in range(times):
+        clock.observe(np.array(rewards, dtype=np.float32), np.array(terminated))
+    return clock.steps
+
+
+def test_the_clock_stands_still_until_something_was_found():
+    clock = ExplorationClock(findings=2, starts=10)
+
+    assert steps_after(clock, 50) == 10
+    assert steps_after(clock, 1, terminated=(False, True)) == 10
+    assert steps_after(clock, 50) == 10
+    assert steps_after(clock, 1, rewards=(0.5, -1.0)) == 12
+    assert steps_after(clock, 50) == 112
+
+
+def test_what_is_found_before_learning_starts_delays_nothing():
+    clock = ExplorationClock(findings=2, starts=10)
+
+    assert steps_after(clock, 1, terminated=(True, True)) == 2
+    assert steps_after(clock, 50) == 102
+
+
+def test_a_clock_that_awaits_nothing_counts_every_step():
+    assert steps_after(ExplorationClock(findings=0, starts=1), 50) == 100
+
+
+@pytest.mark.parametrize("usual", [0.0, 1.0, -0.25])
+def test_rewards_are_compared_with_the_first_of_all(usual):
+    clock = ExplorationClock(findings=1, starts=1)
+
+    assert steps_after(clock, 20, rewards=(usual, usual)) == 2
+    assert steps_after(clock, 1, rewards=(usual, usual + 1.0)) == 4
+
+
+def test_the_clock_goes_on_exactly_from_its_state():
+    one, other = ExplorationClock(findings=30, starts=10), ExplorationClock(findings=30, starts=10)
+    assert steps_after(one, 7, rewards=(-1.0, 0.0)) == 10
+
+    other.load_state(one.state())
+
+    for clock in (one, other):
+        assert steps_after(clock, 22, rewards=(-2.0, -1.0)) == 10
+        assert steps_after(clock, 1, rewards=(-2.0, -1.0)) == 12

@@ -29,3 +29,9 @@ def test_cartpole_is_solved(seed, tmp_path):
     runs.train("CartPole-v1", seed=seed, run_dir=tmp_path / "run", reporter=quiet)
     assert max(row.get("eval/mean_reward", 0) for row in read_metrics(tmp_path / "run")) >= 475
     assert measure(find(tmp_path / "run"), episodes=100, seed=1).mean_reward >= 475
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_hill_whose_top_nobody_tells_of_is_found_and_driven_up(seed, tmp_path):
+    runs.train("MountainCar-v0", seed=seed, steps=40_000, run_dir=tmp_path / "run", reporter=quiet)
+    assert measure(find(tmp_path / "run"), episodes=100, seed=1).mean_reward >= -120

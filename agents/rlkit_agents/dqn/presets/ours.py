@@ -17,11 +17,15 @@ def fast(spaces: Spaces, steps: int) -> DQNConfig:
 
 
 def _fast_vectors(spaces: Spaces, steps: int) -> DQNConfig:
-    """Classic control: quantiles, vectors brought to one scale, and random actions that last, to find far goals.
+    """Classic control: quantiles, vectors brought to one scale, and random actions that last until goals are found.
 
     Eight quantiles, because time counts: steps took 0.6 of the time that they took with 32. Errors up to 3 are squared,
     where Dabney 2018a has 1: returns of a hundred are learned sooner (Acrobot), more steadily than by squared errors
     of the mean (LunarLander). Half as many updates took less time on most seeds, and lost one of five on LunarLander.
+
+    Exploration awaits five findings. Without that, one seed of five never drove up MountainCar's hill in 100,000 steps
+    and others took twice as many; now ten of ten do, after 14,000 to 30,000. Nothing changes where findings are
+    common. Not so for grids: one of three seeds never left MiniGrid-Empty-16x16, where greed helps to get about.
     """
     return DQNConfig(
         gamma=0.99,
@@ -41,6 +45,7 @@ def _fast_vectors(spaces: Spaces, steps: int) -> DQNConfig:
         exploration_steps=share(steps, 10, 10_000),
         exploration_final_epsilon=0.1,
         exploration_hold=20,
+        exploration_findings=5,
     )
 
 
