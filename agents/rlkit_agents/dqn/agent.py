@@ -63,7 +63,7 @@ class DQN(Agent):
         self._epsilon = Linear(
             config.exploration_initial_epsilon, config.exploration_final_epsilon, config.exploration_steps
         )
-        self._clock = ExplorationClock(config.exploration_findings, config.learning_starts)
+        self._clock = ExplorationClock(config.exploration_findings, limit=config.exploration_steps // 10)
         self._hold = Linear(config.exploration_hold, 1.0, config.exploration_steps)
         self._learning_rate = Linear(config.learning_rate, config.learning_rate_final, config.learning_rate_steps)
         self._importance = Linear(config.importance_exponent, 1.0, config.importance_steps)

@@ -186,7 +186,10 @@ class DQNConfig:
         high=1000,
     )
     exploration_findings: int = hyperparameter(
-        0, "Terminations or unlike rewards to be seen before the share falls further.", "ours: sparse rewards", low=0
+        0,
+        "Terminations or unlike rewards that are awaited before it falls more than a tenth of the way.",
+        "ours: sparse rewards",
+        low=0,
     )
 
     def check(self) -> None:

@@ -154,9 +154,9 @@ def test_exploration_stays_as_it_is_while_nothing_was_found():
             agent.observe(Transitions(seen, actions, rewards, np.full(4, terminated), np.zeros(4, bool), seen))
         return agent.epsilon
 
-    held = go_on(config.learning_starts, terminated=False)
-    assert go_on(400, terminated=False) == held > config.exploration_final_epsilon
-    assert go_on(4, terminated=True) < held
+    held = 1 - 0.1 * (1 - config.exploration_final_epsilon)  # a tenth of the way
+    assert go_on(10 * config.exploration_steps, terminated=False) == pytest.approx(held, abs=0.01)
+    assert go_on(config.exploration_steps, terminated=True) == pytest.approx(config.exploration_final_epsilon)
 
 
 @pytest.mark.parametrize("exponent", [0.0, 0.6])

@@ -61,8 +61,8 @@ def steps_after(clock, times, rewards=(-1.0, -1.0), terminated=(False, False)):
     return clock.steps
 
 
-def test_the_clock_stands_still_until_something_was_found():
-    clock = ExplorationClock(findings=2, starts=10)
+def test_the_clock_stands_still_until_enough_was_found():
+    clock = ExplorationClock(findings=2, limit=10)
 
     assert steps_after(clock, 50) == 10
     assert steps_after(clock, 1, terminated=(False, True)) == 10
@@ -71,27 +71,27 @@ def test_the_clock_stands_still_until_something_was_found():
     assert steps_after(clock, 50) == 112
 
 
-def test_what_is_found_before_learning_starts_delays_nothing():
-    clock = ExplorationClock(findings=2, starts=10)
+def test_what_is_found_early_delays_nothing():
+    clock = ExplorationClock(findings=2, limit=10)
 
     assert steps_after(clock, 1, terminated=(True, True)) == 2
     assert steps_after(clock, 50) == 102
 
 
 def test_a_clock_that_awaits_nothing_counts_every_step():
-    assert steps_after(ExplorationClock(findings=0, starts=1), 50) == 100
+    assert steps_after(ExplorationClock(findings=0, limit=0), 50) == 100
 
 
 @pytest.mark.parametrize("usual", [0.0, 1.0, -0.25])
 def test_rewards_are_compared_with_the_first_of_all(usual):
-    clock = ExplorationClock(findings=1, starts=1)
+    clock = ExplorationClock(findings=1, limit=0)
 
-    assert steps_after(clock, 20, rewards=(usual, usual)) == 2
-    assert steps_after(clock, 1, rewards=(usual, usual + 1.0)) == 4
+    assert steps_after(clock, 20, rewards=(usual, usual)) == 0
+    assert steps_after(clock, 1, rewards=(usual, usual + 1.0)) == 2
 
 
 def test_the_clock_goes_on_exactly_from_its_state():
-    one, other = ExplorationClock(findings=30, starts=10), ExplorationClock(findings=30, starts=10)
+    one, other = ExplorationClock(findings=30, limit=10), ExplorationClock(findings=30, limit=10)
     assert steps_after(one, 7, rewards=(-1.0, 0.0)) == 10
 
     other.load_state(one.state())
