@@ -7,8 +7,8 @@
 al. 2015 and the hyperparameters in `learner.py`, with a memory of 100,000 transitions, the first update after 10,000
 steps, and one random action in a hundred after 50,000 steps. No sticky actions. One after the other, each with one
 thread in its own environment, plays `--episodes` whole games every `--every` steps without exploring; scores are raw.
-The peer takes about two hours for 600,000 steps, although its weights are laid out channels last here as ours are (a
-fifth faster, the same results), and cannot go on where it was interrupted; what is in the file is not run again.
+The peer takes two hours and a half for 600,000 steps beside other work, although its weights are laid out channels last
+here as ours are (a fifth faster), and cannot go on where it was interrupted; what is in the file is not run again.
 """
 
 import argparse
