@@ -1,8 +1,8 @@
 """How soon and how well Atari's games are learned, beside published figures.
 
     pip install -c constraints.txt -e '.[atari]'
-    python scripts/bench/atari.py --protocol dqn --steps 600000 --overlap --set update_interval=8 --json FILE.json
-    python scripts/bench/atari.py --steps 1250000 --json scripts/bench/atari.json
+    python scripts/bench/atari.py --protocol dqn --steps 600000 --overlap --set update_interval=8 --json OUT.json
+    python scripts/bench/atari.py --overlap --set update_interval=8 --env-kwargs full_action_space=false --json OUT.json
     python scripts/bench/atari.py --games Boxing Freeway --steps 100000 --json scripts/bench/atari.json
 
 Trains an agent, evaluates it now and then over 30 episodes of raw scores, and measures the last and the best weights on
