@@ -1,6 +1,7 @@
 """Writing files so that they are complete or absent, and reading them so that they can be wrong but never dangerous.
 
-State is kept as JSON for what is plain and safetensors for arrays; nothing is pickled.
+State is kept as JSON for what is plain and safetensors for arrays; nothing is pickled. Sizes are held against bounds
+before memory is taken, and what is written never passes through a link (`rlkit.safe_paths`).
 """
 
 import contextlib
@@ -21,10 +22,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as serialised
 
+from rlkit import safe_paths
 from rlkit.errors import UserError
 
 ARRAY = "$array"  # {"$array": "key in the safetensors file"} stands for an array in a JSON file
 SCRATCH = ".unfinished-"  # how the names of files and folders begin that are not complete yet
+JSON_LIMIT = 16 * 2**20  # bytes; a manifest that names all segments of a replay buffer of 100 GB has less than one
 
 
 @contextlib.contextmanager
@@ -46,22 +49,71 @@ def disk_errors(what: str) -> Iterator[None]:
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file so that after a crash the old content or the new one stands there, never half of it."""
     scratch = path.with_name(f"{SCRATCH}{path.name}")
-    with scratch.open("wb") as file:
+    with safe_paths.create_file(scratch) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
     scratch.replace(path)
 
 
+@contextlib.contextmanager
+def scratch_file(path: Path) -> Iterator[Path]:
+    """An empty file beside `path` for others to write to, removed at the end unless it was renamed."""
+    scratch = path.with_name(f"{SCRATCH}{path.name}")
+    safe_paths.create_file(scratch).close()
+    try:
+        yield scratch
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
 def write_array(folder: Path, prefix: str, array: npt.NDArray[Any]) -> tuple[str, str]:
     """Write an array as an .npy file whose name ends with the beginning of its digest; return (name, digest)."""
     scratch = folder / f"{SCRATCH}array.npy"
-    np.save(scratch, array, allow_pickle=False)
-    _sync(scratch)
+    with safe_paths.create_file(scratch) as file:
+        np.save(file, array, allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())
     digest = sha256(scratch)
     name = f"{prefix}-{digest[:8]}.npy"
     scratch.replace(folder / name)
     return name, digest
+
+
+def read_array(path: Path, dtype: np.dtype[Any], count: int) -> npt.NDArray[Any]:
+    """Map the rows of an .npy file that `write_array` wrote, if its header says what is expected.
+
+    Args:
+        path: The file.
+        dtype: Of its rows.
+        count: How many rows.
+
+    Returns:
+        (count,) of that type, read from the disk as it is used.
+
+    Raises:
+        UserError: It is missing, or holds something else; no memory is taken then.
+    """
+    try:
+        with safe_paths.open_regular(path) as file:
+            version = np.lib.format.read_magic(file)
+            if version not in ((1, 0), (2, 0)):
+                raise ValueError(f"it has version {version} of the format")
+            read_header = (
+                np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            )
+            shape, fortran, found = read_header(file)
+            offset = file.tell()
+            size = os.fstat(file.fileno()).st_size - offset
+        if found != dtype or shape != (count,) or fortran:
+            raise ValueError(f"it holds {shape} of {found}, expected ({count},) of {dtype}")
+        if size != count * dtype.itemsize:
+            raise ValueError(f"it has {size:,} bytes of rows, expected {count * dtype.itemsize:,}")
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing", exit_code=1) from error
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        raise UserError(f"{path} is damaged: {error}", exit_code=1) from error
+    return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=(count,))
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -70,13 +122,13 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file.
+    """Read a JSON file of at most `JSON_LIMIT` bytes.
 
     Raises:
-        UserError: If it is missing or is not JSON.
+        UserError: If it is missing, is larger, or is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(safe_paths.read_bytes(path, JSON_LIMIT))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing", exit_code=1) from error
     except (ValueError, RecursionError) as error:
@@ -111,7 +163,7 @@ def _sync(path: Path) -> None:
 def remove_scratch(folder: Path) -> None:
     """Clear away what a killed process left unfinished."""
     for scratch in folder.glob(f"{SCRATCH}*"):
-        if scratch.is_dir():
+        if scratch.is_dir() and not scratch.is_symlink():
             shutil.rmtree(scratch, ignore_errors=True)
         else:
             scratch.unlink(missing_ok=True)
@@ -119,7 +171,7 @@ def remove_scratch(folder: Path) -> None:
 
 def sha256(path: Path) -> str:
     """Digest of a file's content."""
-    with path.open("rb") as file:
+    with safe_paths.open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -137,7 +189,11 @@ def save_tree(folder: Path, name: str, tree: Mapping[str, Any]) -> None:
 def load_tree(folder: Path, name: str) -> dict[str, Any]:
     """Read what `save_tree` wrote; arrays come back as tensors."""
     arrays = load_tensors(folder / f"{name}.safetensors")
-    tree = _join(read_json(folder / f"{name}.json"), arrays)
+    plain = read_json(folder / f"{name}.json")
+    try:
+        tree = _join(plain, arrays)
+    except (KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"{folder / name}.json is damaged: {error!r}", exit_code=1) from error
     if not isinstance(tree, dict):
         raise UserError(f"{folder / name}.json is damaged: expected an object", exit_code=1)
     return tree
@@ -156,6 +212,7 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
         UserError: If the file is missing or damaged.
     """
     try:
+        safe_paths.open_regular(path).close()
         return load_file(path)
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing", exit_code=1) from error

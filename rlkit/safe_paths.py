@@ -1,0 +1,149 @@
+"""What lies inside of a folder: paths that a file names, links, and files that are no regular ones.
+
+A run folder, a study or a data set may come from somebody else. Whatever they name or hold, nothing outside of the
+folder that the user named is written or removed, and reading never blocks on a pipe or a device.
+"""
+
+import os
+import re
+import stat
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO
+
+from rlkit.errors import UserError
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_DRIVE = re.compile(r"^[A-Za-z]:")
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a pipe that nobody writes to would wait for ever
+
+
+def path_inside(folder: Path, name: object) -> Path:
+    """Join a folder and a relative path that was read from a file.
+
+    Args:
+        folder: The folder that the user named; it may be a link itself.
+        name: Such as `replay/segment-000.npy`, with forward slashes.
+
+    Returns:
+        The path, which need not exist.
+
+    Raises:
+        UserError: The name is no relative path, leads out of the folder, or passes through a symbolic link.
+    """
+    if not isinstance(name, str) or not name or _CONTROL.search(name) or "\\" in name or _DRIVE.match(name):
+        raise UserError(f"{folder} names {name!r}: expected a relative path within that folder", exit_code=1)
+    parts = name.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        raise UserError(f"{folder} names {name!r}: expected a path that stays within that folder", exit_code=1)
+    path = folder
+    for part in parts:
+        path /= part
+        if path.is_symlink():
+            raise UserError(_not_regular(path, "a symbolic link"), exit_code=1)
+    return path
+
+
+def check_tree(folder: Path) -> None:
+    """Refuse a folder in which something is neither a regular file nor a folder, before anything in it is written.
+
+    Args:
+        folder: The folder that the user named; it may be a link itself.
+
+    Raises:
+        UserError: Naming a symbolic link, a pipe, a socket or a device in it, or a part that cannot be read.
+    """
+    pending = [folder]
+    while pending:
+        for entry in entries(pending.pop()):
+            if entry.is_symlink():
+                raise UserError(_not_regular(Path(entry.path), "a symbolic link"), exit_code=1)
+            if entry.is_dir(follow_symlinks=False):
+                pending.append(Path(entry.path))
+            elif not entry.is_file(follow_symlinks=False):
+                raise UserError(_not_regular(Path(entry.path), "a pipe, a socket or a device"), exit_code=1)
+
+
+def entries(folder: Path) -> list[os.DirEntry[str]]:
+    """List a folder by name; an unreadable one is an error, not an empty list.
+
+    Raises:
+        UserError: It is missing, no folder, or cannot be read.
+    """
+    try:
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be read: {error.strerror or error}", exit_code=1) from error
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a regular file for reading; links are followed, pipes and devices are refused at once.
+
+    Raises:
+        FileNotFoundError: There is none.
+        UserError: It is no regular file, or cannot be read.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | _NO_WAIT | getattr(os, "O_CLOEXEC", 0))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UserError(f"{path} cannot be read: {reason}", exit_code=1) from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise UserError(f"{path} is not a regular file: expected a file, not a folder, pipe or device", exit_code=1)
+    return os.fdopen(handle, "rb")
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """Read a regular file of at most `limit` bytes.
+
+    Raises:
+        FileNotFoundError: There is none.
+        UserError: It is no regular file, is larger, or cannot be read.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise UserError(
+                f"{path} has {size / 2**20:.0f} MiB, more than the {limit / 2**20:.0f} MiB that such a file may have",
+                exit_code=1,
+            )
+        return file.read()
+
+
+def create_file(path: Path) -> BinaryIO:
+    """Create a file for writing; a link or a regular file of that name is replaced, never written through.
+
+    Raises:
+        OSError: It cannot be created; FileExistsError if something else stands there.
+    """
+    if path.is_symlink() or path.is_file():
+        path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o666), "wb")
+
+
+def open_lock(path: Path) -> BinaryIO:
+    """Open a lock file, creating it where it is missing; its content stays, and links are not followed.
+
+    Raises:
+        UserError: It is a symbolic link or no regular file.
+        OSError: It cannot be opened.
+    """
+    if path.is_symlink():
+        raise UserError(_not_regular(path, "a symbolic link"), exit_code=1)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW | _NO_WAIT, 0o666)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise UserError(_not_regular(path, "a pipe, a socket or a device"), exit_code=1)
+    return os.fdopen(handle, "r+b")
+
+
+def _not_regular(path: Path, what: str) -> str:
+    return (
+        f"{path} is {what}: only regular files and folders may lie in this folder, so that nothing outside of it is "
+        "changed. Put the real file or folder there, or remove it"
+    )
