@@ -14,6 +14,15 @@ from rlkit.environments import EnvironmentConfig
 from rlkit.errors import UserError
 
 FORMAT = 1
+# Bounds of what a configuration may ask for: beyond them a file's number would hang or take all memory.
+LARGEST = {
+    "steps": 10**12,
+    "num_envs": 2**14,
+    "seed": 2**63 - 1,
+    "eval_freq": 10**12,
+    "eval_episodes": 10**6,
+    "save_freq": 10**12,
+}
 MODEL = "perception/model.safetensors"  # within a run folder, the model that its agent sees by
 
 
@@ -70,16 +79,37 @@ class RunConfig:
         """
         lowest = {"steps": 1, "num_envs": 1, "seed": 0, "eval_freq": 0, "eval_episodes": 1, "save_freq": 0}
         for name, low in lowest.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < low:
-                raise UserError(f"--{name.replace('_', '-')} = {value!r}: expected a whole number of at least {low}")
+            value, high = getattr(self, name), LARGEST[name]
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                shown = f"{value!r}" if len(f"{value!r}") < 40 else f"a number of {len(str(value))} digits"
+                raise UserError(
+                    f"--{name.replace('_', '-')} = {shown}: expected a whole number of at least {low} and at most "
+                    f"{high:,}"
+                )
+        for name in ("algorithm", "preset"):
+            if not isinstance(getattr(self, name), str):
+                raise UserError(f"{name} = {getattr(self, name)!r}: expected a name")
+        for name in ("deterministic", "overlap"):
+            if not isinstance(getattr(self, name), bool):
+                raise UserError(f"{name} = {getattr(self, name)!r}: expected true or false")
+        if self.device not in ("cpu", "cuda"):
+            raise UserError(f"device = {self.device!r}: expected cpu or cuda")
+        for name in ("hyperparameters", "versions"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise UserError(f"{name} = {getattr(self, name)!r}: expected an object")
+        if not all(isinstance(version, str) for version in self.versions.values()):
+            raise UserError(f"versions = {self.versions!r}: expected texts")
         if self.steps < self.num_envs:
             raise UserError(f"--steps = {self.steps} is less than one step of each of {self.num_envs} environments")
         if self.overlap and self.deterministic:
             raise UserError("--overlap gives environments a thread of their own, --deterministic allows one: omit one")
 
     def located(self, folder: Path) -> Self:
-        """The same, with the file of perception's model looked for from a folder where its path is relative."""
+        """The same, with the file of perception's model within the folder that the configuration was read from.
+
+        Raises:
+            UserError: It names a file that lies elsewhere.
+        """
         return dataclasses.replace(
             self, environment=self.environment.located(folder), evaluation=self.evaluation.located(folder)
         )
@@ -124,6 +154,24 @@ class RunConfig:
             environment=self.environment.seen_by(None, options),
             evaluation=self.evaluation.seen_by(None, options),
         )
+
+    def differences(self, other: Self) -> dict[str, tuple[Any, Any]]:
+        """Settings in which another run differs, by name, with its value and the own one; versions do not count."""
+        own, others = self._settings(), other._settings()
+        return {key: (others.get(key), own.get(key)) for key in {**own, **others} if others.get(key) != own.get(key)}
+
+    def _settings(self) -> dict[str, Any]:
+        plain = self.to_json()
+        for name in ("environment", "evaluation"):
+            perception = plain[name].pop("perception") or {"what": "none"}
+            if perception.get("digest"):
+                perception["what"] = "a model"  # a run has a copy of its own: its content counts
+            plain |= {f"{name}.perception.{key}": value for key, value in perception.items()}
+        flat = {key: value for key, value in plain.items() if key not in ("versions", "hyperparameters")}
+        as_json = {
+            key: list(value) if isinstance(value, tuple) else value for key, value in self.hyperparameters.items()
+        }
+        return flat | as_json
 
     def to_json(self) -> dict[str, Any]:
         """A tree that JSON can hold."""

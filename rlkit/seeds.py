@@ -1,15 +1,14 @@
 """The same run with several seeds: one folder each, taken up again where they stopped, told as one result."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from rlkit import runs
 from rlkit.config import RunConfig
 from rlkit.errors import UserError
 from rlkit.reporting.grouping import group_runs
-from rlkit.reporting.records import REWARD, read_run, saved_steps
+from rlkit.reporting.records import REWARD, read_run
 from rlkit.reporting.report import aggregate_lines, summarise
 from rlkit.runs import MakeReporter, Run
 from rlkit.training.progress import make_reporter
@@ -54,11 +53,14 @@ def train_seeds(
     done: list[Run] = []
     for seed, path in paths.items():
         if seed in going_on and path is not None:
-            if saved_steps(path) >= configs[seed].steps:
+            saved = RunFolder.open(path).checkpoints.newest(lambda _: None)  # resuming reports what is damaged
+            if saved is not None and saved.steps >= configs[seed].steps:
                 say(f"{path} is complete and left as it is")
-                done.append(Run(path, saved_steps(path), None))
+                done.append(Run(path, saved.steps, None))
                 continue
-            done.append(runs.resume(path, env=env, time_limit=time_limit, reporter=reporter))
+            # Its arguments are those that were typed, as `_is_same` has found.
+            typed = configs[seed].environment.kwargs
+            done.append(runs.resume(path, env=env, env_kwargs=typed, time_limit=time_limit, reporter=reporter))
         else:
             done.append(
                 runs.start(configs[seed], run_dir=path, time_limit=time_limit, reporter=reporter, started=started)
@@ -86,26 +88,11 @@ def _is_same(path: Path, config: RunConfig) -> bool:
     """
     if not (path / "config.json").exists():
         return False
-    there, asked = _settings(RunFolder.open(path).config), _settings(config)
-    differing = [key for key in {**asked, **there} if there.get(key) != asked.get(key)]
+    differing = config.differences(RunFolder.open(path).config)
     if differing:
-        named = "; ".join(f"{key} = {there.get(key)!r}, asked for {asked.get(key)!r}" for key in differing[:4])
-        more = f"; and {len(differing) - 4} more" if len(differing) > 4 else ""
-        raise UserError(f"{path} holds a run with other settings ({named}{more}): choose another --run-dir")
+        told = [f"{key} = {there!r}, asked for {asked!r}" for key, (there, asked) in differing.items()]
+        more = f"; and {len(told) - 4} more" if len(told) > 4 else ""
+        raise UserError(
+            f"{path} holds a run with other settings ({'; '.join(told[:4])}{more}): choose another --run-dir"
+        )
     return True
-
-
-def _settings(config: RunConfig) -> Mapping[str, Any]:
-    plain = config.to_json()
-    for name in ("environment", "evaluation"):
-        perception = plain[name].pop("perception") or {"what": "none"}
-        if perception.get("digest"):
-            perception["what"] = "a model"  # a run has a copy of its own: its content counts
-        plain |= {f"{name}.perception.{key}": value for key, value in perception.items()}
-    flat = {key: value for key, value in plain.items() if key not in ("versions", "hyperparameters")}
-    return {**flat, **{name: _listed(value) for name, value in plain["hyperparameters"].items()}}
-
-
-def _listed(value: Any) -> Any:
-    """A tuple as JSON gives it back."""
-    return list(value) if isinstance(value, tuple) else value

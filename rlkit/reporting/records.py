@@ -1,6 +1,5 @@
 """Reading finished and unfinished runs from their folders: what was asked for, and how the curves went."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rlkit import safe_paths
 from rlkit.config import RunConfig
 from rlkit.errors import UserError
 from rlkit.files import read_json
 from rlkit.perception.training.config import is_perception_config
 from rlkit.plugins import did_you_mean
+from rlkit.training.checkpoints import saved_steps
 from rlkit.training.metrics import read_metrics
 from rlkit.training.run_folder import RunFolder
 
@@ -96,7 +97,7 @@ def find_runs(paths: Iterable[str | Path]) -> list[RunRecord]:
     for path in map(Path, paths):
         if not path.exists():
             raise UserError(f"there is no run at {path}: the folder does not exist")
-        folders = list(_run_folders(path, DEPTH))
+        folders = list(_run_folders(path, DEPTH, set()))
         if not folders:
             raise UserError(f"{path} holds no run: expected a folder with a config.json, or a folder of such folders")
         for folder in folders:
@@ -115,11 +116,6 @@ def read_run(folder: Path) -> RunRecord:
     return RunRecord(folder, run.config, rows, saved_steps(folder))
 
 
-def saved_steps(folder: Path) -> int:
-    """Steps of a run's newest checkpoint, by its name alone; 0 where there is none."""
-    return max((int(path.name) for path in (folder / "checkpoints").glob("*") if path.name.isdigit()), default=0)
-
-
 def check_tag(runs: Sequence[RunRecord], tag: str) -> None:
     """Refuse a scalar that no run has logged.
 
@@ -132,11 +128,16 @@ def check_tag(runs: Sequence[RunRecord], tag: str) -> None:
         raise UserError(f"--metric {tag}: none of the runs has logged it.{did_you_mean(tag, tags)} Logged: {known}")
 
 
-def _run_folders(path: Path, depth: int) -> Iterator[Path]:
+def _run_folders(path: Path, depth: int, seen: set[Path]) -> Iterator[Path]:
+    """Run folders in a folder, through links too; a folder that is reached in several ways is looked at once."""
+    place = path.resolve()
+    if place in seen:
+        return
+    seen.add(place)
     if (path / "config.json").is_file():
         if depth == DEPTH or not is_perception_config(read_json(path / "config.json")):
             yield path
     elif path.is_dir() and depth > 0:
-        for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
+        for entry in safe_paths.entries(path):
             if entry.is_dir() and not entry.name.startswith("."):
-                yield from _run_folders(Path(entry.path), depth - 1)
+                yield from _run_folders(Path(entry.path), depth - 1, seen)

@@ -35,6 +35,7 @@ class Episodes:
         self._returns = np.zeros(count)
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
         self.finished = 0
+        self._digests: list[str] = []  # of the observations at which a checkpoint was written
         self.observations = environments.reset(self._seeds())
 
     def _seeds(self) -> list[int]:
@@ -79,18 +80,27 @@ class Episodes:
             "digests": [digest(self.observations, index) for index in range(len(self._actions))],
         }
 
-    def load_state(self, state: Mapping[str, Any]) -> bool:
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Read what `state` gave; `replay` has to follow.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError, OverflowError: It is not of that form.
+        """
+        self._numbers[:] = _one_each(state["numbers"], len(self._numbers))
+        count = self._environments.spaces.num_actions
+        self._actions = [_checked_actions(state["actions"][str(index)], count) for index in range(len(self._actions))]
+        self._returns[:] = _one_each(state["returns"], len(self._returns))
+        self._recent.extend(_checked_episode(episode) for episode in state["recent"])
+        self.finished = int(state["finished"])
+        self._digests = [str(text) for text in state["digests"]]
+
+    def replay(self) -> bool:
         """Carry out the running episodes again; return whether they came out as they were.
 
         Where they did not (an environment that its seed does not determine), new episodes have begun.
         """
-        self._numbers[:] = state["numbers"]
-        self._actions = [state["actions"][str(index)].tolist() for index in range(len(self._actions))]
-        self._returns[:] = state["returns"]
-        self._recent.extend(state["recent"])
-        self.finished = state["finished"]
         self._replay()
-        exact: bool = state["digests"] == [digest(self.observations, index) for index in range(len(self._actions))]
+        exact = self._digests == [digest(self.observations, index) for index in range(len(self._actions))]
         if not exact:
             self._numbers += 1
             self._returns[:] = 0
@@ -114,3 +124,26 @@ class Episodes:
         idle = lengths == 0
         if idle.any():
             self.observations = self._environments.reset(seeds, idle)
+
+
+def _one_each(values: Any, count: int) -> Any:
+    """A list with one number for each environment, as a checkpoint keeps it."""
+    if not isinstance(values, list) or len(values) != count:
+        raise ValueError(f"there should be {count} numbers, one for each environment")
+    return values
+
+
+def _checked_actions(actions: Any, count: int) -> list[int]:
+    """The actions of one episode as a checkpoint keeps them."""
+    taken = np.asarray(actions)
+    if taken.ndim != 1 or taken.dtype.kind not in "iu" or not ((taken >= 0) & (taken < count)).all():
+        raise ValueError(f"an episode's actions should be a list of numbers from 0 to {count - 1}")
+    found: list[int] = taken.tolist()
+    return found
+
+
+def _checked_episode(episode: Any) -> dict[str, Any]:
+    """What a checkpoint tells of a finished episode."""
+    if not isinstance(episode, Mapping):
+        raise TypeError(f"an episode is told as an object, not {episode!r}")
+    return {**episode, "reward": float(episode["reward"]), "length": int(episode["length"])}

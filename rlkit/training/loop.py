@@ -22,6 +22,7 @@ from rlkit.training.stopping import stop_request
 
 REFRESH = 0.2  # s between updates of the progress display
 LOGS = 200  # records of metrics in a run
+DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)  # what damaged state raises
 EXPLODED = 1e10  # a loss, gradient or value beyond this is as lost as one that is not a number
 
 
@@ -110,12 +111,20 @@ class Training:
         self.latest |= self._sound(self.agent.update(self.steps))
 
     def resume(self, state: State) -> None:
-        """Continue from the state that a checkpoint kept."""
-        self.steps = state["steps"]
-        self.best = -math.inf if state["best"] is None else state["best"]
-        self.latest = state["latest"]
-        self.seconds_before = state["seconds"]
-        if not self.episodes.load_state(state["episodes"]):
+        """Continue from the state that a checkpoint kept.
+
+        Raises:
+            UserError: The state is damaged.
+        """
+        try:
+            self.steps = int(state["steps"])
+            self.best = -math.inf if state["best"] is None else float(state["best"])
+            self.latest = {str(tag): float(value) for tag, value in state["latest"].items()}
+            self.seconds_before = float(state["seconds"])
+            self.episodes.load_state(state["episodes"])
+        except DAMAGE as error:
+            raise UserError(f"the newest checkpoint of {self.run.path} is damaged: {error!r}", exit_code=1) from error
+        if not self.episodes.replay():
             self.agent.cut()
             self.reporter.warn(
                 "the environment did not come out the same when its episodes were carried out again: "

@@ -9,8 +9,15 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from rlkit import safe_paths
 from rlkit.errors import UserError
 from rlkit.files import disk_errors, write_bytes
+from rlkit.terminal import has_control_characters
+
+FILE = "metrics.jsonl"
+LARGEST_LOG = 256 * 2**20  # bytes; a run logs some hundred lines of less than a thousand
+LARGEST_STEP = 10**15
+LARGEST_VALUE = 1e300  # floats hold 1.8e308; sums of values have to be finite, too
 
 
 class MetricsLog:
@@ -24,11 +31,12 @@ class MetricsLog:
     def __init__(self, run: Path, resume_at: int = 0):
         from torch.utils.tensorboard import SummaryWriter  # takes a second to import
 
-        path = run / "metrics.jsonl"
+        path = safe_paths.path_inside(run, FILE)
         self._name = str(path)
         with disk_errors(self._name):
             if path.exists():
-                write_bytes(path, b"".join(_lines_until(path, resume_at)))
+                kept = [line for line, record in _records(path) if record["steps"] <= resume_at]
+                write_bytes(path, b"".join(kept))
             self._lines = path.open("a", encoding="utf-8")
         self._board = SummaryWriter(str(run), purge_step=resume_at + 1 if resume_at else None)
 
@@ -65,25 +73,44 @@ class MetricsLog:
 
 
 def read_metrics(run: Path) -> list[dict[str, float]]:
-    """All records of a run, in order.
+    """All records of a run, in order; what is no record, such as half a line at the end, is passed over.
 
     Raises:
-        UserError: If the file is missing.
+        UserError: If the file is missing, is no regular file, or is larger than `LARGEST_LOG`.
     """
-    path = run / "metrics.jsonl"
+    path = run / FILE
     if not path.exists():
         raise UserError(f"{path} is missing: the run has logged nothing yet", exit_code=1)
-    return [json.loads(line) for line in path.read_bytes().splitlines() if _is_record(line)]
+    return [record for _, record in _records(path)]
 
 
-def _lines_until(path: Path, steps: int) -> list[bytes]:
-    lines = path.read_bytes().splitlines(keepends=True)
-    return [line for line in lines if _is_record(line) and json.loads(line)["steps"] <= steps]
+def logged_steps(run: Path) -> int:
+    """How far a run's log goes; 0 where there is none."""
+    return int(max((record["steps"] for _, record in _records(run / FILE)), default=0))
 
 
-def _is_record(line: bytes) -> bool:
-    """A process killed while it wrote leaves half a line at the end."""
+def _records(path: Path) -> list[tuple[bytes, dict[str, float]]]:
+    """Lines that hold a record, with what they hold; none where the file is missing."""
     try:
-        return isinstance(json.loads(line)["steps"], int)
-    except (ValueError, KeyError, TypeError):
-        return False
+        lines = safe_paths.read_bytes(path, LARGEST_LOG).splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
+    found = ((line, _record(line)) for line in lines)
+    return [(line, record) for line, record in found if record is not None]
+
+
+def _record(line: bytes) -> dict[str, float] | None:
+    """The scalars of a line by tag; None where it is no record, as after a process was killed while it wrote."""
+    try:
+        record = json.loads(line)
+        steps = record["steps"]
+        sound = isinstance(record, dict) and type(steps) is int and 0 <= steps <= LARGEST_STEP
+        if not sound or not _is_number(record.get("seconds")):
+            return None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return {tag: value for tag, value in record.items() if _is_number(value) and not has_control_characters(tag)}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_VALUE

@@ -7,7 +7,10 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from rlkit.terminal import printable
 
 
 class Reporter(Protocol):
@@ -47,11 +50,11 @@ class PlainReporter:
     def say(self, sentence: str) -> None:
         """Print a line."""
         if not self._quiet:
-            print(sentence, flush=True)
+            print(printable(sentence), flush=True)
 
     def warn(self, sentence: str) -> None:
         """Print a line on standard error."""
-        print(f"warning: {sentence}", file=sys.stderr, flush=True)
+        print(f"warning: {printable(sentence)}", file=sys.stderr, flush=True)
 
     def progress(self, steps: int, figures: Mapping[str, str]) -> None:
         """Print where training stands, if the last line is some time ago."""
@@ -92,15 +95,16 @@ class BarReporter:
 
     def say(self, sentence: str) -> None:
         """Print a line above the bar."""
-        self._progress.console.print(sentence, highlight=False, markup=False)
+        self._progress.console.print(printable(sentence), highlight=False, markup=False)
 
     def warn(self, sentence: str) -> None:
         """Print a line above the bar, in yellow."""
-        self._progress.console.print(f"warning: {sentence}", style="yellow", highlight=False, markup=False)
+        warning = f"warning: {printable(sentence)}"
+        self._progress.console.print(warning, style="yellow", highlight=False, markup=False)
 
     def progress(self, steps: int, figures: Mapping[str, str]) -> None:
         """Move the bar."""
-        told = "  ".join(f"{name} [cyan]{value}[/]" for name, value in figures.items())
+        told = "  ".join(f"{escape(name)} [cyan]{escape(value)}[/]" for name, value in figures.items())
         self._progress.update(self._task, completed=steps, figures=told)
 
     def __enter__(self) -> Self:

@@ -8,10 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from rlkit import safe_paths
 from rlkit.config import RunConfig
 from rlkit.errors import UserError
 from rlkit.files import disk_errors, new_folder, read_json, write_bytes, write_json
+from rlkit.terminal import check_texts
 from rlkit.training.checkpoints import Checkpoints
+from rlkit.training.metrics import logged_steps
 
 
 class RunFolder:
@@ -82,8 +85,9 @@ def make_run_folder(path: Path, config: Any, files: Mapping[str, bytes] = Mappin
         raise UserError(f"{path} {holds}: choose another --run-dir{hint}")
     with disk_errors(str(path)), new_folder(path) as scratch:
         for name, content in files.items():
-            (scratch / name).parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(scratch / name, content)
+            file = safe_paths.path_inside(scratch, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(file, content)
         write_json(scratch / "config.json", config)
 
 
@@ -99,9 +103,23 @@ def config_of(path: Path) -> Iterator[Any]:
     if not (path / "config.json").is_file():
         raise UserError(f"{path} is not a run folder: it has no config.json")
     try:
-        yield read_json(path / "config.json")
+        yield read_config(path / "config.json")
     except UserError as error:
         raise UserError(f"{path / 'config.json'} cannot be used: {error}", exit_code=1) from error
+
+
+def read_config(file: Path) -> Any:
+    """Read a configuration, in which no text may hold control characters: much of it is shown to people.
+
+    Raises:
+        UserError: It is missing or damaged.
+    """
+    tree = read_json(file)
+    try:
+        check_texts(tree)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{file} is damaged: {error}", exit_code=1) from error
+    return tree
 
 
 @contextlib.contextmanager
@@ -109,16 +127,36 @@ def locked(path: Path) -> Iterator[None]:
     """Hold a run: two processes that train into one folder would spoil it.
 
     Raises:
-        UserError: Another process holds it.
+        UserError: Another process holds it, or something in it is a link, so that writing could change other places.
     """
+    safe_paths.check_tree(path)
     with disk_errors(str(path)):
-        lock = (path / ".lock").open("w")
+        lock = safe_paths.open_lock(path / ".lock")
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise UserError(f"{path} is being trained by another process", exit_code=1) from error
         yield
+
+
+def check_restart(path: Path, unsaved: int) -> None:
+    """Refuse to begin a run at step 0 again where a checkpoint must have been there: its log would be cut.
+
+    Args:
+        path: The run's folder, which has no checkpoint.
+        unsaved: Steps that a run may have logged before its first checkpoint is written.
+
+    Raises:
+        UserError: More were logged.
+    """
+    logged = logged_steps(path)
+    if logged > unsaved:
+        raise UserError(
+            f"{path} has logged {logged:,} steps and has no checkpoint any more: going on would begin at step 0 and "
+            "cut its log. Start again with another --run-dir.",
+            exit_code=1,
+        )
 
 
 def default_path(config: RunConfig) -> Path:

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from rlkit.errors import UserError
@@ -11,6 +13,13 @@ def test_runs_are_found_in_folders_of_folders_and_each_once(make_run, tmp_path):
     (tmp_path / "set" / ".unfinished-x" / "config.json").write_text("{}")
     found = find_runs([tmp_path, tmp_path / "other", tmp_path / "set" / "s1"])
     assert [run.path.relative_to(tmp_path).as_posix() for run in found] == ["other", "set/s0", "set/s1"]
+
+
+def test_links_that_lead_in_circles_end(make_run, tmp_path):
+    make_run("set/s0", {1000: 1.0})
+    for number in range(60):
+        (tmp_path / "set" / f"again{number}").symlink_to(tmp_path / "set")
+    assert [run.path for run in find_runs([tmp_path])] == [tmp_path / "set/s0"]
 
 
 def test_what_is_no_run_is_named(make_run, tmp_path):
@@ -38,7 +47,13 @@ def test_a_run_is_complete_once_its_budget_is_used_up(make_run):
     assert read_run(make_run("a", {1000: 0.0})).complete
     unfinished = make_run("b", {900: 0.0})
     assert not read_run(unfinished).complete
-    (unfinished / "checkpoints" / "000001000").mkdir(parents=True)  # the last steps may be saved and not logged
+    checkpoint = unfinished / "checkpoints" / "000001000"  # the last steps may be saved and not logged
+    checkpoint.mkdir(parents=True)
+    assert not read_run(unfinished).complete, "a checkpoint without its manifest does not count"
+    manifest = {"format": 1, "steps": 1000, "files": {"weights.safetensors": "0" * 64}}
+    (checkpoint / "manifest.json").write_text(json.dumps(manifest))
+    assert not read_run(unfinished).complete, "nor does one whose files are missing"
+    (checkpoint / "weights.safetensors").touch()
     assert read_run(unfinished).complete
 
 

@@ -62,7 +62,8 @@ def test_running_episodes_go_on_as_if_they_had_never_stopped(steps):
     drive(whole, steps)
     drive(parts, steps)
     resumed = begin(5)
-    assert resumed.load_state(stored(parts.state()))
+    resumed.load_state(stored(parts.state()))
+    assert resumed.replay()
     for ours, theirs in zip(drive(resumed, 25, seed=1), drive(whole, 25, seed=1), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert resumed.recent() == whole.recent()
@@ -74,7 +75,8 @@ def test_episodes_that_cannot_be_repeated_are_noticed_and_begun_anew():
     drive(episodes, 10)
     state = stored(episodes.state())
     resumed = begin(5, fickle=True)
-    assert not resumed.load_state(state)
+    resumed.load_state(state)
+    assert not resumed.replay()
     assert resumed.state()["numbers"] == [number + 1 for number in state["numbers"]]
     assert resumed.state()["returns"] == [0.0] * 5
     drive(resumed, 10)

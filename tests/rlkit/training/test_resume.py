@@ -45,7 +45,7 @@ def train(folder, env="CartPole-v1", steps=800, reporter=quiet, **options):
 
 
 def final(folder):
-    checkpoint = max((folder / "checkpoints").iterdir())
+    checkpoint = max((folder / "checkpoints").glob("[0-9]*"))
     training = json.loads((checkpoint / "training.json").read_text())
     training["loop"].pop("seconds")
     training["loop"]["latest"] = {k: v for k, v in training["loop"]["latest"].items() if not k.startswith("time/")}
