@@ -4,7 +4,9 @@
 leaves (`observing`) and stacks frames (`preprocessing`); `Environments.describe` says what was chosen and why.
 """
 
+import json
 import logging
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -407,6 +409,28 @@ def read_metadata(config: EnvironmentConfig, *, allow_code: bool = True) -> dict
         UserError: It does not exist, or cannot be imported.
     """
     return spec_metadata(specs.find_spec(config.id, allow_code))
+
+
+def check_arguments(config: EnvironmentConfig, typed: Mapping[str, Any], *, allow_code: bool = True) -> None:
+    """Refuse arguments that were read from a file and name code that the environment may import.
+
+    Args:
+        config: An environment as a file describes it.
+        typed: Arguments that the user typed: what is among them with the same value is trusted.
+        allow_code: As in `make_environments`.
+
+    Raises:
+        UserError: An argument names code, and was not typed.
+    """
+    from_file = {name: value for name, value in config.kwargs.items() if name not in typed or typed[name] != value}
+    name = specs.code_in(from_file, specs.find_spec(config.id, allow_code)) if from_file else None
+    if name is not None:
+        value = config.kwargs[name]
+        written = value if isinstance(value, str) else json.dumps(value)
+        raise UserError(
+            f"The argument {name}={written} of {config.id} names code, which is not imported without being asked for. "
+            f"If you trust it, add: --env-kwargs {shlex.quote(f'{name}={written}')}"
+        )
 
 
 def episode_seed(run_seed: int, env_index: int, episode: int, stream: Stream = "training") -> int:

@@ -5,9 +5,11 @@ Whatever somebody else's constructor raises becomes a sentence for the user here
 
 import contextlib
 import inspect
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import gymnasium
@@ -35,7 +37,7 @@ def make_single(
         UserError: The environment does not accept the arguments, lacks a package, or fails.
     """
     arguments = dict(kwargs) if render_mode is None else {**kwargs, "render_mode": render_mode}
-    return guarded(spec, lambda: _single(spec, arguments, frame_skip))
+    return guarded(spec, lambda: _single(spec, arguments, frame_skip), kwargs)
 
 
 def spec_metadata(spec: EnvSpec) -> dict[str, Any]:
@@ -96,8 +98,14 @@ def load_creator(entry_point: Any) -> Callable[..., Any]:
     return creator
 
 
-def guarded(spec: EnvSpec, make: Callable[[], T]) -> T:
+def guarded(spec: EnvSpec, make: Callable[[], T], kwargs: Mapping[str, Any] = MappingProxyType({})) -> T:
     """Turn whatever an environment's constructor raises into a sentence.
+
+    Args:
+        spec: The environment.
+        make: Calls the constructor.
+        kwargs: Arguments that it is given. A package that these name is not advised to be installed: they may come
+            from a file that somebody else wrote.
 
     Raises:
         UserError: It raised something; what was a UserError stays as it is.
@@ -111,7 +119,8 @@ def guarded(spec: EnvSpec, make: Callable[[], T]) -> T:
         raise UserError(f"{spec.id} needs a package that is missing: {hint}", exit_code=1) from error
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        hint = f"pip install {package}" if package else str(error)
+        named_by_file = package and package in json.dumps(dict(kwargs), default=str)
+        hint = f"pip install {package}" if package and not named_by_file else str(error)
         raise UserError(f"{spec.id} needs a package that is missing: {hint}", exit_code=1) from error
     except TypeError as error:
         unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))

@@ -15,6 +15,7 @@ from rlkit.config import RunConfig
 from rlkit.environments import (
     EnvironmentConfig,
     Environments,
+    check_arguments,
     make_environments,
     played_to_the_end,
     read_metadata,
@@ -27,7 +28,7 @@ from rlkit.spaces import Spaces
 from rlkit.specs import absolute_id, code_of
 from rlkit.training.loop import Training
 from rlkit.training.progress import Reporter, make_reporter
-from rlkit.training.run_folder import RunFolder
+from rlkit.training.run_folder import RunFolder, check_restart
 
 NATIVE_ENVS = 32  # environments stepped in compiled batches are as good as free
 PYTHON_ENVS = 8  # enough to share the cost of a forward pass
@@ -197,6 +198,7 @@ def resume(
     path: str | Path,
     *,
     env: str | None = None,
+    env_kwargs: Mapping[str, Any] | None = None,
     time_limit: float | None = None,
     reporter: MakeReporter = make_reporter,
     network: str | None = None,
@@ -206,6 +208,7 @@ def resume(
     Args:
         path: The run folder.
         env: The environment's id, typed again: needed where it names a file or a module to import.
+        env_kwargs: Arguments of the environment, typed again: needed for those that name code to import.
         time_limit: Seconds after which to stop again.
         reporter: Makes who is told how it goes, from the budget in steps.
         network: The network of the model that the agent sees by, typed again: needed where it is a user's own code.
@@ -217,8 +220,8 @@ def resume(
     run = RunFolder.open(Path(path))
     if network is not None:
         run.config = run.config.with_network(network)
-    config = run.config
-    environment = retyped(config.environment, env)
+    run.config = config = typed_again(run.config, env, env_kwargs)
+    environment = config.environment
     with ExitStack() as stack:
         environments = stack.enter_context(make_environments(environment, config.num_envs, allow_code=env is not None))
         agent = build_agent(config, environments.spaces)
@@ -254,8 +257,12 @@ def _go(
         reporter.say(f"run: {run.path}")
         training = Training(run, agent, environments, measured, reporter)
         if resume:
-            checkpoint = run.checkpoints.newest(reporter.warn)
-            if checkpoint is not None:
+            checkpoint = run.checkpoints.to_resume(reporter.warn)
+            if checkpoint is None:
+                # A run that is killed between logging and saving has logged the step of its first checkpoint.
+                first = -(-config.save_freq // config.num_envs) * config.num_envs if config.save_freq else config.steps
+                check_restart(run.path, min(first, config.steps - 1))
+            else:
                 training.resume(run.checkpoints.restore(checkpoint, agent))
             if training.steps >= config.steps:
                 reporter.say(f"this run is complete: its {config.steps:,} steps are taken")
@@ -356,16 +363,30 @@ def torch_set_up(threads: int | None, deterministic: bool) -> Iterator[None]:
         torch.use_deterministic_algorithms(before[1])
 
 
-def retyped(environment: EnvironmentConfig, env: str | None) -> EnvironmentConfig:
-    """The environment of a run, whose code may be imported if its id was typed again.
+def typed_again(config: RunConfig, env: str | None, env_kwargs: Mapping[str, Any] | None = None) -> RunConfig:
+    """The configuration of a run, read from a file, with the code that it names allowed as far as it was typed.
+
+    Args:
+        config: As the file describes it.
+        env: The environment's id as typed; None if it was not.
+        env_kwargs: Arguments of the environment as typed: none may differ from the run's.
 
     Raises:
-        UserError: If another id was typed.
+        UserError: Something else was typed, or code is named that was not typed.
     """
-    if env is None:
-        return environment
-    typed = absolute_id(env)
-    # A run that was moved finds its environment's file under another path.
-    if typed != environment.id and not (code_of(typed) and Path(typed).name == Path(environment.id).name):
-        raise UserError(f"This run was trained in {environment.id} and cannot go on in {env}: leave out {env}.")
-    return dataclasses.replace(environment, id=typed)
+    environment = config.environment
+    for name, value in (env_kwargs or {}).items():
+        if environment.kwargs.get(name) != value:
+            raise UserError(f"--env-kwargs {name}: this run has {environment.kwargs.get(name)!r} there: leave it out")
+    if env is None and environment.code is not None:
+        read_metadata(environment, allow_code=False)  # says what to type
+    if env is not None:
+        typed = absolute_id(env)
+        # A run that was moved finds its environment's file under another path.
+        if typed != environment.id and not (code_of(typed) and Path(typed).name == Path(environment.id).name):
+            raise UserError(f"This run was trained in {environment.id} and cannot go on in {env}: leave out {env}.")
+        environment = dataclasses.replace(environment, id=typed)
+    evaluation = dataclasses.replace(config.evaluation, id=environment.id)
+    for described in (environment, evaluation):
+        check_arguments(described, env_kwargs or {})
+    return dataclasses.replace(config, environment=environment, evaluation=evaluation)

@@ -8,7 +8,9 @@ registers one (`my_pkg.envs:MyEnv-v0`) or holds its class (`my_pkg.envs:MyEnv`),
 import hashlib
 import importlib
 import importlib.util
+import re
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -55,12 +57,63 @@ def find_spec(environment_id: str, allow_code: bool = True) -> EnvSpec:
     if not allow_code:
         raise UserError(
             f"This needs the code of {environment_id!r}, which is not imported without being asked for. "
-            f"If you trust it, add: --env {environment_id}"
+            f"If you trust it, add: --env {environment_id} (with train only the id: rlkit train {environment_id} ...)"
         )
     name = environment_id.rpartition(":")[2]
     if code.endswith(".py"):
         return _from_file(Path(code).expanduser(), "" if code == environment_id else name)
     return _from_module(code, name)
+
+
+def code_in(kwargs: Mapping[str, Any], spec: EnvSpec) -> str | None:
+    """Find an argument of an environment that names code to import, such as `other_vehicles_type="my_module.MyCar"`.
+
+    Some environments import what their arguments name. Code of the environment's own package is no such thing: that
+    runs anyway.
+
+    Args:
+        kwargs: Arguments of the environment; lists and dicts in them are searched, too.
+        spec: The environment.
+
+    Returns:
+        The name of the first such argument; None without one.
+    """
+    own = {_package_of(entry_point) for entry_point in (spec.entry_point, spec.vector_entry_point)}
+    for name, value in kwargs.items():
+        if any(_is_code(text) and re.split("[.:]", text)[0] not in own for text in _texts_in(value)):
+            return name
+    return None
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value.strip()
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from (*_texts_in(key), *_texts_in(part))
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _texts_in(part)
+
+
+def _is_code(text: str) -> bool:
+    """Whether a text names a Python file, or something in a module that can be found here."""
+    if text.endswith(".py") or ".py:" in text:
+        return True
+    if not re.fullmatch(r"[^\W\d]\w*([.:][^\W\d]\w*)+", text):
+        return False
+    name = re.split("[.:]", text)[0]
+    if any((Path.cwd() / entry).exists() for entry in (name, f"{name}.py")):
+        return True
+    try:
+        return importlib.util.find_spec(name) is not None  # of a name without dots: this imports nothing
+    except (ImportError, ValueError):
+        return False
+
+
+def _package_of(entry_point: Any) -> str:
+    module = entry_point.partition(":")[0] if isinstance(entry_point, str) else getattr(entry_point, "__module__", "")
+    return str(module).partition(".")[0]
 
 
 def _registered(environment_id: str) -> EnvSpec:

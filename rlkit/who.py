@@ -10,14 +10,18 @@ from typing import Any
 from rlkit import capabilities, plugins
 from rlkit.agent import Agent
 from rlkit.config import RunConfig
-from rlkit.environments import EnvironmentConfig, read_metadata
+from rlkit.environments import EnvironmentConfig, check_arguments, read_metadata
 from rlkit.errors import UserError
+from rlkit.nn.counting import ParameterLimitExceeded, parameter_limit
 from rlkit.perception.perception_config import PerceptionConfig
 from rlkit.runs import build_agent
 from rlkit.spaces import Spaces
 from rlkit.specs import absolute_id
+from rlkit.terminal import printable
 from rlkit.training.checkpoints import Checkpoint, read_checkpoint
 from rlkit.training.run_folder import RunFolder
+
+SMALL_BUFFER = 128  # steps, of an agent that will not learn; no agent sums rewards over more
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,24 @@ class Who:
             return agent_type.build(spaces, agent_type.Config(), num_envs, "cpu", seed=0)
         plain = {**self.config.hyperparameters}
         if "buffer_size" in plain:  # nothing will be remembered, so the memory need not be there
-            least = max([2 * num_envs, *(plain[key] for key in ("batch_size", "learning_starts") if key in plain)])
-            plain["buffer_size"] = least
-        agent = build_agent(dataclasses.replace(self.config, hyperparameters=plain, num_envs=num_envs), spaces)
+            smaller = {
+                "batch_size": 1,
+                "learning_starts": 1,
+                "buffer_size": max(2 * num_envs, SMALL_BUFFER),
+                "replay_on_disk": False,
+            }
+            plain |= {key: value for key, value in smaller.items() if key in plain}
+        config = dataclasses.replace(self.config, hyperparameters=plain, num_envs=num_envs)
+        try:
+            with parameter_limit(self.checkpoint.weights_bytes):
+                agent = build_agent(config, spaces)
+        except ParameterLimitExceeded as error:
+            raise UserError(
+                f"{self.checkpoint.folder} does not fit the agent that config.json describes: its networks would have "
+                f"more than {error.limit / 2**20:.0f} MiB of parameters, the weights have "
+                f"{self.checkpoint.weights_bytes / 2**20:.1f} MiB.",
+                exit_code=1,
+            ) from error
         try:
             agent.load_weights(self.checkpoint.weights())
         except (RuntimeError, KeyError) as error:
@@ -88,7 +107,7 @@ def find(
     Raises:
         UserError: If nobody is found.
     """
-    report = report or (lambda sentence: print(f"warning: {sentence}", file=sys.stderr))
+    report = report or (lambda sentence: print(f"warning: {printable(sentence)}", file=sys.stderr))
     path = Path(who)
     if not path.exists() and str(who) in plugins.agent_names():
         name = str(who)
@@ -111,7 +130,10 @@ def find(
         read_checkpoint(path) if is_checkpoint else run.checkpoints.best(report) or run.checkpoints.newest(report)
     )
     if checkpoint is None:
-        raise UserError(f"{path} has no checkpoint yet: go on with rlkit train --resume {path}", exit_code=1)
+        raise UserError(
+            f"{path} has no checkpoint that is intact: go on with rlkit train --resume {path}, or train again",
+            exit_code=1,
+        )
     environment = run.config.evaluation.with_kwargs(env_kwargs or {})
     if env is not None and absolute_id(env) != environment.id:
         environment = dataclasses.replace(
@@ -124,6 +146,8 @@ def find(
             f"This run needs the code of {environment.id!r}, which is not imported without being asked for. "
             f"If you trust it, add: --env {environment.id}"
         )
+    else:
+        check_arguments(environment, env_kwargs or {})
     return Who(path.name, environment.seen_by(perception, perception_kwargs), run.config, checkpoint)
 
 

@@ -77,7 +77,7 @@ class Train:
         """Train."""
         if self.seeds is not None and (self.seed is not None or self.resume is not None):
             raise UserError("--seeds goes with neither --seed nor --resume")
-        if (self.env is None) == (self.resume is None and self.config is None) and self.resume is None:
+        if self.env is None and self.resume is None and self.config is None:
             raise UserError("name one environment, for instance: rlkit train CartPole-v1   (rlkit envs lists them)")
         if self.watch:
             self._check_display()
@@ -97,9 +97,16 @@ class Train:
         reporter = functools.partial(make_reporter, quiet=self.quiet)
         if self.resume is not None:
             self._refuse_what_resuming_cannot_change()
-            network = self._network_typed_again()
+            network = self._network_typed_again("--resume")
             folders.append(self.resume)
-            runs.resume(self.resume, env=self.env, time_limit=self.time_limit, reporter=reporter, network=network)
+            runs.resume(
+                self.resume,
+                env=self.env,
+                env_kwargs=read_kwargs("--env-kwargs", self.env_kwargs),
+                time_limit=self.time_limit,
+                reporter=reporter,
+                network=network,
+            )
             return
 
         def started(folder: Path) -> None:
@@ -132,8 +139,8 @@ class Train:
 
     def _way_on(self, folders: list[Path]) -> str:
         """What to do after a failure, in a sentence of its own; empty where nothing was saved."""
-        from rlkit.reporting.records import saved_steps
         from rlkit.specs import code_of
+        from rlkit.training.checkpoints import saved_steps
 
         if self.seeds is not None and self.run_dir is not None:
             kept = any(saved_steps(folder) for folder in self.run_dir.glob("s*"))
@@ -173,13 +180,15 @@ class Train:
         import dataclasses
 
         from rlkit.config import RunConfig
-        from rlkit.files import read_json
-        from rlkit.runs import choose_device
+        from rlkit.runs import choose_device, typed_again
+        from rlkit.training.run_folder import read_config
 
         assert self.config is not None
-        options = ("preset", "set", "num_envs", "env_kwargs", "perception", "perception_kwargs")
-        self._refuse("--config", *options, "eval_freq", "save_freq")
-        config = RunConfig.from_json(read_json(self.config)).located(self.config.parent)
+        self._refuse("--config", "preset", "set", "num_envs", "perception", "eval_freq", "save_freq")
+        config = RunConfig.from_json(read_config(self.config)).located(self.config.parent)
+        network = self._network_typed_again("--config")
+        config = config if network is None else config.with_network(network)
+        config = typed_again(config, self.env, read_kwargs("--env-kwargs", self.env_kwargs))
         changed: dict[str, Any] = {
             "seed": seed,
             "steps": self.steps,
@@ -190,15 +199,15 @@ class Train:
         return dataclasses.replace(config, **{name: value for name, value in changed.items() if value is not None})
 
     def _refuse_what_resuming_cannot_change(self) -> None:
-        options = ("preset", "set", "config", "steps", "seed", "device", "num_envs", "env_kwargs", "deterministic")
+        options = ("preset", "set", "config", "steps", "seed", "device", "num_envs", "deterministic")
         self._refuse("--resume", *options, "overlap", "perception", "eval_freq", "save_freq", "run_dir")
 
-    def _network_typed_again(self) -> str | None:
-        """The one thing about perception that resuming takes: leave to import a network that is a user's own code."""
+    def _network_typed_again(self, option: str) -> str | None:
+        """The one thing about perception that is taken here: leave to import a network that is a user's own code."""
         typed = read_kwargs("--perception-kwargs", self.perception_kwargs)
         network = typed.pop("network", None)
         if typed:
-            raise UserError(f"--resume takes {next(iter(typed))} of perception from the run: leave it out")
+            raise UserError(f"{option} takes {next(iter(typed))} of perception from the run: leave it out")
         return None if network is None else str(network)
 
     def _refuse(self, option: str, *names: str) -> None:
@@ -221,5 +230,6 @@ class Train:
         import sys
 
         environment = [] if self.env is None else ["--env", self.env]
-        command = [sys.executable, "-m", "rlkit", "watch", str(folder), "--live", *environment]
+        # -P: without it, Python would import from the current folder what has the name of a package.
+        command = [sys.executable, "-P", "-m", "rlkit", "watch", str(folder), "--live", *environment]
         subprocess.Popen(command, start_new_session=True)

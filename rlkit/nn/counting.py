@@ -1,5 +1,7 @@
-"""How large a network is, and what one look at an observation costs."""
+"""How large a network is, what one look at an observation costs, and a limit on how large one may become."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -45,6 +47,47 @@ def count(network: nn.Module, spaces: Spaces) -> Size:
     with torch.no_grad(), counter:
         network(one)
     return Size(sum(parameter.numel() for parameter in parameters), counter.get_total_flops() // 2)
+
+
+class ParameterLimitExceeded(Exception):  # noqa: N818 - whoever builds the network says what is wrong
+    """A network would have had more parameters than were allowed.
+
+    Args:
+        limit: Bytes.
+    """
+
+    def __init__(self, limit: int):
+        super().__init__(f"more than {limit:,} bytes of parameters")
+        self.limit = limit
+
+
+@contextmanager
+def parameter_limit(weights: int) -> Iterator[None]:
+    """Within the block, networks that are built may have as many parameters as a file of weights has, and some more.
+
+    A parameter is counted when a module registers it. `torch.empty` has reserved its memory then and touched none.
+
+    Args:
+        weights: Bytes of the file. Four times as many are allowed, for copies that an agent makes, and 16 MiB for
+            weights that are stored more compactly.
+
+    Raises:
+        ParameterLimitExceeded: They would have more.
+    """
+    limit = 4 * weights + 16 * 2**20
+    total = 0
+
+    def register(module: nn.Module, name: str, parameter: nn.Parameter) -> None:
+        nonlocal total
+        total += 0 if parameter is None else parameter.numel() * parameter.element_size()
+        if total > limit:
+            raise ParameterLimitExceeded(limit)
+
+    hook = nn.modules.module.register_module_parameter_registration_hook(register)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _short(number: int) -> str:

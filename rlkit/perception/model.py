@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as serialised
 from torch import nn
 
+from rlkit import safe_paths
 from rlkit.classes import Classes
 from rlkit.errors import UserError
 from rlkit.files import disk_errors, write_bytes
@@ -24,11 +25,14 @@ from rlkit.perception.networks import build_network
 from rlkit.perception.networks.folding import folded
 from rlkit.perception.pictures import Pixels
 from rlkit.perception.uncertainty import Uncertainty, has_dropout, measure_uncertainty
+from rlkit.terminal import check_texts
 
 FORMAT = "rlkit-segmentation-1"
 # Of all pictures of a batch; 21 of 96×128. What a SegNet of 16 channels holds at once then fits the memory that is kept
 # (`_keep_freed_memory`); with 32 the page faults of a batch can cost a third of its time.
 PIXELS_AT_ONCE = 2**18
+
+LARGEST_SIDE = 4096  # pixels of the pictures that a model was trained on
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -52,6 +56,25 @@ class Card:
     def to_json(self) -> dict[str, Any]:
         """Give a tree that `json.dumps` takes."""
         return dataclasses.asdict(self) | {"classes": self.classes.to_json(), "trained": dict(self.trained)}
+
+    @classmethod
+    def from_json(cls, tree: Any) -> Self:
+        """Read what `to_json` gave.
+
+        Raises:
+            ValueError: The tree is not of that form.
+            UserError: The classes are not.
+        """
+        if not isinstance(tree, Mapping) or not isinstance(tree.get("network"), str):
+            raise ValueError("it names no network")
+        size, trained = tree.get("size"), tree.get("trained")
+        if not isinstance(size, list) or [type(side) for side in size] != [int, int]:
+            raise ValueError(f"the size {size!r} is not a height and a width")
+        if not all(1 <= side <= LARGEST_SIDE for side in size):
+            raise ValueError(f"the size {size!r} is not from 1 to {LARGEST_SIDE} pixels")
+        if not isinstance(trained, Mapping):
+            raise ValueError("it does not say how the model was trained")
+        return cls(tree["network"], Classes.from_json(tree.get("classes")), (size[0], size[1]), trained)
 
 
 class SegmentationModel:
@@ -209,6 +232,7 @@ def read_card(path: Path) -> Card:
     """
     if not path.is_file():
         raise UserError(f"There is no model at {path}.")
+    safe_paths.open_regular(path).close()
     try:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
@@ -218,11 +242,9 @@ def read_card(path: Path) -> Card:
         raise UserError(f"{path} holds no segmentation model of rlkit: its header lacks the format {FORMAT!r}.")
     try:
         tree = json.loads(header["card"])
-        height, width = tree["size"]
-        return Card(
-            str(tree["network"]), Classes.from_json(tree["classes"]), (int(height), int(width)), tree["trained"]
-        )
-    except (KeyError, ValueError, TypeError) as error:
+        check_texts(tree)
+        return Card.from_json(tree)
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise UserError(f"The header of {path} is damaged: {error!r}.", exit_code=1) from error
 
 
@@ -230,7 +252,7 @@ def load_model(
     path: Path,
     *,
     device: str = "cpu",
-    allow_code: bool = False,
+    network: str | None = None,
     fuse: bool = True,
     precision: Precision = "float32",
 ) -> SegmentationModel:
@@ -239,16 +261,19 @@ def load_model(
     Args:
         path: Its safetensors file.
         device: Where it is to compute.
-        allow_code: Whether a network that is named as `my_package:MyNet` may be imported.
+        network: The model's network, as the user typed it. One that is named as `my_package:MyNet` is imported only
+            if it was typed; what the file says is not enough.
         fuse: As in `SegmentationModel`.
         precision: As in `SegmentationModel`.
 
     Raises:
-        UserError: The file is missing, damaged, or does not fit its network.
+        UserError: The file is missing, damaged, of another network than the one that was typed, or does not fit it.
     """
     card = read_card(path)
-    network = build_network(card.network, len(card.classes), allow_code=allow_code)
-    wanted = network.state_dict()
+    if network not in (None, card.network):
+        raise UserError(f"{network}: the network of {path} is {card.network!r}; name that one, or leave --model out")
+    built = build_network(card.network, len(card.classes), allow_code=network is not None)
+    wanted = built.state_dict()
     try:
         tensors = load_file(path)
     except SafetensorError as error:
@@ -257,12 +282,12 @@ def load_model(
     if misfit:
         raise UserError(f"The weights in {path} do not fit the network {card.network!r}: {misfit}.", exit_code=1)
     # Weights may be kept at half precision to save space.
-    network.load_state_dict({name: tensor.to(wanted[name].dtype) for name, tensor in tensors.items()})
+    built.load_state_dict({name: tensor.to(wanted[name].dtype) for name, tensor in tensors.items()})
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         raise UserError(
             f"The weights in {path} hold numbers that are not finite: its training went wrong.", exit_code=1
         )
-    return SegmentationModel(network, card, device, fuse=fuse, precision=precision)
+    return SegmentationModel(built, card, device, fuse=fuse, precision=precision)
 
 
 def _misfit(tensors: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> str:

@@ -361,10 +361,9 @@ def _loaded(config: PerceptionConfig) -> "SegmentationModel":
 
 @lru_cache(maxsize=2)  # training and measuring share one
 def _read(path: Path, digest: str, device: str, precision: Precision, network: str) -> "SegmentationModel":
-    from rlkit.perception.model import load_model, read_card
+    from rlkit.perception.model import load_model
 
-    allow_code = bool(network) and network == read_card(path).network
-    return load_model(path, device=device, precision=precision, allow_code=allow_code)
+    return load_model(path, device=device, precision=precision, network=network or None)
 
 
 def _filled(pictures: Pixels, count: int) -> Pixels:

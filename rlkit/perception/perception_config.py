@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from rlkit import safe_paths
 from rlkit.errors import UserError
 from rlkit.plugins import did_you_mean
 
@@ -93,10 +94,14 @@ class PerceptionConfig:
         return self.what == TRUTH
 
     def located(self, folder: Path) -> Self:
-        """The same, with the model's file looked for from a folder where its path is relative."""
+        """The same, with the model's file within the folder of the run that this was read from.
+
+        Raises:
+            UserError: The path is not relative, or leads out of the folder.
+        """
         if self.is_truth:
             return self
-        return dataclasses.replace(self, what=str((folder / self.what).absolute()))
+        return dataclasses.replace(self, what=str(safe_paths.path_inside(folder, self.what).absolute()))
 
     def to_json(self) -> dict[str, Any]:
         """Give a tree that `json.dumps` takes."""
@@ -108,10 +113,15 @@ class PerceptionConfig:
         """Read what `to_json` gave.
 
         Raises:
-            UserError: The tree is not of that form.
+            UserError: The tree is not of that form, or names the code of a network, which only a user may do.
         """
         if not isinstance(tree, Mapping):
             raise UserError(f"The description of perception should be an object, not {tree!r}.")
+        if "network" in tree:
+            raise UserError(
+                f"It names the code of a network, {tree['network']!r}: no run stores that. If you trust that code, "
+                "remove the entry and name it on the command line: --perception-kwargs network=my_package:MyNet"
+            )
         return cls(**_known(tree, OPTIONS | {"what", "digest"}))
 
 

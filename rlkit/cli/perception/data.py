@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from rlkit.cli.options import KeyValues, read_kwargs, read_size, unset
+from rlkit.cli.options import KeyValues, print_line, read_kwargs, read_size, unset
 
 
 @dataclass(frozen=True)
@@ -47,5 +47,5 @@ class Data:
                 source, self.out, self.pictures, self.seed, lambda count: progress.advance(task, count)
             )
         told = ", ".join(f"{count} {split}" for split, count in counts.items())
-        print(f"{self.out}: {told}")
-        print(f"train on it: rlkit perception train --data {self.out}")
+        print_line(f"{self.out}: {told}")
+        print_line(f"train on it: rlkit perception train --data {self.out}")

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
+from rich.markup import escape
 
 from rlkit.cli.options import KeyValues, check_result_target, read_kwargs, unset, write_result
 from rlkit.errors import UserError
+from rlkit.terminal import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,8 +63,7 @@ class Evaluate:
         from rlkit.perception.model import load_model
         from rlkit.runs import choose_device
 
-        path = find_model(self.what)
-        model = load_model(path, device=choose_device(self.device), allow_code=self._trusts(path))
+        model = load_model(find_model(self.what), device=choose_device(self.device), network=self.model)
         data = self.data or usual_data(self.what, model.card)
         source = find_source(
             data,
@@ -81,14 +82,6 @@ class Evaluate:
         if self.json is not None:
             write_result(self.json, _joined(results), RESULT)
 
-    def _trusts(self, path: Path) -> bool:
-        from rlkit.perception.model import read_card
-
-        network = read_card(path).network
-        if self.model is not None and self.model != network:
-            raise UserError(f"--model {self.model}: the network of {path} is {network!r}")
-        return self.model is not None
-
     def _measure(
         self, model: "SegmentationModel", source: "PictureSource", console: "Console"
     ) -> list["PerceptionResult"]:
@@ -100,7 +93,7 @@ class Evaluate:
         columns = (SpinnerColumn(), TextColumn("{task.description}: {task.completed} pictures"), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=True) as progress:
             for split in [self.split] if self.split else source.splits:
-                task = progress.add_task(f"{source.name}, {split}", total=None)
+                task = progress.add_task(_shown_text(f"{source.name}, {split}"), total=None)
                 result = evaluate(
                     model,
                     source,
@@ -123,12 +116,12 @@ def usual_data(what: str, card: "Card") -> str:
     Raises:
         UserError: The card names a folder of another machine.
     """
-    from rlkit.files import read_json
     from rlkit.perception.data import is_simulator
+    from rlkit.perception.training.run_folder import PerceptionRun
 
-    config = Path(what) / "config.json"
-    known = str(read_json(config).get("data", "")) if config.is_file() else str(card.trained.get("data", ""))
-    if config.is_file() or is_simulator(known):
+    is_run = (Path(what) / "config.json").is_file()
+    known = PerceptionRun.open(Path(what)).config.data if is_run else str(card.trained.get("data", ""))
+    if is_run or is_simulator(known):
         return known
     told = f" (it was trained on {known})" if known else ""
     raise UserError(f"--data is needed: {what} does not say where its pictures are{told}. Name sim or a folder.")
@@ -136,10 +129,10 @@ def usual_data(what: str, card: "Card") -> str:
 
 def held_out_of(what: str) -> float:
     """The share of a folder's training pictures that a run held out, so that the same ones are measured."""
-    from rlkit.files import read_json
+    from rlkit.perception.training.run_folder import PerceptionRun
 
-    config = Path(what) / "config.json"
-    return float(read_json(config).get("held_out", 0.1)) if config.is_file() else 0.1
+    is_run = (Path(what) / "config.json").is_file()
+    return PerceptionRun.open(Path(what)).config.held_out if is_run else 0.1
 
 
 def _joined(results: list["PerceptionResult"]) -> dict[str, object]:
@@ -154,12 +147,13 @@ def print_result(result: "PerceptionResult", console: "Console") -> None:
     """Print the figures as tables."""
     speed = result.speed
     console.print(
-        f"[bold]{result.model}[/bold] on {result.data}, {result.split}: {result.pictures} pictures of "
+        f"[bold]{_shown_text(result.model)}[/bold] on {_shown_text(result.data)}, {_shown_text(result.split)}: "
+        f"{result.pictures} pictures of "
         f"{result.size[1]}×{result.size[0]} pixels",
         highlight=False,
     )
     for note in result.notes:
-        console.print(f"  note: {note}", highlight=False)
+        console.print(f"  note: {_shown_text(note)}", highlight=False)
     console.print(_figures(result))
     console.print(_classes(result))
     if result.by_condition:
@@ -176,7 +170,7 @@ def _figures(result: "PerceptionResult") -> "Table":
     table = _table("", "")
     mask = result.classes.drivable_mask
     rows = (
-        ("drivable IoU", f"{result.drivable_iou:.4f}", f"of {' + '.join(result.classes.drivable)}"),
+        ("drivable IoU", f"{result.drivable_iou:.4f}", f"of {_shown_text(' + '.join(result.classes.drivable))}"),
         ("two-class mean IoU", f"{result.confusion.two_class_mean_iou(mask):.4f}", "drivable and everything else"),
         ("mean IoU", f"{result.confusion.mean_iou:.4f}", f"over {len(result.classes)} classes"),
         ("global accuracy", f"{result.confusion.global_accuracy:.4f}", "share of pixels"),
@@ -204,7 +198,12 @@ def _classes(result: "PerceptionResult") -> "Table":
     columns = (result.confusion.iou, result.confusion.class_accuracy, result.boundaries.by_class)
     for number, name in enumerate(result.classes.names):
         figures = (_shown(column[number]) for column in columns)
-        table.add_row(name, *figures, f"{shares[number]:.1%}", style="bold" if name in result.classes.drivable else "")
+        table.add_row(
+            _shown_text(name),
+            *figures,
+            f"{shares[number]:.1%}",
+            style="bold" if name in result.classes.drivable else "",
+        )
     return table
 
 
@@ -212,8 +211,13 @@ def _conditions(result: "PerceptionResult") -> "Table":
     table = _table("condition", "drivable IoU", "mean IoU", "accuracy")
     for name, confusion in result.by_condition.items():
         figures = (confusion.drivable_iou(result.classes.drivable_mask), confusion.mean_iou, confusion.global_accuracy)
-        table.add_row(name or "unknown", *map(_shown, figures))
+        table.add_row(_shown_text(name or "unknown"), *map(_shown, figures))
     return table
+
+
+def _shown_text(text: str) -> str:
+    """A text from a file or the command line, of which rich and the terminal take nothing for markup."""
+    return escape(printable(text))
 
 
 def _shown(value: float) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from rlkit.cli.options import KeyValues, read_kwargs, unset
+from rlkit.cli.options import KeyValues, print_line, read_kwargs, unset
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -57,14 +57,11 @@ class Export:
 
         path = find_model(self.what)
         card = read_card(path)
-        allowed = self.model is not None and self.model == card.network
-        if self.model is not None and not allowed:
-            raise UserError(f"--model {self.model}: the network of {self.what} is {card.network!r}.")
         out = self.out or Path(
             f"{card.network.rpartition(':')[2]}{'-int8' * (self.format == INT8)}{SUFFIXES[self.format]}"
         )
         check_target(out, SUFFIXES[self.format])  # before minutes are spent
-        print(self._export(load_model(path, allow_code=allowed), out))
+        print_line(self._export(load_model(path, network=self.model), out))
 
     def _export(self, model: "SegmentationModel", out: Path) -> "Exported":
         if self.format == "torch":

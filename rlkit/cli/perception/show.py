@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from rlkit.cli.options import KeyValues, read_kwargs, unset
+from rlkit.cli.options import KeyValues, print_line, read_kwargs, unset
 from rlkit.cli.perception.evaluate import usual_data
 from rlkit.errors import UserError
 
@@ -62,17 +62,15 @@ class Show:
         from rlkit.runs import choose_device
         from rlkit.viewer import has_display
 
-        model = load_model(find_model(self.what), device=choose_device(self.device), allow_code=self.model is not None)
-        if self.model not in (None, model.card.network):
-            raise UserError(f"This model's network is {model.card.network}, not {self.model}: leave --model out")
+        model = load_model(find_model(self.what), device=choose_device(self.device), network=self.model)
         out = self.out
         if out is None and not has_display():
             out = _free_name()
-            print(f"there is no display here: writing {out} instead")
+            print_line(f"there is no display here: writing {out} instead")
         classes, views = self._views(model, film=out is None or out.suffix.lower() == ".mp4")
         onlooker = Onlooker(model, classes, self.samples)
         if onlooker.note:
-            print(f"note: {onlooker.note}")
+            print_line(f"note: {onlooker.note}")
         if out is None:
             self._open_window(onlooker, views)
         elif out.suffix.lower() == ".mp4":
@@ -123,18 +121,17 @@ class Show:
     def _sheet(self, onlooker: "Onlooker", views: "Views", out: Path) -> None:
         from PIL import Image
 
-        from rlkit.files import SCRATCH, disk_errors
+        from rlkit.files import disk_errors, scratch_file
         from rlkit.perception.showing.sheets import draw_sheet
 
         rows = list(onlooker.rows(views.views))
         if not rows:
             raise UserError("there are no pictures to look at", exit_code=1)
         sheet = draw_sheet(rows, onlooker.classes, self._title, onlooker.about)
-        scratch = out.with_name(f"{SCRATCH}{out.name}")
-        with disk_errors(str(out)):
+        with disk_errors(str(out)), scratch_file(out) as scratch:
             Image.fromarray(sheet).save(scratch, quality=92)
             scratch.rename(out)
-        print(f"{len(rows)} pictures: {out}")
+        print_line(f"{len(rows)} pictures: {out}")
 
     def _film(self, onlooker: "Onlooker", views: "Views", out: Path) -> None:
         from rich.progress import track
@@ -145,7 +142,7 @@ class Show:
         rows = onlooker.rows(track(views.views, "looking", total=views.count))
         sheets = (draw_moment(row, onlooker.classes) for row in rows)
         count = write_film(out, sheets, views.rate)
-        print(f"{count} pictures, {views.rate:g} per second: {out}")
+        print_line(f"{count} pictures, {views.rate:g} per second: {out}")
 
     def _open_window(self, onlooker: "Onlooker", views: "Views") -> None:
         from rlkit.perception.showing.sheets import draw_moment

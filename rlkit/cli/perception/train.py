@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from rlkit.cli.options import KeyValues, read_kwargs, read_pairs, read_size, unset
+from rlkit.cli.options import KeyValues, print_line, read_kwargs, read_pairs, read_size, unset
 from rlkit.errors import UserError
 
 
@@ -79,7 +79,14 @@ class Train:
 
         reporter = functools.partial(make_reporter, quiet=self.quiet)
         if self.resume is not None:
-            resume(self.resume, data=self.data, model=self.model, time_limit=self.time_limit, reporter=reporter)
+            resume(
+                self.resume,
+                data=self.data,
+                env_kwargs=env_kwargs,
+                model=self.model,
+                time_limit=self.time_limit,
+                reporter=reporter,
+            )
             return
         outcome = train(
             self.data or "sim",
@@ -102,11 +109,11 @@ class Train:
             reporter=reporter,
         )
         if not self.quiet and outcome.stopped is None:
-            print(f"measure it: rlkit perception evaluate {outcome.path}")
-            print(f"look at it: rlkit perception show {outcome.path}")
+            print_line(f"measure it: rlkit perception evaluate {outcome.path}")
+            print_line(f"look at it: rlkit perception show {outcome.path}")
 
     def _refuse_what_resuming_cannot_change(self) -> None:
-        fixed = ("preset", "set", "steps", "epochs", "batch_size", "size", "env_kwargs", "held_out", "seed", "device")
+        fixed = ("preset", "set", "steps", "epochs", "batch_size", "size", "held_out", "seed", "device")
         for name in (*fixed, "init", "pretrained_vgg16", "select_freq", "save_freq", "run_dir"):
             if getattr(self, name) not in (None, ()):
                 raise UserError(f"--resume takes --{name.replace('_', '-')} from the run: leave it out")

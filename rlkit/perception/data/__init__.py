@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rlkit.errors import UserError
+from rlkit.perception.data.bounds import check_size
 from rlkit.perception.pictures import PictureSource
 
 SIMULATOR = "env:rlkit/DrivingCamera-v0"  # what `sim` stands for
@@ -14,6 +15,11 @@ _ENVIRONMENT = "env:"
 def is_simulator(data: str | Path) -> bool:
     """Whether what a person typed after `--data` means an environment rather than a folder."""
     return str(data) == "sim" or str(data).startswith(_ENVIRONMENT)
+
+
+def environment_id(data: str) -> str:
+    """The id of the environment that `sim` or `env:ID` means."""
+    return (SIMULATOR if data == "sim" else data).removeprefix(_ENVIRONMENT)
 
 
 def find_source(
@@ -42,8 +48,8 @@ def find_source(
     Raises:
         UserError: There is no such environment or folder, it cannot be used, or a number is out of range.
     """
-    if size is not None and not all(8 <= pixels <= 4096 for pixels in size):
-        raise UserError(f"Pictures are from 8 to 4096 pixels high and wide, not {size[0]}×{size[1]} (height × width).")
+    if size is not None:
+        check_size(size)
     text = SIMULATOR if str(data) == "sim" else str(data)
     # Each kind brings its own libraries.
     if text.startswith(_ENVIRONMENT):

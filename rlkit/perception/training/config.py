@@ -8,7 +8,9 @@ from typing import Any, Self
 from rlkit.classes import Classes
 from rlkit.config import versions
 from rlkit.errors import UserError
+from rlkit.perception.training.recipe import PRESETS
 
+LARGEST = {"steps": 10**12, "seed": 2**63 - 1, "select_freq": 10**12, "save_freq": 10**12}
 FORMAT = "perception-1"  # another than that of an agent's run, so that neither is taken for the other
 
 
@@ -60,8 +62,23 @@ class TrainingConfig:
         """
         for name, low in {"steps": 1, "seed": 0, "select_freq": 1, "save_freq": 0}.items():
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < low:
-                raise UserError(f"--{name.replace('_', '-')} {value!r}: expected a whole number of at least {low}")
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= LARGEST[name]:
+                raise UserError(
+                    f"--{name.replace('_', '-')} {value!r}: expected a whole number of at least {low} and at most "
+                    f"{LARGEST[name]:,}"
+                )
+        for name in ("data", "network", "preset", "start"):
+            if not isinstance(getattr(self, name), str):
+                raise UserError(f"{name} = {getattr(self, name)!r}: expected a text")
+        for name in ("env_kwargs", "recipe", "versions"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise UserError(f"{name} = {getattr(self, name)!r}: expected an object")
+        if isinstance(self.held_out, bool) or not isinstance(self.held_out, int | float) or not 0 <= self.held_out < 1:
+            raise UserError(f"--held-out {self.held_out!r}: expected a share from 0 to less than 1")
+        if self.pictures is not None and (type(self.pictures) is not int or self.pictures < 1):
+            raise UserError(f"pictures = {self.pictures!r}: expected a number of pictures, or null")
+        if self.device not in ("cpu", "cuda"):
+            raise UserError(f"device = {self.device!r}: expected cpu or cuda")
 
     def to_json(self) -> dict[str, Any]:
         """A tree that JSON can hold."""
@@ -85,6 +102,8 @@ class TrainingConfig:
         size = values["size"]
         if not isinstance(size, list) or [type(side) for side in size] != [int, int]:
             raise UserError(f"size = {size!r}: expected height and width in pixels")
+        if values["preset"] not in PRESETS:
+            raise UserError(f"preset = {values['preset']!r}: expected one of {', '.join(PRESETS)}")
         return cls(**{**values, "size": (size[0], size[1]), "classes": Classes.from_json(values["classes"])})
 
 

@@ -13,7 +13,7 @@ from rlkit.files import sha256
 from rlkit.hyperparameters import from_plain, with_settings
 from rlkit.perception.data import find_source
 from rlkit.perception.finding import find_model
-from rlkit.perception.model import load_model
+from rlkit.perception.model import load_model, read_card
 from rlkit.perception.networks import build_network, check_network
 from rlkit.perception.networks.vgg16 import load_vgg16
 from rlkit.perception.pictures import PictureSource
@@ -123,7 +123,7 @@ def plan(
     count = len(source.classes)
     network = build_network(model, count, allow_code=True, generator=torch.Generator().manual_seed(seed))
     check_network(network, count, _learned_from(recipe, source), model)
-    begun, notes = _begin_with(network, init, vgg16, allow_code=":" in model)
+    begun, notes = _begin_with(network, init, vgg16, model)
     config = TrainingConfig(
         data=_absolute(data),
         env_kwargs=dict(env_kwargs or {}),
@@ -166,9 +166,16 @@ def _learned_from(recipe: Recipe, source: PictureSource) -> tuple[int, int]:
 
 
 def _begin_with(
-    network: nn.Module, init: str | Path | None, vgg16: str | Path | None, *, allow_code: bool
+    network: nn.Module, init: str | Path | None, vgg16: str | Path | None, typed: str
 ) -> tuple[str, tuple[str, ...]]:
-    """Load the weights that a training begins with; say where they come from, and what did not fit."""
+    """Load the weights that a training begins with; say where they come from, and what did not fit.
+
+    Args:
+        network: Gets them.
+        init: See `plan`.
+        vgg16: See `plan`.
+        typed: The network as the user typed it: that of `init` is code to import only if it is the same.
+    """
     if vgg16 is not None:
         path = Path(vgg16).expanduser()
         told = load_vgg16(network, path)
@@ -176,7 +183,8 @@ def _begin_with(
     if init is None:
         return "", ()
     path = find_model(init)
-    theirs = load_model(path, allow_code=allow_code, fuse=False).network.state_dict()
+    same = typed if read_card(path).network == typed else None
+    theirs = load_model(path, network=same, fuse=False).network.state_dict()
     ours = network.state_dict()
     fits = {name: tensor for name, tensor in theirs.items() if name in ours and ours[name].shape == tensor.shape}
     if not any(tensor.ndim > 1 for tensor in fits.values()):

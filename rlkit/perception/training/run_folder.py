@@ -15,6 +15,7 @@ from rlkit.files import disk_errors
 from rlkit.perception.finding import BEST
 from rlkit.perception.model import SegmentationModel
 from rlkit.perception.training.config import TrainingConfig
+from rlkit.safe_paths import path_inside
 from rlkit.training.checkpoints import Checkpoints
 from rlkit.training.run_folder import config_of, locked, make_run_folder, new_path
 
@@ -67,12 +68,14 @@ class PerceptionRun:
         Raises:
             UserError: It cannot be written.
         """
+        path = path_inside(self.path, BEST.as_posix())
         with disk_errors(str(self.path)):
-            (self.path / BEST).parent.mkdir(exist_ok=True)
-        model.save(self.path / BEST)
+            path.parent.mkdir(exist_ok=True)
+        model.save(path)
 
     def new_picture(self, steps: int) -> Path:
         """Where the sheet of pictures after so many steps goes."""
+        path = path_inside(self.path, f"{PICTURES}/{steps:09d}.png")
         with disk_errors(str(self.path)):
-            (self.path / PICTURES).mkdir(exist_ok=True)
-        return self.path / PICTURES / f"{steps:09d}.png"
+            path.parent.mkdir(exist_ok=True)
+        return path

@@ -1,14 +1,17 @@
 """Perception runs as Python calls: start one, go on with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from rlkit.environment_config import EnvironmentConfig
+from rlkit.environments import check_arguments
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain
+from rlkit.perception.data import environment_id, is_simulator
 from rlkit.perception.networks import build_network
 from rlkit.perception.pictures import PictureSource
 from rlkit.perception.training.batches import TrainingPictures
@@ -21,6 +24,7 @@ from rlkit.perception.training.trainer import Trainer
 from rlkit.perception.training.weighting import class_weights
 from rlkit.runs import check_time_limit, torch_set_up
 from rlkit.training.progress import Reporter, make_reporter
+from rlkit.training.run_folder import check_restart
 
 MakeReporter = Callable[[int], Reporter]
 
@@ -86,6 +90,7 @@ def resume(
     path: str | Path,
     *,
     data: str | Path | PictureSource | None = None,
+    env_kwargs: Mapping[str, Any] | None = None,
     model: str | None = None,
     time_limit: float | None = None,
     reporter: MakeReporter = make_reporter,
@@ -95,6 +100,7 @@ def resume(
     Args:
         path: The run folder.
         data: The data, typed again: needed where they were moved, or are an environment in a module of your own.
+        env_kwargs: Arguments of the environment, typed again: needed for those that name code to import.
         model: The network, typed again: needed where it is in a module of your own.
         time_limit: Seconds after which to stop again.
         reporter: Makes who is told how it goes, from the budget in steps.
@@ -107,6 +113,13 @@ def resume(
     config = run.config
     if model not in (None, config.network):
         raise UserError(f"This run trains {config.network}, not {model}: leave --model out.")
+    for name, value in (env_kwargs or {}).items():
+        if config.env_kwargs.get(name) != value:
+            given = config.env_kwargs.get(name)
+            raise UserError(f"--env-kwargs {name}: this run has {given!r} there: leave it out")
+    if config.env_kwargs and is_simulator(config.data):
+        environment = EnvironmentConfig(environment_id(config.data), config.env_kwargs)
+        check_arguments(environment, env_kwargs or {}, allow_code=data is not None)
     source = open_source(
         config.data if data is None else data,
         size=config.size,
@@ -124,7 +137,9 @@ def resume(
         notes = (
             f"{source.name} holds {source.training_pictures} pictures to learn from, not {config.pictures} any more",
         )
-    network = build_network(config.network, len(config.classes), allow_code=model is not None)
+    # A run that was stopped before its first checkpoint begins with the same weights again.
+    chance = torch.Generator().manual_seed(config.seed)
+    network = build_network(config.network, len(config.classes), allow_code=model is not None, generator=chance)
     return _go(run, Plan(config, source, network, notes), time_limit, reporter, resume=True)
 
 
@@ -147,8 +162,10 @@ def _go(run: PerceptionRun, planned: Plan, time_limit: float | None, make: MakeR
         )
         trainer = Trainer(run, pictures, Selection(planned.source), learner, reporter)
         if resume:
-            checkpoint = run.checkpoints.newest(reporter.warn)
-            if checkpoint is not None:
+            checkpoint = run.checkpoints.to_resume(reporter.warn)
+            if checkpoint is None:
+                _check_restart(run)
+            else:
                 trainer.resume(run.checkpoints.restore(checkpoint, learner))
             if trainer.complete:
                 reporter.say(f"this run is complete: {trainer.steps:,} steps are taken")
@@ -159,6 +176,21 @@ def _go(run: PerceptionRun, planned: Plan, time_limit: float | None, make: MakeR
             again = f"rlkit perception train --resume {run.path}"
             reporter.say(f"stopped by {stopped} after {trainer.steps:,} steps; go on with: {again}")
     return _trained(run, trainer, stopped)
+
+
+def _check_restart(run: PerceptionRun) -> None:
+    """Refuse to begin again where that would lose something, or would begin with other weights.
+
+    Raises:
+        UserError: The run had checkpoints once, or began with weights that it does not hold.
+    """
+    check_restart(run.path, 0)
+    if run.config.start:
+        raise UserError(
+            f"{run.path} was stopped before its first checkpoint and does not hold the weights that it began with "
+            f"({run.config.start}): start it again, with --init or --pretrained-vgg16 as before.",
+            exit_code=1,
+        )
 
 
 def _trained(run: PerceptionRun, trainer: Trainer, stopped: str | None) -> Trained:

@@ -85,6 +85,7 @@ class Trainer:
         ):
             if self.steps == 0:
                 log.write_text("configuration", json.dumps(self.config.to_json(), indent=2))
+                self._save(log)  # the weights that training begins with, which may come from another model
             while not self.complete and stop.reason is None:
                 batch = self._wait_for(batches)
                 self._losses.append(self.learner.update(batch.images, batch.labels, self.steps))
@@ -119,11 +120,18 @@ class Trainer:
         return max(time.monotonic() - self._began - self._aside, 1e-9)
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Continue from the state that a checkpoint kept."""
-        self.steps, self.stale = state["steps"], state["stale"]
-        self.best = -math.inf if state["best"] is None else state["best"]
-        self.seconds_before = state["seconds"]
-        self._losses = [torch.tensor(loss, device=self.learner.device) for loss in state["losses"]]
+        """Continue from the state that a checkpoint kept.
+
+        Raises:
+            UserError: The state is damaged.
+        """
+        try:
+            self.steps, self.stale = int(state["steps"]), int(state["stale"])
+            self.best = -math.inf if state["best"] is None else float(state["best"])
+            self.seconds_before = float(state["seconds"])
+            self._losses = [torch.tensor(float(loss), device=self.learner.device) for loss in state["losses"]]
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise UserError(f"the newest checkpoint of {self.run.path} is damaged: {error!r}", exit_code=1) from error
 
     def _due(self, interval: int) -> bool:
         return interval > 0 and self.steps % interval == 0

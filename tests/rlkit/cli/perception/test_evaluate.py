@@ -12,6 +12,8 @@ from rlkit.cli.perception.evaluate import RESULT, Evaluate, usual_data
 from rlkit.errors import UserError
 from rlkit.perception.model import Card, SegmentationModel
 from rlkit.perception.networks import build_network
+from rlkit.perception.training.config import TrainingConfig
+from rlkit.terminal import printable
 
 CLASSES = Classes(("grass", "road"), ("road",))
 
@@ -101,6 +103,34 @@ def test_data_is_what_the_model_was_trained_on_where_that_is_known(model, tmp_pa
     assert [usual_data(str(model), cards[data]) for data in ("sim", "env:a/B-v0")] == ["sim", "env:a/B-v0"]
     with pytest.raises(UserError, match=r"--data is needed.*trained on camvid"):
         usual_data(str(model), cards["camvid"])
+    config = TrainingConfig(
+        data="/somewhere/camvid",
+        env_kwargs={},
+        held_out=0.1,
+        size=(32, 32),
+        classes=CLASSES,
+        pictures=10,
+        network="segnet-compact",
+        preset="files",
+        recipe={},
+        steps=1,
+        seed=0,
+        device="cpu",
+        select_freq=1,
+        save_freq=1,
+    )
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "config.json").write_text(json.dumps({"data": "/somewhere/camvid"}))
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config.to_json()))
     assert usual_data(str(tmp_path / "run"), cards["camvid"]) == "/somewhere/camvid"
+
+
+@pytest.mark.parametrize("name", ["q[/n]", "[bold]x", "[link=file:///x]y[/link]", "a\x1b[2J"])
+def test_names_are_no_markup_and_do_not_steer_the_terminal(model, folder, tmp_path, capsys, name):
+    place = tmp_path / f"{name.replace('/', '')}.safetensors"
+    model.rename(place)
+    renamed = tmp_path / name.replace("/", "")
+    folder.rename(renamed)
+    Evaluate(str(place), data=str(renamed), split="dry").run()
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert printable(renamed.name) in "".join(said.split("\n"))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -176,7 +177,7 @@ def test_a_loss_that_is_no_number_stops_with_the_checkpoint_before_kept(go, sour
     monkeypatch.setattr(SegmentationLearner, "update", update)
     with pytest.raises(UserError, match=r"nan in step 7, .*learning_rate"):
         go("run")
-    assert [folder.name for folder in (tmp_path / "run/checkpoints").iterdir()] == ["000000004"]
+    assert [folder.name for folder in (tmp_path / "run/checkpoints").iterdir()] == ["000000000", "000000004"]
     monkeypatch.setattr(SegmentationLearner, "update", original)
     assert resume(tmp_path / "run", data=source, reporter=lambda _: Listener()).steps == 12
 
@@ -237,3 +238,109 @@ def test_data_with_other_classes_are_refused_when_going_on(go, make_source):
     source.classes = type(source.classes)(("grass", "street"), ("street",))
     with pytest.raises(UserError, match="other classes"):
         resume(folder, data=source)
+
+
+def killed_at_once(monkeypatch, trained):
+    """Run something that trains, and end it as a kill would: before the first step, with nothing saved by its end."""
+
+    def update(self, images, labels, step):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentationLearner, "update", update)
+        with pytest.raises(KeyboardInterrupt):
+            trained()
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_killed_before_the_first_interval_it_goes_on_with_the_same_weights(go, source, tmp_path, monkeypatch, lost):
+    whole, _ = go("whole")
+    killed_at_once(monkeypatch, lambda: go("parts"))
+    if lost:  # killed even before its first weights were saved
+        shutil.rmtree(tmp_path / "parts/checkpoints")
+    assert resume(tmp_path / "parts", data=source, reporter=lambda _: Listener()).steps == 12
+    assert final(tmp_path / "parts")[1] == final(whole)[1]
+
+
+def test_killed_before_the_first_interval_it_goes_on_with_the_weights_it_was_given(go, source, tmp_path, monkeypatch):
+    given, _ = go("given", seed=5)
+    whole, _ = go("whole", init=given)
+    killed_at_once(monkeypatch, lambda: go("parts", init=given))
+    shutil.rmtree(given)
+    assert resume(tmp_path / "parts", data=source, reporter=lambda _: Listener()).steps == 12
+    assert final(tmp_path / "parts")[1] == final(whole)[1]
+
+
+def test_without_the_weights_it_was_given_it_does_not_go_on_with_others(go, source, tmp_path, monkeypatch):
+    given, _ = go("given", seed=5)
+    killed_at_once(monkeypatch, lambda: go("parts", init=given))
+    shutil.rmtree(tmp_path / "parts/checkpoints")
+    with pytest.raises(UserError, match=r"does not hold the weights that it began with .*--init"):
+        resume(tmp_path / "parts", data=source, reporter=lambda _: Listener())
+
+
+def test_a_log_is_not_cut_where_all_checkpoints_are_damaged_or_gone(go, source):
+    folder, _ = go("run", stop_after=9)
+    log = (folder / "metrics.jsonl").read_bytes()
+    for checkpoint in (folder / "checkpoints").iterdir():
+        (checkpoint / "weights.safetensors").write_bytes(b"spoilt")
+    with pytest.raises(UserError, match=r"no checkpoint in .* is intact"):
+        resume(folder, data=source, reporter=lambda _: Listener())
+    shutil.rmtree(folder / "checkpoints")
+    with pytest.raises(UserError, match="no checkpoint any more"):
+        resume(folder, data=source, reporter=lambda _: Listener())
+    assert (folder / "metrics.jsonl").read_bytes() == log
+
+
+@pytest.mark.parametrize("name", ["best", "pictures", "checkpoints", ".lock", "best/model.safetensors"])
+def test_links_out_of_a_run_are_refused(go, source, tmp_path, name):
+    folder, _ = go("run", stop_after=6)
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    place = folder / name
+    place.rename(tmp_path / "aside")
+    place.symlink_to(mine / "thesis.txt" if place.suffix or name == ".lock" else mine)
+    with pytest.raises(UserError, match="symbolic link"):
+        resume(folder, data=source, reporter=lambda _: Listener())
+    assert [(path.name, path.read_text()) for path in mine.iterdir()] == [("thesis.txt", "years of work")]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("steps", 10**30),
+        ("seed", 2**70),
+        ("held_out", "x"),
+        ("preset", "nobody"),
+        ("network", 7),
+        ("data", None),
+        ("env_kwargs", [1]),
+        ("pictures", 1.5),
+        ("device", "tpu"),
+        ("size", [10**9, "x"]),
+    ],
+)
+def test_settings_that_no_run_can_have_are_refused(go, source, name, value):
+    folder, _ = go("run", steps=1)
+    tree = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(tree | {name: value}))
+    with pytest.raises(UserError, match=r"config\.json cannot be used: .*expected"):
+        resume(folder, data=source, reporter=lambda _: Listener())
+
+
+def test_code_that_a_run_names_is_imported_only_if_it_is_typed(go, source, tmp_path, monkeypatch):
+    folder, _ = go("run", steps=1)
+    (tmp_path / "evil_envs.py").write_text("raise RuntimeError('code from a file was run')")
+    monkeypatch.chdir(tmp_path)
+    tree = json.loads((folder / "config.json").read_text())
+    for change, remedy in (
+        ({"data": "env:evil_envs:Env"}, "needs the code of 'evil_envs:Env'"),
+        ({"data": "env:evil_envs:Env", "env_kwargs": {"a": "evil_envs.X"}}, "needs the code of 'evil_envs:Env'"),
+        ({"data": "sim", "env_kwargs": {"a": "evil_envs.X"}}, "add: --env-kwargs a=evil_envs.X"),
+    ):
+        (folder / "config.json").write_text(json.dumps(tree | change))
+        with pytest.raises(UserError, match=remedy):
+            resume(folder, reporter=lambda _: Listener())
+    with pytest.raises(UserError, match="a: this run has 'evil_envs.X' there"):
+        resume(folder, env_kwargs={"a": "other"}, reporter=lambda _: Listener())
