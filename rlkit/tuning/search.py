@@ -17,8 +17,10 @@ from rlkit.config import RunConfig
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain
 from rlkit.reporting.records import REWARD, check_tag, read_run
+from rlkit.safe_paths import path_inside
+from rlkit.terminal import printable
 from rlkit.tuning.space import Space, as_text, describe, read_space, start_of, suggest, to_json
-from rlkit.tuning.study import load_optuna, locked, open_study, take_up_interrupted
+from rlkit.tuning.study import load_optuna, locked, open_study, take_up_interrupted, trial_folder
 from rlkit.tuning.trial import GIVEN_UP, run_trial
 
 if TYPE_CHECKING:
@@ -124,6 +126,7 @@ def tune(
     """
     optuna = load_optuna()
     first = search.plan({})
+    tell, say = say, lambda sentence: tell(printable(sentence))  # names come from the study's file
     config: Any = from_plain(plugins.agent_class(search.algo).Config, first.hyperparameters)
     space = read_space(config, search.search)
     both = sorted(set(space) & set(search.settings))
@@ -138,7 +141,7 @@ def tune(
         take_up_interrupted(optuna, study)
         deadline = None if timeout is None else time.monotonic() + timeout
         _search(optuna, study, search, space, config, file, trials, deadline, say)
-        return _best(optuna, study, search, space, config)
+        return _best(optuna, study, search, space, config, file)
 
 
 def default_file(env: str, algo: str) -> Path:
@@ -172,7 +175,7 @@ def _search(
         trial.set_user_attr("folder", folder)
         trial.set_user_attr("settings", settings)
         told = ", ".join(f"{name}={text}" for name, text in settings.items())
-        root = file.with_name(f"{file.stem}-trials") / folder
+        root = trial_folder(file, folder)
         try:
             first = search.plan(settings)
         except UserError as error:  # values that do not go together are no good, that is all
@@ -180,7 +183,7 @@ def _search(
             study.tell(trial, state=states.PRUNED)
             continue
         seeds = range(search.seed, search.seed + search.seeds)
-        configs = {root / f"s{seed}": dataclasses.replace(first, seed=seed) for seed in seeds}
+        configs = {path_inside(root, f"s{seed}"): dataclasses.replace(first, seed=seed) for seed in seeds}
         try:
             outcome = run_trial(configs, search.metric, _report(trial), env=search.env, seconds_left=left)
         except UserError as error:  # such as a loss that is no number any more
@@ -221,20 +224,21 @@ def _identity(search: Search, first: RunConfig, space: Space) -> dict[str, Any]:
     return same
 
 
-def _best(optuna: Any, study: "Study", search: Search, space: Space, config: Any) -> Best | None:
+def _best(optuna: Any, study: "Study", search: Search, space: Space, config: Any, file: Path) -> Best | None:
     states = optuna.trial.TrialState
     complete = study.get_trials(deepcopy=False, states=(states.COMPLETE,))
     given_up = len(study.get_trials(deepcopy=False, states=(states.PRUNED,)))
     if not complete:
         return None
     best: FrozenTrial = max(complete, key=lambda trial: (trial.value, -trial.number))
-    chosen: dict[str, str] = best.user_attrs["settings"]
-    start = {name: as_text(getattr(config, name)) for name in space}
-    settings = {name: text for name, text in chosen.items() if text != start[name]}
+    chosen, folder = best.user_attrs.get("settings"), best.user_attrs.get("folder")
+    if not isinstance(chosen, dict) or set(chosen) - set(space) or not all(isinstance(t, str) for t in chosen.values()):
+        raise UserError(f"--study {file} is damaged: its best trial does not say what was tried in it", exit_code=1)
+    name = trial_folder(file, folder).name
+    start = {key: as_text(getattr(config, key)) for key in space}
+    settings = {key: text for key, text in chosen.items() if text != start[key]}
     score = float(best.value) if best.value is not None else np.nan
-    return Best(
-        best.user_attrs["folder"], score, settings, _command(search, settings), len(complete) + given_up, given_up
-    )
+    return Best(name, score, settings, _command(search, settings), len(complete) + given_up, given_up)
 
 
 def _command(search: Search, settings: Mapping[str, str]) -> str:

@@ -7,12 +7,14 @@ given up. The file is SQLite, and nothing in it is unpickled.
 
 import contextlib
 import fcntl
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rlkit import safe_paths
 from rlkit.errors import UserError
 from rlkit.files import disk_errors
 
@@ -47,6 +49,8 @@ def open_study(optuna: Any, file: Path, identity: Mapping[str, Any], seed: int) 
     """
     steps = identity["steps"]
     pruner = optuna.pruners.MedianPruner(n_startup_trials=UNTRIED, n_warmup_steps=steps // HINDSIGHT)
+    for beside in ("-journal", "-wal", "-shm"):  # SQLite writes to these, through links too
+        safe_paths.path_inside(file.parent, f"{file.name}{beside}")
     try:
         storage = optuna.storages.RDBStorage(f"sqlite:///{file.absolute()}")
         study: Study = optuna.create_study(
@@ -77,6 +81,17 @@ def take_up_interrupted(optuna: Any, study: "Study") -> None:
         study.enqueue_trial(frozen.params, user_attrs={} if folder is None else {"folder": folder})
 
 
+def trial_folder(file: Path, name: object) -> Path:
+    """Where the runs of a trial lie, by the name that the study's file has for it.
+
+    Raises:
+        UserError: It is no name that `rlkit tune` gives, or leads to another place through a link.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"trial-[0-9]{4,9}", name):
+        raise UserError(f"--study {file} is damaged: {name!r} is no name of a trial's folder", exit_code=1)
+    return safe_paths.path_inside(file.parent, f"{file.stem}-trials/{name}")
+
+
 @contextlib.contextmanager
 def locked(file: Path) -> Iterator[None]:
     """Hold the study: two processes would take up each other's trials.
@@ -86,7 +101,7 @@ def locked(file: Path) -> Iterator[None]:
     """
     with disk_errors(str(file)):
         file.parent.mkdir(parents=True, exist_ok=True)
-        lock = file.with_name(f".{file.name}.lock").open("w")
+        lock = safe_paths.open_lock(file.with_name(f".{file.name}.lock"))
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,8 +10,10 @@ import numpy as np
 
 from rlkit import runs
 from rlkit.config import RunConfig
+from rlkit.errors import UserError
 from rlkit.reporting.records import RunRecord, read_run
 from rlkit.runs import MakeReporter
+from rlkit.safe_paths import path_inside
 from rlkit.statistics import interquartile_mean
 from rlkit.training.progress import PlainReporter
 
@@ -82,9 +84,18 @@ def _train(
     """Begin a run, or go on with it, or find that it has ended; say what stopped it."""
     if not (folder / "config.json").exists():
         return runs.start(config, run_dir=folder, time_limit=time_limit, reporter=reporter).stopped
-    if read_run(folder).complete:
+    there = read_run(folder)
+    differing = list(config.differences(there.config))
+    if differing:
+        raise UserError(
+            f"{folder} holds another run than this trial's ({', '.join(differing[:4])} differ): move it away, or name "
+            "another --study",
+            exit_code=1,
+        )
+    if there.complete:
         return None
-    return runs.resume(folder, env=env, time_limit=time_limit, reporter=reporter).stopped
+    kwargs = config.environment.kwargs
+    return runs.resume(folder, env=env, env_kwargs=kwargs, time_limit=time_limit, reporter=reporter).stopped
 
 
 def score(run: RunRecord, tag: str) -> float:
@@ -117,4 +128,4 @@ class _Watching(PlainReporter):
 
 def _trim(folder: Path) -> None:
     for part in ("checkpoints", "replay"):
-        shutil.rmtree(folder / part, ignore_errors=True)
+        shutil.rmtree(path_inside(folder, part), ignore_errors=True)

@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import shutil
 
 import pytest
 
@@ -9,6 +10,8 @@ from rlkit import runs
 from rlkit.errors import UserError
 from rlkit.reporting.records import read_run
 from rlkit.runs import Run
+from rlkit.terminal import printable
+from rlkit.training.progress import PlainReporter
 from rlkit.tuning import trial
 from rlkit.tuning.search import Search, tune
 from rlkit.tuning.study import locked
@@ -188,3 +191,94 @@ def test_the_score_of_a_run_is_the_mean_of_its_last_evaluations(tmp_path, imagin
     imagined(lambda config, steps: float(steps))
     best, _ = search(tmp_path, trials=1)
     assert best.score == (160 + 180 + 200) / trial.LAST
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A run of the user's own, beside a study that somebody else made."""
+    folder = tmp_path / "mine"
+    runs.train(
+        "CartPole-v1", steps=200, settings=SETTINGS, run_dir=folder / "s0", reporter=lambda _: PlainReporter(0, True)
+    )
+    before = contents(folder)
+    assert any("checkpoints" in name for name in before)
+    yield folder
+    assert contents(folder) == before
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def interrupted(file, **attributes):
+    """Make a study as this search would, with a trial that was under way when it was left."""
+    search(file.parent, trials=1)
+    trial = optuna_study(file).ask()
+    for name, value in attributes.items():
+        trial.set_user_attr(name, value)
+
+
+@pytest.mark.parametrize(
+    "name", ["../../mine", "../mine", "/tmp/mine", "trial-0000/../../../mine", "trial-1\n", 7, "x"]
+)
+def test_a_trial_lies_beside_its_study_and_nowhere_else(tmp_path, imagined, mine, name):
+    imagined(lambda config, steps: 1.0)
+    file = tmp_path / "study" / "study.sqlite3"
+    file.parent.mkdir()
+    interrupted(file, folder=name)
+    with pytest.raises(UserError, match="is no name of a trial's folder"):
+        search(file.parent, trials=3)
+
+
+@pytest.mark.parametrize("link", ["study-trials", "study-trials/trial-0001", "study-trials/trial-0001/s0"])
+def test_a_trial_does_not_lie_behind_a_link(tmp_path, imagined, mine, link):
+    imagined(lambda config, steps: 1.0)
+    file = tmp_path / "study" / "study.sqlite3"
+    file.parent.mkdir()
+    interrupted(file, folder="trial-0001")
+    place = file.parent / link
+    if place.is_dir():
+        place.rename(file.parent / "aside")
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(mine / "s0" if link.endswith("s0") else mine)
+    with pytest.raises(UserError, match="symbolic link"):
+        search(file.parent, trials=3)
+
+
+def test_a_run_that_is_no_trial_of_this_search_keeps_its_checkpoints(tmp_path, imagined, mine):
+    imagined(lambda config, steps: 1.0)
+    file = tmp_path / "study" / "study.sqlite3"
+    file.parent.mkdir()
+    interrupted(file, folder="trial-0001")
+    shutil.copytree(mine, file.parent / "study-trials" / "trial-0001")
+    _, said = search(file.parent, trials=2)
+    assert "holds another run than this trial's" in said
+    assert (file.parent / "study-trials/trial-0001/s0/checkpoints").is_dir()
+
+
+@pytest.mark.parametrize("beside", [".study.sqlite3.lock", "study.sqlite3-journal", "study.sqlite3-wal"])
+def test_files_beside_a_study_are_not_written_through_links(tmp_path, imagined, mine, beside):
+    imagined(lambda config, steps: 1.0)
+    file = tmp_path / "study" / "study.sqlite3"
+    file.parent.mkdir()
+    search(file.parent, trials=1)
+    (file.parent / beside).unlink(missing_ok=True)
+    (file.parent / beside).symlink_to(mine / "s0/config.json")
+    with pytest.raises(UserError, match="symbolic link"):
+        search(file.parent, trials=2)
+
+
+def test_texts_of_a_study_do_not_steer_the_terminal(tmp_path, imagined):
+    imagined(lambda config, steps: 1.0)
+    search(tmp_path, trials=1)
+    study = optuna_study(tmp_path / "study.sqlite3")
+    study.set_user_attr("search", {"steps": "\x1b[2J"})
+    with pytest.raises(UserError, match="another search") as refused:
+        search(tmp_path, trials=2)
+    assert "\x1b" not in printable(refused.value)
+
+
+def optuna_study(file):
+    import optuna
+
+    return optuna.load_study(study_name="rlkit", storage=f"sqlite:///{file}")
