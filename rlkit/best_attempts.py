@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rlkit import safe_paths
 from rlkit.errors import UserError
 from rlkit.playback_frame import Metric
+from rlkit.terminal import check_texts
 
 FORMAT = "rlkit best attempts, version 1"
+LARGEST_FILE = 64 * 2**20  # bytes; a lap has some kilobytes
 
 Poses = npt.NDArray[np.float64]
 
@@ -111,7 +114,8 @@ class BestFile:
         }
         scratch = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
-            scratch.write_text(json.dumps(tree), encoding="utf-8")
+            with safe_paths.create_file(scratch) as file:
+                file.write(json.dumps(tree).encode())
             scratch.replace(self.path)  # the old file or the new one, never half of it
         except OSError as error:
             raise UserError(
@@ -121,7 +125,8 @@ class BestFile:
 
 def _read_bests(path: Path) -> dict[str, Best]:
     try:
-        tree = json.loads(path.read_bytes())
+        tree = json.loads(safe_paths.read_bytes(path, LARGEST_FILE))
+        check_texts(tree)
         if tree["format"] != FORMAT:
             raise ValueError
         bests = {}
@@ -133,6 +138,6 @@ def _read_bests(path: Path) -> dict[str, Best]:
             bests[str(place)] = Best(float(entry["return"]), time, poses)
     except OSError as error:
         raise UserError(f"--best {path}: cannot be read ({error.strerror or error})", exit_code=1) from error
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise UserError(f"--best {path}: this is no file of best attempts; choose another name") from None
     return bests

@@ -12,6 +12,7 @@ from rlkit.errors import UserError
 from rlkit.measuring import scenarios
 from rlkit.playback_frame import Frame
 from rlkit.runs import torch_set_up
+from rlkit.safe_paths import path_inside
 from rlkit.training.run_folder import RunFolder
 from rlkit.viewer import Episode, Playback
 from rlkit.who import Who
@@ -67,7 +68,8 @@ def film_path(who: Who) -> Path:
     """
     from rlkit.files import disk_errors
 
-    folder = who.checkpoint.folder.parent.parent / "videos" if who.checkpoint is not None else Path("videos")
+    place = who.checkpoint.folder.parent.parent if who.checkpoint is not None else Path()
+    folder = path_inside(place, "videos")
     with disk_errors(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
     name = f"{who.name}-{datetime.now():%Y%m%d-%H%M%S}"

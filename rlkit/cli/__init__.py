@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Union
 
 from rlkit.errors import UserError
+from rlkit.terminal import printable
 
 SUMMARIES = {  # of verbs that are choices themselves; the others say it in their docstring
     "perception": "Find the drivable area in camera pictures: train, measure, show and export a segmentation network.",
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         verb.run()
     except UserError as error:
-        print(f"rlkit: {error}", file=sys.stderr)
+        print(f"rlkit: {printable(error)}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("rlkit: interrupted", file=sys.stderr)

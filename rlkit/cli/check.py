@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
+from rich.markup import escape
 
 from rlkit.cli.options import KeyValues, check_result_target, read_kwargs, unset, write_result
 from rlkit.errors import UserError
+from rlkit.terminal import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,12 +65,13 @@ class Check:
         from rlkit.checking.isolated import check_environment
 
         console = Console(stderr=True)
-        with console.status(f"looking at {self.env}") as status:
+        shown = escape(printable(self.env))
+        with console.status(f"looking at {shown}") as status:
             return check_environment(
                 config,
                 steps=self.steps,
                 time_out=self.time_out,
-                tell=lambda doing: status.update(f"looking at {self.env}: {doing}"),
+                tell=lambda doing: status.update(f"looking at {shown}: {doing}"),
             )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rlkit.cli.options import print_line
 from rlkit.errors import UserError
 
 CIRCUITS = 30  # that the trained driver is measured on
@@ -32,17 +33,17 @@ class Demo:
         if run.stopped not in (None, "time limit"):
             return
         who = find(run.path, env=self.env)
-        print(f"\nMeasuring the driver on {CIRCUITS} circuits that it never saw ...")
-        print(measure(who, episodes=CIRCUITS).summary())
+        print_line(f"\nMeasuring the driver on {CIRCUITS} circuits that it never saw ...")
+        print_line(measure(who, episodes=CIRCUITS).summary())
         if has_display():
-            print("A window opens: space pauses, N takes the next circuit, H lists the keys, Q closes it.")
+            print_line("A window opens: space pauses, N takes the next circuit, H lists the keys, Q closes it.")
             with watching.playback(who) as shown:
                 show(shown)
         else:
             path = watching.film_path(who)
-            print(f"There is no display here: recording {path} instead ...")
+            print_line(f"There is no display here: recording {path} instead ...")
             watching.film(who, path, episodes=FILMED, until=watching.succeeded)
-        print(f"\nThe run is in {run.path}. Go on with:")
-        print(f"  rlkit evaluate {run.path} --episodes 200")
-        print(f"  rlkit watch {run.path}")
-        print(f"  tensorboard --logdir {run.path.parent}")
+        print_line(f"\nThe run is in {run.path}. Go on with:")
+        print_line(f"  rlkit evaluate {run.path} --episodes 200")
+        print_line(f"  rlkit watch {run.path}")
+        print_line(f"  tensorboard --logdir {run.path.parent}")

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from rlkit.cli.options import Eyes, EyesOptions, KeyValues, check_result_target, read_kwargs, unset, write_result
+from rlkit.cli.options import (
+    Eyes,
+    EyesOptions,
+    KeyValues,
+    check_result_target,
+    print_line,
+    read_kwargs,
+    unset,
+    write_result,
+)
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,10 +52,10 @@ class Evaluate:
         check_result_target(self.json)
         result, told = self._measure()
         if self.json != "-":
-            print(f"{result.agent} in {result.environment}{told}")
-            print(result.summary(("share", "seconds", "ratio", "number")))
+            print_line(f"{result.agent} in {result.environment}{told}")
+            print_line(result.summary(("share", "seconds", "ratio", "number")))
             if result.all_alike:
-                print("warning: all episodes went alike: one says as much")
+                print_line("warning: all episodes went alike: one says as much")
         if self.json is not None:
             write_result(self.json, result.to_json())
 

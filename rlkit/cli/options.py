@@ -2,13 +2,14 @@
 
 import json
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
 from rlkit.errors import UserError
+from rlkit.terminal import printable
 
 Pairs = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]
 """KEY=VALUE ..., several after one flag or the flag several times."""
@@ -114,7 +115,7 @@ def write_result(target: str, result: Any, known_by: Collection[str] = EVALUATIO
     from rlkit.files import disk_errors, write_json
 
     if target == "-":
-        print(json.dumps(result, indent=2, ensure_ascii=False))
+        print(json.dumps(result, indent=2))  # in ASCII, so that no character steers a terminal
         return
     check_result_target(target, known_by)
     with disk_errors(target):
@@ -141,13 +142,21 @@ def check_result_target(target: str | None, known_by: Collection[str] = EVALUATI
 
 
 def _is_result(path: Path, known_by: Collection[str]) -> bool:
+    from rlkit.files import read_json
+
     try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, OSError):
+        content = read_json(path)
+    except UserError:
         return False
     return isinstance(content, dict) and set(known_by) <= content.keys()
 
 
-def print_lines(lines: Sequence[str]) -> None:
-    """Print lines, all at once."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+def print_lines(lines: Iterable[object]) -> None:
+    """Print lines, all at once; characters in them that would steer a terminal are shown as escapes."""
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def print_line(line: object) -> None:
+    """Print one line; see `print_lines`."""
+    print_lines([line])

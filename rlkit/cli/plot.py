@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from rlkit.cli.options import print_line
 from rlkit.errors import UserError
 
 
@@ -40,4 +41,4 @@ class Plot:
         check_tag(runs, self.metric)
         groups = group_runs(runs)
         plots.save(plots.draw(groups, self.metric, axis=self.x, measure=self.measure), self.out)
-        print(f"{self.metric} of {len(runs)} runs in {len(groups)} groups: {self.out}")
+        print_line(f"{self.metric} of {len(runs)} runs in {len(groups)} groups: {self.out}")

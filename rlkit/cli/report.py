@@ -7,6 +7,7 @@ import tyro
 
 from rlkit.cli.options import check_result_target, print_lines, unset, write_result
 from rlkit.errors import UserError
+from rlkit.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +71,6 @@ def _print_table(summaries: "Sequence[Summary]") -> None:
         right = heading in ("steps", "seconds", "steps/s")
         table.add_column(heading, justify="right" if right else "left", overflow="fold")
     for row in table_rows(summaries):
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     console = Console()
     (console if console.is_terminal else Console(width=WIDTH)).print(table, highlight=False)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from rlkit.cli.options import Eyes, EyesOptions, KeyValues, read_kwargs, unset
+from rlkit.cli.options import Eyes, EyesOptions, KeyValues, print_line, read_kwargs, unset
 from rlkit.errors import UserError
 
 PATIENCE = 600  # s that --live waits for the first checkpoint of a run
@@ -59,7 +59,7 @@ class Watch:
         film = self.record
         if film is None and not has_display():
             film = watching.film_path(who)
-            print(f"there is no display here: recording {film} instead")
+            print_line(f"there is no display here: recording {film} instead")
         if film is not None:
             watching.film(who, film, seed=self.seed, scenario=self.circuit, episodes=self.episodes)
             return

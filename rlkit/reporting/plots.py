@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit.errors import UserError
-from rlkit.files import SCRATCH, disk_errors
+from rlkit.files import disk_errors, scratch_file
 from rlkit.reporting.grouping import Group
 from rlkit.reporting.records import Curve
 from rlkit.statistics import interquartile_mean, interval, mean
@@ -51,15 +51,11 @@ def save(figure: "Figure", out: Path) -> None:
     """
     import matplotlib
 
-    scratch = out.with_name(f"{SCRATCH}{out.name}")
     kind = out.suffix.lower().lstrip(".")
     undated: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
-    with disk_errors(str(out)), matplotlib.rc_context({"svg.hashsalt": "rlkit"}):
-        try:
-            figure.savefig(scratch, format=kind, dpi=160, metadata=undated)
-            scratch.rename(out)
-        finally:
-            scratch.unlink(missing_ok=True)
+    with disk_errors(str(out)), matplotlib.rc_context({"svg.hashsalt": "rlkit"}), scratch_file(out) as scratch:
+        figure.savefig(scratch, format=kind, dpi=160, metadata=undated)
+        scratch.rename(out)
 
 
 def draw(groups: Sequence[Group], tag: str, *, axis: str = "steps", measure: str = "iqm") -> "Figure":
@@ -134,9 +130,9 @@ def align(curves: Sequence[Curve], axis: str) -> tuple[npt.NDArray[np.float64], 
 def _dress(panel: "Axes", environment: str, tag: str, axis: str) -> None:
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
-    panel.set_title(environment, fontsize=11, color=INK, loc="left")
+    panel.set_title(_plain(environment), fontsize=11, color=INK, loc="left")
     panel.set_xlabel("steps" if axis == "steps" else "seconds of training", color=INK)
-    panel.set_ylabel(_words(tag), color=INK)
+    panel.set_ylabel(_plain(_words(tag)), color=INK)
     panel.xaxis.set_major_locator(MaxNLocator(5))
     if axis == "steps":
         panel.xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -159,7 +155,7 @@ def _legend(figure: "Figure", panels: Sequence["Axes"], names: Sequence[str], no
     columns = int(9 * figure.get_figwidth() / max(map(len, names)))  # about as many letters fit side by side
     legend = figure.legend(
         [handles[name] for name in names],
-        list(names),
+        [_plain(name) for name in names],
         loc="outside lower center",
         ncols=max(1, min(columns, len(names), 4)),
         title=note,
@@ -177,6 +173,11 @@ def _note(counts: Sequence[int], measure: str) -> str:
         return "one seed each" if len(counts) > 1 else "one seed"
     seeds = "–".join(map(str, sorted({min(counts), max(counts)})))
     return f"{name} and 95 % bootstrap interval of {seeds} seeds"
+
+
+def _plain(text: str) -> str:
+    """A text that matplotlib draws as it stands, rather than reading formulas between dollar signs."""
+    return text.replace("$", r"\$")
 
 
 def _words(tag: str) -> str:

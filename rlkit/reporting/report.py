@@ -1,5 +1,6 @@
 """The table of `rlkit report`: one line per group of seeds, with what it reached and how sure that is."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -104,7 +105,12 @@ def table_rows(summaries: Sequence[Summary]) -> list[tuple[str, ...]]:
 def markdown(summaries: Sequence[Summary]) -> list[str]:
     """The same table as Markdown."""
     rows = [HEADINGS, tuple("---" for _ in HEADINGS), *table_rows(summaries)]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return ["| " + " | ".join(_in_markdown(cell) for cell in row) + " |" for row in rows]
+
+
+def _in_markdown(cell: str) -> str:
+    """A cell's text as it is to be read: in one line, nothing in it taken for markup."""
+    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", " ".join(cell.split()))
 
 
 def notes(summaries: Sequence[Summary]) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from rlkit.errors import UserError
 from rlkit.files import SCRATCH
 from rlkit.perception.pictures import Pixels
+from rlkit.safe_paths import create_file
 
 # Players guess the colours of a video that does not name them.
 _COLOURS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
@@ -43,6 +44,7 @@ def write_film(path: Path, pictures: Iterable[Pixels], rate: float) -> int:
     encoder = None
     count = 0
     try:
+        create_file(scratch).close()  # so that the encoder writes through no link
         for picture in pictures:
             even = _even(picture)
             if encoder is None:
