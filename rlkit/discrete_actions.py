@@ -11,8 +11,10 @@ so from its id alone (`scripts/bench/any_environment.py`). Gentle values are the
 was learned soonest, full ones because a task may need them.
 """
 
+import contextlib
 import itertools
 import math
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,10 +31,13 @@ DEFAULT_BINS = {1: 5, 2: 3}  # values along each axis, by the number of axes: 5 
 MOST_AXES = 3  # that are taken without a word on their bins: so many are moved one at a time
 SHARES = (0.25, 1.0)  # of its way to either end that an axis goes when it is moved alone
 MOST_BINS = 101
+MOST_NUMBERS = 64  # that action_bins may consist of: even with two values for each axis, nine of them are all there is
 MOST_ACTIONS = 512
+MOST_DISCRETE = 65_536  # where the environment numbers its actions itself
 SUPPORTED = (
     "Supported are Discrete, MultiDiscrete, MultiBinary, and Box with up to 3 continuous axes, or with more of them "
-    f"where action_bins says how many values each is to have; never more than {MOST_ACTIONS} actions in all."
+    f"where action_bins says how many values each is to have; never more than {MOST_ACTIONS} actions in all, or "
+    f"{MOST_DISCRETE:,} of Discrete."
 )
 
 Bins = int | tuple[int, ...]
@@ -115,14 +120,18 @@ def discrete_actions(
     if bins is not None:
         raise UserError(f"{NAME}={_shown(bins)}: the action space {space} is not continuous; leave {NAME} out.")
     if isinstance(space, spaces.Discrete):
+        if int(space.n) > MOST_DISCRETE:
+            raise UserError(f"The action space {space} is too large. {SUPPORTED}")
         numbers = np.arange(int(space.start), int(space.start) + int(space.n), dtype=np.int64)
         return DiscreteActions(tuple(map(str, numbers.tolist())), numbers)
     if isinstance(space, spaces.MultiDiscrete):
         sizes, starts = space.nvec.ravel().tolist(), np.ravel(space.start).tolist()
+        _check_count(space, sizes)
         values = [np.arange(start, start + size) for size, start in zip(sizes, starts, strict=True)]
         return _combinations(space, values, axes, f"every combination of {' × '.join(map(str, sizes))} choices")
     if isinstance(space, spaces.MultiBinary):
         switches = math.prod(space.shape)
+        _check_count(space, [2] * min(switches, 64))
         return _combinations(space, [np.arange(2)] * switches, axes, f"every combination of {switches} switches")
     raise UserError(f"The action space {space} is not supported. {SUPPORTED}")
 
@@ -133,11 +142,15 @@ def read_bins(value: Any) -> Bins:
     Raises:
         UserError: It is neither, or out of range.
     """
-    value = read_list(value)
+    typed = value
+    with contextlib.suppress(ValueError):  # a number of thousands of digits
+        value = read_list(value)
     numbers = value if isinstance(value, list | tuple) else [value]
-    if not numbers or not all(type(number) is int and 1 <= number <= MOST_BINS for number in numbers):
+    whole = all(type(number) is int and 1 <= number <= MOST_BINS for number in numbers)
+    if not 1 <= len(numbers) <= MOST_NUMBERS or not whole:
         raise UserError(
-            f"{NAME} is a whole number from 1 to {MOST_BINS}, or one for each axis as in {NAME}=5,3, not {value!r}."
+            f"{NAME} is a whole number from 1 to {MOST_BINS}, or one for each axis as in {NAME}=5,3, not "
+            f"{reprlib.repr(typed)}."
         )
     return tuple(numbers) if isinstance(value, list | tuple) else numbers[0]
 
@@ -160,11 +173,15 @@ def _continuous(space: spaces.Box, bins: Bins | None, axes: Sequence[str], advis
     if len(low) == MOST_AXES:
         return _one_at_a_time(space, axes)
     raise UserError(
-        f"The action space has {len(low)} continuous axes: even with 3 values each that is {3 ** len(low):,} "
+        f"The action space has {len(low)} continuous axes: even with 3 values each that is {_power_of_three(len(low))} "
         f"actions. Agents here choose from a list; type for instance {NAME}=2 or "
         f"{NAME}={','.join(['3', '2', '…'])} (one for each axis) to have at most {MOST_ACTIONS}, or wrap the "
         "environment so that it takes fewer axes."
     )
+
+
+def _power_of_three(exponent: int) -> str:
+    return f"{3**exponent:,}" if exponent < 40 else f"about 10^{exponent * math.log10(3):.0f}"
 
 
 def _one_at_a_time(space: spaces.Box, axes: Sequence[str]) -> DiscreteActions:
@@ -197,11 +214,13 @@ def _grid(space: spaces.Box, bins: Bins, reason: str, axes: Sequence[str]) -> Di
     counts = bins if isinstance(bins, tuple) else (bins,) * len(low)
     if len(counts) != len(low):
         raise UserError(f"{NAME}={_shown(counts)}: the action space has {len(low)} axes, not {len(counts)}.")
-    if math.prod(counts) == 1:
+    if max(counts) == 1:
         raise UserError(
             f"{NAME}={_shown(bins)} would leave a single action, and that is no choice: give at least one axis 2 or "
             "more values."
         )
+    if not np.issubdtype(space.dtype, np.integer):
+        _check_count(space, counts)
     values = [_along(first, last, count) for first, last, count in zip(low, high, counts, strict=True)]
     if np.issubdtype(space.dtype, np.integer):
         values = [np.unique(np.rint(value)) for value in values]
@@ -218,14 +237,25 @@ def _along(low: float, high: float, count: int) -> npt.NDArray[np.float64]:
 def _combinations(
     space: spaces.Space[Any], values: Sequence[npt.NDArray[Any]], axes: Sequence[str], note: str
 ) -> DiscreteActions:
-    count = math.prod(len(value) for value in values)
-    if count > MOST_ACTIONS:
-        less = f" Type a smaller {NAME}." if isinstance(space, spaces.Box) else ""
-        raise UserError(
-            f"The action space {space} would become {' × '.join(str(len(value)) for value in values)} = {count:,} "
-            f"actions; agents here choose from at most {MOST_ACTIONS}.{less} {SUPPORTED}"
-        )
+    _check_count(space, [len(value) for value in values])
     return _list(space, list(itertools.product(*(value.tolist() for value in values))), axes, note)
+
+
+def _check_count(space: spaces.Space[Any], counts: Sequence[int]) -> None:
+    """Refuse more combinations than agents can choose from.
+
+    Raises:
+        UserError: There are.
+    """
+    digits = sum(math.log10(count) for count in counts)  # a product of thousands of factors would take long itself
+    if digits > 1 + math.log10(MOST_ACTIONS) or math.prod(counts) > MOST_ACTIONS:
+        total = f"{math.prod(counts):,}" if digits < 18 else f"about 10^{digits:.0f}"
+        less = f" Type a smaller {NAME}." if isinstance(space, spaces.Box) else ""
+        shown = " × ".join(map(str, counts[:8])) + (" × …" if len(counts) > 8 else "")
+        raise UserError(
+            f"The action space {space} would become {shown} = {total} actions; agents here choose from at most "
+            f"{MOST_ACTIONS}.{less} {SUPPORTED}"
+        )
 
 
 def _list(space: spaces.Space[Any], rows: Sequence[Sequence[float]], axes: Sequence[str], note: str) -> DiscreteActions:

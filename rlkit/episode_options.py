@@ -5,6 +5,7 @@ environment that takes an argument of the same name gets it itself. Evaluations 
 """
 
 import dataclasses
+import reprlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +35,7 @@ class EpisodeOptions:
         if type(self.unrewarded_limit) is not int or not 0 <= self.unrewarded_limit <= LONGEST:
             raise UserError(
                 f"unrewarded_limit is a whole number of steps from 0 (no limit) to {LONGEST:,}, "
-                f"not {self.unrewarded_limit!r}."
+                f"not {reprlib.repr(self.unrewarded_limit)}."
             )
 
 

@@ -5,6 +5,7 @@ Gymnasium has it with `max_episode_steps`; an environment that takes an argument
 """
 
 import dataclasses
+import reprlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from rlkit.errors import UserError
 
 MOST_FRAMES = 64  # in a stack, or skipped; more is a mistake in typing
 LARGEST_SIDE = 4096  # pixels
+MOST_STACKED = 2**24  # pixels of all frames in a stack: one of 4096×4096, or 64 of 512×512
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,17 @@ class FrameOptions:
         stack = 1 if self.frame_stack is None else self.frame_stack
         for name, value in (("frame_skip", self.frame_skip), ("frame_stack", stack)):
             if type(value) is not int or not 1 <= value <= MOST_FRAMES:
-                raise UserError(f"{name} is a whole number from 1 to {MOST_FRAMES}, not {value!r}.")
+                raise UserError(f"{name} is a whole number from 1 to {MOST_FRAMES}, not {reprlib.repr(value)}.")
         if not isinstance(self.grayscale, bool):
-            raise UserError(f"grayscale is true or false, not {self.grayscale!r}.")
+            raise UserError(f"grayscale is true or false, not {reprlib.repr(self.grayscale)}.")
         if self.resize is not None:
-            object.__setattr__(self, "resize", _size(self.resize))
+            height, width = _size(self.resize)
+            object.__setattr__(self, "resize", (height, width))
+            if stack * height * width > MOST_STACKED:
+                raise UserError(
+                    f"{stack} frames of {height}×{width} (height × width) are {stack * height * width:,} pixels; at "
+                    f"most {MOST_STACKED:,} can be seen at once. Choose a smaller resize or frame_stack."
+                )
 
 
 NAMES = tuple(field.name for field in dataclasses.fields(FrameOptions))
@@ -53,6 +61,7 @@ def _size(size: Any) -> tuple[int, int]:
     sides = size if isinstance(size, list | tuple) else (size, size)
     if len(sides) != 2 or not all(type(side) is int and 1 <= side <= LARGEST_SIDE for side in sides):
         raise UserError(
-            f"resize is a number of pixels from 1 to {LARGEST_SIDE}, or a height and a width as [84,96], not {size!r}."
+            f"resize is a number of pixels from 1 to {LARGEST_SIDE}, or a height and a width as [84,96], not "
+            f"{reprlib.repr(size)}."
         )
     return sides[0], sides[1]

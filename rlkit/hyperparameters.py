@@ -148,6 +148,13 @@ def parse_value(key: str, text: str, kind: Any) -> Any:
     return _checked(key, value, kind)
 
 
+def _as_float(key: str, value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise UserError(f"{key} = a number of {len(str(value))} digits is out of range") from error
+
+
 def _wants_tuple(kind: Any) -> bool:
     return typing.get_origin(kind) is tuple
 
@@ -157,7 +164,7 @@ def _checked(key: str, value: Any, kind: Any) -> Any:
     options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     for option in options:
         if option is float and isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
+            return _as_float(key, value)
         if option is int and isinstance(value, float) and value.is_integer():
             return int(value)
         if _wants_tuple(option) and isinstance(value, tuple):

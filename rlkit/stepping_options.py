@@ -5,11 +5,12 @@ They are typed among the environment's own arguments (`--env-kwargs workers=4 st
 """
 
 import dataclasses
+import reprlib
 from dataclasses import dataclass
 
 from rlkit.errors import UserError
 
-MOST_WORKERS = 256  # processes; more is a mistake in typing
+MOST_WORKERS = 128  # processes, which take 25 MB each before they have an environment; more is a mistake in typing
 SHORTEST = 1e-3  # seconds that can be waited for
 LONGEST = 1e6  # eleven days; 0 is longer
 
@@ -33,13 +34,13 @@ class SteppingOptions:
         if type(self.workers) is not int or not 0 <= self.workers <= MOST_WORKERS:
             raise UserError(
                 f"workers is a whole number of processes from 0 (none of their own) to {MOST_WORKERS}, "
-                f"not {self.workers!r}."
+                f"not {reprlib.repr(self.workers)}."
             )
         seconds = self.step_timeout
         if type(seconds) not in (int, float) or not (seconds == 0 or SHORTEST <= seconds <= LONGEST):
             raise UserError(
                 f"step_timeout is a number of seconds from {SHORTEST:g} to {LONGEST:,.0f}, or 0 for no limit, "
-                f"not {seconds!r}."
+                f"not {reprlib.repr(seconds)}."
             )
 
 

@@ -7,6 +7,7 @@ may be repeated at its first step), and drawing needs a plotting library. ``impo
 
 import importlib
 import importlib.util
+from reprlib import repr as shown
 from typing import Any
 
 import gymnasium
@@ -86,9 +87,13 @@ class MinAtarEnv(gymnasium.Env[npt.NDArray[np.bool_], np.int64]):
         render_mode: str | None = None,
     ):
         if game not in GAMES:
-            raise ValueError(f"there is no game {game!r}: expected {', '.join(GAMES)}")
-        if not 0 <= sticky_action_prob <= 1:
-            raise ValueError(f"sticky_action_prob={sticky_action_prob}: expected a number from 0 to 1")
+            raise ValueError(f"there is no game {shown(game)}: expected {', '.join(GAMES)}")
+        number = isinstance(sticky_action_prob, int | float) and not isinstance(sticky_action_prob, bool)
+        if not number or not 0 <= sticky_action_prob <= 1:
+            raise ValueError(f"sticky_action_prob={shown(sticky_action_prob)}: expected a number from 0 to 1")
+        for name, value in (("minimal_actions", minimal_actions), ("difficulty_ramping", difficulty_ramping)):
+            if not isinstance(value, bool):
+                raise ValueError(f"{name}={shown(value)}: expected True or False")
         self._game = importlib.import_module("minatar").Environment(game, sticky_action_prob, difficulty_ramping)
         self._actions: list[int] = list(self._game.minimal_action_set() if minimal_actions else range(6))
         self.action_names = tuple(ACTION_NAMES[action] for action in self._actions)

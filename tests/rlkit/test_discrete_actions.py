@@ -1,4 +1,5 @@
 import itertools
+import resource
 
 import numpy as np
 import pytest
@@ -178,7 +179,27 @@ def test_action_bins_are_one_number_or_one_for_each_axis(typed, read):
     assert read_bins(typed) == read
 
 
-@pytest.mark.parametrize("typed", [0, -1, 1.5, True, "many", "5,x", [], [5, 0], None, 1000])
+@pytest.mark.parametrize("typed", [0, -1, 1.5, True, "many", "5,x", [], [5, 0], None, 1000, [1] * 65, "9" * 10**5])
 def test_action_bins_that_make_no_sense_are_refused(typed):
-    with pytest.raises(UserError, match="action_bins is a whole number"):
+    with pytest.raises(UserError, match="action_bins is a whole number") as error:
         read_bins(typed)
+    assert len(str(error.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("space", "bins"),
+    [
+        (spaces.Discrete(10**9), None),
+        (spaces.MultiDiscrete([10**9]), None),
+        (spaces.MultiDiscrete([10] * 5_000), None),
+        (spaces.MultiBinary(100_000), None),
+        (spaces.Box(-1, 1, (5_000,)), 101),
+        (spaces.Box(-1, 1, (5_000,)), None),
+        (spaces.Box(0, 255, (5_000,), np.uint8), 101),
+    ],
+)
+def test_far_too_many_actions_are_refused_before_they_are_made(space, bins):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match=r"at most 512|never more than 512"):
+        discrete_actions(space, bins)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB

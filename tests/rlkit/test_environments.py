@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rlkit.environments import EnvironmentConfig, Environments, episode_seed, make_environments, read_metadata
 from rlkit.errors import UserError
+from rlkit.perception.perception_config import PerceptionConfig
 
 
 class Toy(gymnasium.Env):
@@ -264,6 +265,44 @@ def test_names_and_mirror_of_discrete_actions_are_not_taken_for_those_of_continu
         assert environments.spaces.mirror is None
 
 
+@pytest.mark.parametrize(
+    ("name", "kwargs", "vectors"),
+    [
+        ("rlkit/Driving-v0", {}, {"state"}),
+        ("rlkit/Driving-v0", {"sensors": "birdview,state,preview"}, {"state", "preview"}),
+        ("rlkit/Driving-v0", {"observation": "picture"}, set()),
+        ("rlkit/Driving-v0", {"observation": "picture", "frame_skip": 2}, set()),  # single environments
+        ("rlkit/CarRacing-v0", {"continuous": False, "sensors": "birdview,state"}, set()),
+        ("rlkit/CarRacing-v0", {"continuous": False, "sensors": "birdview,state", "observation": "dict"}, {"state"}),
+        ("rlkit/Driving-v0", {"sensors": "birdview,lidar,state"}, None),
+        ("rlkit/Driving-v0", {"sensors": "birdview,lidar,state", "frame_skip": 2}, None),
+    ],
+)
+def test_the_mirror_is_that_of_the_environments_that_were_made(name, kwargs, vectors):
+    with make_environments(EnvironmentConfig(name, kwargs), 2) as environments:
+        mirror = environments.spaces.mirror
+        assert (None if mirror is None else set(mirror.signs)) == vectors
+
+
+@pytest.mark.parametrize("view", ["birdview", "camera"])
+def test_the_drivable_area_by_true_labels_is_mirrored_to_the_last_bit(view):
+    config = EnvironmentConfig("rlkit/DrivingCamera-v0", perception=PerceptionConfig(view=view))
+    worlds = [gymnasium.make_vec(config.id, 2, vectorization_mode="vector_entry_point") for _ in range(2)]
+    with make_environments(config, 2) as environments:
+        observer, mirror = environments.observer, environments.spaces.mirror
+        seen = [
+            world.reset(seed=[4, 5], options={"mirrored": image})[0]
+            for world, image in zip(worlds, (False, True), strict=True)
+        ]
+        for step in range(10):
+            observer.begin([4, 5], np.ones(2, np.bool_))
+            one, other = (observer.see(each)["drivable"] for each in seen)
+            assert np.array_equal(one[:, :, ::-1], other), step
+            assert not np.array_equal(one, other)
+            actions = np.array(worlds[0].call("expert_action"))
+            seen = [worlds[0].step(actions)[0], worlds[1].step(np.array(mirror.actions)[actions])[0]]
+
+
 def test_the_list_of_continuous_actions_is_the_one_that_the_environment_advises():
     with make_environments(EnvironmentConfig("rlkit/CarRacing-v0"), 1) as environments:
         assert len(environments.actions) == 27
@@ -358,3 +397,9 @@ def test_seeds_of_episodes_are_those_of_every_other_day():
     assert episode_seed(0, 1, 2) == episode_seed(0, 1, 2) != episode_seed(0, 2, 1)
     with pytest.raises(UserError, match="from 0 up"):
         episode_seed(-1, 0, 0)
+
+
+def test_more_environments_than_memory_holds_are_refused_before_they_are_made():
+    config = EnvironmentConfig("rlkit/DrivingCamera-v0", {"camera_size": [1024, 1024], "num_circuits": 1})
+    with pytest.raises(UserError, match=r"16,384 environments of .* GiB are free"):
+        make_environments(config, 16_384)

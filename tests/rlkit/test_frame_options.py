@@ -133,6 +133,10 @@ def test_resizing_to_the_same_size_changes_nothing():
         ({"resize": 0}, "resize is a number of pixels"),
         ({"resize": [84]}, "resize"),
         ({"resize": "84x84"}, "resize.*'84x84'"),
+        ({"resize": 4097}, "resize.*4096.*not 4097"),
+        ({"resize": [1] * 10**5}, r"resize.*not \[1, 1, 1, 1, 1, 1, \.\.\.\]"),
+        ({"resize": 4096, "frame_stack": 2}, "2 frames of 4096×4096 .* 16,777,216 can be seen at once"),
+        ({"resize": [1024, 2048], "frame_stack": 9}, "9 frames of 1024×2048"),
     ],
 )
 def test_a_value_that_cannot_be_is_named(wrong, said):

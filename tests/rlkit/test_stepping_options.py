@@ -27,10 +27,12 @@ def test_an_environment_that_takes_such_an_argument_gets_it_itself():
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"workers": -1}, "workers is a whole number of processes from 0 .* to 256, not -1"),
+        ({"workers": -1}, "workers is a whole number of processes from 0 .* to 128, not -1"),
         ({"workers": 2.0}, "not 2.0"),
         ({"workers": True}, "not True"),
-        ({"workers": 1000}, "not 1000"),
+        ({"workers": 129}, "not 129"),
+        ({"workers": [1] * 10**5}, r"not \[1, 1, 1, 1, 1, 1, \.\.\.\]"),
+        ({"step_timeout": 10**400}, r"not 1000.*\.\.\..*000\."),
         (
             {"step_timeout": -1},
             "step_timeout is a number of seconds from 0.001 to 1,000,000, or 0 for no limit, not -1",

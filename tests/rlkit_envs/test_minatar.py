@@ -83,3 +83,20 @@ def test_a_missing_package_is_named(monkeypatch):
     with pytest.raises(ModuleNotFoundError) as missing:
         register()
     assert missing.value.name == "minatar"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"game": ["breakout"]}, "there is no game"),
+        ({"sticky_action_prob": float("nan")}, "sticky_action_prob=nan"),
+        ({"sticky_action_prob": "0.1"}, "sticky_action_prob='0.1'"),
+        ({"sticky_action_prob": None}, "sticky_action_prob=None"),
+        ({"sticky_action_prob": True}, "sticky_action_prob=True"),
+        ({"minimal_actions": 1}, "minimal_actions=1"),
+        ({"difficulty_ramping": "no"}, "difficulty_ramping='no'"),
+    ],
+)
+def test_what_is_no_number_or_truth_is_named(arguments, said):
+    with pytest.raises(ValueError, match=said):
+        MinAtarEnv(**{"game": "breakout", **arguments})

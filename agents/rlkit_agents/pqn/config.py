@@ -1,10 +1,17 @@
 """Every hyperparameter of PQN, with its meaning, bounds and source."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rlkit.errors import UserError
 from rlkit.hyperparameters import Range, hyperparameter
 from rlkit.nn.encoders import ENCODERS
+
+# Bounds, far beyond every sensible use, of what would otherwise take all memory before anybody is told.
+MOST_STEPS = 10**12
+LARGEST = 1e9  # of numbers that rewards and gradients are held against
+MOST_LAYERS = 32
+MOST_WEIGHTS = 2**27  # of dense layers, 0.5 GB; an agent keeps four numbers for each
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,7 @@ class PQNConfig:
         0.65, "Weight of longer returns in the target (lambda): 0 is one step, 1 all of the rollout.",
         "Gallici 2024, Daley 2019", low=0, high=1, search=Range(0.3, 0.95))  # fmt: skip
     reward_clip: float | None = hyperparameter(
-        None, "Clip rewards to ± this for learning; scores stay raw.", "Mnih 2015", low=0
+        None, "Clip rewards to ± this for learning; scores stay raw.", "Mnih 2015", low=0, high=LARGEST
     )
 
     # The network
@@ -27,7 +34,7 @@ class PQNConfig:
         "auto", "How pictures are read; auto goes by their size.", "Mnih 2015 (nature)", choices=("auto", *ENCODERS)
     )
     hidden: tuple[int, ...] = hyperparameter(
-        (128, 128), "Widths of the dense layers.", low=1, high=65536, search=((64, 64), (128, 128), (256, 256))
+        (128, 128), "Widths of the dense layers.", low=1, high=16_384, search=((64, 64), (128, 128), (256, 256))
     )
     layer_norm: bool = hyperparameter(
         True, "Normalise every layer: what keeps learning stable without a target network.", "Gallici 2024; Ba 2016"
@@ -35,10 +42,10 @@ class PQNConfig:
 
     # How it is learned
     rollout_steps: int = hyperparameter(
-        32, "Steps of each environment between updates.", "Gallici 2024", low=1, search=(16, 32, 64, 128)
+        32, "Steps of each environment between updates.", "Gallici 2024", low=1, high=16_384, search=(16, 32, 64, 128)
     )
     minibatches: int = hyperparameter(
-        8, "Parts that a rollout is learned in.", "Gallici 2024 takes 32", low=1, search=(4, 8, 16, 32)
+        8, "Parts that a rollout is learned in.", "Gallici 2024 takes 32", low=1, high=65_536, search=(4, 8, 16, 32)
     )
     epochs: int = hyperparameter(
         2, "How often each rollout is learned from.", "Gallici 2024", low=1, high=1_000, search=Range(1, 4)
@@ -52,8 +59,8 @@ class PQNConfig:
         search=Range(1e-4, 2e-3, log=True),
     )
     learning_rate_final: float = hyperparameter(0.0, "RAdam's step size at the end; linear in between.", low=0, high=1)
-    learning_rate_steps: int = hyperparameter(100_000, "Steps until the final step size.", low=1)
-    max_grad_norm: float = hyperparameter(10.0, "Longest gradient.", "Gallici 2024", low=0)
+    learning_rate_steps: int = hyperparameter(100_000, "Steps until the final step size.", low=1, high=MOST_STEPS)
+    max_grad_norm: float = hyperparameter(10.0, "Longest gradient.", "Gallici 2024", low=0, high=LARGEST)
 
     # Exploration
     exploration_initial_epsilon: float = hyperparameter(1.0, "Share of random actions at the start.", low=0, high=1)
@@ -65,11 +72,17 @@ class PQNConfig:
         high=1,
         search=Range(0.001, 0.1, log=True),
     )
-    exploration_steps: int = hyperparameter(25_000, "Steps until the final share.", low=1)
+    exploration_steps: int = hyperparameter(25_000, "Steps until the final share.", low=1, high=MOST_STEPS)
 
     def check(self) -> None:
         """Refuse combinations that cannot work."""
         if self.learning_rate_final > self.learning_rate:
             raise UserError(
                 f"learning_rate_final = {self.learning_rate_final} is above learning_rate = {self.learning_rate}"
+            )
+        weights = sum(above * below for above, below in pairwise(self.hidden))
+        if len(self.hidden) > MOST_LAYERS or weights > MOST_WEIGHTS:
+            raise UserError(
+                f"hidden has {len(self.hidden)} layers with {weights:,} weights between them: at most {MOST_LAYERS} "
+                f"with {MOST_WEIGHTS:,} are made; say for instance hidden=128,128"
             )

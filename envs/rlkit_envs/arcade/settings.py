@@ -3,11 +3,15 @@
 import importlib
 import math
 from dataclasses import dataclass
+from reprlib import repr as shown
 from typing import Any
 
 from rlkit_envs.arcade import GAMES
 from rlkit_envs.arcade.game import Game
 
+MOST_STEPS = 10_000_000  # of an episode: a week at the speed of a console
+MOST_GAMES = 65_536  # stepped together, whose pictures alone take half a gigabyte
+MOST_THREADS = 256
 DECISIONS_PER_SECOND = 15  # as many as an Atari console takes with every fourth of its 60 frames
 
 METADATA: dict[str, Any] = {
@@ -45,18 +49,18 @@ class Settings:
     def __post_init__(self) -> None:
         sticky: Any = self.repeat_action_probability
         if isinstance(sticky, bool) or not isinstance(sticky, int | float) or not 0.0 <= sticky <= 1.0:
-            raise ValueError(f"repeat_action_probability should be from 0 to 1, not {sticky!r}")
+            raise ValueError(f"repeat_action_probability should be from 0 to 1, not {shown(sticky)}")
         if math.isnan(sticky):
             raise ValueError("repeat_action_probability should be from 0 to 1, not nan")
-        check_count("max_episode_steps", self.max_episode_steps)
+        check_count("max_episode_steps", self.max_episode_steps, MOST_STEPS)
         if not isinstance(self.terminal_on_life_loss, bool):
-            raise ValueError(f"terminal_on_life_loss should be true or false, not {self.terminal_on_life_loss!r}")
+            raise ValueError(f"terminal_on_life_loss should be true or false, not {shown(self.terminal_on_life_loss)}")
 
 
-def check_count(name: str, value: Any) -> None:
-    """Raise ValueError unless a value is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10_000_000:
-        raise ValueError(f"{name} should be a whole number of at least 1, not {value!r}")
+def check_count(name: str, value: Any, most: int) -> None:
+    """Raise ValueError unless a value is a whole number from 1 to ``most``."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise ValueError(f"{name} should be a whole number of at least 1 and at most {most:,}, not {shown(value)}")
 
 
 def load_game(name: str) -> Game:
@@ -67,6 +71,6 @@ def load_game(name: str) -> Game:
     """
     known = {key.lower(): module for key, module in GAMES.items()}
     if not isinstance(name, str) or name.lower() not in known:
-        raise ValueError(f"game should be one of {', '.join(known)}, not {name!r}")
+        raise ValueError(f"game should be one of {', '.join(known)}, not {shown(name)}")
     game: Game = importlib.import_module(f"rlkit_envs.arcade.{known[name.lower()]}").GAME
     return game

@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 
 from rlkit_envs.arcade.cabinet import Cabinet
 from rlkit_envs.arcade.drawing import SIZE
-from rlkit_envs.arcade.settings import METADATA, Settings, check_count, load_game
+from rlkit_envs.arcade.settings import METADATA, MOST_GAMES, MOST_THREADS, Settings, check_count, load_game
 from rlkit_envs.batches import checked_autoreset_mode, checked_mask, checked_numbers, checked_seeds
 from rlkit_envs.signatures import shows_fields
 from rlkit_envs.threads import available_cores
@@ -53,9 +53,9 @@ class ArcadeVectorEnv(VectorEnv[Any, Any, Any]):
         render_mode: str | None = None,
         **kwargs: Any,
     ):
-        check_count("num_envs", num_envs)
+        check_count("num_envs", num_envs, MOST_GAMES)
         if num_threads is not None:
-            check_count("num_threads", num_threads)
+            check_count("num_threads", num_threads, MOST_THREADS)
         check_render_mode(render_mode)
         self.num_envs = num_envs
         self.render_mode = render_mode

@@ -3,9 +3,21 @@
 import dataclasses
 import math
 from dataclasses import dataclass
+from reprlib import repr as shown
 from typing import Any, TypeVar
 
 FRAMES_PER_SECOND = 60  # of the console
+# Smallest and largest of what is counted. The screen has 210×160 pixels, and a core runs 5,000 frames a second.
+RANGES = {
+    "noop_max": (0, 1_000),
+    "frameskip": (1, 1_000),
+    "max_num_frames_per_episode": (1, 1_000_000_000),
+    "max_episode_steps": (1, 1_000_000_000),
+    "img_height": (1, 1_024),
+    "img_width": (1, 1_024),
+}
+MOST_GAMES = 65_536  # stepped together
+MOST_THREADS = 256
 
 Made = TypeVar("Made")
 
@@ -76,25 +88,18 @@ class Settings:
     obs_type: str = "grayscale"
 
     def __post_init__(self) -> None:
-        if self.protocol not in PROTOCOLS:
-            raise ValueError(f"protocol should be one of {', '.join(PROTOCOLS)}, not {self.protocol!r}")
-        if self.obs_type not in ("grayscale", "rgb"):
-            raise ValueError(f"obs_type should be grayscale or rgb, not {self.obs_type!r}")
+        check_choice("protocol", self.protocol, tuple(PROTOCOLS))
+        check_choice("obs_type", self.obs_type, ("grayscale", "rgb"))
         sticky = self.repeat_action_probability
-        if sticky is not None and not 0 <= sticky <= 1:
-            raise ValueError(f"repeat_action_probability should be from 0 to 1, not {sticky!r}")
-        lowest = {
-            "noop_max": 0,
-            "frameskip": 1,
-            "max_num_frames_per_episode": 1,
-            "max_episode_steps": 1,
-            "img_height": 1,
-            "img_width": 1,
-        }
-        for name, low in lowest.items():
+        if sticky is not None and not _is_share(sticky):
+            raise ValueError(f"repeat_action_probability should be from 0 to 1, not {shown(sticky)}")
+        for name in ("training", "full_action_space", "use_fire_reset", "episodic_life"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < low):
-                raise ValueError(f"{name} should be a whole number of at least {low}, not {value!r}")
+            if not isinstance(value, bool) and (value is not None or name == "training"):
+                raise ValueError(f"{name} should be true or false, not {shown(value)}")
+        for name, (low, high) in RANGES.items():
+            if getattr(self, name) is not None or name not in ("noop_max", "max_episode_steps"):
+                check_count(name, getattr(self, name), low, high)
 
     @property
     def rules(self) -> Protocol:
@@ -114,6 +119,24 @@ class Settings:
     def decisions_per_second(self) -> int:
         """At the speed of the console."""
         return max(1, round(FRAMES_PER_SECOND / self.frameskip))
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Raise ValueError unless a value is one of the choices."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} should be one of {', '.join(choices)}, not {shown(value)}")
+
+
+def check_count(name: str, value: Any, low: int, high: int) -> None:
+    """Raise ValueError unless a value is a whole number within the range."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(
+            f"{name} should be a whole number of at least {low:,} and at most {high:,}, not {shown(value)}"
+        )
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 METADATA: dict[str, Any] = {

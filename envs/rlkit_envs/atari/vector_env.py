@@ -1,6 +1,7 @@
 """Atari games as a Gymnasium vector environment, many of them stepped in ale-py's own threads."""
 
 from collections.abc import Sequence
+from reprlib import repr as shown
 from typing import Any
 
 import ale_py
@@ -12,7 +13,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from rlkit_envs.atari.settings import METADATA, Settings
+from rlkit_envs.atari.settings import METADATA, MOST_GAMES, MOST_THREADS, Settings, check_count
 from rlkit_envs.signatures import shows_fields
 
 Infos = dict[str, Any]
@@ -63,10 +64,12 @@ class AtariVectorEnv(VectorEnv[Any, Any, Any]):
         **kwargs: Any,
     ):
         self.settings = Settings(**kwargs)
+        check_count("num_envs", num_envs, 1, MOST_GAMES)
+        check_count("num_threads", num_threads, 0, MOST_THREADS)
         if AutoresetMode(autoreset_mode) is not AutoresetMode.DISABLED:
             raise ValueError(f"autoreset_mode should be {AutoresetMode.DISABLED.value}, not {autoreset_mode}")
         if game not in roms.get_all_rom_ids():
-            raise ValueError(f"there is no game {game!r}; names are written like space_invaders")
+            raise ValueError(f"there is no game {shown(game)}; names are written like space_invaders")
         self.num_envs = num_envs
         self.render_mode = render_mode
         height, width = self.settings.img_height, self.settings.img_width

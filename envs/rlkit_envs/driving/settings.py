@@ -5,6 +5,7 @@ import numbers
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from reprlib import repr as shown
 from typing import Literal
 
 import numpy as np
@@ -21,6 +22,8 @@ from rlkit_envs.driving.simulator import Rules, Traffic
 VIEW_SIZES = {"dict": 24, "picture": 64}
 SCALES = {"dict": (2.0,), "picture": (1.0, 2.0)}
 MIXTURES = ("train", "held-out", "all")  # of weathers
+_NUMBERS = int | float | np.integer | np.floating
+HIGHEST_CIRCUIT = 2**63 - 1  # number of one, as of a seed
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Settings:
             columns x_m, y_m, w_tr_right_m, w_tr_left_m. None: another procedural circuit in every episode.
         backwards: Whether circuits are driven against their usual direction.
         num_circuits: Number of procedural circuits of the train split; they stay in memory, 0.1 MB each for a bird's
-            view of the road, 2 MB each where a camera needs finer ground.
+            view of the road, 2 MB each where a camera needs finer ground, but never more than 4 GB of them.
         circuit_length: Shortest and longest procedural circuit, in metres.
         difficulty: Of procedural circuits, 0 (wide and flowing) to 1 (narrow and twisty); None: as it comes.
         start: ``line``: standing at the start line. ``anywhere``: at a random place of the circuit, up to 3 m off its
@@ -128,7 +131,7 @@ class Settings:
         check_choice("weather", self.weather, (None, *MIXTURES, *WEATHERS))
         check_circuit(self.circuit)
         if not isinstance(self.backwards, bool | np.bool_):
-            raise ValueError(f"backwards={self.backwards!r}: expected True or False")
+            raise ValueError(f"backwards={shown(self.backwards)}: expected True or False")
         check_integer("num_circuits", self.num_circuits, 1, 100_000)
         check_pair("circuit_length", self.circuit_length, 300.0, 8000.0)
         if self.difficulty is not None:
@@ -138,7 +141,7 @@ class Settings:
             check_number("grip", self.grip, 0.05, 1.5)
         check_number("decision_time", self.decision_time, PHYSICS_STEP, 1.0)
         if abs(self.decision_time / PHYSICS_STEP - self.substeps) > 1e-6:
-            raise ValueError(f"decision_time={self.decision_time!r}: a multiple of {PHYSICS_STEP} s is expected")
+            raise ValueError(f"decision_time={shown(self.decision_time)}: a multiple of {PHYSICS_STEP} s is expected")
         check_integer("traffic", self.traffic, 0, 64)
         check_integer("obstacles", self.obstacles, 0, 64)
         check_pair("traffic_speed", self.traffic_speed, 1.0, 50.0)
@@ -153,23 +156,29 @@ class Settings:
             check_integer("max_episode_steps", self.max_episode_steps, 1, 1_000_000)
 
     def _check_sensors(self) -> None:
+        if not isinstance(self.sensors, str | tuple | list):
+            raise ValueError(
+                f"sensors={shown(self.sensors)}: a list of {', '.join(SENSORS)} is expected, or text with commas"
+            )
         names = self.sensor_names
         for name in names:
             check_choice("sensors", name, SENSORS)
         if not names or len(set(names)) < len(names):
-            raise ValueError(f"sensors={self.sensors!r}: at least one of {', '.join(SENSORS)} is expected, each once")
+            raise ValueError(
+                f"sensors={shown(self.sensors)}: at least one of {', '.join(SENSORS)} is expected, each once"
+            )
         if self.observation == "picture" and self.picture_sensor is None:
-            raise ValueError(f"sensors={self.sensors!r}: a picture needs 'birdview' or 'camera' among them")
+            raise ValueError(f"sensors={shown(self.sensors)}: a picture needs 'birdview' or 'camera' among them")
         if self.view_size is not None:
             check_integer("view_size", self.view_size, 8, 256)
         if not 1 <= len(self.scales) <= 4:
-            raise ValueError(f"metres_per_pixel={self.metres_per_pixel!r}: between 1 and 4 scales are expected")
+            raise ValueError(f"metres_per_pixel={shown(self.metres_per_pixel)}: between 1 and 4 scales are expected")
         for scale in self.scales:
             check_number("metres_per_pixel", scale, 0.1, 8.0)
         if self.birdview != "road":
             if len(self.scales) != 1:
                 raise ValueError(
-                    f"metres_per_pixel={self.metres_per_pixel!r}: birdview={self.birdview!r} takes a single scale"
+                    f"metres_per_pixel={shown(self.metres_per_pixel)}: birdview={self.birdview!r} takes a single scale"
                 )
             check_multiple_of_four("view_size", self.pixels)
         check_pair("camera_size", self.camera_size, 16, 1024, ordered=False)
@@ -270,37 +279,37 @@ class Settings:
 def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
     """Raise ValueError unless the value is one of the choices."""
     if not (value is None or isinstance(value, str)) or value not in choices:
-        raise ValueError(f"{name}={value!r}: expected one of {', '.join(map(repr, choices))}")
+        raise ValueError(f"{name}={shown(value)}: expected one of {', '.join(map(repr, choices))}")
 
 
 def check_integer(name: str, value: object, low: int, high: int) -> None:
     """Raise ValueError unless the value is a whole number within the range; True and False are none."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not low <= int(value) <= high:
-        raise ValueError(f"{name}={value!r}: expected a whole number from {low:,} to {high:,}")
+        raise ValueError(f"{name}={shown(value)}: expected a whole number from {low:,} to {high:,}")
 
 
 def check_number(name: str, value: object, low: float, high: float) -> None:
     """Raise ValueError unless the value is a number within the range; True and False are none."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not low <= float(value) <= high:
-        raise ValueError(f"{name}={value!r}: expected a number from {low:g} to {high:g}")
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS) or not low <= value <= high:
+        raise ValueError(f"{name}={shown(value)}: expected a number from {low:g} to {high:g}")
 
 
 def check_circuit(value: object) -> None:
     """Raise ValueError unless the value names a circuit: a number from 0, the path of a file, or None."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral | str | os.PathLike | None):
-        raise ValueError(f"circuit={value!r}: expected a number from 0, the path of a CSV file, or None")
-    if isinstance(value, numbers.Integral) and int(value) < 0:
-        raise ValueError(f"circuit={value!r}: circuits are numbered from 0")
+        raise ValueError(f"circuit={shown(value)}: expected a number from 0, the path of a CSV file, or None")
+    if isinstance(value, numbers.Integral) and not 0 <= int(value) <= HIGHEST_CIRCUIT:
+        raise ValueError(f"circuit={shown(value)}: circuits are numbered from 0 to {HIGHEST_CIRCUIT:,}")
 
 
 def check_pair(name: str, value: object, low: float, high: float, *, ordered: bool = True) -> None:
     """Raise ValueError unless the value is two numbers in [low, high], the smaller one first."""
     if not isinstance(value, tuple | list) or len(value) != 2:
-        raise ValueError(f"{name}={value!r}: two numbers are expected")
+        raise ValueError(f"{name}={shown(value)}: two numbers are expected")
     for number in value:
         check_number(name, number, low, high)
     if ordered and value[0] > value[1]:
-        raise ValueError(f"{name}={value!r}: the smaller number is expected first")
+        raise ValueError(f"{name}={shown(value)}: the smaller number is expected first")
 
 
 def check_multiple_of_four(name: str, pixels: int) -> None:

@@ -3,18 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
 from rlkit.classes import IGNORED
 from rlkit.errors import UserError
+from rlkit.perception.data.opening import load_picture
 from rlkit.perception.pictures import Pixels
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-
-T = TypeVar("T")
 
 Decoder = Callable[[Image.Image, Path], Pixels]
 """From an opened label file (and its path, for errors) to (H, W) uint8 class numbers."""
@@ -87,18 +85,18 @@ def read_picture(path: Path) -> Pixels:
     """Read a picture: (H, W, 3) uint8, red, green, blue.
 
     Raises:
-        UserError: It is missing or damaged.
+        UserError: It is missing, damaged, or larger than may be.
     """
-    return opened(path, lambda file: np.array(file.convert("RGB")))
+    return np.array(load_picture(path, mode="RGB"))
 
 
 def read_labels(path: Path, decode: Decoder) -> Pixels:
     """Read the class of each pixel: (H, W) uint8.
 
     Raises:
-        UserError: It is missing or damaged, or holds something else.
+        UserError: It is missing, damaged, or larger than may be, or holds something else.
     """
-    return opened(path, lambda file: decode(file, path))
+    return decode(load_picture(path), path)
 
 
 def read_pair(files: PictureFiles, decode: Decoder) -> tuple[Pixels, Pixels]:
@@ -115,15 +113,6 @@ def read_pair(files: PictureFiles, decode: Decoder) -> tuple[Pixels, Pixels]:
     return picture, labels
 
 
-def read_size(path: Path) -> tuple[int, int]:
-    """Height and width of a picture, from its header alone.
-
-    Raises:
-        UserError: It is missing or no picture.
-    """
-    return opened(path, lambda file: (file.height, file.width))
-
-
 def check_sizes(files: PictureFiles, picture: tuple[int, int], labels: tuple[int, int]) -> None:
     """Refuse a pair of files of different sizes.
 
@@ -135,24 +124,6 @@ def check_sizes(files: PictureFiles, picture: tuple[int, int], labels: tuple[int
             f"{files.picture} is {picture[1]}×{picture[0]} pixels, but its labels {files.labels} are "
             f"{labels[1]}×{labels[0]}: both should be of one size."
         )
-
-
-def opened(path: Path, read: Callable[[Image.Image], T]) -> T:
-    """Open a picture's file and read something from it.
-
-    Raises:
-        UserError: It is missing, no picture, or damaged.
-    """
-    try:
-        with Image.open(path) as file:
-            return read(file)
-    except UserError:
-        raise
-    except FileNotFoundError as error:
-        raise UserError(f"There is no picture {path}.") from error
-    # Pillow reports what is damaged by whatever its decoder of that format stumbled over.
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} cannot be read as a picture, it may be damaged: {error}.", exit_code=1) from error
 
 
 def _spans(numbers: list[int]) -> str:

@@ -10,15 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit.errors import UserError
-from rlkit.perception.data.files import PictureFiles, check_sizes, read_pair, read_size
+from rlkit.perception.data.bounds import check_batch
+from rlkit.perception.data.files import PictureFiles, check_sizes, read_pair
 from rlkit.perception.data.layouts import read_dataset
 from rlkit.perception.data.layouts.layout import Dataset
+from rlkit.perception.data.opening import read_size
 from rlkit.perception.data.resizing import resize_labels, resize_picture
 from rlkit.perception.pictures import LabelledPictures, Pixels
 
 MEMORY = 1 << 30  # bytes of pictures that are kept after they were read once
+READING = 1 << 30  # bytes that the threads may take while they decode
 TRAIN, SELECTION, VAL = "train", "selection", "val"
-_BATCH = 16  # pictures read at once where nobody asked for a number
+_BATCH = 16  # pictures read at once where nobody asked for a number, fewer where they are very large
+_BATCH_PIXELS = 1 << 26
+_DECODING = 12  # bytes per pixel while a picture and its labels are decoded
 
 Pair = tuple[Pixels, Pixels]
 
@@ -71,9 +76,12 @@ class FolderPictures:
         if not files:
             raise UserError(f"{name} holds no labelled pictures.")
         self.size = size or read_size(files[0].picture)
-        self._pool = ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="pictures")
-        for _ in self._pool.map(_check_headers, files, chunksize=64):
-            pass
+        threads = threads or os.cpu_count() or 1
+        with ThreadPoolExecutor(threads, thread_name_prefix="headers") as pool:
+            largest = max(pool.map(_pixels, files, chunksize=64))
+        self._pool = ThreadPoolExecutor(
+            max(1, min(threads, READING // (_DECODING * largest))), thread_name_prefix="pictures"
+        )
         picture_bytes = 4 * self.size[0] * self.size[1]
         self._kept: dict[Path, Pair] | None = {} if len(files) * picture_bytes <= memory else None
 
@@ -83,10 +91,11 @@ class FolderPictures:
         Where pictures fit into memory, all are read before the first batch, so that a damaged one stops at once.
 
         Raises:
-            UserError: There is nothing to learn from, or a picture is damaged.
+            UserError: There is nothing to learn from, batches would not fit into memory, or a picture is damaged.
         """
         if not self._training:
             raise UserError(f"{self.name} has no pictures to learn from.")
+        check_batch(batch_size, self.size)
         if self._kept is not None:
             for _ in self._pool.map(self._pair, self._training):
                 pass
@@ -113,8 +122,9 @@ class FolderPictures:
         return self._in_order(known[split])
 
     def _in_order(self, files: Sequence[PictureFiles]) -> Iterator[LabelledPictures]:
-        for first in range(0, len(files), _BATCH):
-            yield self._finish(self._begin(files[first : first + _BATCH]))
+        count = max(1, min(_BATCH, _BATCH_PIXELS // (self.size[0] * self.size[1])))
+        for first in range(0, len(files), count):
+            yield self._finish(self._begin(files[first : first + count]))
 
     def _begin(self, files: Sequence[PictureFiles]) -> "_Reading":
         """Have pictures read by the threads."""
@@ -172,8 +182,11 @@ def _passes(count: int, generator: np.random.Generator) -> Iterator[int]:
         yield from order.tolist()
 
 
-def _check_headers(files: PictureFiles) -> None:
-    check_sizes(files, read_size(files.picture), read_size(files.labels))
+def _pixels(files: PictureFiles) -> int:
+    """How many pixels a picture has, by its header, which has to agree with that of its labels."""
+    height, width = read_size(files.picture)
+    check_sizes(files, (height, width), read_size(files.labels))
+    return height * width
 
 
 def open_folder(

@@ -25,6 +25,7 @@ from rlkit.environments import Stream, episode_seed
 from rlkit.errors import UserError
 from rlkit.making import accepted_arguments, spec_metadata
 from rlkit.own_arguments import SplitArguments, split_arguments
+from rlkit.perception.data.bounds import check_batch
 from rlkit.perception.data.resizing import resize_label_batch, resize_pictures
 from rlkit.perception.pictures import LabelledPictures, Pixels
 from rlkit.vectorization import offers, vectorize
@@ -44,6 +45,7 @@ SELECTED = 256  # pictures that the best weights are chosen by
 MEASURED = 64  # pictures of each look that figures are given for
 PER_CAR = 4  # pictures of one episode
 _APART = 25  # decisions between them
+MOST_MEASURED = 10_000  # pictures of a split: of each look, a car for every four of them drives at once
 
 # Arguments for any environment that mean nothing where no agent acts, and why.
 _MEANINGLESS = {
@@ -99,8 +101,8 @@ class SimulatedPictures:
         measured: int | None = None,
     ):
         for name, count in (("selected", selected), ("measured", measured)):
-            if count is not None and count < 1:
-                raise UserError(f"At least one picture has to be {name}, not {count}.")
+            if count is not None and not 1 <= count <= MOST_MEASURED:
+                raise UserError(f"From 1 to {MOST_MEASURED:,} pictures can be {name}, not {count}.")
         self._spec = specs.find_spec(environment.id, allow_code)
         metadata = spec_metadata(self._spec)
         if size is not None and _SIZE_OPTION in accepted_arguments(self._spec):
@@ -127,8 +129,9 @@ class SimulatedPictures:
             generator: Every draw is taken from it.
 
         Raises:
-            UserError: The environment failed.
+            UserError: Batches would not fit into memory, or the environment failed.
         """
+        check_batch(batch_size, self.size)
         cars = self._idle.pop(batch_size, None) or self._make(batch_size, TRAINING, self._environment)
         try:
             while True:

@@ -1,11 +1,13 @@
 """Writing labelled pictures as a data set of files, in the layout of `layouts.own`."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,6 +16,7 @@ from rlkit.errors import UserError
 from rlkit.files import disk_errors, new_folder
 from rlkit.perception.data.layouts.own import CLASSES, CONDITIONS, IMAGES, MASKS, SELECTION, TRAIN
 from rlkit.perception.pictures import LabelledPictures, PictureSource, Pixels
+from rlkit.safe_paths import path_inside
 
 _BATCH = 32
 _FASTEST = 1  # of PNG's degrees of compression; the others are many times slower for a tenth of the size
@@ -45,14 +48,16 @@ def write_dataset(
     counts: dict[str, int] = {}
     conditions: dict[str, str] = {}
     with disk_errors(str(out)), new_folder(out) as folder:
-        (folder / CLASSES).write_text(json.dumps(source.classes.to_json(), indent=2) + "\n")
+        for kind in (IMAGES, MASKS):
+            (folder / kind).mkdir()
+        _write_json(folder / CLASSES, source.classes.to_json(), 2)
         for split, batches in _splits(source, pictures, seed):
             count = 0
             with ThreadPoolExecutor() as pool:
                 for batch in batches:
                     names = [f"{split}-{number:06}" for number in range(count, count + len(batch))]
-                    for kind in (IMAGES, MASKS):
-                        (folder / kind / split).mkdir(parents=True, exist_ok=True)
+                    for kind in (IMAGES, MASKS) if count == 0 else ():
+                        path_inside(folder, f"{kind}/{split}").mkdir()
                     list(pool.map(partial(_write, folder, split), names, batch.images, batch.labels))
                     conditions.update(zip(names, batch.conditions, strict=True))
                     count += len(batch)
@@ -60,7 +65,7 @@ def write_dataset(
             if count:
                 counts[split] = count
         if any(conditions.values()):
-            (folder / CONDITIONS).write_text(json.dumps(conditions, indent=0) + "\n")
+            _write_json(folder / CONDITIONS, conditions, 0)
     return counts
 
 
@@ -72,7 +77,7 @@ def check_target(out: Path, pictures: int) -> None:
     """
     if pictures < 1:
         raise UserError(f"{pictures} pictures to learn from: expected at least 1.")
-    if out.exists():
+    if os.path.lexists(out):
         raise UserError(f"{out} exists already; name a new folder.", exit_code=1)
 
 
@@ -92,5 +97,12 @@ def _first(batches: Iterator[LabelledPictures], count: int) -> Iterator[Labelled
 
 
 def _write(folder: Path, split: str, name: str, image: Pixels, labels: Pixels) -> None:
-    Image.fromarray(image).save(folder / IMAGES / split / f"{name}.png", compress_level=_FASTEST)
-    Image.fromarray(labels).save(folder / MASKS / split / f"{name}.png", compress_level=_FASTEST)
+    """Write two new files; nothing that somebody else put into the folder is written to or through."""
+    for kind, pixels in ((IMAGES, image), (MASKS, labels)):
+        with path_inside(folder, f"{kind}/{split}/{name}.png").open("xb") as file:
+            Image.fromarray(pixels).save(file, "png", compress_level=_FASTEST)
+
+
+def _write_json(path: Path, content: Any, indent: int) -> None:
+    with path.open("x", encoding="utf-8") as file:
+        file.write(json.dumps(content, indent=indent) + "\n")

@@ -1,15 +1,18 @@
 """What can be looked at: labelled pictures of a source, photos, folders of photos, videos."""
 
 import itertools
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from rlkit import safe_paths
 from rlkit.errors import UserError
+from rlkit.perception.data.opening import MOST_PIXELS, NoPicture, check_pixels, load_picture
 from rlkit.perception.pictures import PictureSource, Pixels
 
 PHOTOS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
@@ -17,6 +20,18 @@ VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".gif")
 BATCHES = 64  # of a source that are looked through for pictures that differ
 FEWEST_BATCHES = 4  # that a source is thought to have
 STILL_RATE = 2.0  # pictures per second, where what is shown is no video
+FASTEST = 1000.0  # pictures per second of a video
+MOST_SHOWN = 2**22  # pixels; larger photos and videos are reduced, since a panel is 640 pixels wide at most
+
+# A file is read as what its ending says: one that lists other files, for instance, is none of these.
+_CONTAINERS = "mov,avi,matroska,gif"
+_VIDEO_OPTIONS = [
+    *("-max_pixels", str(MOST_PIXELS)),
+    *("-format_whitelist", _CONTAINERS),
+    *("-protocol_whitelist", "file"),
+]
+_TOO_LARGE = re.compile(r"Picture size (\d+)x(\d+) exceeds")  # ffmpeg's words, as those below
+_REASON = re.compile(r"Error opening input: (.+)")
 
 
 @dataclass(frozen=True)
@@ -58,16 +73,30 @@ def views_of_source(source: PictureSource, split: str, count: int) -> Views:
         count: How many at most.
     """
     by_condition: dict[str, list[View]] = defaultdict(list)
+    chosen: list[View] = []
     each = -(-count // FEWEST_BATCHES)  # of a batch, so that those chosen lie apart
     for batch in itertools.islice(source.measured(split), BATCHES):
         if len(by_condition) >= count:
             break
         for number in range(0, len(batch), max(1, len(batch) // each)):
-            view = View(batch.images[number], batch.labels[number], batch.names[number])
+            # Copies, which do not keep the batch in memory.
+            view = View(batch.images[number].copy(), batch.labels[number].copy(), batch.names[number])
             by_condition[batch.conditions[number]].append(view)
+        chosen = _in_turn(by_condition, count)
+    return Views(iter(chosen), count=len(chosen))
+
+
+def _in_turn(by_condition: dict[str, list[View]], count: int) -> list[View]:
+    """The first of each condition, the second of each and so on, up to a number; all others are forgotten.
+
+    Whatever is found later, those would not be chosen any more.
+    """
     rounds = itertools.zip_longest(*by_condition.values())
     chosen = [view for around in rounds for view in around if view is not None][:count]
-    return Views(iter(chosen), count=len(chosen))
+    kept = {id(view) for view in chosen}
+    for views in by_condition.values():
+        views[:] = [view for view in views if id(view) in kept]
+    return chosen
 
 
 def views_of_path(path: Path, count: int | None) -> Views:
@@ -94,19 +123,25 @@ def views_of_path(path: Path, count: int | None) -> Views:
 
 
 def read_photo(path: Path) -> Pixels:
-    """Read a picture the way up it was taken: (H, W, 3) uint8.
+    """Read a picture the way up it was taken: (H, W, 3) uint8, of `MOST_SHOWN` pixels at most.
 
     Raises:
-        UserError: It is no picture, or damaged.
+        UserError: It is no picture, damaged, or larger than may be.
     """
     try:
-        with Image.open(path) as file:
-            return np.array(ImageOps.exif_transpose(file).convert("RGB"))
-    except UnidentifiedImageError as error:
+        picture = load_picture(path, mode="RGB", upright=True)
+    except NoPicture as error:
         known = ", ".join((*PHOTOS, *VIDEOS))
         raise UserError(f"{path} is neither a picture nor a video that can be read ({known})") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} cannot be read, it may be damaged: {error}", exit_code=1) from error
+    return np.array(_reduced(picture))
+
+
+def _reduced(picture: Image.Image) -> Image.Image:
+    """A picture of `MOST_SHOWN` pixels at most, each the mean of a square of its pixels."""
+    factor = 1
+    while picture.width * picture.height > MOST_SHOWN * factor**2:
+        factor += 1
+    return picture if factor == 1 else picture.reduce(factor)
 
 
 def _spread(photos: Sequence[Path], count: int | None) -> Sequence[Path]:
@@ -118,20 +153,38 @@ def _spread(photos: Sequence[Path], count: int | None) -> Sequence[Path]:
 def _views_of_video(path: Path, count: int | None) -> Views:
     import imageio_ffmpeg  # type: ignore[import-untyped]
 
-    pictures = imageio_ffmpeg.read_frames(str(path), pix_fmt="rgb24")
+    safe_paths.open_regular(path).close()  # ffmpeg would wait for a pipe
+    pictures = imageio_ffmpeg.read_frames(str(path.absolute()), pix_fmt="rgb24", input_params=_VIDEO_OPTIONS)
     try:
         about = next(pictures)
-    except (OSError, RuntimeError, StopIteration) as error:
-        raise UserError(f"{path} cannot be read as a video: {str(error).splitlines()[:1]}", exit_code=1) from error
-    width, height = about["size"]
-    rate = float(about["fps"]) or STILL_RATE
-    known = round(rate * about["duration"]) if about.get("duration") else None
+        width, height = about["size"]
+        rate = min(FASTEST, float(about["fps"])) or STILL_RATE
+        known = round(rate * about["duration"]) if about.get("duration") else None
+    except Exception as error:  # whatever the text that ffmpeg wrote was read as
+        raise _unreadable(path, error) from error
+    check_pixels(path, width, height)
     total = count if known is None else known if count is None else min(count, known)
 
     def views() -> Iterator[View]:
-        for number, data in enumerate(itertools.islice(pictures, count)):
-            image = np.frombuffer(data, np.uint8).reshape(height, width, 3).copy()
-            yield View(image, caption=f"{path.name}, {number / rate:.2f} s")
+        for number in itertools.count():
+            try:
+                data = next(pictures, None) if count is None or number < count else None
+            except RuntimeError as error:
+                raise _unreadable(path, error) from error
+            if data is None:
+                break
+            image = Image.frombytes("RGB", (width, height), data)
+            yield View(np.array(_reduced(image)), caption=f"{path.name}, {number / rate:.2f} s")
         pictures.close()
 
     return Views(views(), rate, total)
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    text = str(error)
+    too_large = _TOO_LARGE.search(text)
+    if too_large is not None:
+        check_pixels(path, int(too_large[1]), int(too_large[2]))
+    reason = _REASON.search(text)
+    what = reason[1] if reason is not None else next(iter(text.splitlines()), type(error).__name__)
+    return UserError(f"{path} cannot be read as a video ({', '.join(VIDEOS)}), it may be damaged: {what}", exit_code=1)

@@ -17,11 +17,11 @@ MANY_CLASSES = 5  # from which on rare classes are worth weights of their own
 class Recipe:
     """Every setting of a training, with its meaning; `--set KEY=VALUE` reaches each."""
 
-    batch_size: int = hyperparameter(16, "Pictures per step.", low=1)
+    batch_size: int = hyperparameter(16, "Pictures per step.", low=1, high=65_536)
     optimizer: str = hyperparameter(
         "adamw", "Who steps.", "AdamW: Loshchilov, Hutter 2019; SGD as in the SegNet paper", choices=("adamw", "sgd")
     )
-    learning_rate: float = hyperparameter(3e-3, "Largest step size of the run.", low=0.0)
+    learning_rate: float = hyperparameter(3e-3, "Largest step size of the run.", low=0.0, high=1e3)
     schedule: str = hyperparameter(
         "one-cycle",
         "How the step size moves over the budget.",
@@ -31,9 +31,13 @@ class Recipe:
     warmup: float = hyperparameter(0.1, "Share of the budget in which the step size rises.", low=0.0, high=0.9)
     momentum: float = hyperparameter(0.9, "Of sgd (Nesterov's).", low=0.0, high=0.999)
     weight_decay: float = hyperparameter(
-        1e-2, "Pull of kernels towards 0; biases and batch norm are left alone.", "Loshchilov, Hutter 2019", low=0.0
+        1e-2,
+        "Pull of kernels towards 0; biases and batch norm are left alone.",
+        "Loshchilov, Hutter 2019",
+        low=0.0,
+        high=1e3,
     )
-    max_grad_norm: float = hyperparameter(5.0, "Longest gradient; 0 for no limit.", "Pascanu 2013", low=0.0)
+    max_grad_norm: float = hyperparameter(5.0, "Longest gradient; 0 for no limit.", "Pascanu 2013", low=0.0, high=1e9)
     class_weights: str = hyperparameter(
         "none",
         "Whether rare classes count more.",
@@ -44,7 +48,11 @@ class Recipe:
         0.0, "Share of the truth that is spread over all classes.", "Szegedy 2016", low=0.0, high=0.5
     )
     dice: float = hyperparameter(
-        0.0, "Weight of the Dice loss beside cross-entropy: overlap of each class.", "Milletari 2016", low=0.0
+        0.0,
+        "Weight of the Dice loss beside cross-entropy: overlap of each class.",
+        "Milletari 2016",
+        low=0.0,
+        high=1e6,
     )
     ema_decay: float = hyperparameter(
         0.99, "Share that the averaged weights keep at each step; these are measured and saved.", "Polyak 1992",
@@ -55,6 +63,7 @@ class Recipe:
         "Training pictures by which batch norm is estimated anew for the averaged weights; 0 averages it too.",
         "SegNet 2017; Izmailov 2018",
         low=0,
+        high=1_000_000,
     )
     crop: tuple[int, ...] = hyperparameter(
         (), "Height and width of the part of a picture that is learned from; () for all of it."
@@ -84,9 +93,15 @@ class Recipe:
     select_by: str = hyperparameter(
         "drivable_iou", "What the best weights are chosen by.", choices=("drivable_iou", "mean_iou")
     )
-    patience: int = hyperparameter(0, "Selections without a better one until training stops; 0 for never.", low=0)
-    threads: int = hyperparameter(0, "Threads of a processor that learns; 0 for as many as torch likes.", low=0)
-    prefetch: int = hyperparameter(4, "Batches that a thread of its own prepares ahead; 0 for no thread.", low=0)
+    patience: int = hyperparameter(
+        0, "Selections without a better one until training stops; 0 for never.", low=0, high=10**9
+    )
+    threads: int = hyperparameter(
+        0, "Threads of a processor that learns; 0 for as many as torch likes.", low=0, high=1024
+    )
+    prefetch: int = hyperparameter(
+        4, "Batches that a thread of its own prepares ahead; 0 for no thread.", low=0, high=64
+    )
 
     def check(self) -> None:
         """Refuse what does not fit together.

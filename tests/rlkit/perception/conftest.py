@@ -1,3 +1,5 @@
+import contextlib
+import signal
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,23 @@ class ByColour(torch.nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         return self.sureness * self.score(pictures)
+
+
+@pytest.fixture
+def soon():
+    """A block that has to end within twenty seconds, since otherwise it would never do."""
+
+    @contextlib.contextmanager
+    def block():
+        before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it waits"))
+        signal.alarm(20)
+        try:
+            yield
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
+
+    return block
 
 
 @pytest.fixture

@@ -268,7 +268,13 @@ def test_next_step_autoreset_begins_the_next_episode_one_step_later() -> None:
     [
         ({"repeat_action_probability": 1.5}, "from 0 to 1"),
         ({"repeat_action_probability": float("nan")}, "from 0 to 1"),
+        ({"repeat_action_probability": True}, "from 0 to 1"),
+        ({"repeat_action_probability": 10**400}, "from 0 to 1"),
         ({"max_episode_steps": 0}, "whole number"),
+        ({"max_episode_steps": 10_000_001}, "at most 10,000,000, not 10000001"),
+        ({"max_episode_steps": float("inf")}, "whole number"),
+        ({"num_envs": 65_537}, "num_envs .* at most 65,536"),
+        ({"num_threads": 257}, "num_threads .* at most 256"),
         ({"render_mode": "ansi"}, "render_mode"),
         ({"game": "chess"}, "game should be one of"),
         ({"autoreset_mode": "same_step"}, "autoreset_mode"),

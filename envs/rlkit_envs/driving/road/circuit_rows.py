@@ -1,8 +1,13 @@
 """The rows of a circuit's file: tables of numbers as people and programs write them, each with its line in the file."""
 
+import io
+import os
 import re
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +15,8 @@ import numpy.typing as npt
 COLUMNS = ("x_m", "y_m", "w_tr_right_m", "w_tr_left_m")
 EXACT_COLUMNS = ("s_m", "heading_rad", "curvature_radpm")  # what files of ours hold beside them
 MOST_BYTES = 200_000_000  # of a file
+MOST_LINES = 2_000_000  # a log of a whole hour, 500 times a second
+LONGEST_LINE = 10_000  # characters
 FEWEST_POINTS = 8
 
 Floats = npt.NDArray[np.float64]
@@ -48,19 +55,44 @@ class Rows:
         return int(self.numbers[np.hypot(*(self.column("x_m", "y_m") - point).T).argmin()])
 
 
-def _read_text(path: Path) -> str:
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a text file, read one at a time so that no file takes much more memory than its points.
+
+    Raises:
+        ValueError: The file cannot be read, is too large, or no text.
+    """
     wanted = f"a text file with the columns {', '.join(COLUMNS)} is expected"
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ValueError(f"{path}: {path.stat().st_size / 1e6:.0f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read")
-        content = path.read_bytes()
+        # A comment in another encoding does no harm.
+        with _opened(path) as binary, io.TextIOWrapper(binary, "utf-8-sig", errors="replace") as file:
+            number = 0
+            while line := file.readline(LONGEST_LINE + 1):
+                number += 1
+                if number > MOST_LINES:
+                    raise ValueError(
+                        f"{path}: more than {MOST_LINES:,} lines, of which no more are read; thin them out"
+                    )
+                if "\0" in line:
+                    raise ValueError(f"{path}: not a text file in UTF-8; {wanted}")
+                if len(line) > LONGEST_LINE:
+                    raise ValueError(f"{path}, line {number}: more than {LONGEST_LINE:,} characters; {wanted}")
+                yield line.rstrip("\n")
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such file; {wanted}") from None
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
-    if b"\0" in content:
-        raise ValueError(f"{path}: not a text file in UTF-8; {wanted}")
-    return content.decode("utf-8-sig", errors="replace")  # a comment in another encoding does no harm
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A regular file of at most `MOST_BYTES`; opening a pipe or a device does not wait for who writes to it."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    about = os.fstat(handle)
+    if stat.S_ISREG(about.st_mode) and about.st_size <= MOST_BYTES:
+        return os.fdopen(handle, "rb")
+    os.close(handle)
+    if not stat.S_ISREG(about.st_mode):
+        raise ValueError(f"{path}: a folder, pipe or device; a text file is expected")
+    raise ValueError(f"{path}: {about.st_size / 1e6:.0f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read")
 
 
 def read_rows(path: Path) -> Rows:
@@ -73,7 +105,7 @@ def read_rows(path: Path) -> Rows:
     order: list[int] = []
     contents: list[str] = []
     numbers: list[int] = []
-    for number, raw in enumerate(_read_text(path).splitlines(), start=1):
+    for number, raw in enumerate(_lines(path), start=1):
         content = raw if "#" not in raw else raw.partition("#")[0]
         if content and not content.isspace():
             contents.append(content)

@@ -1,15 +1,16 @@
 """BDD100K's drivable area: 80,000 pictures from cars, by day and night, in all weathers."""
 
-import json
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from rlkit.classes import IGNORED, Classes
+from rlkit.classes import IGNORED, LONGEST_NAME, Classes, is_word
 from rlkit.errors import UserError
 from rlkit.perception.data.files import Numbers, PictureFiles, read_labels
+from rlkit.perception.data.layouts.json_entries import read_entries
 from rlkit.perception.data.layouts.layout import Dataset, matched, pictures_in
 
 CLASSES = Classes(("background", "direct", "alternative"), ("direct", "alternative"))
@@ -89,24 +90,33 @@ class BDD100K:
 def _pairs(folder: Path, split: str, release: _Release) -> tuple[PictureFiles, ...]:
     if not (folder / _PICTURES / split).is_dir():
         raise UserError(f"{folder / _PICTURES / split} is missing: there are labels for it.")
-    weathers = _weathers(folder / "labels" / "det_20" / f"det_{split}.json") if split == "val" else {}
     pairs = matched(
         pictures_in(folder / _PICTURES / split),
         pictures_in(folder / release.labels / split, release.ending),
         label_key=lambda path: path.stem.removesuffix(release.ending),
     )
+    names = {picture.name for picture, _ in pairs}
+    weathers = _weathers(folder / "labels" / "det_20" / f"det_{split}.json", names) if split == "val" else {}
     return tuple(PictureFiles(picture, labels, weathers.get(picture.name, "")) for picture, labels in pairs)
 
 
-def _weathers(path: Path) -> Mapping[str, str]:
-    """Weather by picture, from the boxes of the detection task; nothing where the file is missing."""
-    if not path.is_file():
+def _weathers(path: Path, names: Collection[str]) -> Mapping[str, str]:
+    """Weather of each picture of those names, from the boxes of the detection task; nothing where there is no file."""
+    if not os.path.lexists(path):
         return {}
+    found: dict[str, str] = {}
     try:
-        frames = json.loads(path.read_text(encoding="utf-8"))
-        return {frame["name"]: str(frame["attributes"]["weather"]) for frame in frames}
-    except (ValueError, KeyError, TypeError) as error:
+        for frame in read_entries(path):
+            name, weather = frame["name"], frame["attributes"]["weather"]
+            if not isinstance(weather, str) or not is_word(weather):
+                raise ValueError(f"a weather that is no text of at most {LONGEST_NAME} printable characters")
+            if name in names:
+                found[name] = weather
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: a link leads nowhere.", exit_code=1) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path} cannot be read as BDD100K's list of boxes: {error!r}.", exit_code=1) from error
+    return found
 
 
 def _check_meaning(files: list[PictureFiles], release: _Release) -> None:

@@ -1,10 +1,12 @@
 """A user's own pictures: the simplest layout there is."""
 
+import os
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rlkit.classes import Classes
+from rlkit.classes import LONGEST_NAME, Classes, is_word
 from rlkit.errors import UserError
 from rlkit.files import read_json
 from rlkit.perception.data.files import PictureFiles, same_numbers
@@ -45,8 +47,9 @@ class Own:
         for part in (IMAGES, MASKS, CLASSES):
             if not (folder / part).exists():
                 raise UserError(f"{folder / part} is missing: expected {self.looks_for} in {folder}.")
+        tree = read_json(folder / CLASSES)
         try:
-            classes = Classes.from_json(read_json(folder / CLASSES))
+            classes = Classes.from_json(tree)
         except UserError as error:
             raise UserError(f"{folder / CLASSES}: {error}") from error
         conditions = _conditions(folder / CONDITIONS)
@@ -60,11 +63,16 @@ class Own:
 
 
 def _conditions(path: Path) -> Mapping[str, str]:
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
     tree: Any = read_json(path)
     if not isinstance(tree, dict) or not all(isinstance(text, str) for text in tree.values()):
         raise UserError(f'{path} should be an object of texts, {{"name of a picture": "condition"}}.')
+    for text in tree.values():
+        if not is_word(text):
+            raise UserError(
+                f"{path} holds {reprlib.repr(text)}: a condition has at most {LONGEST_NAME} printable characters."
+            )
     return tree
 
 

@@ -8,9 +8,9 @@ from rlkit.perception.data.files import (
     read_labels,
     read_pair,
     read_picture,
-    read_size,
     same_numbers,
 )
+from rlkit.perception.data.opening import read_size
 
 THREE = same_numbers(3, "numbers of a test")
 

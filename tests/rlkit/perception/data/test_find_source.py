@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from rlkit.errors import UserError
@@ -49,3 +50,14 @@ def test_an_impossible_size_is_refused(size):
 def test_an_argument_that_the_environment_does_not_take_is_named():
     with pytest.raises(UserError, match="whether"):
         find_source("sim", env_kwargs={"whether": "fog"})
+
+
+def test_more_pictures_of_a_simulator_than_cars_can_drive_at_once_are_refused(road_camera):
+    with pytest.raises(UserError, match="From 1 to 10,000 pictures can be measured, not 10001"):
+        find_source(f"env:{road_camera}", pictures=10_001)
+
+
+def test_a_batch_of_a_simulator_that_would_take_gigabytes_is_refused(road_camera):
+    source = find_source(f"env:{road_camera}")
+    with pytest.raises(UserError, match="A batch of 1,000,000,000 pictures"):
+        next(source.training(10**9, np.random.default_rng(0)))

@@ -1,7 +1,11 @@
+import os
+
 import numpy as np
 import pytest
 
 from rlkit.errors import UserError
+from rlkit.perception.data import folder as folder_module
+from rlkit.perception.data.bounds import LARGEST_BATCH
 from rlkit.perception.data.files import PictureFiles
 from rlkit.perception.data.folder import hold_out, open_folder
 
@@ -121,3 +125,45 @@ def test_an_impossible_share_is_refused(make_camvid, share):
 def test_a_sequence_of_one_picture_is_learnt_from(tmp_path):
     one = PictureFiles(tmp_path / "p", tmp_path / "l")
     assert hold_out([one], 0.5) == ((one,), ())
+
+
+def test_a_batch_that_would_take_gigabytes_is_refused_before_a_picture_is_read(make_camvid, monkeypatch):
+    source = open_folder(make_camvid({("train", "a"): 2, ("val", "b"): 1}, size=(64, 64)))
+    monkeypatch.setattr(folder_module, "read_pair", lambda *_: pytest.fail("a picture was read"))
+    with pytest.raises(UserError, match="Choose smaller pictures"):
+        next(source.training(LARGEST_BATCH // 64**2 + 1, np.random.default_rng(0)))
+
+
+def test_of_very_large_pictures_fewer_are_measured_at_once(make_camvid, monkeypatch):
+    source = open_folder(make_camvid({("train", "a"): 2, ("val", "b"): 7}, size=(30, 40)))
+    assert [len(batch) for batch in source.measured("val")] == [7]
+    monkeypatch.setattr(folder_module, "_BATCH_PIXELS", 3 * 30 * 40)
+    assert [len(batch) for batch in source.measured("val")] == [3, 3, 1]
+    monkeypatch.setattr(folder_module, "_BATCH_PIXELS", 1)
+    assert [len(batch) for batch in source.measured("val")] == [1] * 7
+
+
+def test_of_very_large_pictures_fewer_are_decoded_at_once(make_camvid, monkeypatch):
+    monkeypatch.setattr(folder_module, "READING", 3 * 12 * 30 * 40)
+    folder = make_camvid({("train", "a"): 2, ("val", "b"): 1}, size=(30, 40))
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert open_folder(folder)._pool._max_workers == 3
+    monkeypatch.setattr(folder_module, "READING", 1)
+    assert open_folder(folder)._pool._max_workers == 1
+
+
+@pytest.mark.parametrize("part", ["train", "trainannot"])
+def test_a_pipe_among_the_pictures_is_refused_at_once(part, make_camvid, soon):
+    folder = make_camvid({("train", "a"): 2, ("val", "b"): 1})
+    pipe = folder / part / "a_00001.png"
+    pipe.unlink()
+    os.mkfifo(pipe)
+    with soon(), pytest.raises(UserError, match=r"a_00001\.png is not a regular file"):
+        open_folder(folder)
+
+
+def test_pictures_and_folders_may_be_links(make_camvid, tmp_path):
+    folder = make_camvid({("train", "a"): 2, ("val", "b"): 1})
+    (folder / "train").rename(folder / "elsewhere")
+    (folder / "train").symlink_to("elsewhere")
+    assert open_folder(folder).training_pictures == 1

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 
+from rlkit.classes import Classes
 from rlkit.environment_config import EnvironmentConfig
 from rlkit.errors import UserError
 from rlkit.perception.data import find_source
 from rlkit.perception.data.simulator import SimulatedPictures
-from rlkit.perception.data.writing import write_dataset
+from rlkit.perception.data.writing import check_target, write_dataset
+from rlkit.perception.pictures import LabelledPictures
 
 
 @pytest.fixture
@@ -57,3 +59,54 @@ def test_nothing_is_left_behind_if_writing_fails(simulator, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write_dataset(simulator, tmp_path / "data", 2, progress=stop)
     assert list(tmp_path.iterdir()) == []
+
+
+class Planting:
+    """Gives pictures, and puts something into the unfinished folder before the second batch of them."""
+
+    name, classes, size, splits, training_pictures = "planting", Classes(("grass", "road"), ("road",)), (8, 8), (), None
+
+    def __init__(self, parent, plant):
+        self.parent, self.plant = parent, plant
+
+    def training(self, batch_size, generator):
+        for number in range(2):
+            if number:
+                (unfinished,) = self.parent.glob(".unfinished-*")
+                self.plant(unfinished)
+            images, labels = np.zeros((batch_size, 8, 8, 3), np.uint8), np.zeros((batch_size, 8, 8), np.uint8)
+            yield LabelledPictures(images, labels, ("",) * batch_size, ("rain",) * batch_size)
+
+    def selection(self):
+        return iter(())
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["images/train/train-000032.png", "masks/train/train-000063.png", "conditions.json", "images", "masks/train"],
+)
+def test_nothing_is_written_through_a_link_out_of_the_folder(link, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").write_text("kept")
+    (outside / "train").mkdir()
+    parent = tmp_path / "parent"
+    parent.mkdir()
+
+    def plant(folder):
+        if (folder / link).is_dir():
+            (folder / link).rename(folder / "away")
+            (folder / link).symlink_to(outside)
+        else:
+            (folder / link).symlink_to(outside / "kept")
+
+    with pytest.raises(UserError, match=r"File exists|symbolic link"):
+        write_dataset(Planting(parent, plant), parent / "data", 64)
+    assert (outside / "kept").read_text() == "kept"
+    assert sorted(path.name for path in outside.rglob("*")) == ["kept", "train"]
+
+
+def test_a_link_that_leads_nowhere_is_no_place_for_a_folder(tmp_path):
+    (tmp_path / "data").symlink_to("nowhere")
+    with pytest.raises(UserError, match="exists already"):
+        check_target(tmp_path / "data", 2)

@@ -1,11 +1,15 @@
 """Photos, folders, videos and sources, and what is wrong with them."""
 
+import os
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from rlkit.errors import UserError
 from rlkit.perception.pictures import LabelledPictures
+from rlkit.perception.showing import inputs
 from rlkit.perception.showing.films import write_film
 from rlkit.perception.showing.inputs import read_photo, views_of_path, views_of_source
 
@@ -41,6 +45,12 @@ def test_no_more_is_looked_at_than_is_needed():
 def test_a_source_of_one_condition_gives_as_many_as_it_has():
     views = views_of_source(Source([""]), "test", 20)
     assert views.count == len(captions(views)) == 4
+
+
+def test_pictures_that_are_chosen_keep_no_batch_in_memory():
+    views = list(views_of_source(Source([""] * 9), "test", 20).views)
+    assert len(views) == 20
+    assert all(view.image.base is None and view.truth.base is None for view in views)
 
 
 def test_a_folder_is_shown_from_one_end_to_the_other(tmp_path):
@@ -118,3 +128,64 @@ def test_damaged_pictures_and_videos_are_named(tmp_path):
     for path in (photo, video):
         with pytest.raises(UserError, match=path.name):
             list(views_of_path(path, 3).views)
+
+
+def test_a_photo_is_reduced_to_what_can_be_shown(monkeypatch, tmp_path):
+    monkeypatch.setattr(inputs, "MOST_SHOWN", 20 * 30)
+    pixels = np.random.default_rng(0).integers(256, size=(60, 90, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    means = pixels.reshape(20, 3, 30, 3, 3).mean(axis=(1, 3))
+    assert np.abs(read_photo(tmp_path / "photo.png") - means).max() <= 1.0
+    Image.fromarray(pixels[:20, :30]).save(tmp_path / "small.png")
+    assert (read_photo(tmp_path / "small.png") == pixels[:20, :30]).all()
+
+
+def test_videos_are_reduced_as_photos_are(monkeypatch, tmp_path):
+    write_film(tmp_path / "film.mp4", iter([np.zeros((32, 48, 3), np.uint8)] * 2), rate=4.0)
+    monkeypatch.setattr(inputs, "MOST_SHOWN", 32 * 48 // 4)
+    assert [view.image.shape for view in views_of_path(tmp_path / "film.mp4", None).views] == [(16, 24, 3)] * 2
+
+
+def test_a_photo_of_too_many_pixels_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr("rlkit.perception.data.opening.MOST_PIXELS", 999)
+    Image.new("L", (40, 25)).save(tmp_path / "photo.png")
+    with pytest.raises(UserError, match=r"photo\.png has 40×25 pixels.*Make it smaller"):
+        read_photo(tmp_path / "photo.png")
+
+
+def test_a_video_of_too_many_pixels_is_refused_before_a_frame_is_read(tmp_path):
+    path = tmp_path / "bomb.gif"
+    Image.new("P", (16, 16)).save(path)
+    small, large = struct.pack("<HH", 16, 16), struct.pack("<HH", 13_000, 13_000)
+    path.write_bytes(path.read_bytes().replace(small, large))
+    with pytest.raises(UserError, match=r"bomb\.gif has 13000×13000 pixels.*Make it smaller"):
+        views_of_path(path, 3)
+
+
+def test_a_list_of_other_files_is_no_video(tmp_path):
+    write_film(tmp_path / "film.mp4", iter([np.zeros((32, 48, 3), np.uint8)] * 2), rate=4.0)
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile film.mp4\n")
+    with pytest.raises(UserError, match=r"list\.mp4 cannot be read as a video"):
+        views_of_path(tmp_path / "list.mp4", None)
+
+
+def test_a_video_that_breaks_off_is_named(tmp_path):
+    noise = np.random.default_rng(0).integers(256, size=(30, 64, 64, 3), dtype=np.uint8)
+    path = tmp_path / "film.mp4"
+    write_film(path, iter(noise), rate=10.0)
+    whole = path.read_bytes()
+    for share in (0.1, 0.5, 0.9):
+        path.write_bytes(whole[: int(share * len(whole))])
+        try:
+            shown = len(list(views_of_path(path, None).views))
+        except UserError as error:
+            assert "film.mp4" in str(error)  # noqa: PT017 - what was whole may be shown
+        else:
+            assert shown <= 30
+
+
+@pytest.mark.parametrize("name", ["pipe.png", "pipe.mp4"])
+def test_a_pipe_is_refused_at_once(name, tmp_path, soon):
+    os.mkfifo(tmp_path / name)
+    with soon(), pytest.raises(UserError, match=rf"{name} is not a regular file"):
+        list(views_of_path(tmp_path / name, None).views)

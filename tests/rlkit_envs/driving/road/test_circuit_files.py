@@ -1,3 +1,5 @@
+import os
+import signal
 import time
 import warnings
 from pathlib import Path
@@ -6,6 +8,7 @@ import numpy as np
 import pytest
 from rlkit_envs.driving.road.circuit import CURVATURE, KERB, LEFT, RIGHT, Circuit
 from rlkit_envs.driving.road.circuit_files import load_circuit, save_circuit
+from rlkit_envs.driving.road.circuit_rows import LONGEST_LINE, MOST_LINES
 from rlkit_envs.driving.road.generator import make_circuit
 
 ANGLES = np.linspace(0.0, 2.0 * np.pi, 40, endpoint=False)
@@ -117,6 +120,41 @@ def test_a_file_that_is_far_too_large_is_refused_unread(tmp_path):
         file.truncate(10**12)
     with pytest.raises(ValueError, match="at most 200 MB"):
         load_circuit(path)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_a_pipe_or_a_device_is_refused_at_once(make, tmp_path):
+    path = tmp_path / "endless.csv"
+    make(path)
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it waits"))
+    signal.alarm(20)
+    try:
+        with pytest.raises(ValueError, match=r"endless\.csv: a folder, pipe or device; a text file is expected"):
+            load_circuit(path)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1," * LONGEST_LINE, "line 1: more than 10,000 characters"),
+        ("\n" * (MOST_LINES + 1), "more than 2,000,000 lines"),
+        ("1\n" * (MOST_LINES + 1), "more than 2,000,000 lines"),
+    ],
+)
+def test_what_would_take_far_more_memory_than_its_text_is_refused(text, message, tmp_path):
+    (tmp_path / "long.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_circuit(tmp_path / "long.csv")
+
+
+def test_lines_may_end_as_they_do_anywhere(tmp_path, plain):
+    for end in (b"\r\n", b"\r"):
+        (tmp_path / "plain.csv").write_bytes((tmp_path / "plain.csv").read_bytes().replace(b"\n", end))
+        assert np.array_equal(load_circuit(tmp_path / "plain.csv").line, plain.line)
+        (tmp_path / "plain.csv").write_bytes((tmp_path / "plain.csv").read_bytes().replace(end, b"\n"))
 
 
 def loop_rows(turns: float) -> list[str]:

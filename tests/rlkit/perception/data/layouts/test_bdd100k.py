@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -61,3 +62,46 @@ def test_missing_pictures_are_named(bdd, save):
     save("labels/drivable/masks/val/lonely.png", np.full((20, 30), 2))
     with pytest.raises(UserError, match=r"lonely\.png has no picture"):
         read_dataset(folder)
+
+
+@pytest.fixture
+def boxes(bdd):
+    folder = bdd(MASKS, ROAD_OF_2021)
+    (folder / "labels/det_20").mkdir()
+    return folder / "labels/det_20/det_val.json"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[",
+        "[1]",
+        '[{"name": "0000f77c-6257be58.jpg"}]',
+        '[{"name": "0000f77c-6257be58.jpg", "attributes": {"weather": "rainy"}}',
+        '[{"name": "0000f77c-6257be58.jpg", "attributes": {"weather": 5}}]',
+        '[{"name": "0000f77c-6257be58.jpg", "attributes": {"weather": "%s"}}]' % ("x" * 101),
+        "[" * 10**5,
+        "[" + json.dumps({"name": "x" * 2**20}) + "]",
+        "[" + "[]," * 2**20,
+    ],
+)
+def test_boxes_of_another_form_are_refused_in_a_short_sentence(text, boxes):
+    boxes.write_text(text)
+    with pytest.raises(UserError, match=r"det_val\.json cannot be read as BDD100K's list of boxes") as error:
+        read_dataset(boxes.parents[2])
+    assert len(str(error.value)) < 600
+
+
+def test_boxes_that_are_far_too_many_are_refused_unread(boxes):
+    with boxes.open("wb") as file:
+        file.truncate(10**10)
+    with pytest.raises(UserError, match=r"det_val\.json .* at most 256 MiB are read"):
+        read_dataset(boxes.parents[2])
+
+
+def test_a_pipe_of_boxes_is_refused_at_once(boxes, soon):
+    os.mkfifo(boxes)
+    with soon(), pytest.raises(UserError, match=r"det_val\.json is not a regular file"):
+        read_dataset(boxes.parents[2])

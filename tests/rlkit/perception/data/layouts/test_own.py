@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -65,4 +66,37 @@ def test_two_pictures_of_one_name_are_refused(own, save, picture):
     folder = own()
     save("images/0.png", picture())
     with pytest.raises(UserError, match="have the same name"):
+        read_dataset(folder)
+
+
+@pytest.mark.parametrize("name", ["classes.json", "conditions.json"])
+def test_a_pipe_is_refused_at_once(name, own, soon):
+    folder = own()
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    with soon(), pytest.raises(UserError, match=rf"{name} is not a regular file"):
+        read_dataset(folder)
+
+
+def test_a_link_to_conditions_that_leads_nowhere_is_not_passed_over(own):
+    folder = own()
+    (folder / "conditions.json").symlink_to("nowhere")
+    with pytest.raises(UserError, match=r"conditions\.json is missing"):
+        read_dataset(folder)
+
+
+@pytest.mark.parametrize("name", ["classes.json", "conditions.json"])
+def test_a_text_file_that_is_far_too_large_is_refused_unread(name, own):
+    folder = own()
+    with (folder / name).open("wb") as file:
+        file.truncate(10**10)
+    with pytest.raises(UserError, match=rf"{name} has .* MiB, more than"):
+        read_dataset(folder)
+
+
+@pytest.mark.parametrize("condition", ["x" * 101, "rain\n", "\ud800"])
+def test_a_condition_that_cannot_stand_in_a_table_is_refused(condition, own):
+    folder = own()
+    (folder / "conditions.json").write_text(json.dumps({"1": condition}))
+    with pytest.raises(UserError, match=r"conditions\.json holds .* 100 printable characters"):
         read_dataset(folder)
