@@ -285,8 +285,12 @@ def camera(metadata: Mapping[str, Any]) -> CameraMounting | None:
 def mirror(metadata: Mapping[str, Any], vectors: Mapping[str, int], count: int) -> Mirror | None:
     """Read how the task looks in a mirror: `metadata["mirror"]`, with a tuple of signs per vector and `"actions"`.
 
+    Pictures are flipped sideways, all of them, whatever they show. Where arguments decide what an environment shows, it
+    sets this for each environment that was made. If `reset` takes the option `{"mirrored": True}`, for the mirror image
+    of the episode that a seed brings, `rlkit check` compares the two.
+
     Args:
-        metadata: Of the environment.
+        metadata: Of the environment that was made.
         vectors: Length of each vector that it shows.
         count: Number of its actions.
 

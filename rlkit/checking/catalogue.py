@@ -225,6 +225,17 @@ CATALOGUE: dict[str, Entry] = {
         "A promise in the metadata cannot be read, so rlkit refuses the environment.",
         "Write it as the sentence says.",
     ),
+    "mirror-differs": Entry(
+        "fault",
+        "By default DQN learns half of each batch in this mirror, and then from transitions that cannot happen.",
+        "Correct metadata['mirror'], or lay the observation out so that turning it over gives the mirrored one. Where "
+        "neither can be done for these arguments, leave 'mirror' out of the metadata of the environment that was made.",
+    ),
+    "mirror-not-verified": Entry(
+        "note",
+        "The declared mirror is not verified; what is learned in it is as wrong as metadata['mirror'] is.",
+        "Let reset(seed=..., options={'mirrored': True}) begin the mirror image of the episode that the seed brings.",
+    ),
     "large-values": Entry(
         "note",
         "Networks learn slowly from vectors whose entries are far from ±1, unless something brings them to scale "

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rlkit.checking.findings import Report, in_order
-from rlkit.checking.probes import batch, chance, cost, declared, gymnasium_checker, pictures
+from rlkit.checking.probes import batch, chance, cost, declared, gymnasium_checker, mirrored, pictures
 from rlkit.checking.probes.play import Experience, judge_ends, look_behind_ends, play
 from rlkit.checking.subject import Halted, Pulse, Subject, silent
 from rlkit.discrete_actions import Bins
@@ -102,6 +102,7 @@ def _trials(subject: Subject, facts: dict[str, Any], bins: Bins | None, timed: b
         "seeds": reproducing,
         "effect of actions": lambda: chance.try_actions(subject),
         "saved states": lambda: chance.restore_state(subject),
+        "mirror": lambda: mirrored.compare_with_mirror(subject),
         "pictures": lambda: facts.update(pictures.draw(subject)),
         "vector environment": lambda: batch.compare_with_singles(subject),
     }

@@ -97,6 +97,10 @@ class Subject:
         """When a trial that begins now should end, by `time.monotonic`."""
         return time.monotonic() + self.seconds
 
+    def late(self, deadline: float) -> bool:
+        """Whether a trial's time is up."""
+        return time.monotonic() > deadline
+
     def make(self, render_mode: str | None = None) -> Env:
         """Make one.
 
@@ -115,17 +119,24 @@ class Subject:
         except (SystemExit, ImportError) as error:
             raise Halted(finding("cannot-be-made", describe_error(error))) from error
 
-    def reset(self, env: Env, seed: int | None) -> Answer:
+    def reset(self, env: Env, seed: int | None, options: dict[str, Any] | None = None) -> Answer:
         """Begin an episode.
+
+        Args:
+            env: Which environment.
+            seed: None for none.
+            options: As in Gymnasium; None for none.
 
         Raises:
             Halted: It raises, or does not give an observation and an info.
         """
-        where = "reset()" if seed is None else f"reset(seed={seed})"
+        given: dict[str, Any] = {} if seed is None else {"seed": seed}
+        given |= {} if options is None else {"options": options}
+        where = f"reset({', '.join(f'{name}={value}' for name, value in given.items())})"
         self._pulse("reset", where)
         self._at[id(env)] = (seed, 0)
         try:
-            answer: Any = env.reset() if seed is None else env.reset(seed=seed)
+            answer: Any = env.reset(**copy.deepcopy(given))
         except (Exception, SystemExit) as error:
             raise Halted(_raised("reset", where, error)) from error
         self._warm["reset"] = True

@@ -37,8 +37,8 @@ _METADATA = {
     "action_names": ACTION_NAMES,
     "action_axes": ("steer", "gas", "brake"),  # of continuous actions; -1 is left
     "action_bins": (3, 3, 3),  # at 25 decisions a second, steering and pedals have to go together
-    "mirror": {"actions": (0, 2, 1, 3, 4)},
 }
+_MIRRORED_ACTIONS = (0, 2, 1, 3, 4)
 
 _SETTINGS: dict[str, Any] = {
     "sensors": ("birdview",),
@@ -111,6 +111,14 @@ def _expert_action(episodes: Episodes, i: int, continuous: bool) -> Any:
     return np.array([-steering, max(0.0, pedal), max(0.0, -pedal)], dtype=np.float32)
 
 
+def _metadata(driving: dict[str, Any], continuous: bool) -> dict[str, Any]:
+    """The metadata of an environment whose metadata would otherwise be those of ``DrivingEnv``."""
+    metadata = driving | _METADATA
+    if "mirror" in driving and not continuous:
+        metadata["mirror"] = driving["mirror"] | {"actions": _MIRRORED_ACTIONS}
+    return metadata
+
+
 def _action_space(continuous: bool) -> spaces.Space[Any]:
     if continuous:
         return spaces.Box(np.array([-1.0, 0.0, 0.0], np.float32), np.array([1.0, 1.0, 1.0], np.float32))
@@ -130,7 +138,7 @@ class CarRacingEnv(DrivingEnv):
 
     def __init__(self, continuous: bool = True, **kwargs: Any):
         super().__init__(**(_SETTINGS | kwargs))
-        self.metadata = self.metadata | _METADATA
+        self.metadata = _metadata(self.metadata, continuous)
         self.continuous = continuous
         self.action_space = _action_space(continuous)
         self._tiles = _Tiles(self.episodes, 1)
@@ -165,14 +173,14 @@ class CarRacingVectorEnv(DrivingVectorEnv):
 
     def __init__(self, num_envs: int = 1, continuous: bool = True, **kwargs: Any):
         super().__init__(num_envs, **(_SETTINGS | kwargs))
-        self.metadata = self.metadata | _METADATA
+        self.metadata = _metadata(self.metadata, continuous)
         self.continuous = continuous
         self.single_action_space = _action_space(continuous)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._tiles = _Tiles(self.episodes, num_envs)
 
-    def _begin(self, i: int, seed: int | None, circuit: Any = None) -> None:
-        super()._begin(i, seed, circuit)
+    def _begin(self, i: int, seed: int | None, circuit: Any = None, mirrored: bool = False) -> None:
+        super()._begin(i, seed, circuit, mirrored)
         self._tiles.forget(i)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:

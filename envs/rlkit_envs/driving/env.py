@@ -13,11 +13,11 @@ from rlkit_envs.driving.interface import (
     METADATA,
     check_rendering,
     checked_actions,
-    circuit_option,
     make_action_space,
     make_cameras,
     make_observation_space,
     metadata_of,
+    reset_options,
 )
 from rlkit_envs.driving.settings import Settings
 from rlkit_envs.signatures import shows_fields
@@ -69,10 +69,11 @@ class DrivingEnv(gymnasium.Env[Any, Any]):
 
         Args:
             seed: Fixes circuit and start; on the test split it is the circuit's number. None goes on drawing.
-            options: ``{"circuit": number or file}`` chooses the circuit of this episode.
+            options: ``{"circuit": number or file}`` chooses the circuit of this episode; ``{"mirrored": True}`` makes
+                it the mirror image of what it would be: what turned to the left turns to the right.
         """
         super().reset(seed=seed)
-        self.episodes.begin(0, self.np_random, seed, circuit_option(options))
+        self.episodes.begin(0, self.np_random, seed, *reset_options(options))
         if self.render_mode == "human":
             self._made_cameras().show()
         return self._observation(), self._info()

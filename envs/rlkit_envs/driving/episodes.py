@@ -39,6 +39,7 @@ class Episodes:
         self._starts = [Start()] * num_envs
         self._keys = [0] * num_envs  # that fix the looks of episodes
         self._driven: list[int | str] = [0] * num_envs
+        self._mirrored = [False] * num_envs
         self._pilots: dict[tuple[int, float], Pilot] = {}
         self._files: dict[str, Circuit] = {}
         if settings.circuit is not None:
@@ -60,7 +61,9 @@ class Episodes:
         circuit = make_circuit(number, settings.split, settings.circuit_length, settings.difficulty)
         return circuit.reversed() if settings.backwards else circuit
 
-    def begin(self, i: int, random: np.random.Generator, seed: int | None, circuit: object = None) -> None:
+    def begin(
+        self, i: int, random: np.random.Generator, seed: int | None, circuit: object = None, mirrored: bool = False
+    ) -> None:
         """Begin an episode of car ``i``.
 
         Args:
@@ -68,6 +71,8 @@ class Episodes:
             random: Its generator; draws are taken from it.
             seed: The seed that it was given with this reset, if any: on the test split, circuit number ``seed``.
             circuit: A circuit for this episode alone, by number or file.
+            mirrored: Whether the episode is to be the mirror image of the one that it would be otherwise: circuit,
+                start, other road users, weather and all that chance adds.
         """
         settings = self.settings
         if circuit is None:
@@ -77,7 +82,7 @@ class Episodes:
                 circuit = int(random.integers(settings.num_circuits))
             else:
                 circuit = seed if seed is not None else int(random.integers(2**31))
-        self._enter(i, circuit)
+        self._enter(i, circuit, mirrored)
         # Drawn whether it is needed or not: the same seed leads to the same episodes whatever the car sees.
         self._keys[i] = int(random.integers(2**31))
         grip = self._choose_look(i)
@@ -89,14 +94,18 @@ class Episodes:
         """Let the world of car ``i`` look as its key says, and return the grip of its road."""
         settings, looks = self.settings, self.simulator.looks
         if looks is not None:
-            look = looks.choose(i, settings.weather_drawn, self._keys[i])
+            look = looks.choose(i, settings.weather_drawn, self._keys[i], self._mirrored[i])
         elif settings.grip is None:
             look = choose_look(settings.weather_drawn, np.random.default_rng(self._keys[i]))
         return float(look["grip"]) if settings.grip is None else float(settings.grip)
 
-    def _enter(self, i: int, circuit: object) -> None:
+    def _enter(self, i: int, circuit: object, mirrored: bool) -> None:
         key, make = self._recipe(circuit)
-        self.simulator.choose_circuit(i, key, make)
+        if mirrored:
+            self.simulator.choose_circuit(i, f"{key} mirrored", lambda: make().mirrored())
+        else:
+            self.simulator.choose_circuit(i, key, make)
+        self._mirrored[i] = mirrored
         self._driven[i] = int(circuit) if isinstance(circuit, int | np.integer) else str(circuit)
 
     def observe(self) -> dict[str, npt.NDArray[Any]] | npt.NDArray[np.uint8]:
@@ -220,13 +229,14 @@ class Episodes:
             "circuit": self._driven[i],
             "start": asdict(self._starts[i]),
             "look": self._keys[i],
+            "mirrored": self._mirrored[i],
             "car": {name: car[name].item() for name in CAR.names or () if name != "slot"},
             "others": [{name: other[name].item() for name in OTHER.names or ()} for other in self.simulator.others[i]],
         }
 
     def set_state(self, i: int, state: dict[str, Any]) -> None:
         """Put car ``i`` back to where ``get_state`` found it."""
-        self._enter(i, state["circuit"])
+        self._enter(i, state["circuit"], state.get("mirrored", False))
         self._starts[i] = Start(**state["start"])
         self._keys[i] = state["look"]
         self._choose_look(i)

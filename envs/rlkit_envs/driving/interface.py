@@ -43,8 +43,6 @@ METADATA: dict[str, Any] = {
     "scenario_option": "circuit",
     "action_names": ACTION_NAMES,
     "component_names": {"state": ("speed", "steering", "yaw rate"), "preview": PREVIEW_NAMES},
-    # The task does not know left from right: flip pictures sideways, change these signs, exchange these actions.
-    "mirror": {"state": (1.0, -1.0, -1.0), "preview": PREVIEW_SIGNS, "actions": MIRRORED_ACTIONS},
     # What segmentation's numbers mean, and which of them can be driven on. It is truth that no car could know: a label
     # to learn from, not something to drive by.
     "classes": CLASSES,
@@ -57,11 +55,18 @@ METADATA: dict[str, Any] = {
 }
 
 
+# What becomes of the entries of vectors in a mirror. The lidar is not among them: its beams would change places.
+_MIRROR_SIGNS = {"state": (1.0, -1.0, -1.0), "preview": PREVIEW_SIGNS}
+
+
 def metadata_of(settings: Settings) -> dict[str, Any]:
     """The metadata of environments that were made with certain arguments."""
     metadata = METADATA | {"render_fps": round(1.0 / settings.decision_time)}
     if settings.actions == "continuous":
         metadata["action_axes"] = ACTION_AXES
+    mirror = _mirror_of(settings)
+    if mirror is not None:
+        metadata["mirror"] = mirror
     sensors = settings.seen()
     if sensors.has_camera:
         camera = sensors.camera
@@ -72,6 +77,25 @@ def metadata_of(settings: Settings) -> dict[str, Any]:
             "ahead": camera.mount_ahead,
         }
     return metadata
+
+
+def _mirror_of(settings: Settings) -> dict[str, Any] | None:
+    """How what is seen and done looks in a mirror, since the task does not know left from right.
+
+    Pictures are flipped sideways, whatever they show. ``reset(options={"mirrored": True})`` proves it.
+
+    Returns:
+        Signs of each vector's entries by its name, and ``actions``, the numbers of those that do the same to the other
+        side, where actions are numbered; None where one of the vectors is not mirrored by signs.
+    """
+    seen = settings.seen()
+    vectors = [] if settings.observation == "picture" else [name for name in seen.names if len(seen.shape(name)) == 1]
+    if not set(vectors) <= set(_MIRROR_SIGNS):
+        return None
+    mirror: dict[str, Any] = {name: _MIRROR_SIGNS[name] for name in vectors}
+    if settings.actions == "discrete":
+        mirror["actions"] = MIRRORED_ACTIONS
+    return mirror
 
 
 def make_observation_space(settings: Settings) -> spaces.Space[Any]:
@@ -94,12 +118,23 @@ def make_action_space(settings: Settings) -> spaces.Space[Any]:
     return spaces.Discrete(len(ACTION_NAMES))
 
 
-def circuit_option(options: dict[str, Any] | None) -> Any:
-    """The circuit that reset's options ask for; ValueError for options that do not exist."""
-    unknown = set(options or ()) - {"circuit", "reset_mask"}
+def reset_options(options: dict[str, Any] | None) -> tuple[Any, bool]:
+    """The circuit that reset's options ask for, and whether the episode is to be mirrored.
+
+    Raises:
+        ValueError: There is no such option, or ``mirrored`` is neither True nor False.
+    """
+    given = options or {}
+    unknown = set(given) - {"circuit", "mirrored", "reset_mask"}
     if unknown:
-        raise ValueError(f"options {sorted(unknown)}: only 'circuit' (a number or the path of a CSV file) is known")
-    return (options or {}).get("circuit")
+        raise ValueError(
+            f"options {sorted(unknown)}: 'circuit' (a number or the path of a CSV file) and 'mirrored' (True for the "
+            "mirror image of the episode) are known"
+        )
+    mirrored = given.get("mirrored", False)
+    if not isinstance(mirrored, bool | np.bool_):
+        raise ValueError(f"options['mirrored'] is {mirrored!r}: True or False is expected")
+    return given.get("circuit"), bool(mirrored)
 
 
 def make_cameras(episodes: Episodes, size: tuple[int, int]) -> "Cameras":

@@ -12,6 +12,8 @@ from rlkit_envs.driving.ground.roadside import STANDING, plant
 from rlkit_envs.driving.ground.tiles import LAYER
 from rlkit_envs.driving.road.circuit import Circuit
 
+MOST_BYTES = 4 * 2**30  # of circuits kept at most: 2,500 of the usual length for a camera, 30,000 for a bird's view
+
 # What kernels need to know about one circuit of the pool.
 CIRCUIT = np.dtype(
     [
@@ -20,6 +22,8 @@ CIRCUIT = np.dtype(
         ("step", "f8"),  # m between samples
         ("standing", "i8"),  # things that stand beside the road
         ("sun", "f8"),  # rad, where the sun stands on the horizon
+        ("flipped", "?"),  # whether the skyline is turned over, see ``layers.Style``
+        ("mirrored", "?"),  # whether it is the mirror image of another circuit
     ],
     align=True,
 )
@@ -31,6 +35,7 @@ class CircuitPool:
     Args:
         capacity: Circuits kept at most, those in use not counted: they are never thrown out.
         needs: Rasters of the ground that are drawn of each.
+        most_bytes: Memory that they may take, those in use not counted; beyond it, fewer are kept.
 
     Attributes:
         circuits: (S,) records of ``CIRCUIT``, one per slot.
@@ -41,9 +46,10 @@ class CircuitPool:
         standing: (S, M) records of ``STANDING``.
     """
 
-    def __init__(self, capacity: int, needs: Needs):
+    def __init__(self, capacity: int, needs: Needs, most_bytes: int = MOST_BYTES):
         self.capacity = capacity
         self.needs = needs
+        self.most_bytes = most_bytes
         self.circuits = np.zeros(0, dtype=CIRCUIT)
         self.lines = np.zeros((0, 0, 8))
         self.layers = np.zeros((0, 0), dtype=LAYER)
@@ -52,6 +58,7 @@ class CircuitPool:
         self.standing = np.zeros((0, 0), dtype=STANDING)
         self._contents: list[Circuit] = []
         self._used: list[dict[str, int]] = []
+        self._bytes: list[int] = []
         self._slots: OrderedDict[Hashable, int] = OrderedDict()
 
     def __getitem__(self, slot: int) -> Circuit:
@@ -76,7 +83,7 @@ class CircuitPool:
         return slot
 
     def _free_slot(self, in_use: set[int]) -> int:
-        if len(self._contents) >= self.capacity:
+        if len(self._contents) >= self.capacity or sum(self._bytes) >= self.most_bytes:
             for key, slot in self._slots.items():
                 if slot not in in_use:
                     del self._slots[key]
@@ -85,7 +92,7 @@ class CircuitPool:
 
     def _put(self, slot: int, circuit: Circuit) -> None:
         style = style_of(circuit)
-        roadside = None if self.needs.material_cell is None else plant(circuit, style.seed, style.sun)
+        roadside = None if self.needs.material_cell is None else plant(circuit, style.seed, style.sun, style.flipped)
         ground = build_ground(circuit, self.needs, roadside)
         standing = np.zeros(0, dtype=STANDING) if roadside is None else roadside.standing
         parts = {
@@ -97,10 +104,19 @@ class CircuitPool:
         }
         if slot >= len(self.circuits) or any(len(part) > getattr(self, name).shape[1] for name, part in parts.items()):
             self._grow(slot + 1, {name: len(part) for name, part in parts.items()})
-        self.circuits[slot] = (len(circuit.line), circuit.length, circuit.step, len(standing), style.sun + np.pi)
+        self.circuits[slot] = (
+            len(circuit.line),
+            circuit.length,
+            circuit.step,
+            len(standing),
+            style.sun + np.pi,
+            style.flipped,
+            circuit.is_mirrored,
+        )
         for name, part in parts.items():
             getattr(self, name)[slot, : len(part)] = part
         self._used[slot : slot + 1] = [{name: len(part) for name, part in parts.items()}]
+        self._bytes[slot : slot + 1] = [sum(part.nbytes for part in parts.values())]
         self._contents[slot : slot + 1] = [circuit]
 
     def _grow(self, slots: int, lengths: dict[str, int]) -> None:

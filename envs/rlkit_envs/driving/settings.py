@@ -42,7 +42,8 @@ class Settings:
         start: ``line``: standing at the start line. ``anywhere``: at a random place of the circuit, up to 3 m off its
             middle, turned by up to 0.3 rad, at up to 15 m/s. None: anywhere on the train split, else at the line.
         observation: ``dict``: every sensor under its name. ``picture``: one picture, for libraries without Dict spaces:
-            the bird's view, or the camera's; where ``state`` is among the sensors it is shown in a further channel.
+            the bird's view, or the camera's; where ``state`` is among the sensors it is shown in a further channel:
+            grey bands of speed, steering and yaw rate, the latter two brighter on the side that they lead to.
         sensors: Some of ``birdview``, ``camera``, ``segmentation`` (classes of the camera's pixels), ``lidar``,
             ``state`` (speed, steering, yaw rate), ``preview`` (numbers about the road ahead); a tuple, or their names
             with commas.

@@ -14,7 +14,7 @@ from rlkit_envs.driving.pool import CircuitPool
 from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, Circuit
 from rlkit_envs.driving.sensors.observer import Observer, Sensors
 from rlkit_envs.driving.stepping import OUTCOME, RULES, decide_range, step_range
-from rlkit_envs.driving.traffic.placement import DRAWS, place_others
+from rlkit_envs.driving.traffic.placement import DRAWS, LANE_DRAW, place_others
 from rlkit_envs.driving.traffic.road_users import OTHER
 from rlkit_envs.threads import Threads
 
@@ -197,9 +197,12 @@ class Simulator:
         if len(others) == 0:
             return
         slot = int(car["slot"])
+        draws = random.random((len(others), DRAWS))
+        if self.pool.circuits["mirrored"][slot]:
+            draws[:, LANE_DRAW] = 1.0 - draws[:, LANE_DRAW]
         place_others(
             others,
-            random.random((len(others), DRAWS)),
+            draws,
             traffic.cars,
             traffic.obstacles,
             float(car["station"]),
@@ -213,6 +216,8 @@ class Simulator:
     def anywhere(self, i: int, random: np.random.Generator, grip: float) -> Start:
         """Draw a start for car ``i`` anywhere on its circuit: off the middle, turned and moving, yet survivable.
 
+        On a mirrored circuit it is the mirror image of the one that the same draws lead to on the other.
+
         Args:
             i: Which car.
             random: Draws are taken from it.
@@ -223,8 +228,9 @@ class Simulator:
         index = int(place * len(circuit.line))
         sample = circuit.line[index]
         most = max(0.0, min(3.0, min(sample[LEFT], sample[RIGHT]) - 0.5 * float(self.vehicle["track"][0]) - 0.6))
-        offset = (2.0 * aside - 1.0) * most
-        heading = 0.3 * (2.0 * turned - 1.0)
+        left = -1.0 if circuit.is_mirrored else 1.0
+        offset = left * (2.0 * aside - 1.0) * most
+        heading = left * 0.3 * (2.0 * turned - 1.0)
         if heading * offset > 0.0:  # The nearer the border, the less a car may point at it
             heading *= 1.0 - abs(offset) / most
         ahead = circuit.line[(index + np.arange(20)) % len(circuit.line), CURVATURE]

@@ -17,11 +17,11 @@ from rlkit_envs.driving.interface import (
     METADATA,
     check_rendering,
     checked_actions,
-    circuit_option,
     make_action_space,
     make_cameras,
     make_observation_space,
     metadata_of,
+    reset_options,
 )
 from rlkit_envs.driving.settings import Settings, check_integer
 from rlkit_envs.signatures import shows_fields
@@ -91,7 +91,7 @@ class DrivingVectorEnv(VectorEnv[Any, Any, Any]):
         Args:
             seed: One per car, or one number: car i then gets ``seed + i``. None goes on drawing.
             options: ``reset_mask``, (N,) bool array of the cars to reset; ``circuit``, a number or file for them all,
-                or a list with one per car.
+                or a list with one per car; ``mirrored``, True for the mirror images of all these episodes.
 
         Returns:
             Observations of all cars, and infos of those that were reset.
@@ -99,23 +99,23 @@ class DrivingVectorEnv(VectorEnv[Any, Any, Any]):
         Raises:
             ValueError: The mask or the seeds do not fit.
         """
-        circuit = circuit_option(options)
+        circuit, mirrored = reset_options(options)
         mask = checked_mask((options or {}).get("reset_mask"), self.num_envs)
         seeds = checked_seeds(seed, self.num_envs)
         circuits = circuit if isinstance(circuit, list | tuple) else [circuit] * self.num_envs
         if len(circuits) != self.num_envs:
             raise ValueError(f"options['circuit'] has {len(circuits)} entries; {self.num_envs} are expected")
         for i in np.flatnonzero(mask):
-            self._begin(int(i), seeds[i], circuits[i])
+            self._begin(int(i), seeds[i], circuits[i], mirrored)
         if self.render_mode == "human":
             self._made_cameras().show()
         return self.episodes.observe(), self._infos(mask)
 
-    def _begin(self, i: int, seed: int | None, circuit: Any = None) -> None:
+    def _begin(self, i: int, seed: int | None, circuit: Any = None, mirrored: bool = False) -> None:
         random = self._randoms[i]
         if random is None or seed is not None:
             random = self._randoms[i] = gymnasium.utils.seeding.np_random(seed)[0]
-        self.episodes.begin(i, random, seed, circuit)
+        self.episodes.begin(i, random, seed, circuit, mirrored)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Carry out one decision of each car.

@@ -38,6 +38,11 @@ def compare_with_singles(subject: Subject) -> None:
         exact = not spec.nondeterministic
         singles = join_singles(spec, COUNT, subject.kwargs)
         try:
+            ours, theirs = (vector.metadata.get("mirror") or None for vector in (native, singles))
+            if difference(theirs, ours) is not None:
+                subject.write_down(
+                    "vector-differs", f"metadata['mirror'] is {ours} instead of {theirs} in a single one"
+                )
             _side_by_side(subject, native, singles, exact)
         finally:
             singles.close()

@@ -1,13 +1,17 @@
 """What the environment says about itself: its spaces, its metadata, and what it offers beyond Gymnasium's interface."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from gymnasium import spaces
 
 from rlkit import capabilities, preprocessing
 from rlkit.checking.probes.play import close
 from rlkit.checking.subject import Env, Subject
 from rlkit.discrete_actions import Bins, discrete_actions
 from rlkit.errors import UserError
+from rlkit.spaces import Mirror
 
 METHODS = (
     "action_names",
@@ -38,6 +42,37 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
 }
 
 
+@dataclass(frozen=True)
+class DeclaredMirror:
+    """A mirror as rlkit reads it.
+
+    Args:
+        mirror: How vectors and actions are mirrored; pictures are flipped.
+        rules: What becomes of the environment's observations before.
+    """
+
+    mirror: Mirror
+    rules: tuple[preprocessing.LeafRule, ...]
+
+
+def declared_mirror(subject: Subject, env: Env) -> DeclaredMirror | None:
+    """Read an environment's mirror; None where rlkit would learn in none, what is malformed is written down."""
+    metadata = env.metadata or {}
+    if not metadata.get("mirror") or not isinstance(env.action_space, spaces.Discrete):
+        return None
+    try:
+        rules = preprocessing.leaf_rules(env.observation_space, capabilities.labels(metadata))
+    except UserError:
+        return None  # which is told elsewhere
+    vectors = {rule.leaf.name: rule.leaf.shape[0] for rule in rules if not rule.leaf.is_picture}
+    try:
+        mirror = capabilities.mirror(metadata, vectors, int(env.action_space.n))
+    except UserError as error:
+        subject.write_down("metadata-malformed", str(error))
+        return None
+    return None if mirror is None else DeclaredMirror(mirror, rules)
+
+
 def read_declarations(subject: Subject, bins: Bins | None = None) -> dict[str, Any]:
     """Read what an environment declares, as rlkit will before it trains.
 
@@ -60,7 +95,7 @@ def read_declarations(subject: Subject, bins: Bins | None = None) -> dict[str, A
             if metadata.get(name) is not None and _readable(subject, read, metadata):
                 offered.append(name)
         fresh = ["fresh_observations"] if metadata.get("fresh_observations") is True else []
-        mirror = ["mirror"] if metadata.get("mirror") else []
+        mirror = [] if declared_mirror(subject, env) is None else ["mirror"]
         facts["capabilities"] = sorted({*offered, *fresh, *mirror})
         facts["render_modes"] = [str(mode) for mode in metadata.get("render_modes") or ()]
         return facts

@@ -313,6 +313,85 @@ class BadMetadata(Sound):
     metadata: ClassVar[dict[str, Any]] = {"episode_metrics": {"score": "number"}}
 
 
+class Mirrored(Sound):
+    """Does not know left from right, and says so; its mirror image can be asked for."""
+
+    metadata: ClassVar[dict[str, Any]] = {**Sound.metadata, "mirror": {"observation": (-1.0, -1.0), "actions": (1, 0)}}
+    side = 1.0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.side = -1.0 if (options or {}).get("mirrored") else 1.0
+        self.place *= self.side
+        return self.observe(), {}
+
+    def step(self, action):
+        self.count += 1
+        self.wind = self.side * float(self.np_random.uniform(-0.1, 0.1))
+        self.place += (0.2 if action else -0.2) + self.wind
+        return self.observe(), self.reward(), self.over(), False, {}
+
+    def reward(self):
+        return 1.0 if self.over() else 0.0
+
+
+class MirroredPicture(Mirrored):
+    """Shows where it is, and by two gauges which way the wind blows: each on the side that it blows to."""
+
+    metadata: ClassVar[dict[str, Any]] = {**Sound.metadata, "mirror": {"actions": (1, 0)}}
+
+    def __init__(self, render_mode=None):
+        super().__init__(render_mode)
+        self.observation_space = spaces.Box(0, 255, (12, 16, 1), np.uint8)
+
+    def observe(self):
+        picture = np.zeros((12, 16, 1), np.uint8)
+        away = abs(np.arange(16) - 7.5 - 5.0 * self.place)
+        picture[2:8, :, 0] = 255.0 * np.maximum(0.0, 1.0 - away / 3.0)
+        self.paint(picture)
+        return picture
+
+    def paint(self, picture):
+        picture[10:, :8] = 2550.0 * max(0.0, -self.wind)
+        picture[10:, 8:] = 2550.0 * max(0.0, self.wind)
+
+
+class MirrorOfWrongSign(Mirrored):
+    metadata: ClassVar[dict[str, Any]] = {**Sound.metadata, "mirror": {"observation": (-1.0, 1.0), "actions": (1, 0)}}
+
+
+class MirrorOfSameActions(Mirrored):
+    metadata: ClassVar[dict[str, Any]] = {**Sound.metadata, "mirror": {"observation": (-1.0, -1.0), "actions": (0, 1)}}
+
+
+class MirrorOfLopsidedPicture(MirroredPicture):
+    """Its gauge is a grey band, which turning the picture over leaves as it is."""
+
+    def paint(self, picture):
+        picture[10:] = 128.0 + 1270.0 * self.wind
+
+
+class MirrorPaysOneSide(Mirrored):
+    def reward(self):
+        return 1.0 if self.place > 1.0 else 0.0
+
+
+class MirrorNotOffered(Mirrored):
+    def reset(self, *, seed=None, options=None):
+        return super().reset(seed=seed)
+
+
+class MirrorRefused(Mirrored):
+    def reset(self, *, seed=None, options=None):
+        if options:
+            raise ValueError("no options are known")
+        return super().reset(seed=seed)
+
+
+class BadMirror(Mirrored):
+    metadata: ClassVar[dict[str, Any]] = {**Sound.metadata, "mirror": {"observation": (-1.0, -1.0), "actions": (1, 1)}}
+
+
 class LargeValues(Sound):
     def __init__(self, render_mode=None):
         super().__init__(render_mode)
@@ -403,6 +482,14 @@ class BatchResetsAll(Batch):
 
     def reset(self, *, seed=None, options=None):
         return super().reset(seed=seed)
+
+
+class BatchOfMirrored(Batch):
+    """Keeps to itself that it can be learned from in a mirror."""
+
+    def __init__(self, num_envs=1, autoreset_mode=AutoresetMode.NEXT_STEP, render_mode=None):
+        super().__init__(num_envs, autoreset_mode)
+        self.envs = [Mirrored() for _ in range(num_envs)]
 
 
 class BatchNotFresh(Batch):

@@ -52,6 +52,13 @@ FAULTS = {
     "TextActions": ("actions-unsupported", "Supported are Discrete"),
     "GraphObservations": ("observations-unsupported", "Text"),
     "BadMetadata": ("metadata-malformed", "'score' should have a dict"),
+    "BadMirror": ("metadata-malformed", "'actions' should exchange 2 actions in pairs"),
+    "MirrorOfWrongSign": ("mirror-differs", "seed 3, step 1: observation 'observation': 50 % of the values differ"),
+    "MirrorOfSameActions": ("mirror-differs", "seed 3, step 1: observation 'observation': 50 % of the values differ"),
+    "MirrorOfLopsidedPicture": ("mirror-differs", "seed 3, step 1: observation 'observation': 16.7 % of the values"),
+    "MirrorPaysOneSide": ("mirror-differs", "in the mirror image instead of"),
+    "MirrorNotOffered": ("mirror-not-verified", "options={'mirrored': True}) changes nothing"),
+    "MirrorRefused": ("mirror-not-verified", "raised ValueError: no options are known"),
     "LargeValues": ("large-values", "observation[0] came to"),
     "DrawsNothing": ("rendering", "render() gave None"),
     "DrawsIntoWindow": ("rendering-needs-display", "No available video device"),
@@ -116,6 +123,24 @@ def test_a_planted_fault_is_found_and_told(name):
 @pytest.mark.parametrize("name", [name for name, (kind, _) in FAULTS.items() if CATALOGUE[kind].level == "fault"])
 def test_no_other_fault_is_seen_where_one_is_planted(name):
     assert {finding.name for finding in look(name).of("fault")} == {FAULTS[name][0]}
+
+
+@pytest.mark.parametrize("name", ["Mirrored", "MirroredPicture"])
+def test_a_mirror_that_is_right_is_no_fault_and_no_doubt(name):
+    report = look(name)
+    assert report.findings == ()
+    assert "mirror" in report.facts["capabilities"]
+
+
+def test_a_mirror_of_what_promises_nothing_is_not_verified(registered):
+    report = examine(registered(single="MirrorOfWrongSign", nondeterministic=True), 300, timed=False)
+    assert report.names() == {"mirror-not-verified"}
+
+
+def test_a_batch_that_says_something_else_of_its_mirror_is_found(registered):
+    (found,) = examine(registered("BatchOfMirrored", "Mirrored"), 300, timed=False).findings
+    assert found.name == "vector-differs"
+    assert "metadata['mirror'] is None instead of {'observation'" in found.seen
 
 
 @pytest.mark.parametrize("name", TIMED)

@@ -43,3 +43,15 @@ def test_growing_keeps_what_is_there():
         ground = build_ground(circuit, NEEDS)
         assert np.array_equal(pool.cells[slot, : len(ground.cells)], ground.cells)
         assert np.array_equal(pool.tiles[slot, : len(ground.tiles)], ground.tiles)
+
+
+def test_no_more_circuits_are_kept_than_there_is_memory_for():
+    roomy = CircuitPool(100, NEEDS)
+    fill(roomy, [0])
+    size = sum(getattr(roomy, name)[0].nbytes for name in ("lines", "layers", "tiles", "cells", "standing"))
+    pool = CircuitPool(100, NEEDS, most_bytes=4 * size)
+    slots = fill(pool, range(30))
+    assert 2 <= len(set(slots)) <= 12
+    assert pool[slots[-1]].name == "train-29"
+    in_use = np.arange(len(set(slots)))
+    assert fill(pool, [30], in_use) == [len(set(slots))]

@@ -17,7 +17,7 @@ from rlkit_envs.driving.ground.materials import (
     PATCH,
     SHADOW,
 )
-from rlkit_envs.driving.ground.tiles import TILE, cell_index
+from rlkit_envs.driving.ground.tiles import TILE, cell_index, cells_before
 from rlkit_envs.driving.road.circuit import CURVATURE, KERB, KERB_WIDTH, LEFT, RIGHT
 
 VERGE = 9.0  # m beyond the border that are drawn: earth, gravel traps, worn grass
@@ -119,15 +119,16 @@ def draw_share(layer: Record, tiles: np.ndarray, cells: np.ndarray, line: np.nda
     count = len(line)
     corners = np.empty((4, 2))
     cell = layer.cell
+    west, south = cells_before(layer.origin_x, layer), cells_before(layer.origin_y, layer)
     for i in range(count):
         j = i + 1 if i + 1 < count else 0
         _piece(line, i, j, 0.5 * pixel, corners)
         first, last = _rows(corners, layer)
         for row in range(first, last + 1):
-            y = layer.origin_y + (row + 0.5) * cell
+            y = (south + row + 0.5) * cell
             left, right = _columns(corners, layer, y)
             for column in range(left, right + 1):
-                x = layer.origin_x + (column + 0.5) * cell
+                x = (west + column + 0.5) * cell
                 f, offset = _place_in_piece(line, i, j, x, y)
                 if f < 0.0:
                     continue
@@ -154,15 +155,16 @@ def draw_materials(
     count = len(line)
     corners = np.empty((4, 2))
     cell = layer.cell
+    west, south = cells_before(layer.origin_x, layer), cells_before(layer.origin_y, layer)
     for i in range(count):
         j = i + 1 if i + 1 < count else 0
         _piece(line, i, j, VERGE, corners)
         first, last = _rows(corners, layer)
         for row in range(first, last + 1):
-            y = layer.origin_y + (row + 0.5) * cell
+            y = (south + row + 0.5) * cell
             left, right = _columns(corners, layer, y)
             for column in range(left, right + 1):
-                x = layer.origin_x + (column + 0.5) * cell
+                x = (west + column + 0.5) * cell
                 f, offset = _place_in_piece(line, i, j, x, y)
                 if f < 0.0:
                     continue
@@ -221,7 +223,9 @@ def _material(
 
 
 @kernel
-def cast_shadows(layer: Record, tiles: np.ndarray, cells: np.ndarray, shadows: np.ndarray, grain: np.ndarray) -> None:
+def cast_shadows(
+    layer: Record, tiles: np.ndarray, cells: np.ndarray, shadows: np.ndarray, grain: np.ndarray, flipped: bool
+) -> None:
     """Mark what lies in the shadow of trees: ragged ellipses.
 
     Args:
@@ -230,20 +234,23 @@ def cast_shadows(layer: Record, tiles: np.ndarray, cells: np.ndarray, shadows: n
         cells: (B,) uint8, changed.
         shadows: (m, 6) middle x, y, direction x, y (unit), half length along it, half width, in metres.
         grain: (256, 256) uint8 texture.
+        flipped: Whether it is turned over, and with it the way along it from shadow to shadow.
     """
     cell = layer.cell
+    west, south = cells_before(layer.origin_x, layer), cells_before(layer.origin_y, layer)
     for k in range(len(shadows)):
         cx, cy, dx, dy, length, width = shadows[k]
         reach = max(length, width)
+        shift = -31 * k if flipped else 31 * k
         for row in range(int((cy - reach - layer.origin_y) / cell), int((cy + reach - layer.origin_y) / cell) + 1):
-            y = layer.origin_y + (row + 0.5) * cell - cy
+            y = (south + row + 0.5) * cell - cy
             for column in range(
                 int((cx - reach - layer.origin_x) / cell), int((cx + reach - layer.origin_x) / cell) + 1
             ):
-                x = layer.origin_x + (column + 0.5) * cell - cx
+                x = (west + column + 0.5) * cell - cx
                 along = (x * dx + y * dy) / length
                 across = (y * dx - x * dy) / width
-                ragged = float(grain[(row // 2 + 31 * k) & 255, (column // 2 + 57 * k) & 255]) / 15.0
+                ragged = float(grain[(row // 2 + shift) & 255, (column // 2 + 57 * k) & 255]) / 15.0
                 if along * along + across * across < 0.45 + 0.55 * ragged:
                     at = cell_index(layer, tiles, column, row)
                     if at >= 0:
@@ -253,6 +260,9 @@ def cast_shadows(layer: Record, tiles: np.ndarray, cells: np.ndarray, shadows: n
 @kernel
 def vote(fine: Record, coarse: Record, tiles: np.ndarray, cells: np.ndarray) -> None:
     """Fill a material layer from the one below it: of four cells the commonest material, paint counting for more."""
+    # Where the coarse layer begins, in cells of the fine one.
+    west = int(2.0 * cells_before(coarse.origin_x, coarse) - cells_before(fine.origin_x, fine))
+    south = int(2.0 * cells_before(coarse.origin_y, coarse) - cells_before(fine.origin_y, fine))
     votes = np.empty(8, dtype=np.int64)
     weights = np.array([4, 4, 4, 4, 6, 6, 5, 4])
     for tile_row in range(coarse.rows):
@@ -268,8 +278,7 @@ def vote(fine: Record, coarse: Record, tiles: np.ndarray, cells: np.ndarray) -> 
                     found = 0
                     for a in range(2):
                         for b in range(2):
-                            # The coarse layer begins one tile further out, measured in its own cells.
-                            at = cell_index(fine, tiles, 2 * column + b - TILE, 2 * row + a - TILE)
+                            at = cell_index(fine, tiles, 2 * column + b + west, 2 * row + a + south)
                             if at < 0:
                                 continue
                             byte = cells[at]

@@ -17,11 +17,14 @@ import numpy.typing as npt
 from rlkit_envs.driving.ground.drawing import VERGE, cast_shadows, draw_materials, draw_share, vote
 from rlkit_envs.driving.ground.materials import blotches, plain_cells, texture
 from rlkit_envs.driving.ground.roadside import Roadside
-from rlkit_envs.driving.ground.tiles import TILE, Ground, LayerBuilder
+from rlkit_envs.driving.ground.tiles import PERIOD, TILE, Ground, LayerBuilder
 from rlkit_envs.driving.road.circuit import LEFT, RIGHT, Circuit
 
 LIMIT = 16 * 2**20  # bytes that a circuit's ground may take; cells become coarser where it would take more
 MATERIAL_LEVELS = 6  # of material layers: cells of 0.125 m to 4 m, say
+# Tiles. A material layer begins and ends at multiples of it, so that its texture lies alike under a circuit and under
+# its mirror image: twice the texture's period, because shadows read it at half the pace.
+_WHOLE = 2 * PERIOD
 # Pixels over which a border fades. With two, the pixels at a border tell where in between it runs, whatever its angle.
 _SOFTNESS = 2.0
 
@@ -50,9 +53,10 @@ def build_ground(circuit: Circuit, needs: Needs, roadside: Roadside | None = Non
         needs: Which layers.
         roadside: What stands beside the road and throws shadows onto it.
     """
+    style = style_of(circuit)
     factor = 1.0
     while True:
-        ground = _allocate(circuit, needs, factor)
+        ground = _allocate(circuit, needs, factor, style.flipped)
         if ground.bytes <= LIMIT:
             break
         factor *= 2.0
@@ -60,7 +64,6 @@ def build_ground(circuit: Circuit, needs: Needs, roadside: Roadside | None = Non
     for layer, scale in enumerate(needs.share_scales):
         draw_share(ground.layers[layer], ground.tiles, ground.cells, circuit.line, _SOFTNESS * scale)
     if needs.material_cell is not None:
-        style = style_of(circuit)
         finest = ground.layers[shares]
         draw_materials(
             finest,
@@ -68,13 +71,14 @@ def build_ground(circuit: Circuit, needs: Needs, roadside: Roadside | None = Non
             ground.cells,
             circuit.line,
             circuit.step,
-            texture(),
-            blotches(),
+            texture(style.flipped),
+            blotches(style.flipped),
             style.wear,
             style.dashes,
         )
         if roadside is not None:
-            cast_shadows(finest, ground.tiles, ground.cells, roadside.shadows(), texture())
+            shadows, grain = roadside.shadows(), texture(style.flipped)
+            cast_shadows(finest, ground.tiles, ground.cells, shadows, grain, style.flipped)
         for level in range(1, MATERIAL_LEVELS):
             fine, coarse = ground.layers[shares + level - 1], ground.layers[shares + level]
             vote(fine, coarse, ground.tiles, ground.cells)
@@ -90,58 +94,84 @@ class Style:
         dashes: Whether a dashed line marks the middle.
         sun: Direction in which shadows fall, in radians.
         seed: For everything else that is drawn by chance.
+        flipped: Whether textures, trees and the skyline are turned over. They are about every second circuit's, so that
+            no picture tells by them whether it is seen in a mirror.
     """
 
     wear: float
     dashes: bool
     sun: float
     seed: int
+    flipped: bool
 
 
 def style_of(circuit: Circuit) -> Style:
-    """The style of a circuit, which its name fixes."""
+    """The style of a circuit, which its name fixes; that of its mirror image is the mirror image of it."""
     seed = zlib.crc32(circuit.name.encode())
     wear, dashes, sun = np.random.default_rng(seed).random(3)
-    return Style(float(0.6 * wear), bool(dashes < 0.5), float(2.0 * np.pi * sun), seed)
+    direction = float(2.0 * np.pi * sun) * (-1.0 if circuit.is_mirrored else 1.0)
+    flipped = bool(seed & 1) != circuit.is_mirrored
+    return Style(float(0.6 * wear), bool(dashes < 0.5), direction, seed, flipped)
 
 
-def _allocate(circuit: Circuit, needs: Needs, factor: float) -> Ground:
-    builder = LayerBuilder(plain_cells())
+def _allocate(circuit: Circuit, needs: Needs, factor: float, flipped: bool) -> Ground:
+    builder = LayerBuilder(plain_cells(flipped))
     for scale in needs.share_scales:
         cell = scale / 3.0 * factor  # Coarser cells would show as steps
-        origin, wanted = _wanted_tiles(circuit, cell, _SOFTNESS * scale)
-        builder.add(_outward(origin, cell), cell, np.pad(wanted, 1), empty=True)
+        corner, wanted = _with_rim(*_wanted_tiles(circuit, cell, _SOFTNESS * scale), 1)
+        builder.add(_place(corner, cell), cell, wanted, empty=True)
     if needs.material_cell is not None:
         cell = needs.material_cell * factor
-        origin, wanted = _wanted_tiles(circuit, cell, VERGE + 1.0)
+        corner, wanted = _wanted_tiles(circuit, cell, VERGE + 1.0)
         for _ in range(MATERIAL_LEVELS):
-            builder.add(_outward(origin, cell), cell, np.pad(wanted, 1), empty=False)
+            outer, with_rim = _with_rim(corner, wanted, _WHOLE)
+            builder.add(_place(outer, cell), cell, with_rim, empty=False)
             cell *= 2.0
-            rows, columns = (side + side % 2 for side in wanted.shape)
-            even = np.zeros((rows, columns), dtype=np.bool_)
-            even[: wanted.shape[0], : wanted.shape[1]] = wanted
-            wanted = np.asarray(even.reshape(rows // 2, 2, columns // 2, 2).any(axis=(1, 3)))
+            corner, wanted = _merged(corner, wanted)
     return builder.finish()
 
 
-def _outward(origin: tuple[float, float], cell: float) -> tuple[float, float]:
-    """The corner of a layer with one row of tiles more on every side."""
-    return origin[0] - TILE * cell, origin[1] - TILE * cell
+# The corner of a layer is told in tiles from the middle of the plane along x and y.
+_Corner = tuple[int, int]
 
 
-def _wanted_tiles(circuit: Circuit, cell: float, beyond: float) -> tuple[tuple[float, float], npt.NDArray[np.bool_]]:
+def _place(corner: _Corner, cell: float) -> tuple[float, float]:
+    """Where a corner lies, in metres."""
+    return corner[0] * TILE * cell, corner[1] * TILE * cell
+
+
+def _with_rim(corner: _Corner, wanted: npt.NDArray[np.bool_], whole: int) -> tuple[_Corner, npt.NDArray[np.bool_]]:
+    """A layer with a rim of one tile or more that nothing touches; it begins and ends at multiples of ``whole``."""
+    (column, row), (rows, columns) = corner, wanted.shape
+    before = 1 + (row - 1) % whole, 1 + (column - 1) % whole
+    after = 1 + -(row + rows + 1) % whole, 1 + -(column + columns + 1) % whole
+    padded = np.pad(wanted, tuple(zip(before, after, strict=True)))
+    return (column - before[1], row - before[0]), padded
+
+
+def _merged(corner: _Corner, wanted: npt.NDArray[np.bool_]) -> tuple[_Corner, npt.NDArray[np.bool_]]:
+    """The layer of twice as large tiles, those wanted that hold a wanted one."""
+    (column, row), (rows, columns) = corner, wanted.shape
+    before = row % 2, column % 2
+    after = (row + rows) % 2, (column + columns) % 2
+    even = np.pad(wanted, tuple(zip(before, after, strict=True)))
+    halves = even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2)
+    return (column // 2, row // 2), np.asarray(halves.any(axis=(1, 3)))
+
+
+def _wanted_tiles(circuit: Circuit, cell: float, beyond: float) -> tuple[_Corner, npt.NDArray[np.bool_]]:
     """The corner of a raster around the road, and (rows, columns) bool: the tiles that road and roadside touch."""
     line, normals = circuit.line, circuit.normals
     widest = float(line[:, LEFT : RIGHT + 1].max()) + beyond
-    low = circuit.points.min(axis=0) - widest
     side = TILE * cell
-    size = np.floor((circuit.points.max(axis=0) + widest - low) / side).astype(int) + 1
+    low = np.floor((circuit.points.min(axis=0) - widest) / side).astype(int)
+    size = np.floor((circuit.points.max(axis=0) + widest) / side).astype(int) - low + 1
     wanted = np.zeros((size[1], size[0]), dtype=np.bool_)
     across = np.linspace(0.0, 1.0, max(2, math.ceil(2.0 * widest / min(2.0, 0.5 * side))))
     left, right = line[:, LEFT] + beyond, line[:, RIGHT] + beyond
     offsets = -right[:, None] + (left + right)[:, None] * across
     points = circuit.points[:, None, :] + offsets[..., None] * normals[:, None, :]
-    where = np.floor((points - low) / side).astype(int).reshape(-1, 2)
+    where = np.floor(points / side).astype(int).reshape(-1, 2) - low
     where = np.clip(where, 0, size - 1)
     wanted[where[:, 1], where[:, 0]] = True
-    return (float(low[0]), float(low[1])), wanted
+    return (int(low[0]), int(low[1])), wanted

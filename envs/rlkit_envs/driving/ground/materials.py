@@ -17,14 +17,22 @@ GRAINS = 16
 
 
 @cache
-def texture() -> npt.NDArray[np.uint8]:
-    """(256, 256) uint8 grain from 0 to 15 that repeats without a seam: blotches of several sizes and fine noise."""
+def texture(flipped: bool = False) -> npt.NDArray[np.uint8]:
+    """(256, 256) uint8 grain from 0 to 15 that repeats without a seam: blotches of several sizes and fine noise.
+
+    Args:
+        flipped: Whether it is turned over, the last row first.
+    """
+    if flipped:
+        return np.ascontiguousarray(texture()[::-1])
     return _noise(20170417, ((60.0, 1.0), (16.0, 0.7), (5.0, 0.6), (1.5, 0.9)))
 
 
 @cache
-def blotches() -> npt.NDArray[np.uint8]:
+def blotches(flipped: bool = False) -> npt.NDArray[np.uint8]:
     """(256, 256) uint8 from 0 to 15, as ``texture`` but without its fine noise: worn places, and clouds."""
+    if flipped:
+        return np.ascontiguousarray(blotches()[::-1])
     return _noise(31, ((70.0, 1.0), (28.0, 0.6), (11.0, 0.3)))
 
 
@@ -43,10 +51,11 @@ def _noise(seed: int, waves: tuple[tuple[float, float], ...]) -> npt.NDArray[np.
 
 
 @cache
-def plain_cells() -> npt.NDArray[np.uint8]:
-    """Cells of the shared tiles: grass with bare patches."""
+def plain_cells(flipped: bool = False) -> npt.NDArray[np.uint8]:
+    """Cells of the shared tiles: grass with bare patches; turned over where the texture is."""
     grain = texture()
     blotches = np.roll(grain, (71, 133), axis=(0, 1))
     byte = np.where((blotches == GRAINS - 1) & (grain > 9), EARTH << MATERIAL_SHIFT, GRASS << MATERIAL_SHIFT) | grain
+    byte = byte[::-1] if flipped else byte
     tiles = byte.reshape(PERIOD, TILE, PERIOD, TILE).transpose(0, 2, 1, 3)
     return np.ascontiguousarray(tiles, dtype=np.uint8).ravel()

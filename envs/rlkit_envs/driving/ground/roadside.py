@@ -19,6 +19,7 @@ STANDING = np.dtype(
         ("width", "f8"),  # m
         ("kind", "i8"),
         ("tint", "i8"),  # 0 to 3, lighter or darker
+        ("turned", "i8"),  # 1 where its picture is turned over sideways
     ],
     align=True,
 )
@@ -57,38 +58,44 @@ class Roadside:
         return result
 
 
-def plant(circuit: Circuit, seed: int, sun: float) -> Roadside:
+def plant(circuit: Circuit, seed: int, sun: float, flipped: bool = False) -> Roadside:
     """Choose what stands beside a circuit: trees in groves and alone, bushes, boards before tight curves.
 
     Args:
         circuit: Which one.
         seed: The same seed plants the same trees.
         sun: Direction in which shadows fall, in radians.
+        flipped: Whether left and right change places, in the trees' own pictures too: so planted, the mirror image of a
+            circuit has the mirror image of its roadside.
     """
     random = np.random.default_rng(seed)
     density = random.uniform(0.3, 1.0)
     favourite = int(random.integers(3))
-    rows: list[tuple[float, float, float, float, int, int]] = []
+    rows: list[tuple[float, float, float, float, int, int, int]] = []
+    first = -1.0 if flipped else 1.0
     spacing = max(6.0, circuit.length / (MOST / 3.2))
     count = int(circuit.length / spacing)
     groves = np.interp(np.arange(count) % 24 / 24.0 * 7.0, np.arange(8), np.append(random.random(7), 0.5))
     for k in range(count):
-        for side in (1.0, -1.0):
+        for side in (first, -first):
             chance, kind_draw, away, tall, tint, along = random.random(6)
-            if chance > density * (0.25 + groves[k if side > 0.0 else count - 1 - k]):
+            if chance > density * (0.25 + groves[k if side == first else count - 1 - k]):
                 continue
             kind = favourite if kind_draw < 0.55 else BUSH if kind_draw < 0.75 else int(kind_draw * 1000.0) % 3
             low, high, share = _SIZES[kind]
             height = low + (high - low) * tall
             index = int((k + along) / count * len(circuit.line)) % len(circuit.line)
             distance = 0.5 * share * height + _CLEAR + 26.0 * away**2
-            rows.append((*_beside(circuit, index, side, distance), height, share * height, kind, int(4 * tint)))
+            size = height, share * height
+            rows.append((*_beside(circuit, index, side, distance), *size, kind, int(4 * tint), int(flipped)))
     entries = np.flatnonzero((circuit.line[:, KERB] > 0.0) & (np.roll(circuit.line[:, KERB], 1) == 0.0))
     for index in entries[:200]:
         bend = circuit.line[(index + 12) % len(circuit.line), CURVATURE]
         for back in (0, 12, 24):
             place = (index - back) % len(circuit.line)
-            rows.append((*_beside(circuit, place, -float(np.sign(bend)) or 1.0, 2.2), 1.0, 1.1, BOARD, 0))
+            # On the outside of the curve, and pointing into it: the board's own picture points to the right.
+            outside = _beside(circuit, place, -1.0 if bend > 0.0 else 1.0, 2.2)
+            rows.append((*outside, 1.0, 1.1, BOARD, 0, int(bend > 0.0)))
     standing = np.array(rows[:MOST], dtype=STANDING)
     return Roadside(standing[_off_the_road(circuit, standing)], sun)
 

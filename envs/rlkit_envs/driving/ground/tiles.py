@@ -3,6 +3,10 @@
 A circuit needs several rasters of different fineness. Each is a *layer*; all layers of a circuit share one array of
 cells and one table of tiles, so that kernels take them as two arrays. Where there is no road, the table points at tiles
 that all circuits share: grass at the beginning of the cells, which repeats every 256 cells.
+
+All tiles are aligned with the axes of the plane, and points of a row of pixels lie evenly on both sides of its middle,
+never on the border of two cells: the mirror image of a circuit has the mirror image of its rasters, and pictures of it
+are mirror images to the last bit.
 """
 
 from dataclasses import dataclass
@@ -23,7 +27,7 @@ SHARED_CELLS = (PLAIN_TILES + 1) * TILE_CELLS
 # One raster.
 LAYER = np.dtype(
     [
-        ("origin_x", "f8"),  # m, corner with the smallest coordinates
+        ("origin_x", "f8"),  # m, corner with the smallest coordinates; a multiple of a tile's side
         ("origin_y", "f8"),  # m
         ("cell", "f8"),  # m, side of a cell
         ("columns", "i8"),  # tiles along x
@@ -98,7 +102,8 @@ class LayerBuilder:
         """Begin a layer.
 
         Args:
-            origin: x, y in metres of the corner with the smallest coordinates.
+            origin: x, y in metres of the corner with the smallest coordinates: multiples of a tile's side, and of
+                ``PERIOD`` tiles where there is grass.
             cell: Side of a cell, in metres.
             wanted: (rows, columns) bool, the tiles that get cells of their own. Those at the rim must not.
             empty: Whether there is nothing but zeros where nothing has been drawn; otherwise there is grass.
@@ -121,6 +126,45 @@ class LayerBuilder:
     def finish(self) -> Ground:
         """Put the layers together; their cells can then be drawn."""
         return Ground(np.array(self._layers, dtype=LAYER), np.concatenate(self._tables), np.concatenate(self._cells))
+
+
+@kernel
+def cells_before(metres: float, layer: Record) -> float:
+    """Whole number of a layer's cells from the middle of the plane to the layer's origin along x or y."""
+    return float(np.rint(metres / layer.cell))
+
+
+@kernel
+def _fixed(cells: float) -> int:
+    """A position in cells as an odd fixed-point number: never on a border of cells, and odd as a function too."""
+    half = int(abs(0.5 * ONE * cells))
+    return 2 * half + 1 if cells >= 0.0 else -2 * half - 1
+
+
+@kernel
+def start_of_row(
+    x: float, y: float, pace_x: float, pace_y: float, count: int, layer: Record
+) -> tuple[int, int, int, int]:
+    """Where a row of evenly spaced points begins in a layer, and its pace.
+
+    Whoever reads it from its other end, as in a mirror, meets the same points.
+
+    Args:
+        x: Middle of the row, in metres.
+        y: Likewise.
+        pace_x: Metres from point to point.
+        pace_y: Likewise.
+        count: Number of points.
+        layer: Record of ``LAYER``.
+
+    Returns:
+        Fixed-point position of the first point along x and y, in cells from the layer's origin, and paces along both.
+    """
+    half_u = 2 * int(np.rint(0.25 * ONE * pace_x / layer.cell))
+    half_v = 2 * int(np.rint(0.25 * ONE * pace_y / layer.cell))
+    u = _fixed(x / layer.cell) - int(ONE * cells_before(layer.origin_x, layer)) - (count - 1) * half_u
+    v = _fixed(y / layer.cell) - int(ONE * cells_before(layer.origin_y, layer)) - (count - 1) * half_v
+    return u, v, 2 * half_u, 2 * half_v
 
 
 @kernel

@@ -34,7 +34,7 @@ def light_map(rows: np.ndarray, width: int) -> np.ndarray:
         row = rows[r]
         for column in range(width):
             if row.ahead == 0.0:  # Trees reach up into these rows
-                aside = (column + 0.5) / width - 0.5
+                aside = (column + 0.5 - 0.5 * width) / width
                 strength = 0.15 * np.exp(-12.0 * aside * aside)
             else:
                 away = (column + 0.5 - 0.5 * width) * row.pace
@@ -88,7 +88,7 @@ def dazzle(
     reach = _GLOW_REACH * width * (0.35 + 0.65 * look.glow)
     across = np.empty(3 * width, dtype=np.int32)
     for column in range(width):
-        bell = 255.0 * np.exp(-(((column - x) / reach) ** 2))
+        bell = 255.0 * np.exp(-(((column + 0.5 - x) / reach) ** 2))
         for c in range(3):
             across[3 * column + c] = np.int32(bell * (0.35 + 0.65 * look.sun[c] / max(0.1, look.sun[0])))
     for row in range(height):
@@ -102,7 +102,7 @@ def dazzle(
     radius = 0.05 * width * (0.35 + 0.65 * look.glow)
     for row in range(max(0, int(y - radius)), min(height, int(y + radius) + 1)):
         for column in range(max(0, int(x - radius)), min(width, int(x + radius) + 1)):
-            inside = (row - y) * (row - y) + (column - x) * (column - x) < radius * radius
+            inside = (row - y) * (row - y) + (column + 0.5 - x) * (column + 0.5 - x) < radius * radius
             if inside and labels[row, column] == 0:
                 for c in range(3):
                     picture[row, column, c] = np.uint8(min(255.0, picture[row, column, c] + 190.0 * look.glow))
@@ -126,7 +126,7 @@ def precipitate(picture: np.ndarray, look: Record, key: int, speed: float) -> No
         row = int(chance % np.uint64(height))
         column = int((chance >> np.uint64(20)) % np.uint64(width))
         length = 3 + int((chance >> np.uint64(40)) % np.uint64(5)) + int(0.12 * speed)
-        lean = (column - 0.5 * width) / width * min(1.0, speed / 25.0)
+        lean = (column + 0.5 - 0.5 * width) / width * min(1.0, speed / 25.0)
         for step in range(length * height // 96 + 1):
             r = row + step
             c = column + int(lean * step)
@@ -137,13 +137,26 @@ def precipitate(picture: np.ndarray, look: Record, key: int, speed: float) -> No
     for k in range(int(90.0 * look.flakes * area)):
         chance = _hash(key * 2053 + k)
         row = int(chance % np.uint64(height))
-        column = int((chance >> np.uint64(20)) % np.uint64(width))
         size = 1 + int((chance >> np.uint64(40)) % np.uint64(7)) // 5
+        # From as far as half out of the picture, so that no side of it sees more than the other.
+        column = int((chance >> np.uint64(20)) % np.uint64(width + size - 1)) - (size - 1)
         for r in range(row, min(height, row + size * height // 96 + 1)):
-            for c in range(column, min(width, column + size)):
+            for c in range(max(0, column), min(width, column + size)):
                 for channel in range(3):
                     value = 0.35 * picture[r, c, channel] + 0.65 * min(250.0, 2.6 * bright)
                     picture[r, c, channel] = np.uint8(min(255.0, value))
+
+
+@kernel
+def turn_over(picture: np.ndarray) -> None:
+    """Flip a picture (H, W, 3) sideways, in place."""
+    height, width = picture.shape[0], picture.shape[1]
+    for row in range(height):
+        for column in range(width // 2):
+            for channel in range(3):
+                left = picture[row, column, channel]
+                picture[row, column, channel] = picture[row, width - 1 - column, channel]
+                picture[row, width - 1 - column, channel] = left
 
 
 @kernel

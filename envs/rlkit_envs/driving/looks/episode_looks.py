@@ -33,11 +33,16 @@ class Looks:
         self.inks = np.zeros((num_cars, bands, INKS), dtype=np.uint32)
         self.sky = np.zeros((num_cars, SKY_ROWS + 1, SKY_SHADES), dtype=np.uint32)
 
-    def choose(self, i: int, weather: str, key: int) -> Any:
-        """Give car ``i`` the look that a weather and a number lead to, and return it: a record of ``LOOK``."""
+    def choose(self, i: int, weather: str, key: int, mirrored: bool = False) -> Any:
+        """Give car ``i`` the look that a weather and a number lead to, and return it: a record of ``LOOK``.
+
+        Where the world is mirrored, the skyline begins on the other side.
+        """
         self.keys[i] = key
         self.looks[i] = choose_look(weather, np.random.default_rng(key))
         look = self.looks[i]
+        if mirrored:
+            look["turn"] = 1.0 - look["turn"]
         mix_ground(self.ground[i], look, self._camera_height)
         mix_inks(self.inks[i], look)
         if self._camera_height:

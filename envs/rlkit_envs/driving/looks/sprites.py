@@ -16,7 +16,10 @@ Mask = npt.NDArray[np.bool_]
 
 @cache
 def sprites() -> npt.NDArray[np.uint8]:
-    """(KINDS + 1, SPRITE_HEIGHT, SPRITE_WIDTH) uint8 inks, row 0 at the top; 0 is transparent, foliage is of tint 0."""
+    """(2, KINDS + 1, SPRITE_HEIGHT, SPRITE_WIDTH) uint8 inks, row 0 at the top: as they are, and turned over sideways.
+
+    0 is transparent, foliage is of tint 0. The cone is the same from both sides.
+    """
     random = np.random.default_rng(2017)
     pictures = np.zeros((len(KINDS) + 1, SPRITE_HEIGHT, SPRITE_WIDTH), dtype=np.uint8)
     y, x = np.mgrid[0:SPRITE_HEIGHT, 0:SPRITE_WIDTH]
@@ -43,10 +46,10 @@ def sprites() -> npt.NDArray[np.uint8]:
 
     body = (np.abs(aside) < 0.12 + 0.62 * (1.0 - up)) & (up > 0.06)
     striped = ((up > 0.35) & (up < 0.52)) | ((up > 0.68) & (up < 0.8))
-    lit = np.where(aside > 0.1, CONE + 1, CONE)
+    lit = np.where(np.abs(aside) > 0.25, CONE + 1, CONE)
     pictures[CONE_SPRITE][body] = np.where(striped, CONE_WHITE, lit)[body]
     pictures[CONE_SPRITE][(up <= 0.06) & (np.abs(aside) < 0.95)] = CONE + 1
-    return pictures
+    return np.stack([pictures, pictures[:, :, ::-1]])
 
 
 def _clumps(

@@ -31,11 +31,13 @@ class Circuit:
             to the left and to the right of the centre line (m), 1 where kerbs line the road else 0. The last sample is
             one step before the first.
         length: Length of the centre line, in metres.
+        is_mirrored: Whether it is the mirror image of the circuit of its name, as is all that chance puts beside it.
     """
 
     name: str
     line: npt.NDArray[np.float64]
     length: float
+    is_mirrored: bool = False
 
     @property
     def step(self) -> float:
@@ -62,7 +64,14 @@ class Circuit:
         line = np.roll(self.line[::-1], 1, axis=0)  # so that sample 0 stays where it is
         line[:, [TX, TY, CURVATURE]] *= -1.0
         line[:, [LEFT, RIGHT]] = line[:, [RIGHT, LEFT]]
-        return Circuit(f"{self.name}-reversed", np.ascontiguousarray(line), self.length)
+        return Circuit(f"{self.name}-reversed", np.ascontiguousarray(line), self.length, self.is_mirrored)
+
+    def mirrored(self) -> "Circuit":
+        """The mirror image of the road: y changes its sign, and left and right change places."""
+        line = self.line.copy()
+        line[:, [Y, TY, CURVATURE]] *= -1.0
+        line[:, [LEFT, RIGHT]] = line[:, [RIGHT, LEFT]]
+        return Circuit(self.name, line, self.length, not self.is_mirrored)
 
     def borders(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """(n, 2) left and (n, 2) right edge of the road, in metres."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from rlkit_envs.driving.compiled import Record, kernel
 from rlkit_envs.driving.ground.layers import MATERIAL_LEVELS
-from rlkit_envs.driving.ground.tiles import ONE, paint_row, read_row
+from rlkit_envs.driving.ground.tiles import ONE, paint_row, read_row, start_of_row
 from rlkit_envs.driving.looks.colours import CLASS_OF_MATERIAL, OBSTACLE, PAINT, VEHICLE
 from rlkit_envs.driving.looks.colours import CONE as CONE_INK
 from rlkit_envs.driving.sensors.boxes import paint_box
@@ -21,12 +21,10 @@ def _walk(
     """Fixed-point position of the top left pixel in a layer, and the paces from pixel to pixel and from row to row."""
     cosine = np.cos(heading)
     sine = np.sin(heading)
-    pace = scale * ONE / layer.cell
-    ahead = (CAR_HEIGHT * height - 0.5) * pace
-    left = (0.5 * width - 0.5) * pace
-    u = (x - layer.origin_x) * ONE / layer.cell + ahead * cosine - left * sine
-    v = (y - layer.origin_y) * ONE / layer.cell + ahead * sine + left * cosine
-    return int(u), int(v), int(pace * sine), int(-pace * cosine), int(-pace * cosine), int(-pace * sine)
+    ahead = (CAR_HEIGHT * height - 0.5) * scale
+    u, v, du, dv = start_of_row(x + ahead * cosine, y + ahead * sine, scale * sine, -scale * cosine, width, layer)
+    half = 0.5 * scale * ONE / layer.cell  # Paces are even, so that positions stay odd
+    return u, v, du, dv, -2 * int(np.rint(half * cosine)), -2 * int(np.rint(half * sine))
 
 
 @kernel

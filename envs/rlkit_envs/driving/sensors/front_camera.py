@@ -14,8 +14,8 @@ import numpy.typing as npt
 from rlkit_envs.driving.compiled import Record, kernel
 from rlkit_envs.driving.ground.layers import MATERIAL_LEVELS
 from rlkit_envs.driving.ground.materials import blotches
-from rlkit_envs.driving.ground.tiles import ONE, paint_row
-from rlkit_envs.driving.looks.atmosphere import add_noise, dazzle, light_up, precipitate
+from rlkit_envs.driving.ground.tiles import paint_row, start_of_row
+from rlkit_envs.driving.looks.atmosphere import add_noise, dazzle, light_up, precipitate, turn_over
 from rlkit_envs.driving.looks.colours import SKY_ROWS, band_of
 from rlkit_envs.driving.sensors.standing import draw_standing
 
@@ -159,20 +159,10 @@ def draw_ground(
             continue
         layer = layers[max(0, row.level - coarser)]
         ahead = row.ahead + geometry.mount_ahead
-        left = (0.5 * width - 0.5) * row.pace
-        scale = ONE / layer.cell
-        paint_row(
-            words[r],
-            labels[r],
-            int((x + ahead * cosine - left * sine - layer.origin_x) * scale),
-            int((y + ahead * sine + left * cosine - layer.origin_y) * scale),
-            int(row.pace * sine * scale),
-            int(-row.pace * cosine * scale),
-            cells,
-            tiles,
-            layer,
-            colours[row.band],
+        u, v, du, dv = start_of_row(
+            x + ahead * cosine, y + ahead * sine, row.pace * sine, -row.pace * cosine, width, layer
         )
+        paint_row(words[r], labels[r], u, v, du, dv, cells, tiles, layer, colours[row.band])
 
 
 @kernel
@@ -184,6 +174,7 @@ def draw_sky(
     heading: float,
     look: Record,
     sky: np.ndarray,
+    flipped: bool,
 ) -> None:
     """Draw all rows above the horizon: clouds, and hills before them; about 1.5 ns a pixel.
 
@@ -195,18 +186,20 @@ def draw_sky(
         heading: Car's heading, in radians.
         look: Record of ``LOOK``.
         sky: (SKY_ROWS + 1, SKY_SHADES) uint32.
+        flipped: Whether the skyline is turned over.
     """
     height, width = labels.shape
     horizon = 0.5 * height - geometry.focal * geometry.sine / geometry.cosine
     turned = look.turn - heading / (2.0 * np.pi)
     tops = np.empty(width, dtype=np.int64)
     drift = np.empty(width, dtype=np.uint64)
+    other_end = 1023 if flipped else 0
     for column in range(width):
         # Even steps of angle instead of their arc tangents: hills and clouds are nowhere else to be compared with.
         angle = turned + (column + 0.5 - 0.5 * width) / geometry.focal / (2.0 * np.pi)
         around = angle - np.floor(angle)
-        tops[column] = int(horizon - geometry.focal * look.hills * HILLS[int(around * 1024.0) & 1023])
-        drift[column] = np.uint64(int(around * 768.0) & 255)
+        tops[column] = int(horizon - geometry.focal * look.hills * HILLS[(int(around * 1024.0) & 1023) ^ other_end])
+        drift[column] = np.uint64((int(around * 768.0) ^ other_end) & 255)
     highest = tops.min()
     for r in range(height):
         if rows[r].ahead > 0.0:
@@ -286,7 +279,7 @@ def camera_range(
         shares: Number of layers before the material layers.
         circuits: (S,) records of ``CIRCUIT``.
         standing: (S, M) records of ``STANDING``.
-        sprites: (kinds, h, w) uint8 inks.
+        sprites: (2, kinds, h, w) uint8 inks.
         looks: (N,) records of ``LOOK``.
         keys: (N,) int64 that fix rain and noise.
         colours: (N, BANDS, 256) uint32.
@@ -307,7 +300,7 @@ def camera_range(
         row_words = words[i] if len(words) else spare_words
         picture = pictures[i] if len(pictures) else spare_picture
         classes = labels[i] if len(labels) else spare_labels
-        draw_sky(row_words, classes, rows, mount, car.heading, look, sky[i])
+        draw_sky(row_words, classes, rows, mount, car.heading, look, sky[i], circuits[slot].flipped)
         draw_ground(
             row_words,
             classes,
@@ -335,5 +328,10 @@ def camera_range(
         if look.lamps > 0.02:
             light_up(flat, light, look)
         dazzle(picture, classes, horizon, mount.focal, car.heading, look, circuits[slot].sun)
+        # What falls and what flickers is chance, which in a mirror is mirrored too.
+        if circuits[slot].mirrored:
+            turn_over(picture)
         precipitate(picture, look, key, car.speed)
         add_noise(flat, look.noise, key)
+        if circuits[slot].mirrored:
+            turn_over(picture)

@@ -261,13 +261,25 @@ def preview_range(
         preview(previews[i], car, slip_angle, lines[car.slot], circuits[car.slot])
 
 
+# What the left half of a gauge, the column in its middle and its right half show of speed, steering and yaw rate.
+_GAUGES = np.array([(1.0, 1.0, 1.0), (1.0, 0.0, 0.0), (1.0, -1.0, -1.0)], dtype=np.float32)
+
+
 def paint_gauges(pictures: npt.NDArray[np.uint8], states: npt.NDArray[np.float32]) -> None:
     """Show the three numbers of a state as grey bands from top to bottom; 128 stands for zero.
 
+    Speed is the same all along its band. Of steering and yaw rate, the left half of the band shows how much they lead
+    to the left and the right half how much to the right, as much brighter as the other is darker. So a picture that is
+    turned over sideways shows the numbers of the mirrored world.
+
     Args:
-        pictures: (N, H, W) uint8, written.
+        pictures: (N, H, W) uint8, written; an odd width leaves a column between the halves.
         states: (N, 3) float32 in [-1, 1].
     """
-    height = pictures.shape[1]
+    height, width = pictures.shape[1:]
+    half = width // 2
     bands = STATE_SIZE * np.arange(height) // height
-    pictures[:] = (128.0 + 127.0 * states).astype(np.uint8)[:, bands, None]
+    left, middle, right = (128.0 + 127.0 * _GAUGES[:, np.newaxis] * states).astype(np.uint8)[:, :, bands, np.newaxis]
+    pictures[:, :, :half] = left
+    pictures[:, :, half : width - half] = middle
+    pictures[:, :, width - half :] = right

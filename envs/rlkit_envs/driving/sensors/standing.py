@@ -55,7 +55,7 @@ def draw_standing(
         standing: (M,) records of ``STANDING``.
         count: How many of them there are.
         others: (K,) records of ``OTHER``; None for nobody.
-        sprites: (kinds, SPRITE_HEIGHT, SPRITE_WIDTH) uint8 inks.
+        sprites: (2, kinds, SPRITE_HEIGHT, SPRITE_WIDTH) uint8 inks.
         inks: (BANDS, INKS) uint32.
     """
     width = labels.shape[1]
@@ -101,10 +101,11 @@ def draw_standing(
     for i in range(seen):
         k = which[i]
         place_x = place_y = tall = wide = 0.0
-        kind = tint = 0
+        kind = tint = turned = 0
         if k < count:
             thing = standing[k]
             place_x, place_y, tall, wide, kind = thing.x, thing.y, thing.height, thing.width, thing.kind
+            turned = thing.turned
             tint = thing.tint if kind <= BUSH else 0
         elif others is not None:
             other = others[k - count]
@@ -113,7 +114,7 @@ def draw_standing(
                 continue
             place_x, place_y, tall, wide, kind = other.x, other.y, other.height, other.width, CONE_SPRITE
         left = (place_y - eye_y) * cosine - (place_x - eye_x) * sine
-        _draw_sprite(picture, labels, geometry, depth[i], left, tall, wide, sprites[kind], tint, inks)
+        _draw_sprite(picture, labels, geometry, depth[i], left, tall, wide, sprites[turned, kind], tint, inks)
 
 
 @kernel

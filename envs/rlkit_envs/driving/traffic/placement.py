@@ -7,6 +7,7 @@ from rlkit_envs.driving.road.circuit import LEFT, RIGHT
 from rlkit_envs.driving.traffic.road_users import CAR, COLOURS, CONE, STOPPED_CAR, curve_speed, lane_middle, put_on_road
 
 DRAWS = 8  # random numbers that each of the others takes
+LANE_DRAW = 2  # the one that chooses the lane: the left below a half
 CLEAR_AHEAD = 30.0  # m of road ahead of the driver where nobody is put, between the middles of the cars
 CLEAR_BEHIND = 15.0  # m behind the driver
 ROOM = 14.0  # m of road that each takes at least, so that nobody begins by braking hard
@@ -71,7 +72,7 @@ def place_others(
         other.active = 1
         other.acceleration = 0.0
         other.lateral_speed = 0.0
-        other.lane = 1 if draw[2] < 0.5 else 0
+        other.lane = 1 if draw[LANE_DRAW] < 0.5 else 0
         other.lane_time = 4.0 * draw[3]
         other.colour = int(COLOURS * draw[4])
         other.politeness = 0.5 * draw[5]

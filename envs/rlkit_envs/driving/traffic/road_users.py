@@ -73,7 +73,8 @@ _CURVE_POINTS = 24
 @kernel
 def lane_middle(line: np.ndarray, index: int, lane: int) -> float:
     """Offset (m) of the middle of a lane, 0 being the right half of the road and 1 the left."""
-    return float(-line[index, RIGHT] + (0.25 + 0.5 * lane) * (line[index, LEFT] + line[index, RIGHT]))
+    left, right = line[index, LEFT], line[index, RIGHT]
+    return float(0.5 * (left - right) + (0.5 * lane - 0.25) * (left + right))
 
 
 @kernel

@@ -2,6 +2,7 @@ import gymnasium
 import numpy as np
 import pytest
 import rlkit_envs  # noqa: F401
+from rlkit_envs.driving.sensors.observer import paint_gauges
 
 
 def make(**kwargs):
@@ -57,27 +58,30 @@ def test_the_picture_alone_shows_the_same_in_a_channel_of_its_own(circle):
         picture = alone.step(14)[0]
         leaves = named.step(14)[0]
     assert np.array_equal(picture[..., :2], leaves["birdview"])
-    for band, value in zip((5, 32, 60), leaves["state"], strict=True):
-        assert (picture[band, :, 2] == int(128 + 127 * value)).all()
+    speed, steering, yaw_rate = leaves["state"]
+    assert speed > 0.0
+    assert steering > 0.0
+    assert (picture[5, :, 2] == int(128 + 127 * speed)).all()
+    for row, value in ((32, steering), (60, yaw_rate)):
+        assert (picture[row, :32, 2] == int(128 + 127 * value)).all()
+        assert (picture[row, 32:, 2] == int(128 - 127 * value)).all()
 
 
-def test_a_mirrored_circuit_driven_by_mirrored_actions_looks_mirrored(write_circuit):
-    angles = np.linspace(0.0, 2.0 * np.pi, 200, endpoint=False)
-    radius = 60.0 + 12.0 * np.cos(3.0 * angles)
-    points = np.stack([radius * np.cos(angles), radius * np.sin(angles)], axis=1)
-    envs = [
-        make(circuit=write_circuit(points * side, name=name), start="line")
-        for side, name in (((1, 1), "a"), ((1, -1), "b"))
-    ]
-    mirror = envs[0].metadata["mirror"]
-    for env in envs:
-        env.reset(seed=0)
-    for action in [11, 11, 14, 8, 8, 2, 5, 7, 11, 10]:
-        one, two = envs[0].step(action), envs[1].step(mirror["actions"][action])
-        assert one[0]["state"] * mirror["state"] == pytest.approx(two[0]["state"], abs=1e-5)
-        difference = one[0]["birdview"].astype(int) - two[0]["birdview"][:, ::-1]
-        assert np.abs(difference).mean() < 2.0  # the raster's cells lie differently under the two roads
-        assert one[1] == pytest.approx(two[1], abs=1e-5)
+@pytest.mark.parametrize("width", [24, 25])
+def test_gauges_show_how_much_to_which_side(width):
+    """128 stands for zero, 255 for 1, 1 for -1."""
+    states = np.array([[0.5, 1.0, -0.5], [-0.5, -1.0, 0.5], [0.0, 0.0, 0.0]], np.float32)
+    pictures = np.full((3, 9, width), 77, np.uint8)
+    paint_gauges(pictures, states)
+    half = width // 2
+    assert pictures[:, 0, 0].tolist() == pictures[:, 2, half].tolist() == pictures[:, 0, -1].tolist() == [191, 64, 128]
+    assert pictures[:, 3, 0].tolist() == pictures[:, 5, half - 1].tolist() == [255, 1, 128]
+    assert pictures[:, 3, -1].tolist() == pictures[:, 5, width - half].tolist() == [1, 255, 128]
+    assert pictures[:, 6, 0].tolist() == [64, 191, 128]
+    assert pictures[:, 8, -1].tolist() == [191, 64, 128]
+    mirrored = np.zeros_like(pictures)
+    paint_gauges(mirrored, states * np.float32([1.0, -1.0, -1.0]))
+    assert np.array_equal(mirrored, pictures[:, :, ::-1])
 
 
 def test_sensors_come_under_their_names_in_the_order_asked_for():
