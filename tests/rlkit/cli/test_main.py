@@ -103,7 +103,7 @@ def test_lists_name_what_there_is(rlkit, capsys):
         (["train", "CartPole-v1", "--num-envs", "0"], 2, "--num-envs"),
         (["train", "CartPole-v1", "--set", "gama=0.5"], 2, "Did you mean gamma"),
         (["train", "CartPole-v1", "--set", "gamma"], 2, "KEY=VALUE"),
-        (["train", "CartPole-v1", "--set", "batch_size=1000000"], 2, "larger than buffer_size"),
+        (["train", "CartPole-v1", "--set", "batch_size=5000", "buffer_size=1000"], 2, "larger than buffer_size"),
         (["train", "CartPole-v1", "--env-kwargs", "speed=3"], 2, "speed"),
         (["train", "Pendulum-v1", "--env-kwargs", "action_bins=1000"], 2, "action_bins"),
         (["train", "no_such_module:Env-v0"], 2, "no_such_module"),
