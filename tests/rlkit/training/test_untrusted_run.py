@@ -453,7 +453,7 @@ def test_rows_of_the_replay_buffer_that_claim_too_much_are_refused(run, header):
 
 
 def test_networks_that_are_larger_than_their_weights_are_not_built(run):
-    rewrite(run / "config.json", lambda tree: tree["hyperparameters"].update(hidden=[16384, 16384]))
+    rewrite(run / "config.json", lambda tree: tree["hyperparameters"].update(hidden=[8192, 8192]))
     with pytest.raises(UserError, match=r"does not fit the agent that config\.json describes"):
         measure(find(run), episodes=1)
 
