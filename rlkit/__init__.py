@@ -17,12 +17,18 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 if TYPE_CHECKING:
     from rlkit.policy import Policy, load
-    from rlkit.runs import Run, resume, train
+    from rlkit.training.run import Run, resume, train
 
 __version__ = "0.1.0"
 __all__ = ["Policy", "Run", "load", "resume", "train"]
 
-_HOMES = {"Policy": "policy", "load": "policy", "Run": "runs", "resume": "runs", "train": "runs"}
+_HOMES = {
+    "Policy": "policy",
+    "load": "policy",
+    "Run": "training.run",
+    "resume": "training.run",
+    "train": "training.run",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,6 @@
 """Hyperparameters: fields of frozen dataclasses that carry their own help text, bounds and source."""
 
-import contextlib
 import dataclasses
-import json
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -10,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from rlkit.errors import UserError
-from rlkit.plugins import did_you_mean
+from rlkit.utils.parsing import did_you_mean, read_value
 
 C = TypeVar("C")
 
@@ -122,18 +120,6 @@ def _check_bounds(name: str, value: Any, low: float | None, high: float | None) 
     if (low is not None and not value >= low) or (high is not None and not value <= high) or value != value:
         bounds = f"at least {low}" if high is None else f"at most {high}" if low is None else f"from {low} to {high}"
         raise UserError(f"{name} = {value} is out of range: expected a value {bounds}")
-
-
-def read_value(text: str) -> Any:
-    """Read a value as typed: JSON where it is JSON, else .98, 48,64 or Python's True, False, None, else the text."""
-    with contextlib.suppress(ValueError):
-        return json.loads(text)
-    with contextlib.suppress(ValueError):
-        return float(text)
-    if "," in text:
-        with contextlib.suppress(ValueError):
-            return [json.loads(part) if part.strip().isdecimal() else float(part) for part in text.split(",")]
-    return {"True": True, "False": False, "None": None}.get(text, text)
 
 
 def parse_value(key: str, text: str, kind: Any) -> Any:

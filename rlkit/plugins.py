@@ -15,19 +15,17 @@ and needs a package of the extra. Such a plug-in is only loaded for ids that beg
 else knows, and to list them all.
 """
 
-import difflib
 import functools
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
 from rlkit.agent import Agent
-from rlkit.errors import UserError
-from rlkit.foreign_errors import describe_error
+from rlkit.errors import UserError, describe_error
+from rlkit.utils.parsing import did_you_mean
 
 ENVIRONMENTS_GROUP = "rlkit.envs"
 AGENTS_GROUP = "rlkit.agents"
@@ -50,41 +48,6 @@ class PluginProblem:
     distribution: str
     error: str | None
     remedy: str
-
-
-def nearest(name: str, choices: Iterable[str], count: int = 3) -> list[str]:
-    """Find the names that somebody who typed `name` may have meant, best first.
-
-    Args:
-        name: What was typed.
-        choices: The names that exist.
-        count: How many to offer at most.
-    """
-    # Namespace, version and capitals are what people leave out, so each name also stands without them.
-    forms: dict[str, set[str]] = defaultdict(set)
-    for choice in choices:
-        lowered = choice.lower()
-        short = lowered.rpartition("/")[2]
-        for form in (lowered, short, short.rpartition("-v")[0] or short):
-            forms[form].add(choice)
-    typed = name.lower()
-    likeness: dict[str, tuple[float, float]] = {}
-    for form in difflib.get_close_matches(typed, forms, n=len(forms) or 1, cutoff=0.6):
-        near = difflib.SequenceMatcher(None, form, typed).ratio()
-        for choice in forms[form]:
-            whole = difflib.SequenceMatcher(None, choice.lower(), typed).ratio()
-            likeness[choice] = max(likeness.get(choice, (0.0, 0.0)), (near, whole))
-    # Of two that are equally near, the newer version (the later in the alphabet) first.
-    return sorted(likeness, key=lambda choice: (likeness[choice], choice), reverse=True)[:count]
-
-
-def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """Phrase the nearest names as the end of a sentence: ` Did you mean a, b or c?`, or nothing."""
-    names = nearest(name, choices)
-    if not names:
-        return ""
-    offered = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
-    return f" Did you mean {offered}?"
 
 
 def load_environments(environment_id: str | None = None) -> tuple[PluginProblem, ...]:

@@ -24,7 +24,7 @@ def installed(tmp_path_factory):
 def data_files():
     """What stands beside the code and is read at run time: templates of new packages, weights of perception."""
     folder = ROOT / "rlkit"
-    found = [*folder.glob("scaffolding/templates/**/*.template"), *folder.glob("perception/weights/*")]
+    found = [*folder.glob("cli/templates/**/*.template"), *folder.glob("perception/weights/*")]
     assert len(found) > 10
     return {path.relative_to(ROOT) for path in found}
 

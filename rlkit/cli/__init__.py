@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Union
 
 from rlkit.errors import UserError
-from rlkit.terminal import printable
+from rlkit.utils.terminal import printable
 
 SUMMARIES = {  # of verbs that are choices themselves; the others say it in their docstring
     "perception": "Find the drivable area in camera pictures: train, measure, show and export a segmentation network.",
@@ -48,8 +48,7 @@ def _verbs() -> dict[str, Any]:
     from rlkit.cli.demo import Demo
     from rlkit.cli.envs import Envs
     from rlkit.cli.evaluate import Evaluate
-    from rlkit.cli.new_agent import NewAgent
-    from rlkit.cli.new_env import NewEnv
+    from rlkit.cli.new import NewAgent, NewEnv
     from rlkit.cli.perception import perception_verbs
     from rlkit.cli.play import Play
     from rlkit.cli.plot import Plot

@@ -10,12 +10,12 @@ from rich.markup import escape
 
 from rlkit.cli.options import KeyValues, check_result_target, read_kwargs, unset, write_result
 from rlkit.errors import UserError
-from rlkit.terminal import printable
+from rlkit.utils.terminal import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from rlkit.checking import Finding, Report
+    from rlkit.env_checker import Finding, Report
 
 RESULT = frozenset({"env", "passed", "findings"})  # what its JSON is known by
 COLOURS = {"fault": "bold red", "doubt": "bold yellow", "note": "bold cyan"}
@@ -47,7 +47,7 @@ class Check:
         if not 0 < self.time_out < float("inf"):
             raise UserError(f"--time-out {self.time_out:g}: expected a number of seconds greater than 0")
         check_result_target(self.json, RESULT)
-        from rlkit.environment_config import EnvironmentConfig
+        from rlkit.env.config import EnvironmentConfig
 
         report = self._examine(EnvironmentConfig(self.env, read_kwargs("--env-kwargs", self.env_kwargs)))
         if self.json != "-":
@@ -62,7 +62,7 @@ class Check:
     def _examine(self, config: Any) -> "Report":
         from rich.console import Console
 
-        from rlkit.checking.isolated import check_environment
+        from rlkit.env_checker.process import check_environment
 
         console = Console(stderr=True)
         shown = escape(printable(self.env))

@@ -24,12 +24,11 @@ class Demo:
         """Train, measure, show."""
         if self.seed < 0:
             raise UserError(f"--seed {self.seed}: expected a whole number of at least 0")
-        from rlkit import runs, watching
-        from rlkit.measuring import measure
-        from rlkit.viewer import has_display, show
-        from rlkit.who import find
+        from rlkit.policy import find, measure
+        from rlkit.training.run import train
+        from rlkit.viewer import has_display, show, watch
 
-        run = runs.train(self.env, seed=self.seed, time_limit=self.time_limit)
+        run = train(self.env, seed=self.seed, time_limit=self.time_limit)
         if run.stopped not in (None, "time limit"):
             return
         who = find(run.path, env=self.env)
@@ -37,12 +36,12 @@ class Demo:
         print_line(measure(who, episodes=CIRCUITS).summary())
         if has_display():
             print_line("A window opens: space pauses, N takes the next circuit, H lists the keys, Q closes it.")
-            with watching.playback(who) as shown:
+            with watch.playback(who) as shown:
                 show(shown)
         else:
-            path = watching.film_path(who)
+            path = watch.film_path(who)
             print_line(f"There is no display here: recording {path} instead ...")
-            watching.film(who, path, episodes=FILMED, until=watching.succeeded)
+            watch.film(who, path, episodes=FILMED, until=watch.succeeded)
         print_line(f"\nThe run is in {run.path}. Go on with:")
         print_line(f"  rlkit evaluate {run.path} --episodes 200")
         print_line(f"  rlkit watch {run.path}")

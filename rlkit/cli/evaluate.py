@@ -60,8 +60,7 @@ class Evaluate:
             write_result(self.json, result.to_json())
 
     def _measure(self) -> tuple["Evaluation", str]:
-        from rlkit.measuring import measure
-        from rlkit.who import find
+        from rlkit.policy import find, measure
 
         who = find(
             self.who,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import tyro
 
 from rlkit.errors import UserError
-from rlkit.terminal import printable
+from rlkit.utils.terminal import printable
 
 Pairs = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]
 """KEY=VALUE ..., several after one flag or the flag several times."""
@@ -66,7 +66,7 @@ def read_pairs(option: str, pairs: Sequence[Sequence[str]]) -> dict[str, str]:
 
 def read_kwargs(option: str, pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
     """KEY=VALUE pairs with values as JSON where they are (0.5, true, [1, 2]), else as text."""
-    from rlkit.hyperparameters import read_value
+    from rlkit.utils.parsing import read_value
 
     return {key: read_value(text) for key, text in read_pairs(option, pairs).items()}
 
@@ -112,7 +112,7 @@ def write_result(target: str, result: Any, known_by: Collection[str] = EVALUATIO
     Raises:
         UserError: If the file is something else, or cannot be written.
     """
-    from rlkit.files import disk_errors, write_json
+    from rlkit.utils.io import disk_errors, write_json
 
     if target == "-":
         print(json.dumps(result, indent=2))  # in ASCII, so that no character steers a terminal
@@ -142,7 +142,7 @@ def check_result_target(target: str | None, known_by: Collection[str] = EVALUATI
 
 
 def _is_result(path: Path, known_by: Collection[str]) -> bool:
-    from rlkit.files import read_json
+    from rlkit.utils.io import read_json
 
     try:
         content = read_json(path)

@@ -43,10 +43,10 @@ class Play:
             raise UserError(f"--seed {self.seed}: expected a whole number of at least 0")
         if self.episodes is not None and self.episodes < 1:
             raise UserError(f"--episodes {self.episodes}: expected a whole number of at least 1")
-        from rlkit.best_attempts import BestFile
-        from rlkit.environment_config import EnvironmentConfig
-        from rlkit.playing import places_of, with_advice
+        from rlkit.env.config import EnvironmentConfig
         from rlkit.viewer import play
+        from rlkit.viewer.game import places_of, with_advice
+        from rlkit.viewer.scores import BestFile
 
         bests = BestFile(self.best)
         asked = EnvironmentConfig(self.env, read_kwargs("--env-kwargs", self.env_kwargs)).seen_by(

@@ -30,9 +30,9 @@ class Plot:
 
     def run(self) -> None:
         """Draw."""
-        from rlkit.reporting import plots
-        from rlkit.reporting.grouping import group_runs
-        from rlkit.reporting.records import check_tag, find_runs
+        from rlkit.experiments import plots
+        from rlkit.experiments.groups import group_runs
+        from rlkit.experiments.records import check_tag, find_runs
 
         if not self.runs:
             raise UserError("name the runs to draw, for instance: rlkit plot runs/ --out curves.png")

@@ -7,12 +7,12 @@ import tyro
 
 from rlkit.cli.options import check_result_target, print_lines, unset, write_result
 from rlkit.errors import UserError
-from rlkit.terminal import printable
+from rlkit.utils.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rlkit.reporting.report import Summary
+    from rlkit.experiments.report import Summary
 
 WIDTH = 240  # of the table where it goes to a file or another program
 KNOWN_BY = {"metric", "groups"}  # keys of the JSON: such a file may be replaced
@@ -36,9 +36,9 @@ class Report:
 
     def run(self) -> None:
         """Tell."""
-        from rlkit.reporting.grouping import group_runs
-        from rlkit.reporting.records import check_tag, find_runs
-        from rlkit.reporting.report import markdown, notes, summarise
+        from rlkit.experiments.groups import group_runs
+        from rlkit.experiments.records import check_tag, find_runs
+        from rlkit.experiments.report import markdown, notes, summarise
 
         if not self.runs:
             raise UserError("name the runs to report, for instance: rlkit report runs/")
@@ -64,7 +64,7 @@ def _print_table(summaries: "Sequence[Summary]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from rlkit.reporting.report import HEADINGS, table_rows
+    from rlkit.experiments.report import HEADINGS, table_rows
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in HEADINGS:

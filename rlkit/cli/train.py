@@ -11,7 +11,7 @@ from rlkit.cli.options import KeyValues, read_kwargs, read_pairs, read_seeds, un
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
-    from rlkit.config import RunConfig
+    from rlkit.training.config import RunConfig
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Train:
             raise UserError("name one environment, for instance: rlkit train CartPole-v1   (rlkit envs lists them)")
         if self.watch:
             self._check_display()
-        from rlkit.environment_failure import EnvironmentFailure
+        from rlkit.errors import EnvironmentFailure
 
         folders: list[Path] = []
         try:
@@ -91,7 +91,7 @@ class Train:
 
     def _train(self, folders: list[Path]) -> None:
         """Train, and note in `folders` each run's folder as soon as it is there."""
-        from rlkit import runs
+        from rlkit.training import run as training_run
         from rlkit.training.progress import make_reporter
 
         reporter = functools.partial(make_reporter, quiet=self.quiet)
@@ -99,7 +99,7 @@ class Train:
             self._refuse_what_resuming_cannot_change()
             network = self._network_typed_again("--resume")
             folders.append(self.resume)
-            runs.resume(
+            training_run.resume(
                 self.resume,
                 env=self.env,
                 env_kwargs=read_kwargs("--env-kwargs", self.env_kwargs),
@@ -115,7 +115,7 @@ class Train:
                 self._open_window(folder)
 
         if self.seeds is None:
-            runs.start(
+            training_run.start(
                 self._plan(self.seed),
                 run_dir=self.run_dir,
                 time_limit=self.time_limit,
@@ -123,7 +123,7 @@ class Train:
                 started=started,
             )
             return
-        from rlkit.seeds import train_seeds
+        from rlkit.experiments.multi_seed import train_seeds
 
         seeds = read_seeds(self.seeds)
         train_seeds(
@@ -139,8 +139,8 @@ class Train:
 
     def _way_on(self, folders: list[Path]) -> str:
         """What to do after a failure, in a sentence of its own; empty where nothing was saved."""
-        from rlkit.specs import code_of
-        from rlkit.training.checkpoints import saved_steps
+        from rlkit.env.config import code_of
+        from rlkit.training.checkpoint import saved_steps
 
         if self.seeds is not None and self.run_dir is not None:
             kept = any(saved_steps(folder) for folder in self.run_dir.glob("s*"))
@@ -152,12 +152,12 @@ class Train:
         return f"\nthe checkpoint after {steps:,} steps is kept; go on with: rlkit train {typed}--resume {folders[-1]}"
 
     def _plan(self, seed: int | None) -> "RunConfig":
-        from rlkit import runs
+        from rlkit.training.config import plan
 
         if self.config is not None:
             return self._repeated(seed)
         assert self.env is not None
-        return runs.plan(
+        return plan(
             self.env,
             algo=self.algo,
             preset=self.preset,
@@ -179,8 +179,9 @@ class Train:
     def _repeated(self, seed: int | None) -> "RunConfig":
         import dataclasses
 
-        from rlkit.config import RunConfig
-        from rlkit.runs import choose_device, typed_again
+        from rlkit.nn.utils import choose_device
+        from rlkit.training.config import RunConfig
+        from rlkit.training.run import typed_again
         from rlkit.training.run_folder import read_config
 
         assert self.config is not None

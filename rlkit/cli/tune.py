@@ -67,7 +67,7 @@ class Tune:
             raise UserError(f"--timeout {self.timeout:g}: expected a number of seconds greater than 0")
         check_result_target(self.json, KNOWN_BY)
         settings, env_kwargs = read_pairs("--set", self.set), read_kwargs("--env-kwargs", self.env_kwargs)
-        from rlkit.tuning.search import Search, default_file, tune
+        from rlkit.experiments.tuning import Search, default_file, tune
 
         search = Search(
             env=self.env,

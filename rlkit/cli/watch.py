@@ -43,9 +43,8 @@ class Watch:
         """Show the agent."""
         if self.seed < 0 or self.episodes < 1:
             raise UserError("--seed takes a whole number of at least 0, --episodes one of at least 1")
-        from rlkit import watching
-        from rlkit.viewer import has_display, show
-        from rlkit.who import find
+        from rlkit.policy import find
+        from rlkit.viewer import has_display, show, watch
 
         if self.live and self.record is None:
             self._wait_for_a_checkpoint()
@@ -58,12 +57,12 @@ class Watch:
         )
         film = self.record
         if film is None and not has_display():
-            film = watching.film_path(who)
+            film = watch.film_path(who)
             print_line(f"there is no display here: recording {film} instead")
         if film is not None:
-            watching.film(who, film, seed=self.seed, scenario=self.circuit, episodes=self.episodes)
+            watch.film(who, film, seed=self.seed, scenario=self.circuit, episodes=self.episodes)
             return
-        with watching.playback(who, seed=self.seed, scenario=self.circuit, live=self.live) as shown:
+        with watch.playback(who, seed=self.seed, scenario=self.circuit, live=self.live) as shown:
             show(shown)
 
     def _wait_for_a_checkpoint(self) -> None:

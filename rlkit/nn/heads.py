@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from rlkit.nn.dropout import Dropout
-from rlkit.nn.noisy import NoisyLinear
+from rlkit.nn.layers import Dropout, NoisyLinear
 
 MakeDense = Callable[[int, int], nn.Module]
 """(features in, features out) to a dense layer: `nn.Linear`, or one with noise."""

@@ -1,1 +1,1 @@
-"""Finding the drivable area in a camera's picture: networks, data, training, measuring, and what feeds a driver."""
+"""Perception while driving: segmentation networks, and the way from a camera's picture to what a driver sees."""

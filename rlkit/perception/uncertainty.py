@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from rlkit.nn.dropout import Dropout, drop_with
+from rlkit.nn.layers import Dropout, drop_with
 
 Map = npt.NDArray[np.float32]
 _FOREIGN = (nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)

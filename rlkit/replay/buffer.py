@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlkit.replay.frames import frames_bytes, frames_in_memory, frames_on_disk, gather
-from rlkit.replay.priorities import Priorities
-from rlkit.replay.sum_tree import SumTree
-from rlkit.replay.walking import NO_ACTION, look_ahead, stack_rows
+from rlkit.replay.n_step import NO_ACTION, look_ahead, stack_rows
+from rlkit.replay.prioritized import Priorities, SumTree
+from rlkit.replay.storage import frames_bytes, frames_in_memory, frames_on_disk, gather
 from rlkit.spaces import Leaf, Observations
 
 Rows = npt.NDArray[np.int64]

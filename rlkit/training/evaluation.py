@@ -9,8 +9,8 @@ import numpy as np
 
 from rlkit.agent import Agent
 from rlkit.capabilities import EpisodeMetric, MetricKind
-from rlkit.environments import Environments
-from rlkit.spaces import digest
+from rlkit.env.seeding import digest
+from rlkit.env.vector import Environments
 
 
 @dataclass(frozen=True)

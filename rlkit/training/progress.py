@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from rlkit.terminal import printable
+from rlkit.utils.terminal import printable
 
 
 class Reporter(Protocol):

@@ -8,13 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from rlkit import safe_paths
-from rlkit.config import RunConfig
 from rlkit.errors import UserError
-from rlkit.files import disk_errors, new_folder, read_json, write_bytes, write_json
-from rlkit.terminal import check_texts
-from rlkit.training.checkpoints import Checkpoints
-from rlkit.training.metrics import logged_steps
+from rlkit.training.checkpoint import Checkpoints
+from rlkit.training.config import RunConfig
+from rlkit.training.logger import logged_steps
+from rlkit.utils import paths
+from rlkit.utils.io import disk_errors, new_folder, read_json, write_bytes, write_json
+from rlkit.utils.terminal import check_texts
 
 
 class RunFolder:
@@ -85,7 +85,7 @@ def make_run_folder(path: Path, config: Any, files: Mapping[str, bytes] = Mappin
         raise UserError(f"{path} {holds}: choose another --run-dir{hint}")
     with disk_errors(str(path)), new_folder(path) as scratch:
         for name, content in files.items():
-            file = safe_paths.path_inside(scratch, name)
+            file = paths.path_inside(scratch, name)
             file.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(file, content)
         write_json(scratch / "config.json", config)
@@ -129,9 +129,9 @@ def locked(path: Path) -> Iterator[None]:
     Raises:
         UserError: Another process holds it, or something in it is a link, so that writing could change other places.
     """
-    safe_paths.check_tree(path)
+    paths.check_tree(path)
     with disk_errors(str(path)):
-        lock = safe_paths.open_lock(path / ".lock")
+        lock = paths.open_lock(path / ".lock")
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

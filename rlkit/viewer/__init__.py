@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # its greeting would end up in the output of `--json`
 
 if TYPE_CHECKING:
+    from rlkit.viewer.play_window import play
     from rlkit.viewer.playback import Episode, Playback
-    from rlkit.viewer.recording import record
-    from rlkit.viewer.seat import play
+    from rlkit.viewer.video import record
     from rlkit.viewer.window import has_display, show
 
 __all__ = ["Episode", "Playback", "has_display", "play", "record", "show"]
@@ -20,8 +20,8 @@ _HOMES = {
     "Episode": "playback",
     "Playback": "playback",
     "has_display": "window",
-    "play": "seat",
-    "record": "recording",
+    "play": "play_window",
+    "record": "video",
     "show": "window",
 }
 

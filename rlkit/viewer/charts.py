@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pygame
 
 from rlkit.capabilities import Reading
-from rlkit.playback_frame import Frame
+from rlkit.viewer.frame import Frame
 from rlkit.viewer.layout import Demand
 from rlkit.viewer.theme import (
     BODY,

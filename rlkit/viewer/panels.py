@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pygame
 
-from rlkit.playback_frame import Frame, Metric
 from rlkit.viewer import theme
 from rlkit.viewer.charts import (
     demand_actions,
@@ -19,9 +18,10 @@ from rlkit.viewer.charts import (
     draw_history,
     draw_instruments,
 )
-from rlkit.viewer.eyes import demand_eyes, draw_eyes
-from rlkit.viewer.inputs import demand_inputs, draw_inputs, first_picture
+from rlkit.viewer.frame import Frame, Metric
 from rlkit.viewer.layout import Demand, arrange, stack
+from rlkit.viewer.observation_panel import demand_inputs, draw_inputs, first_picture
+from rlkit.viewer.perception_panel import demand_eyes, draw_eyes
 from rlkit.viewer.theme import (
     BACKGROUND,
     BODY,

@@ -1,4 +1,4 @@
-"""One agent in one environment, decision by decision, at the pace a person chooses."""
+"""One agent in one environment, decision by decision, at a chosen pace, with the spread of predicted returns."""
 
 import dataclasses
 import time
@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rlkit.agent import Agent
+from rlkit.agent import Agent, Inspection
 from rlkit.capabilities import Reading, readings
 from rlkit.errors import UserError
-from rlkit.playback_frame import Frame, Metric, short_name
 from rlkit.spaces import Observations
-from rlkit.viewer.spread import WANTED, spread_of
+from rlkit.viewer.frame import Frame, Metric, short_name
 
 if TYPE_CHECKING:
-    from rlkit.environments import Environments, Step
+    from rlkit.env.vector import Environments, Step
+
+LOW, HIGH = 0.1, 0.9  # quantiles
+
+WANTED = ("quantiles", "support", "probabilities")
+"""The fields of an `Inspection` that are read here."""
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """What slower and faster step through; 1 is real time."""
@@ -25,6 +29,23 @@ SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 LINGER = 1.5  # s, how long the last picture of an episode stays on the screen
 
 UNKNOWN_RATE = 30.0  # decisions per second, where the environment does not say
+
+
+def spread_of(thought: Inspection) -> npt.NDArray[np.float32] | None:
+    """The 10 % and 90 % quantiles of each action's return, of the first observation.
+
+    Returns:
+        (A, 2) float32; None if the agent knows the mean only.
+    """
+    if thought.quantiles is not None:
+        ends: npt.NDArray[np.float32] = np.quantile(thought.quantiles[0], (LOW, HIGH), axis=1).T.astype(np.float32)
+        return ends
+    if thought.support is None or thought.probabilities is None:
+        return None
+    below = np.cumsum(thought.probabilities[0], axis=1)
+    places = np.stack([(below < share).sum(axis=1) for share in (LOW, HIGH)], axis=1)
+    found: npt.NDArray[np.float32] = thought.support[np.minimum(places, len(thought.support) - 1)].astype(np.float32)
+    return found
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import pygame
 from rlkit.errors import UserError
 from rlkit.viewer.panels import Painter, Status
 from rlkit.viewer.playback import Playback
-from rlkit.viewer.recording import LAST_MOMENT, Recorder
 from rlkit.viewer.theme import BACKGROUND, GREEN
+from rlkit.viewer.video import LAST_MOMENT, Recorder
 
 SIZE = (1280, 720)
 SMALLEST = (320, 240)  # pixels, below which nothing is drawn

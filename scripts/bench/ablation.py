@@ -1,6 +1,6 @@
 """Which ingredient of the DQN family earns its place in `fast`, on driving: one at a time, over seeds.
 
-    python scripts/bench/ablation.py --json scripts/bench/ablation.json
+    python scripts/bench/ablation.py --json scripts/bench/results/ablation.json
 
 Each row changes one thing about the preset `fast`, trains on `rlkit/Driving-v0` for the same number of steps, and
 drives 200 unseen circuits, the same for all. The steps are so few that `fast` is only just through: with twice as many
@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from reporting import Rows, quiet, whole
+from common.reporting import Rows, quiet, whole
 
 FIGURES = ("lap_rate", "ratio", "mean_reward")
 
@@ -61,15 +61,14 @@ def ingredients(steps: int) -> dict[str, dict[str, str]]:
 
 def drive(name: str, seed: int, steps: int, circuits: int) -> dict[str, Any]:
     """Train one driver and measure it; runs in a process of its own."""
-    from rlkit import runs
-    from rlkit.measuring import measure
-    from rlkit.training.metrics import read_metrics
-    from rlkit.who import find
+    from rlkit.policy import find, measure
+    from rlkit.training.logger import read_metrics
+    from rlkit.training.run import train
 
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         settings = ingredients(steps)[name]
-        trained = runs.train(
+        trained = train(
             "rlkit/Driving-v0", seed=seed, steps=steps, settings=settings, save_freq=0, run_dir=run, reporter=quiet
         )
         whole(trained)

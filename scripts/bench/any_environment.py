@@ -1,7 +1,7 @@
 """Environments of all kinds, each trained with nothing but its id, and measured beside random play.
 
     pip install -c constraints.txt -e '.[bench]'
-    OMP_NUM_THREADS=1 python scripts/bench/any_environment.py --json scripts/bench/any_environment.json
+    OMP_NUM_THREADS=1 python scripts/bench/any_environment.py --json scripts/bench/results/any_environment.json
 
 Every one is trained as `rlkit train ID --steps N` trains it: default agent, default preset, no setting of the
 environment's (CarRacing-v3 is trained with its pedals and wheel, and once more with the discrete actions that it has
@@ -17,13 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from learning_runs import Task, learn_all
-from reporting import Row, Rows
+from common.learning_runs import Task, learn_all
+from common.reporting import Row, Rows
 
 from rlkit.cli.options import read_seeds
-from rlkit.measuring import measure
-from rlkit.specs import find_spec
-from rlkit.who import find
+from rlkit.env.registry import find_spec
+from rlkit.policy import find, measure
 
 OWN = "own_environment.py:Orchard"  # beside this file
 # Steps, with which each shows that it learns and not the best that it can do, and episodes of the measurement.

@@ -20,7 +20,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from reporting import Row, Rows
+from common.reporting import Row, Rows
 from rlkit_envs.arcade import GAMES
 
 ATARI = ("pong", "breakout", "space_invaders")

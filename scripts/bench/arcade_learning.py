@@ -1,7 +1,7 @@
 """How well the games of the arcade are learned from their names alone, over seeds, beside those who learn nothing.
 
-    python scripts/bench/arcade_learning.py --json scripts/bench/arcade_learning.json \
-        --picture scripts/bench/arcade_learning.png
+    python scripts/bench/arcade_learning.py --json scripts/bench/results/arcade_learning.json \
+        --picture scripts/bench/results/arcade_learning.png
 
 Every game is trained with the default preset on as many steps, each run on one thread; the last weights are measured on
 games that neither training nor the evaluations meanwhile had. Beside them stand random play, the scripted player, and
@@ -18,14 +18,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from learning_runs import Task, learn_all
-from reporting import Row, Rows
+from common.learning_runs import Task, learn_all
+from common.reporting import Row, Rows
 
 from rlkit.cli.options import read_pairs, read_seeds
-from rlkit.environments import EnvironmentConfig, episode_seed, make_environments
-from rlkit.measuring import measure
+from rlkit.env.config import EnvironmentConfig
+from rlkit.env.make import make_environments
+from rlkit.env.seeding import episode_seed
+from rlkit.policy import find, measure
 from rlkit.training.evaluation import evaluate
-from rlkit.who import find
 
 GAMES = "Duel", "Bricks", "Waves", "Crossing", "Undersea", "Maze"
 COLOUR = "#0072B2"

@@ -3,7 +3,7 @@
     pip install -c constraints.txt -e '.[atari]'
     python scripts/bench/atari.py --protocol dqn --steps 600000 --overlap --set update_interval=8 --json OUT.json
     python scripts/bench/atari.py --overlap --set update_interval=8 --env-kwargs full_action_space=false --json OUT.json
-    python scripts/bench/atari.py --games Boxing Freeway --steps 100000 --json scripts/bench/atari.json
+    python scripts/bench/atari.py --games Boxing Freeway --steps 100000 --json scripts/bench/results/atari.json
 
 Trains an agent, evaluates it now and then over 30 episodes of raw scores, and measures the last and the best weights on
 30 others. With `--milestones 0 18` (the default in Pong) it says after how many minutes and steps an evaluation first
@@ -14,8 +14,8 @@ and what the JSON file has is not done again.
 import argparse
 from pathlib import Path
 
-from learning_runs import Task, learn_all
-from reporting import Rows
+from common.learning_runs import Task, learn_all
+from common.reporting import Rows
 
 from rlkit.cli.options import read_kwargs, read_pairs, read_seeds
 

@@ -1,8 +1,8 @@
 """How well Gymnasium's CarRacing-v3 is driven with five discrete actions, after how many frames.
 
     pip install -c constraints.txt -e '.[bench]'
-    python scripts/bench/car_racing_learning.py --seeds 0..2 --json scripts/bench/car_racing_learning.json
-    python scripts/bench/car_racing_learning.py --frames 1000000 --json scripts/bench/car_racing_learning.json
+    python scripts/bench/car_racing_learning.py --seeds 0..2 --json scripts/bench/results/car_racing_learning.json
+    python scripts/bench/car_racing_learning.py --frames 1000000 --json scripts/bench/results/car_racing_learning.json
 
 A frame is a step of the simulator, of which every decision takes `--frame-skip`; pictures become grey, 64×64, four
 behind each other. Rewards are learned as a tenth of what they are, because returns go into the hundreds and a value
@@ -16,8 +16,8 @@ take about 11 minutes on one core, 1,000,000 about 90. Runs lie in `--folder` an
 import argparse
 from pathlib import Path
 
-from learning_runs import Task, learn_all
-from reporting import Rows
+from common.learning_runs import Task, learn_all
+from common.reporting import Rows
 
 from rlkit.cli.options import read_pairs, read_seeds
 

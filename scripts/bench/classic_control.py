@@ -1,7 +1,7 @@
 """How soon four classic tasks are solved from their names alone, beside Stable-Baselines3's DQN as its Zoo tuned it.
 
     pip install -e ".[bench]"
-    python scripts/bench/classic_control.py --json scripts/bench/classic_control.json
+    python scripts/bench/classic_control.py --json scripts/bench/results/classic_control.json
 
 Ours trains with its default preset and budget. The peer has the hyperparameters that RL Baselines3 Zoo found for each
 task (hyperparams/dqn.yml) and its budget. Both learn in turn, each in a process of its own with one thread. Both are
@@ -27,16 +27,20 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
-from reporting import Row, Rows, quiet
+from common.reporting import Row, Rows, quiet
 
-from rlkit import runs
 from rlkit.agent import Agent
 from rlkit.cli.options import read_seeds
-from rlkit.environments import EnvironmentConfig, Environments, episode_seed, make_environments
-from rlkit.statistics import interval
+from rlkit.env.config import EnvironmentConfig
+from rlkit.env.make import make_environments
+from rlkit.env.seeding import episode_seed
+from rlkit.env.vector import Environments
+from rlkit.experiments.statistics import interval
+from rlkit.training import config as training_config
+from rlkit.training import run
 from rlkit.training.evaluation import evaluate
-from rlkit.training.loop import Training
-from rlkit.training.metrics import MetricsLog
+from rlkit.training.logger import MetricsLog
+from rlkit.training.trainer import Training
 
 EPISODES = 20
 OTHERS = 100
@@ -157,7 +161,7 @@ class Race:
 
 def ours(env: str, seed: int, steps: int | None, every: int) -> Row:
     """Train with the default preset until the task is solved or the budget used up."""
-    config = runs.plan(env, seed=seed, steps=steps, device="cpu", eval_freq=every, eval_episodes=EPISODES)
+    config = training_config.plan(env, seed=seed, steps=steps, device="cpu", eval_freq=every, eval_episodes=EPISODES)
     agents: list[Agent] = []
     with make_environments(config.evaluation, EPISODES) as places, tempfile.TemporaryDirectory() as folder:
         race = Race(env, seed, places)
@@ -172,9 +176,9 @@ def ours(env: str, seed: int, steps: int | None, every: int) -> Row:
                 if race.solved:
                     raise Solved
 
-        runs.Training = Measured  # type: ignore[misc]
+        run.Training = Measured  # type: ignore[misc]
         with contextlib.suppress(Solved):
-            runs.start(config, run_dir=Path(folder) / "run", reporter=quiet)
+            run.start(config, run_dir=Path(folder) / "run", reporter=quiet)
         return race.row("ours", agents[-1], config.steps)
 
 

@@ -1,7 +1,7 @@
 """What perception's mistakes cost the driver: laps on unseen circuits by true mask, by SegNet's, and by raw pixels.
 
-python scripts/bench/closed_loop.py --model pretrained:segnet-compact --json scripts/bench/closed_loop.json \
-    --picture scripts/bench/closed_loop.png
+python scripts/bench/closed_loop.py --model pretrained:segnet-compact --json scripts/bench/results/closed_loop.json \
+    --picture scripts/bench/results/closed_loop.png
 
 Arms: (a) trained and driven on the true mask; (b) trained and driven on the model's mask; (c) trained on the true mask,
 driven on the model's; (d) the camera's picture itself, reduced. Same budget, same preset, same circuits in the same
@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from driven_laps import LABELS_ONLY, WEATHERS, drive, train_driver, trained_minutes
-from reporting import Row, Rows
+from common.driven_laps import LABELS_ONLY, WEATHERS, drive, train_driver, trained_minutes
+from common.reporting import Row, Rows
 
-from rlkit.statistics import interquartile_mean, interval, mean
+from rlkit.experiments.statistics import interquartile_mean, interval, mean
 
 COLOURS = ("#009E73", "#0072B2", "#56B4E9", "#D55E00")  # Okabe and Ito 2008
 

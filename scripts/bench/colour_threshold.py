@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.colors import rgb_to_hsv
 
-from rlkit.perception.data import find_source
-from rlkit.perception.metrics import Confusion
-from rlkit.perception.pictures import LabelledPictures, PictureSource
+from rlkit.segmentation.datasets import find_source
+from rlkit.segmentation.datasets.base import LabelledPictures, PictureSource
+from rlkit.segmentation.metrics import Confusion
 
 PICTURES = 512  # that the box is fitted on
 PIXELS = 250  # that are taken of each picture

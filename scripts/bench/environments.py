@@ -27,7 +27,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import rlkit_envs  # noqa: F401  (registers rlkit/Driving-v0 and its relatives)
-from peers import PEERS
+from common.peers import PEERS
 
 CIRCUITS = 32  # procedural circuits that are driven; few enough that all are made before the clock runs
 COLOUR = {"view_size": 96, "birdview": "colour", "metres_per_pixel": 0.5}
@@ -107,7 +107,7 @@ def batched(name: str, environment: str, num_envs: int, **kwargs: Any) -> Conten
 
 def peer(key: str, python: str) -> Contender | str:
     """A peer in a process of its own, or why it is not there."""
-    arguments = [python, str(Path(__file__).with_name("peers.py")), key]
+    arguments = [python, str(Path(__file__).parent / "common/peers.py"), key]
     process = subprocess.Popen(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )

@@ -1,6 +1,6 @@
 """How soon a car that knows nothing drives laps on circuits it never saw, over seeds.
 
-    python scripts/bench/first_lap.py --json scripts/bench/first_lap.json
+    python scripts/bench/first_lap.py --json scripts/bench/results/first_lap.json
 
 Trains with the default preset, stops after 30 s, measures on 200 unseen circuits, goes on to 60 s and measures again:
 seconds of training include evaluation and checkpoints, but not start-up. A convolutional network and a plain dense one
@@ -12,12 +12,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from reporting import Rows, quiet
+from common.reporting import Rows, quiet
 
-from rlkit import runs
 from rlkit.cli.options import read_seeds
-from rlkit.measuring import measure
-from rlkit.who import find
+from rlkit.policy import find, measure
+from rlkit.training.run import resume, train
 
 
 def learn(folder: Path, encoder: str, seed: int, seconds: list[float], circuits: int) -> list[dict[str, Any]]:
@@ -26,7 +25,7 @@ def learn(folder: Path, encoder: str, seed: int, seconds: list[float], circuits:
     spent = 0.0
     for limit in seconds:
         if spent == 0.0:
-            run = runs.train(
+            run = train(
                 "rlkit/Driving-v0",
                 seed=seed,
                 settings={"encoder": encoder},
@@ -35,7 +34,7 @@ def learn(folder: Path, encoder: str, seed: int, seconds: list[float], circuits:
                 reporter=quiet,
             )
         elif run.stopped is not None:
-            run = runs.resume(folder, time_limit=limit - spent, reporter=quiet)
+            run = resume(folder, time_limit=limit - spent, reporter=quiet)
         spent = limit
         result = measure(find(folder), episodes=circuits)
         figures = result.to_json()

@@ -1,7 +1,7 @@
 """How fast DQN learns from Atari's pictures: one gradient step taken apart, then a race on ALE Pong.
 
     pip install -c constraints.txt -e '.[atari,bench]'
-    python scripts/bench/learner.py --json scripts/bench/learner.json
+    python scripts/bench/learner.py --json scripts/bench/results/learner.json
 
 First part: a gradient step on 32 transitions of 84×84×4, as plain PyTorch takes it, then with one thing added after the
 other, then as the agent takes it, replay and all. Second part: ours and Stable-Baselines3 in turn, with the
@@ -176,12 +176,12 @@ def gradient_steps(rounds: int, threads: int) -> list[dict[str, Any]]:
 
 def ours(steps: int, num_envs: int, settings: dict[str, str], overlap: bool = False) -> dict[str, float]:
     """Train with this toolkit; what it writes down says when it had taken how many steps."""
-    from rlkit import runs
-    from rlkit.training.metrics import read_metrics
+    from rlkit.training.logger import read_metrics
     from rlkit.training.progress import PlainReporter
+    from rlkit.training.run import train
 
     with tempfile.TemporaryDirectory() as folder:
-        runs.train(
+        train(
             "ALE/Pong-v5",
             env_kwargs={"protocol": "dqn"},
             run_dir=Path(folder) / "run",
@@ -309,7 +309,7 @@ def main() -> None:
     for row in rows:
         print(f"{row['contender']:40} {row['steps_per_second']:8.1f} steps/s  × {row['ratio_to_peer']:.2f}")
     if options.json is not None:
-        from reporting import machine
+        from common.reporting import machine
 
         report = {"machine": machine(), "gradient_step": steps, "race": rows}
         options.json.write_text(json.dumps(report, indent=2) + "\n")

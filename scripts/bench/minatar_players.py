@@ -18,14 +18,19 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
-from rlkit_envs import minatar
+from rlkit_envs.minatar import register
 
-from rlkit import plugins, runs
-from rlkit.environments import EnvironmentConfig, episode_seed, make_environments
+from rlkit import plugins
+from rlkit.env.config import EnvironmentConfig
+from rlkit.env.make import make_environments
+from rlkit.env.seeding import episode_seed
+from rlkit.nn.utils import torch_set_up
+from rlkit.training.config import plan
 from rlkit.training.evaluation import evaluate
-from rlkit.training.loop import Training
 from rlkit.training.progress import PlainReporter
+from rlkit.training.run import build_agent
 from rlkit.training.run_folder import RunFolder
+from rlkit.training.trainer import Training
 
 LONGEST = 20_000  # steps of an episode in a measurement: a game that goes on for ever has to end some time
 ENDLESS = 10_000_000  # steps, for an agent that is stopped by the clock
@@ -67,7 +72,7 @@ class Curve:
 
 def learn_ours(options: argparse.Namespace, curve: Curve) -> tuple[Any, Callable[[Any], None]]:
     """Train as `rlkit train` does; returns the agent and how to give it weights."""
-    config = runs.plan(
+    config = plan(
         options.env,
         preset=options.preset,
         settings=dict(pair.split("=", 1) for pair in options.set),
@@ -81,9 +86,9 @@ def learn_ours(options: argparse.Namespace, curve: Curve) -> tuple[Any, Callable
     with (
         tempfile.TemporaryDirectory() as folder,
         make_environments(config.environment, config.num_envs) as environments,
-        runs.torch_set_up(1, False),
+        torch_set_up(1, False),
     ):
-        agent = runs.build_agent(config, environments.spaces)
+        agent = build_agent(config, environments.spaces)
         learn = agent.update
 
         def update(steps: int) -> dict[str, float]:
@@ -216,7 +221,7 @@ def main() -> None:
     if options.core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {options.core})
     torch.set_num_threads(1)
-    minatar.register()
+    register()
     gymnasium.make(options.env).close()
     from torch.utils import tensorboard  # noqa: F401 - both sides import it before the clock runs
 

@@ -1,7 +1,7 @@
 """What is learned from as many steps of ALE Pong, ours beside Stable-Baselines3, with the same hyperparameters.
 
     pip install -c constraints.txt -e '.[atari,bench]'
-    python scripts/bench/pong_curves.py --json scripts/bench/pong_curves.json
+    python scripts/bench/pong_curves.py --json scripts/bench/results/pong_curves.json
 
 `learner.py` races for steps per second; this asks whether the steps are worth as much. Both have the network of Mnih et
 al. 2015 and the hyperparameters in `learner.py`, with a memory of 100,000 transitions, the first update after 10,000
@@ -20,9 +20,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from common.learning_runs import Task, learn
+from common.reporting import Rows
 from learner import SETTINGS, peer, peer_games
-from learning_runs import Task, learn
-from reporting import Rows
 
 from rlkit.cli.options import read_seeds
 

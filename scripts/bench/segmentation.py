@@ -19,17 +19,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from colour_threshold import DRIVABLE, fit_on, measure, total
-from reporting import Row, Rows, quiet
+from common.reporting import Row, Rows, quiet
 
 from rlkit.cli.options import read_pairs
-from rlkit.perception.data import find_source
-from rlkit.perception.evaluation import evaluate
-from rlkit.perception.finding import find_model
-from rlkit.perception.metrics.result import PerceptionResult
-from rlkit.perception.model import load_model
-from rlkit.perception.pictures import PictureSource
-from rlkit.perception.training import train
-from rlkit.perception.training.recipe import PRESETS, usual_preset
+from rlkit.perception.model import find_model, load_model
+from rlkit.segmentation import train
+from rlkit.segmentation.datasets import find_source
+from rlkit.segmentation.datasets.base import PictureSource
+from rlkit.segmentation.evaluation import PerceptionResult, evaluate
+from rlkit.segmentation.hyperparameters import PRESETS, usual_preset
 from rlkit.training.progress import PlainReporter
 
 NETWORKS = ("segnet-compact", "segnet-basic", "segnet", "fcn32s", "fcn8s")

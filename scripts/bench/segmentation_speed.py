@@ -1,7 +1,7 @@
 """Frames per second of every segmentation network, in floats, bfloat16 and 8-bit integers, and what the latter cost.
 
     pip install -c constraints.txt -e '.[export]'
-    python scripts/bench/segmentation_speed.py --json scripts/bench/segmentation_speed.json
+    python scripts/bench/segmentation_speed.py --json scripts/bench/results/segmentation_speed.json
     python scripts/bench/segmentation_speed.py --network pretrained:segnet-compact runs/segnet runs/fcn8s
 
 A frame is the whole way from uint8 pictures in memory to the uint8 class of every pixel. What is measured is `folded`,
@@ -21,21 +21,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from reporting import Row, Rows
+from common.reporting import Row, Rows
 from rich.console import Console
 from rich.table import Table
 
-from rlkit.classes import IGNORED, Classes
 from rlkit.errors import UserError
-from rlkit.perception.data import find_source
-from rlkit.perception.export.checking import as_input
-from rlkit.perception.export.onnx_files import onnx_bytes, run, session_of
-from rlkit.perception.finding import find_model
-from rlkit.perception.likeliest import likeliest
-from rlkit.perception.model import Card, SegmentationModel, load_model
+from rlkit.perception.model import Card, SegmentationModel, find_model, likeliest, load_model
 from rlkit.perception.networks import NETWORKS, build_network
-from rlkit.perception.pictures import LabelledPictures, Pixels
-from rlkit.perception.quantising import calibration_pictures, int8_bytes
+from rlkit.segmentation.datasets import find_source
+from rlkit.segmentation.datasets.base import LabelledPictures
+from rlkit.segmentation.export.common import as_input
+from rlkit.segmentation.export.onnx_export import calibration_pictures, int8_bytes, onnx_bytes, run, session_of
+from rlkit.spaces import IGNORED, Classes, Pixels
 
 RUNTIMES = ("plain", "folded", "bfloat16", "onnx", "onnx-int8")
 CLASSES = Classes(tuple(f"class {number}" for number in range(9)), ("class 4",))  # as many as the simulator has

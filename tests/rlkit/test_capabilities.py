@@ -3,8 +3,8 @@ import pytest
 
 from rlkit import capabilities
 from rlkit.capabilities import CameraMounting, Conditions, EpisodeMetric, HasExpert, HasState, HasTelemetry, Reading
-from rlkit.classes import Classes
 from rlkit.errors import UserError
+from rlkit.spaces import Classes
 
 
 class Instrumented:

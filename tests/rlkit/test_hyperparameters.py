@@ -3,7 +3,8 @@ from dataclasses import dataclass
 import pytest
 
 from rlkit.errors import UserError
-from rlkit.hyperparameters import from_plain, hyperparameter, read_value, with_settings
+from rlkit.hyperparameters import from_plain, hyperparameter, with_settings
+from rlkit.utils.parsing import read_value
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ import pytest
 
 from rlkit import plugins
 from rlkit.agent import Agent
-from rlkit.environments import EnvironmentConfig, make_environments
+from rlkit.env.config import EnvironmentConfig
+from rlkit.env.make import make_environments
+from rlkit.env.registry import find_spec
 from rlkit.errors import UserError
-from rlkit.specs import find_spec
+from rlkit.utils.parsing import nearest
 
 
 def install(folder: Path, name: str, entry_points: str, requires: str = "", **modules: str) -> None:
@@ -179,10 +181,10 @@ def test_what_ships_here_is_found_like_everything_else():
 
 def test_nearest_names_do_not_mind_namespace_version_or_capitals():
     names = ["CartPole-v0", "CartPole-v1", "rlkit/Driving-v0", "Acrobot-v1"]
-    assert plugins.nearest("cartpole", names) == ["CartPole-v1", "CartPole-v0"]
-    assert plugins.nearest("Driving-v0", names)[0] == "rlkit/Driving-v0"
-    assert plugins.nearest("rlkit/Drivng-v0", names)[0] == "rlkit/Driving-v0"
-    assert plugins.nearest("zzz", names) == []
+    assert nearest("cartpole", names) == ["CartPole-v1", "CartPole-v0"]
+    assert nearest("Driving-v0", names)[0] == "rlkit/Driving-v0"
+    assert nearest("rlkit/Drivng-v0", names)[0] == "rlkit/Driving-v0"
+    assert nearest("zzz", names) == []
 
 
 def test_looking_for_agents_imports_neither_torch_nor_gymnasium():

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 import rlkit
-from rlkit.environments import EnvironmentConfig, make_environments
+from rlkit.env.config import EnvironmentConfig
+from rlkit.env.make import make_environments
 from rlkit.training.progress import PlainReporter
 
 SMALL = {"batch_size": "16", "hidden": "16", "learning_starts": "100"}

@@ -7,14 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rlkit.nn.dropout import drop_with
 from rlkit.nn.heads import he_initialise
-from rlkit.nn.noisy import renew_noise, silence
-from rlkit_agents.dqn.batches import TensorBatch
+from rlkit.nn.layers import drop_with, renew_noise, silence
+from rlkit_agents.dqn.batch import TensorBatch, shift_batch
 from rlkit_agents.dqn.config import DQNConfig
 from rlkit_agents.dqn.distributions import Distribution
 from rlkit_agents.dqn.network import QNetwork
-from rlkit_agents.dqn.random_shift import shift_batch
 
 
 class Learner:

@@ -1,4 +1,4 @@
-"""The Q-network: an encoder for each part of the observation, dense layers, a head."""
+"""The Q-network: an encoder for each part of the observation, dense layers, a head; and its number format."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -6,13 +6,13 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from rlkit.nn.encoders import ObservationEncoder, choose_encoder
+from rlkit.nn.encoders import choose_encoder, is_small
 from rlkit.nn.heads import CosineEmbedding, DuelingHead, LinearHead, MakeDense, dense_layers, he_initialise
-from rlkit.nn.noisy import NoisyLinear
-from rlkit.nn.precision import computing_in
+from rlkit.nn.layers import NoisyLinear
+from rlkit.nn.observation_encoder import ObservationEncoder
+from rlkit.nn.utils import computing_in, precision_for
 from rlkit.spaces import Spaces
 from rlkit_agents.dqn.config import DQNConfig
-from rlkit_agents.dqn.precision import choose_precision
 
 
 class QNetwork(nn.Module):
@@ -118,3 +118,18 @@ def build_network(
 
 def _device_of(observations: Mapping[str, Tensor]) -> str:
     return next(iter(observations.values())).device.type
+
+
+def choose_precision(asked: str, spaces: Spaces, device: str) -> torch.dtype:
+    """Float32, or bfloat16 where it was asked for or pays.
+
+    Half as many bits pay in the convolutions of large pictures, on processors with instructions for them. Small
+    networks would lose more to conversions than they gain.
+
+    Args:
+        asked: "float32", "bfloat16" or "auto".
+        spaces: What is read.
+        device: "cpu" or "cuda".
+    """
+    large = any(leaf.is_picture and not is_small(leaf) for leaf in spaces.observations.values())
+    return torch.float32 if asked == "auto" and not large else precision_for(asked, device)

@@ -10,16 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rlkit.agent import Agent, Inspection, State, Transitions
-from rlkit.nn.counting import count
 from rlkit.nn.encoders import is_small
-from rlkit.nn.tensors import to_tensor, to_tensors
+from rlkit.nn.utils import count, to_tensor, to_tensors
+from rlkit.schedules import Linear
 from rlkit.spaces import Observations, Spaces
-from rlkit.training.schedules import Linear
-from rlkit_agents.pqn.config import PQNConfig
+from rlkit_agents.pqn.config import PRESETS, PQNConfig
 from rlkit_agents.pqn.network import QNetwork, build_network
-from rlkit_agents.pqn.presets import PRESETS
-from rlkit_agents.pqn.returns import lambda_returns
-from rlkit_agents.pqn.rollout import Rollout
+from rlkit_agents.pqn.rollout import Rollout, lambda_returns
 
 VALUED_AT_ONCE = 512  # observations in a forward pass; more only take more memory
 

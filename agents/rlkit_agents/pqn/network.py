@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from rlkit.nn.encoders import ObservationEncoder, choose_encoder
+from rlkit.nn.encoders import choose_encoder
 from rlkit.nn.heads import LinearHead, dense_layers, he_initialise
+from rlkit.nn.observation_encoder import ObservationEncoder
 from rlkit.spaces import Spaces
 from rlkit_agents.pqn.config import PQNConfig
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.arcade.compiled import kernel, kernel_for
+from rlkit_envs.arcade.jit import kernel, kernel_for
 
 SIZE = 84  # pixels a side, as everybody's Atari is seen since Mnih et al. 2015
 

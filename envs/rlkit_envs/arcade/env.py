@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.error import ResetNeeded
 
-from rlkit_envs.arcade.settings import METADATA, Settings
+from rlkit_envs.arcade.config import METADATA, Settings
 from rlkit_envs.arcade.vector_env import ArcadeVectorEnv, check_options
-from rlkit_envs.signatures import shows_fields
+from rlkit_envs.utils import shows_fields
 
 
 @shows_fields(Settings)

@@ -10,15 +10,20 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from rlkit_envs.arcade.cabinet import Cabinet
+from rlkit_envs.arcade.batch import Cabinet
+from rlkit_envs.arcade.config import METADATA, MOST_GAMES, MOST_THREADS, Settings, check_count, load_game
 from rlkit_envs.arcade.drawing import SIZE
-from rlkit_envs.arcade.settings import METADATA, MOST_GAMES, MOST_THREADS, Settings, check_count, load_game
-from rlkit_envs.batches import checked_autoreset_mode, checked_mask, checked_numbers, checked_seeds
-from rlkit_envs.signatures import shows_fields
-from rlkit_envs.threads import available_cores
+from rlkit_envs.utils import (
+    available_cores,
+    checked_autoreset_mode,
+    checked_mask,
+    checked_numbers,
+    checked_seeds,
+    shows_fields,
+)
 
 if TYPE_CHECKING:
-    from rlkit_envs.arcade.screen import Screen
+    from rlkit_envs.arcade.renderer import Screen
 
 _SINGLE = ("expert_action", "get_state", "render")  # what `call` asks each game separately
 
@@ -188,7 +193,7 @@ class ArcadeVectorEnv(VectorEnv[Any, Any, Any]):
 
     def _made_screen(self) -> "Screen":
         if self._screen is None:
-            from rlkit_envs.arcade.screen import Screen  # pictures for people are drawn where they are wanted only
+            from rlkit_envs.arcade.renderer import Screen  # pictures for people are drawn where they are wanted only
 
             self._screen = Screen(self.cabinet.game)
         return self._screen

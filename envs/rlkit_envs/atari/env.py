@@ -6,9 +6,9 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.atari.settings import METADATA, Settings
+from rlkit_envs.atari.config import METADATA, Settings
 from rlkit_envs.atari.vector_env import AtariVectorEnv
-from rlkit_envs.signatures import shows_fields
+from rlkit_envs.utils import shows_fields
 
 # As SDL and pygame number them.
 KEYS = {"UP": 1073741906, "DOWN": 1073741905, "LEFT": 1073741904, "RIGHT": 1073741903, "FIRE": 32}

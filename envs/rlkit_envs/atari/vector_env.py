@@ -13,8 +13,8 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from rlkit_envs.atari.settings import METADATA, MOST_GAMES, MOST_THREADS, Settings, check_count
-from rlkit_envs.signatures import shows_fields
+from rlkit_envs.atari.config import METADATA, MOST_GAMES, MOST_THREADS, Settings, check_count
+from rlkit_envs.utils import shows_fields
 
 Infos = dict[str, Any]
 

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 
+from rlkit_envs.driving.config import Settings
 from rlkit_envs.driving.env import DrivingEnv
 from rlkit_envs.driving.episodes import Episodes
-from rlkit_envs.driving.settings import Settings
 from rlkit_envs.driving.vector_env import DrivingVectorEnv
-from rlkit_envs.signatures import shows_fields
+from rlkit_envs.utils import shows_fields
 
 FRAMES = 1000
 LAP_REWARD = 1000.0

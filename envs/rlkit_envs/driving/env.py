@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.error import ResetNeeded
 
-from rlkit_envs.driving.car.controls import ACTION_NAMES, COMMANDS, GAMEPAD_AXES, keys_to_action
+from rlkit_envs.driving.config import Settings
 from rlkit_envs.driving.episodes import Episodes
-from rlkit_envs.driving.interface import (
+from rlkit_envs.driving.spaces import (
     METADATA,
     check_rendering,
     checked_actions,
@@ -19,11 +19,11 @@ from rlkit_envs.driving.interface import (
     metadata_of,
     reset_options,
 )
-from rlkit_envs.driving.settings import Settings
-from rlkit_envs.signatures import shows_fields
+from rlkit_envs.driving.vehicle.actions import ACTION_NAMES, COMMANDS, GAMEPAD_AXES, keys_to_action
+from rlkit_envs.utils import shows_fields
 
 if TYPE_CHECKING:
-    from rlkit_envs.driving.display.cameras import Cameras
+    from rlkit_envs.driving.render.cameras import Cameras
 
 
 @shows_fields(Settings)

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.driving.car.controls import COMMANDS
-from rlkit_envs.driving.car.vehicle import CAR, GRAVITY, YAW_RATE_SCALE
-from rlkit_envs.driving.looks.appearance import choose_look
-from rlkit_envs.driving.pilot import Pilot
+from rlkit_envs.driving.config import Settings, check_circuit
+from rlkit_envs.driving.expert.driver import Pilot
 from rlkit_envs.driving.road.circuit import Circuit
-from rlkit_envs.driving.road.circuit_files import load_circuit
+from rlkit_envs.driving.road.csv_file import load_circuit
 from rlkit_envs.driving.road.generator import make_circuit
-from rlkit_envs.driving.sensors.observer import paint_gauges
-from rlkit_envs.driving.settings import Settings, check_circuit
+from rlkit_envs.driving.sensors.suite import paint_gauges
 from rlkit_envs.driving.simulator import Outcome, Simulator, Start
-from rlkit_envs.driving.traffic.road_users import OTHER
+from rlkit_envs.driving.traffic.behaviour import OTHER
+from rlkit_envs.driving.vehicle.actions import COMMANDS
+from rlkit_envs.driving.vehicle.parameters import CAR, GRAVITY, YAW_RATE_SCALE
+from rlkit_envs.driving.weather.presets import choose_look
 
 
 class Episodes:

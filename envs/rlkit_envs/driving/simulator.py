@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.driving.car.motion import PHYSICS_STEP
-from rlkit_envs.driving.car.vehicle import CAR, GRAVITY, VEHICLES
-from rlkit_envs.driving.looks.episode_looks import Looks
-from rlkit_envs.driving.pool import CircuitPool
+from rlkit_envs.driving.circuit_cache import CircuitPool
 from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, Circuit
-from rlkit_envs.driving.sensors.observer import Observer, Sensors
-from rlkit_envs.driving.stepping import OUTCOME, RULES, decide_range, step_range
-from rlkit_envs.driving.traffic.placement import DRAWS, LANE_DRAW, place_others
-from rlkit_envs.driving.traffic.road_users import OTHER
-from rlkit_envs.threads import Threads
+from rlkit_envs.driving.sensors.suite import Observer, Sensors
+from rlkit_envs.driving.step import OUTCOME, RULES, decide_range, step_range
+from rlkit_envs.driving.traffic.behaviour import OTHER
+from rlkit_envs.driving.traffic.spawn import DRAWS, LANE_DRAW, place_others
+from rlkit_envs.driving.vehicle.dynamics import PHYSICS_STEP
+from rlkit_envs.driving.vehicle.parameters import CAR, GRAVITY, VEHICLES
+from rlkit_envs.driving.weather.tables import Looks
+from rlkit_envs.utils import Threads
 
 SLOWEST_LAP = 4.0  # m/s, average speed that the default time limit allows for
 _CARS_PER_TASK = 128  # below twice this number, starting threads costs more than it gains

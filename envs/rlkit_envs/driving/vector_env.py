@@ -10,10 +10,9 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from rlkit_envs.batches import checked_autoreset_mode, checked_mask, checked_seeds
-from rlkit_envs.driving.car.controls import ACTION_NAMES, keys_to_action
+from rlkit_envs.driving.config import Settings, check_integer
 from rlkit_envs.driving.episodes import Episodes
-from rlkit_envs.driving.interface import (
+from rlkit_envs.driving.spaces import (
     METADATA,
     check_rendering,
     checked_actions,
@@ -23,12 +22,11 @@ from rlkit_envs.driving.interface import (
     metadata_of,
     reset_options,
 )
-from rlkit_envs.driving.settings import Settings, check_integer
-from rlkit_envs.signatures import shows_fields
-from rlkit_envs.threads import available_cores
+from rlkit_envs.driving.vehicle.actions import ACTION_NAMES, keys_to_action
+from rlkit_envs.utils import available_cores, checked_autoreset_mode, checked_mask, checked_seeds, shows_fields
 
 if TYPE_CHECKING:
-    from rlkit_envs.driving.display.cameras import Cameras
+    from rlkit_envs.driving.render.cameras import Cameras
 
 
 @shows_fields(Settings)

@@ -5,10 +5,10 @@ from typing import Any
 
 def perception_verbs() -> dict[str, Any]:
     """What can be typed after `rlkit perception`."""
-    from rlkit.cli.perception.data import Data
+    from rlkit.cli.perception.dataset import Data
     from rlkit.cli.perception.evaluate import Evaluate
     from rlkit.cli.perception.export import Export
-    from rlkit.cli.perception.recipe import RecipeTable
+    from rlkit.cli.perception.hyperparameters import RecipeTable
     from rlkit.cli.perception.show import Show
     from rlkit.cli.perception.train import Train
 

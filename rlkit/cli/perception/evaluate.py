@@ -9,15 +9,15 @@ from rich.markup import escape
 
 from rlkit.cli.options import KeyValues, check_result_target, read_kwargs, unset, write_result
 from rlkit.errors import UserError
-from rlkit.terminal import printable
+from rlkit.utils.terminal import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from rlkit.perception.metrics.result import PerceptionResult
     from rlkit.perception.model import Card, SegmentationModel
-    from rlkit.perception.pictures import PictureSource
+    from rlkit.segmentation.datasets.base import PictureSource
+    from rlkit.segmentation.evaluation import PerceptionResult
 
 RESULT = frozenset({"model", "parameters", "pictures", "iou"})  # what its JSON is known by
 
@@ -58,10 +58,9 @@ class Evaluate:
         check_result_target(self.json, RESULT)
         from rich.console import Console
 
-        from rlkit.perception.data import find_source, is_simulator
-        from rlkit.perception.finding import find_model
-        from rlkit.perception.model import load_model
-        from rlkit.runs import choose_device
+        from rlkit.nn.utils import choose_device
+        from rlkit.perception.model import find_model, load_model
+        from rlkit.segmentation.datasets import find_source, is_simulator
 
         model = load_model(find_model(self.what), device=choose_device(self.device), network=self.model)
         data = self.data or usual_data(self.what, model.card)
@@ -87,7 +86,7 @@ class Evaluate:
     ) -> list["PerceptionResult"]:
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-        from rlkit.perception.evaluation import evaluate
+        from rlkit.segmentation.evaluation import evaluate
 
         results: list[PerceptionResult] = []
         columns = (SpinnerColumn(), TextColumn("{task.description}: {task.completed} pictures"), TimeElapsedColumn())
@@ -116,8 +115,8 @@ def usual_data(what: str, card: "Card") -> str:
     Raises:
         UserError: The card names a folder of another machine.
     """
-    from rlkit.perception.data import is_simulator
-    from rlkit.perception.training.run_folder import PerceptionRun
+    from rlkit.segmentation.datasets import is_simulator
+    from rlkit.segmentation.run_folder import PerceptionRun
 
     is_run = (Path(what) / "config.json").is_file()
     known = PerceptionRun.open(Path(what)).config.data if is_run else str(card.trained.get("data", ""))
@@ -129,7 +128,7 @@ def usual_data(what: str, card: "Card") -> str:
 
 def held_out_of(what: str) -> float:
     """The share of a folder's training pictures that a run held out, so that the same ones are measured."""
-    from rlkit.perception.training.run_folder import PerceptionRun
+    from rlkit.segmentation.run_folder import PerceptionRun
 
     is_run = (Path(what) / "config.json").is_file()
     return PerceptionRun.open(Path(what)).config.held_out if is_run else 0.1

@@ -10,9 +10,9 @@ from rlkit.cli.options import KeyValues, print_line, read_kwargs, unset
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
-    from rlkit.perception.export.checking import Exported
     from rlkit.perception.model import SegmentationModel
-    from rlkit.perception.pictures import Pixels
+    from rlkit.segmentation.export.common import Exported
+    from rlkit.spaces import Pixels
 
 INT8 = "onnx-int8"
 SUFFIXES = {"onnx": ".onnx", INT8: ".onnx", "torch": ".pt2"}
@@ -51,9 +51,8 @@ class Export:
             )
         if self.calibration is not None and self.calibration < 8:
             raise UserError(f"--calibration {self.calibration}: expected a whole number of at least 8")
-        from rlkit.perception.export.targets import check_target
-        from rlkit.perception.finding import find_model
-        from rlkit.perception.model import load_model, read_card
+        from rlkit.perception.model import find_model, load_model, read_card
+        from rlkit.segmentation.export.common import check_target
 
         path = find_model(self.what)
         card = read_card(path)
@@ -65,23 +64,23 @@ class Export:
 
     def _export(self, model: "SegmentationModel", out: Path) -> "Exported":
         if self.format == "torch":
-            from rlkit.perception.export.programs import export_torch
+            from rlkit.segmentation.export.torch_export import export_torch
 
             return export_torch(model, out)
-        from rlkit.perception.export.onnx_files import export_onnx, need
+        from rlkit.segmentation.export.onnx_export import export_onnx, need
 
         if self.format == "onnx":
             return export_onnx(model, out)
         need("onnx", "onnxscript", "onnxruntime")
-        from rlkit.perception.quantising import export_int8
+        from rlkit.segmentation.export.onnx_export import export_int8
 
         return export_int8(model, out, self._pictures(model))
 
     def _pictures(self, model: "SegmentationModel") -> "Pixels":
         import numpy as np
 
-        from rlkit.perception.data import find_source
-        from rlkit.perception.quantising import CALIBRATION, calibration_pictures
+        from rlkit.segmentation.datasets import find_source
+        from rlkit.segmentation.export.onnx_export import CALIBRATION, calibration_pictures
 
         kwargs = read_kwargs("--env-kwargs", self.env_kwargs)
         source = find_source(self.data, size=model.card.size, seed=self.seed, env_kwargs=kwargs)

@@ -11,10 +11,10 @@ from rlkit.cli.perception.evaluate import usual_data
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
-    from rlkit.classes import Classes
     from rlkit.perception.model import SegmentationModel
-    from rlkit.perception.showing.inputs import Views
-    from rlkit.perception.showing.looking import Onlooker
+    from rlkit.segmentation.visualization.predictor import Onlooker
+    from rlkit.segmentation.visualization.sources import Views
+    from rlkit.spaces import Classes
 
 ENDINGS = (".png", ".jpg", ".mp4")
 ON_A_SHEET = 6  # pictures, unless --pictures says otherwise
@@ -56,10 +56,9 @@ class Show:
     def run(self) -> None:
         """Show."""
         self._check()
-        from rlkit.perception.finding import find_model
-        from rlkit.perception.model import load_model
-        from rlkit.perception.showing.looking import Onlooker
-        from rlkit.runs import choose_device
+        from rlkit.nn.utils import choose_device
+        from rlkit.perception.model import find_model, load_model
+        from rlkit.segmentation.visualization.predictor import Onlooker
         from rlkit.viewer import has_display
 
         model = load_model(find_model(self.what), device=choose_device(self.device), network=self.model)
@@ -96,8 +95,8 @@ class Show:
             raise UserError(f"--out {self.out}: the file exists; choose another name or remove it", exit_code=1)
 
     def _views(self, model: "SegmentationModel", film: bool) -> "tuple[Classes | None, Views]":
-        from rlkit.perception.data import find_source, is_simulator
-        from rlkit.perception.showing.inputs import views_of_path, views_of_source
+        from rlkit.segmentation.datasets import find_source, is_simulator
+        from rlkit.segmentation.visualization.sources import views_of_path, views_of_source
 
         if self.input is not None:
             return None, views_of_path(self.input.expanduser(), self.pictures or (None if film else ON_A_SHEET))
@@ -121,8 +120,8 @@ class Show:
     def _sheet(self, onlooker: "Onlooker", views: "Views", out: Path) -> None:
         from PIL import Image
 
-        from rlkit.files import disk_errors, scratch_file
-        from rlkit.perception.showing.sheets import draw_sheet
+        from rlkit.segmentation.visualization.sheet import draw_sheet
+        from rlkit.utils.io import disk_errors, scratch_file
 
         rows = list(onlooker.rows(views.views))
         if not rows:
@@ -136,8 +135,8 @@ class Show:
     def _film(self, onlooker: "Onlooker", views: "Views", out: Path) -> None:
         from rich.progress import track
 
-        from rlkit.perception.showing.films import write_film
-        from rlkit.perception.showing.sheets import draw_moment
+        from rlkit.segmentation.visualization.sheet import draw_moment
+        from rlkit.viewer.video import write_film
 
         rows = onlooker.rows(track(views.views, "looking", total=views.count))
         sheets = (draw_moment(row, onlooker.classes) for row in rows)
@@ -145,8 +144,8 @@ class Show:
         print_line(f"{count} pictures, {views.rate:g} per second: {out}")
 
     def _open_window(self, onlooker: "Onlooker", views: "Views") -> None:
-        from rlkit.perception.showing.sheets import draw_moment
-        from rlkit.perception.showing.window import show
+        from rlkit.segmentation.visualization.sheet import draw_moment
+        from rlkit.segmentation.visualization.window import show
 
         playing = views.count is None or views.count > ON_A_SHEET
         rows = onlooker.rows(views.views)

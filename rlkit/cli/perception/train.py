@@ -74,7 +74,7 @@ class Train:
             settings["batch_size"] = str(self.batch_size)
         env_kwargs = read_kwargs("--env-kwargs", self.env_kwargs)
         size = None if self.size is None else read_size("--size", self.size)
-        from rlkit.perception.training import resume, train
+        from rlkit.segmentation import resume, train
         from rlkit.training.progress import make_reporter
 
         reporter = functools.partial(make_reporter, quiet=self.quiet)

@@ -1,22 +1,23 @@
-"""Segmentation networks by name. To add one, write a class made from (number of classes) and name it here."""
+"""Segmentation networks by name.
+
+To add one, write a class that `SegmentationNetwork` describes, made from (number of classes), and name it in
+`NETWORKS`.
+"""
 
 import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import nn
 
-from rlkit.errors import UserError
-from rlkit.foreign_errors import describe_error
+from rlkit.errors import UserError, describe_error
 from rlkit.nn.heads import he_initialise
-from rlkit.perception.networks.bayesian_segnet import BayesianSegNet
 from rlkit.perception.networks.fcn import FCN8s, FCN8sCompact, FCN32s
-from rlkit.perception.networks.segnet import SegNet
-from rlkit.perception.networks.segnet_basic import SegNetBasic
-from rlkit.perception.networks.segnet_compact import SegNetCompact
-from rlkit.plugins import did_you_mean
+from rlkit.perception.networks.segnet import BayesianSegNet, SegNet, SegNetBasic, SegNetCompact
+from rlkit.utils.parsing import did_you_mean
 
 NETWORKS: dict[str, Callable[[int], nn.Module]] = {
     "segnet": SegNet,
@@ -29,6 +30,24 @@ NETWORKS: dict[str, Callable[[int], nn.Module]] = {
 }
 
 
+class SegmentationNetwork(Protocol):
+    """A `torch.nn.Module` made from (number of classes) that gives every pixel a score for each class.
+
+    It takes any height and width, and does its own scaling of the input.
+    """
+
+    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Score pixels.
+
+        Args:
+            pictures: (B, 3, H, W) float, red, green and blue from 0 to 1.
+
+        Returns:
+            (B, C, H, W) logits.
+        """
+        ...
+
+
 def build_network(
     name: str, num_classes: int, *, allow_code: bool = False, generator: torch.Generator | None = None
 ) -> nn.Module:
@@ -36,7 +55,7 @@ def build_network(
 
     Args:
         name: One of `NETWORKS`, or `my_package:MyNet`: a class, or function, that makes a network from (number of
-            classes); see `interface.SegmentationNetwork`.
+            classes); see `SegmentationNetwork`.
         num_classes: C.
         allow_code: Whether a module that the name speaks of may be imported; false for names that were read from a
             file rather than typed.

@@ -6,9 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rlkit.nn.dropout import Dropout
-from rlkit.perception.networks.blocks import convolutions
-from rlkit.perception.networks.scaling import ImageNetScaling
+from rlkit.nn.layers import Dropout
+from rlkit.perception.networks.layers import ImageNetScaling, convolutions
 from rlkit.perception.networks.vgg16 import DEPTHS, WIDTHS
 
 
@@ -27,7 +26,7 @@ class FCN(nn.Module):
         depths: Convolutions of each encoder block.
         dense_width: Channels of fc6 and fc7.
         dense_kernel: Side of fc6's kernel, in pixels.
-        dropout: Share of fc6's and fc7's features that are dropped while training; see `rlkit.nn.dropout.drop_with`.
+        dropout: Share of fc6's and fc7's features that are dropped while training; see `rlkit.nn.layers.drop_with`.
         batch_norm: Whether the encoder is normalised; the paper's, which starts from ImageNet's weights, is not.
     """
 

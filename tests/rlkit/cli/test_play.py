@@ -50,7 +50,7 @@ def test_the_likely_mistakes_get_one_sentence(rlkit, arguments, sentence, capsys
 
 
 def test_an_environment_without_keys_is_told_what_to_add(rlkit, capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("rlkit.viewer.seat.has_display", lambda: True)
+    monkeypatch.setattr("rlkit.viewer.play_window.has_display", lambda: True)
     (tmp_path / "mute.py").write_text(MUTE)
     assert rlkit("play", f"{tmp_path}/mute.py:Mute") == 2
     assert "get_keys_to_action()" in capsys.readouterr().err

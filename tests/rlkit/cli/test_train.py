@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-WALK = f"{Path(__file__).parents[1] / 'workers/planted.py'}:Walk"
+WALK = f"{Path(__file__).parents[1] / 'env/subproc/planted.py'}:Walk"
 SMALL = ["--set", "batch_size=16", "hidden=16", "learning_starts=40", "--num-envs", 2, "--eval-freq", 0, "-q"]
 SMALL += ["--steps", 400]
 

@@ -3,10 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from rlkit.nn.encoders import ENCODERS, ObservationEncoder, default_encoder, is_small, is_tiny
-from rlkit.nn.encoders.impala import SpectralConv2d
-from rlkit.nn.encoders.inception import InceptionBlock
-from rlkit.nn.encoders.resnet import BasicBlock
+from rlkit.nn.encoders import ENCODERS, BasicBlock, InceptionBlock, SpectralConv2d, default_encoder, is_small, is_tiny
+from rlkit.nn.observation_encoder import ObservationEncoder
 from rlkit.spaces import Leaf
 
 SMALLEST = {

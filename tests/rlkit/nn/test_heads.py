@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from rlkit.nn.heads import CosineEmbedding, DuelingHead, LinearHead, dense_layers, he_initialise
-from rlkit.nn.noisy import NoisyLinear
+from rlkit.nn.layers import NoisyLinear
 
 
 def drawn(module, seed=0):

@@ -8,10 +8,107 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from rlkit.classes import Classes
 from rlkit.errors import UserError
-from rlkit.perception.model import FORMAT, Card, SegmentationModel, load_model, read_card
+from rlkit.perception import model as perception_model
+from rlkit.perception.model import (
+    FORMAT,
+    Card,
+    SegmentationModel,
+    find_model,
+    likeliest,
+    load_model,
+    pretrained_names,
+    read_card,
+)
 from rlkit.perception.networks import build_network
+from rlkit.spaces import Classes
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / "segnet-compact.safetensors").touch()
+    monkeypatch.setattr(perception_model, "WEIGHTS", folder)
+    return folder
+
+
+def test_a_run_stands_for_its_best_model(tmp_path):
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "model.safetensors").touch()
+    assert find_model(str(tmp_path)) == find_model(tmp_path) == tmp_path / "best" / "model.safetensors"
+
+
+def test_a_file_stands_for_itself(tmp_path):
+    (tmp_path / "mine.safetensors").touch()
+    assert find_model(tmp_path / "mine.safetensors") == tmp_path / "mine.safetensors"
+
+
+def test_weights_that_ship_have_names(shipped):
+    assert pretrained_names() == ["segnet-compact"]
+    assert find_model("pretrained:segnet-compact") == shipped / "segnet-compact.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        ("pretrained:segnet-compct", r"ships with rlkit\. Did you mean segnet-compact\? There is \(segnet-compact\)"),
+        ("segnet-compact", "For weights that ship write pretrained:segnet-compact"),
+        ("runs/nowhere", "no perception run and no model at runs/nowhere"),
+    ],
+)
+def test_what_is_not_there_is_named(shipped, what, sentence):
+    with pytest.raises(UserError, match=sentence):
+        find_model(what)
+
+
+def test_files_and_folders_of_other_kinds_are_refused(tmp_path):
+    (tmp_path / "model.pt").touch()
+    with pytest.raises(UserError, match=r"model.pt is no model: expected a .safetensors file"):
+        find_model(tmp_path / "model.pt")
+    with pytest.raises(UserError, match="is no perception run"):
+        find_model(tmp_path)
+    (tmp_path / "other.safetensors").touch()
+    with pytest.raises(UserError, match=r"Name one of its files: other.safetensors"):
+        find_model(tmp_path)
+    (tmp_path / "config.json").touch()
+    with pytest.raises(UserError, match="before the first model was chosen"):
+        find_model(tmp_path)
+
+
+@pytest.fixture(params=["kernel", "torch"])
+def way(request, monkeypatch):
+    """By which of its two ways the function finds it, whatever number of threads torch has here."""
+    monkeypatch.setattr("rlkit.perception.model.FEW_THREADS", 0 if request.param == "torch" else 1000)
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_every_pixel_gets_the_class_of_its_largest_score(layout):
+    scores = torch.randn(3, 5, 6, 7, generator=torch.Generator().manual_seed(0))
+    found = likeliest(scores.to(memory_format=layout))
+    assert found.shape == (3, 6, 7)
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, scores.numpy().argmax(1))
+
+
+@pytest.mark.usefixtures("way")
+def test_a_part_of_more_channels_is_read_as_it_is():
+    scores = torch.randn(2, 8, 4, 4, generator=torch.Generator().manual_seed(0)).to(memory_format=torch.channels_last)
+    assert np.array_equal(likeliest(scores[:, 2:5]), scores[:, 2:5].numpy().argmax(1))
+
+
+@pytest.mark.usefixtures("way")
+def test_of_equal_scores_the_first_class_is_taken():
+    scores = torch.tensor([1.0, 4.0, 4.0, -2.0]).view(1, 4, 1, 1)
+    assert likeliest(scores) == 1
+    assert likeliest(torch.full((1, 4, 1, 1), -float("inf"))) == 0
+
+
+@pytest.mark.usefixtures("way")
+def test_no_pictures_have_no_classes():
+    assert likeliest(torch.zeros(0, 4, 2, 3)).shape == (0, 2, 3)
+
 
 CLASSES = Classes(("sky", "road", "line"), ("road", "line"))
 CARD = Card("segnet-compact", CLASSES, (32, 48), {"data": "nothing"})

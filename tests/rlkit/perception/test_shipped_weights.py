@@ -2,10 +2,9 @@
 
 import pytest
 
-from rlkit.perception.data import find_source
-from rlkit.perception.evaluation import evaluate
-from rlkit.perception.finding import find_model, pretrained_names
-from rlkit.perception.model import load_model, read_card
+from rlkit.perception.model import find_model, load_model, pretrained_names, read_card
+from rlkit.segmentation.datasets import find_source
+from rlkit.segmentation.evaluation import evaluate
 
 LARGEST = 2_000_000  # bytes
 

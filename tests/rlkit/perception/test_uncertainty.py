@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from scipy.stats import entropy as scipy_entropy
 from torch import nn
 
-from rlkit.classes import Classes
 from rlkit.perception.model import Card, SegmentationModel
 from rlkit.perception.networks import build_network
 from rlkit.perception.networks.segnet import SegNet
 from rlkit.perception.uncertainty import entropy, has_dropout, measure_uncertainty
+from rlkit.spaces import Classes
 
 PICTURES = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
 

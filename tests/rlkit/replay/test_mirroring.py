@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rlkit import capabilities
+from rlkit.capabilities import mirror
 from rlkit.errors import UserError
 from rlkit.replay.buffer import Batch
 from rlkit.replay.mirroring import mirror_every_second
@@ -53,13 +53,13 @@ def test_a_mirror_of_a_mirror_is_the_thing_itself_and_the_batch_is_left_alone():
 
 def test_what_an_environment_says_about_its_mirror_is_read_and_checked():
     entry = {"state": (1.0, -1.0), "actions": (0, 2, 1)}
-    assert capabilities.mirror({"mirror": entry}, {"state": 2}, 3) == MIRROR
-    assert capabilities.mirror({}, {"state": 2}, 3) is None
-    assert capabilities.mirror({"mirror": entry}, {"state": 2, "lidar": 19}, 3) is None
+    assert mirror({"mirror": entry}, {"state": 2}, 3) == MIRROR
+    assert mirror({}, {"state": 2}, 3) is None
+    assert mirror({"mirror": entry}, {"state": 2, "lidar": 19}, 3) is None
     for wrong, word in (
         ({"actions": (1, 2, 0)}, "pairs"),
         ({"actions": (0, 1)}, "pairs"),
         ({"state": (1.0, 2.0)}, "1 or -1"),
     ):
         with pytest.raises(UserError, match=word):
-            capabilities.mirror({"mirror": entry | wrong}, {"state": 2}, 3)
+            mirror({"mirror": entry | wrong}, {"state": 2}, 3)

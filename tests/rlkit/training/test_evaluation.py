@@ -4,10 +4,11 @@ import gymnasium
 import numpy as np
 import pytest
 
-from rlkit.environments import EnvironmentConfig, make_environments
+from rlkit.env.config import EnvironmentConfig
+from rlkit.env.make import make_environments
+from rlkit.env.subproc.vector_env import LOST
 from rlkit.plugins import agent_class
 from rlkit.training.evaluation import evaluate
-from rlkit.workers.vector import LOST
 
 
 class Countdown(gymnasium.Env):

@@ -11,12 +11,14 @@ import time
 import pytest
 import torch
 
-from rlkit import runs
+from rlkit.env.make import make_environments
 from rlkit.errors import UserError
-from rlkit.training.checkpoints import read_checkpoint
-from rlkit.training.metrics import read_metrics
+from rlkit.policy import find
+from rlkit.training import run as training_run
+from rlkit.training.checkpoint import read_checkpoint
+from rlkit.training.logger import read_metrics
 from rlkit.training.progress import PlainReporter
-from rlkit.who import find
+from rlkit.training.run_folder import RunFolder
 
 # The buffer is full after a third of a run, so that what goes on also overwrites.
 SETTINGS = {"batch_size": "16", "hidden": "16", "learning_starts": "80", "buffer_size": "240", "update_interval": "16"}
@@ -41,7 +43,9 @@ def quiet(total):
 
 def train(folder, env="CartPole-v1", steps=800, reporter=quiet, **options):
     usual = {"deterministic": True, "eval_freq": 200, "eval_episodes": 2, "save_freq": 120}
-    return runs.train(env, steps=steps, settings=SETTINGS, run_dir=folder, reporter=reporter, **(usual | options))
+    return training_run.train(
+        env, steps=steps, settings=SETTINGS, run_dir=folder, reporter=reporter, **(usual | options)
+    )
 
 
 def final(folder):
@@ -60,7 +64,7 @@ def curve(folder):
 
 @pytest.fixture(autouse=True)
 def _tell_at_every_step(monkeypatch):
-    monkeypatch.setattr("rlkit.training.loop.REFRESH", 0)
+    monkeypatch.setattr("rlkit.training.trainer.REFRESH", 0)
 
 
 @pytest.mark.parametrize(
@@ -76,9 +80,9 @@ def test_interrupted_twice_and_resumed_equals_uninterrupted(env, options, tmp_pa
     stopped = train(tmp_path / "parts", env, reporter=lambda total: StopAfter(total, 280), **options)
     assert stopped.stopped == "Ctrl-C"
     assert stopped.steps < 400
-    again = runs.resume(tmp_path / "parts", reporter=lambda total: StopAfter(total, 480))
+    again = training_run.resume(tmp_path / "parts", reporter=lambda total: StopAfter(total, 480))
     assert again.stopped == "Ctrl-C"
-    assert runs.resume(tmp_path / "parts", reporter=quiet).steps >= 800
+    assert training_run.resume(tmp_path / "parts", reporter=quiet).steps >= 800
     assert final(tmp_path / "parts") == final(tmp_path / "whole")
     assert curve(tmp_path / "parts") == curve(tmp_path / "whole")
 
@@ -93,10 +97,10 @@ def test_one_seed_gives_one_run_and_another_seed_another(tmp_path):
 def test_killed_at_any_moment_leaves_a_run_that_goes_on(tmp_path):
     folder = tmp_path / "run"
     server = multiprocessing.get_context("forkserver")  # imports once for all that are killed, and computes nothing
-    server.set_forkserver_preload(["rlkit.runs", "rlkit_agents.dqn", "gymnasium.envs.classic_control"])
+    server.set_forkserver_preload(["rlkit.training.run", "rlkit_agents.dqn", "gymnasium.envs.classic_control"])
     told = functools.partial(PlainReporter, quiet=True)  # `quiet` cannot be found by its name from another process
     options = {"steps": 100_000, "settings": SETTINGS, "run_dir": folder, "save_freq": 100, "eval_freq": 0}
-    process = server.Process(target=runs.train, args=("CartPole-v1",), kwargs=options | {"reporter": told})
+    process = server.Process(target=training_run.train, args=("CartPole-v1",), kwargs=options | {"reporter": told})
     reached = -1
     for attempt in range(4):
         process.start()
@@ -108,8 +112,8 @@ def test_killed_at_any_moment_leaves_a_run_that_goes_on(tmp_path):
         time.sleep(0.05 + 0.07 * attempt)
         process.kill()
         process.join()
-        reached = runs.RunFolder.open(folder).checkpoints.newest(pytest.fail).steps
-        process = server.Process(target=runs.resume, args=(folder,), kwargs={"reporter": told})
+        reached = RunFolder.open(folder).checkpoints.newest(pytest.fail).steps
+        process = server.Process(target=training_run.resume, args=(folder,), kwargs={"reporter": told})
     steps = [row["steps"] for row in read_metrics(folder)]
     assert steps == sorted(set(steps))
 
@@ -128,7 +132,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(tmp_path):
     train(tmp_path / "run", steps=360)
     older, _ = damage(tmp_path / "run")
     told = []
-    checkpoint = runs.RunFolder.open(tmp_path / "run").checkpoints.newest(told.append)
+    checkpoint = RunFolder.open(tmp_path / "run").checkpoints.newest(told.append)
     assert checkpoint.folder == older[-1]
     assert "weights.safetensors is damaged" in told[0]
 
@@ -138,7 +142,7 @@ def test_what_came_after_the_checkpoint_that_is_taken_is_forgotten(tmp_path):
     train(tmp_path / "parts", reporter=lambda total: StopAfter(total, 480))
     older, _ = damage(tmp_path / "parts")
     assert curve(tmp_path / "parts")[-1]["steps"] > int(older[-1].name)
-    runs.resume(tmp_path / "parts", reporter=quiet)
+    training_run.resume(tmp_path / "parts", reporter=quiet)
     assert final(tmp_path / "parts") == final(tmp_path / "whole")
     assert curve(tmp_path / "parts") == curve(tmp_path / "whole")
 
@@ -166,9 +170,9 @@ def test_a_run_folder_is_never_overwritten(tmp_path):
 
 def test_two_processes_do_not_train_into_one_folder(tmp_path):
     train(tmp_path / "run", steps=100)
-    run = runs.RunFolder.open(tmp_path / "run")
+    run = RunFolder.open(tmp_path / "run")
     with run.locked(), pytest.raises(UserError, match="another process"):
-        runs.resume(tmp_path / "run", reporter=quiet)
+        training_run.resume(tmp_path / "run", reporter=quiet)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +188,7 @@ def test_what_is_not_a_run_is_named(damage, message, tmp_path):
     train(tmp_path / "run", steps=100)
     damage(tmp_path / "run")
     with pytest.raises(UserError, match=message):
-        runs.resume(tmp_path / "run", reporter=quiet)
+        training_run.resume(tmp_path / "run", reporter=quiet)
 
 
 def test_a_run_from_another_agent_does_not_fit(tmp_path):
@@ -193,13 +197,13 @@ def test_a_run_from_another_agent_does_not_fit(tmp_path):
     config["hyperparameters"]["hidden"] = [32]
     (tmp_path / "run/config.json").write_text(json.dumps(config))
     with pytest.raises(UserError, match="does not fit the agent"):
-        runs.resume(tmp_path / "run", reporter=quiet)
+        training_run.resume(tmp_path / "run", reporter=quiet)
 
 
 def test_weights_are_loaded_and_act_as_they_did(tmp_path):
     train(tmp_path / "run", steps=400)
     who = find(tmp_path / "run")
     best = who.checkpoint.weights()
-    spaces = runs.make_environments(who.environment, 1).spaces
+    spaces = make_environments(who.environment, 1).spaces
     loaded = who.agent(spaces, 1).weights()
     assert all(torch.equal(best[name], loaded[name]) for name in best)

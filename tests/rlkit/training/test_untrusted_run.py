@@ -13,19 +13,21 @@ import numpy as np
 import pytest
 import torch
 
-from rlkit import runs
-from rlkit.classes import Classes
 from rlkit.cli import main
+from rlkit.env.make import check_arguments
 from rlkit.errors import UserError
-from rlkit.files import load_tensors, save_tensors, sha256
-from rlkit.measuring import measure
+from rlkit.experiments.multi_seed import train_seeds
+from rlkit.experiments.records import find_runs, read_run
 from rlkit.perception.model import Card, SegmentationModel
 from rlkit.perception.networks import build_network
-from rlkit.reporting.records import find_runs, read_run
-from rlkit.seeds import train_seeds
-from rlkit.training.metrics import read_metrics
+from rlkit.policy import find, measure
+from rlkit.spaces import Classes
+from rlkit.training import run as training_run
+from rlkit.training.config import plan
+from rlkit.training.logger import read_metrics
 from rlkit.training.progress import PlainReporter
-from rlkit.who import find
+from rlkit.training.run_folder import RunFolder
+from rlkit.utils.io import load_tensors, save_tensors, sha256
 
 SETTINGS = {"batch_size": "16", "hidden": "16", "learning_starts": "80", "buffer_size": "240", "update_interval": "16"}
 USUAL = {"deterministic": True, "eval_freq": 200, "eval_episodes": 2, "save_freq": 120}
@@ -47,7 +49,7 @@ def rlkit(*arguments):
 def half(tmp_path_factory):
     """A run that was stopped half way: 480 of 800 steps, with two checkpoints."""
     folder = tmp_path_factory.mktemp("original") / "run"
-    config = runs.plan("CartPole-v1", steps=800, settings=SETTINGS, num_envs=8, **USUAL)
+    config = plan("CartPole-v1", steps=800, settings=SETTINGS, num_envs=8, **USUAL)
 
     class Stop(PlainReporter):
         def progress(self, steps, figures):
@@ -55,9 +57,9 @@ def half(tmp_path_factory):
                 raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rlkit.training.loop.REFRESH", 0)
+        patch.setattr("rlkit.training.trainer.REFRESH", 0)
         with pytest.raises(KeyboardInterrupt):
-            runs.start(config, run_dir=folder, reporter=lambda total: Stop(total, quiet=True))
+            training_run.start(config, run_dir=folder, reporter=lambda total: Stop(total, quiet=True))
     assert len(list((folder / "checkpoints").iterdir())) == 2
     return folder
 
@@ -108,7 +110,7 @@ def newest(run):
 @pytest.fixture(scope="module")
 def camera_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("camera") / "run"
-    runs.train(
+    training_run.train(
         "rlkit/DrivingCamera-v0",
         perception="truth",
         steps=64,
@@ -127,7 +129,7 @@ def test_a_network_that_a_run_names_is_not_imported(camera_run, tmp_path, monkey
     (tmp_path / "my_mod.py").write_text(MODULE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    for module in ("window", "seat"):
+    for module in ("window", "play_window"):
         monkeypatch.setattr(f"rlkit.viewer.{module}.has_display", lambda: True)
     (run / "perception").mkdir()
     classes = Classes(("grass", "road"), ("road",))
@@ -233,7 +235,7 @@ def test_words_and_files_of_data_are_no_code(run, tmp_path, monkeypatch):
 
     rewrite(run / "config.json", change)
     assert measure(find(run), episodes=1).episodes[0]["length"] <= 5
-    assert runs.check_arguments(read_run(run).config.evaluation, {}) is None
+    assert check_arguments(read_run(run).config.evaluation, {}) is None
 
 
 def test_a_package_that_a_file_names_is_not_advised_to_be_installed(tmp_path, monkeypatch, capsys):
@@ -290,7 +292,7 @@ def test_links_out_of_a_run_are_refused_before_anything_is_written(run, mine, na
     aim = mine / target
     place.symlink_to(aim if absolute else os.path.relpath(aim, place.parent))
     with pytest.raises(UserError, match="symbolic link"):
-        runs.resume(run, reporter=quiet)
+        training_run.resume(run, reporter=quiet)
 
 
 def test_a_film_is_not_written_through_a_link(run, mine, tmp_path, monkeypatch, capsys):
@@ -305,7 +307,7 @@ def test_hard_links_in_a_run_keep_their_other_names_content(run, mine):
     for name in (".lock", ".unfinished-metrics.jsonl", "checkpoints/.unfinished-x", "replay/.unfinished-array.npy"):
         (run / name).unlink(missing_ok=True)
         (run / name).hardlink_to(mine / "thesis.txt")
-    assert runs.resume(run, reporter=quiet).steps == 800
+    assert training_run.resume(run, reporter=quiet).steps == 800
 
 
 @pytest.mark.parametrize("name", ["../../../mine/thesis.txt", "/etc/hostname", "a\nb", "..\\x", "C:x", "sub/x"])
@@ -320,7 +322,7 @@ def test_paths_in_a_manifest_that_lead_elsewhere_make_it_a_damaged_one(run, name
     for checkpoint in (run / "checkpoints").iterdir():
         rewrite(checkpoint / "manifest.json", change)
     with pytest.raises(UserError, match=r"no checkpoint in .* is intact"):
-        runs.resume(run, reporter=quiet)
+        training_run.resume(run, reporter=quiet)
 
 
 @pytest.mark.parametrize("what", ["../mine/thesis.txt", "/etc/hostname", "perception/../../x", "C:\\x"])
@@ -343,14 +345,14 @@ def test_where_no_checkpoint_is_intact_nothing_is_touched(run):
         spoil(checkpoint)
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
     with pytest.raises(UserError, match=r"no checkpoint in .* is intact .*nothing was changed"):
-        runs.resume(run, reporter=quiet)
+        training_run.resume(run, reporter=quiet)
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != ".lock"} == before
 
 
 def test_a_damaged_newest_checkpoint_is_set_aside_and_written_anew(run):
     damaged = newest(run)
     spoil(damaged)
-    assert runs.resume(run, reporter=quiet).steps == 800
+    assert training_run.resume(run, reporter=quiet).steps == 800
     aside = damaged.with_name(f"damaged-{damaged.name}")
     assert (aside / "weights.safetensors").read_bytes() == b"spoilt"
     kept = sorted(path.name for path in (run / "checkpoints").glob("[0-9]*"))
@@ -359,13 +361,13 @@ def test_a_damaged_newest_checkpoint_is_set_aside_and_written_anew(run):
 
 
 def test_a_damaged_last_checkpoint_is_no_end_of_a_run(run):
-    runs.resume(run, reporter=quiet)
+    training_run.resume(run, reporter=quiet)
     spoil(run / "checkpoints/000000800")
     config = read_run(run).config
     run.rename(run.with_name("s0"))
     (done,) = train_seeds(config, [0], folder=run.parent, reporter=quiet, say=lambda _: None)
     assert done.steps == 800
-    again = runs.RunFolder.open(run.parent / "s0").checkpoints.newest(pytest.fail)
+    again = RunFolder.open(run.parent / "s0").checkpoints.newest(pytest.fail)
     assert again is not None
     assert again.steps == 800
 
@@ -374,7 +376,7 @@ def test_checkpoints_that_cannot_be_listed_are_not_taken_for_none(run):
     log = (run / "metrics.jsonl").read_bytes()
     shutil.rmtree(run / "checkpoints")
     (run / "checkpoints").write_text("no folder")
-    for use in (lambda: runs.resume(run, reporter=quiet), lambda: read_run(run)):
+    for use in (lambda: training_run.resume(run, reporter=quiet), lambda: read_run(run)):
         with pytest.raises(UserError, match="cannot be read"):
             use()
     assert (run / "metrics.jsonl").read_bytes() == log
@@ -384,7 +386,7 @@ def test_a_log_is_not_cut_where_the_checkpoints_are_gone(run):
     log = (run / "metrics.jsonl").read_bytes()
     shutil.rmtree(run / "checkpoints")
     with pytest.raises(UserError, match="no checkpoint any more"):
-        runs.resume(run, reporter=quiet)
+        training_run.resume(run, reporter=quiet)
     assert (run / "metrics.jsonl").read_bytes() == log
 
 
@@ -397,7 +399,7 @@ def test_weights_that_are_not_finite_are_refused(run, value):
     with pytest.raises(UserError, match="not finite"):
         measure(find(run), episodes=1)
     with pytest.raises(UserError, match="not finite"):
-        runs.resume(run, reporter=quiet)
+        training_run.resume(run, reporter=quiet)
 
 
 @pytest.mark.parametrize(
@@ -421,7 +423,7 @@ def test_a_state_of_another_form_is_a_sentence(run, change):
         rewrite(checkpoint / "training.json", change)
         resign(checkpoint)
     with pytest.raises(UserError, match=r"damaged|does not fit"):
-        runs.resume(run, reporter=quiet)
+        training_run.resume(run, reporter=quiet)
 
 
 # ---------------------------------------------------------------------------------------------- row 6: memory and time
@@ -449,7 +451,7 @@ def test_rows_of_the_replay_buffer_that_claim_too_much_are_refused(run, header):
             segment["sha256"] = sha256(file)
         (checkpoint / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(UserError, match="damaged"):
-        runs.resume(run, reporter=quiet)
+        training_run.resume(run, reporter=quiet)
 
 
 def test_networks_that_are_larger_than_their_weights_are_not_built(run):
@@ -478,7 +480,7 @@ def test_networks_that_are_larger_than_their_weights_are_not_built(run):
 )
 def test_numbers_that_no_run_can_have_are_refused(run, name, value):
     rewrite(run / "config.json", lambda tree: tree.update({name: value}))
-    for use in (lambda: read_run(run), lambda: runs.resume(run, reporter=quiet), lambda: find(run)):
+    for use in (lambda: read_run(run), lambda: training_run.resume(run, reporter=quiet), lambda: find(run)):
         with pytest.raises(UserError, match=r"config\.json cannot be used: .*expected"):
             use()
 
@@ -489,7 +491,7 @@ def test_a_pipe_in_place_of_a_log_is_refused_at_once(run, capsys):
     assert rlkit("report", run) == 1
     assert "not a regular file" in capsys.readouterr().err
     with pytest.raises(UserError, match="a pipe"):
-        runs.resume(run, reporter=quiet)
+        training_run.resume(run, reporter=quiet)
 
 
 def test_lines_of_a_log_that_are_no_records_are_passed_over(run):

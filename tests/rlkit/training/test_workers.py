@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlkit import runs
 from rlkit.errors import UserError
-from rlkit.training.checkpoints import read_checkpoint
+from rlkit.training import run as training_run
+from rlkit.training.checkpoint import read_checkpoint
 from rlkit.training.progress import PlainReporter
 
-WALK = f"{Path(__file__).parents[1] / 'workers/planted.py'}:Walk"
+WALK = f"{Path(__file__).parents[1] / 'env/subproc/planted.py'}:Walk"
 SETTINGS = {"batch_size": "16", "hidden": "16", "learning_starts": "40", "buffer_size": "600", "update_interval": "16"}
 
 
@@ -36,12 +36,12 @@ class Listener(PlainReporter):
 
 @pytest.fixture(autouse=True)
 def _tell_at_every_step(monkeypatch):
-    monkeypatch.setattr("rlkit.training.loop.REFRESH", 0)
+    monkeypatch.setattr("rlkit.training.trainer.REFRESH", 0)
 
 
 def train(folder, reporter=None, **kwargs):
     reporter = reporter or Listener()
-    return runs.train(
+    return training_run.train(
         WALK, steps=240, settings=SETTINGS, num_envs=4, env_kwargs=kwargs, run_dir=folder, deterministic=True,
         eval_freq=0, save_freq=80, reporter=lambda total: reporter,
     )  # fmt: skip
@@ -57,7 +57,7 @@ def test_a_run_with_workers_is_the_run_without_and_goes_on_as_it(tmp_path):
     assert stopped.stopped == "Ctrl-C"
     assert stopped.steps < 240
     listener = Listener()
-    runs.resume(tmp_path / "two", env=WALK, reporter=lambda total: listener)
+    training_run.resume(tmp_path / "two", env=WALK, reporter=lambda total: listener)
     assert not listener.warnings
     config = json.loads((tmp_path / "two/config.json").read_text())
     assert config["environment"]["kwargs"] == {"workers": 2}

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from rlkit.agent import Agent, Inspection
-from rlkit.environments import EnvironmentConfig, make_environments
+from rlkit.env.config import EnvironmentConfig
+from rlkit.env.make import make_environments
 from rlkit.viewer import Playback
 
 

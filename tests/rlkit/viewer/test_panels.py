@@ -9,8 +9,8 @@ import pytest
 from rlkit.capabilities import Reading
 from rlkit.spaces import Leaf
 from rlkit.viewer.charts import draw_actions
-from rlkit.viewer.inputs import tiles
 from rlkit.viewer.layout import Demand, arrange, stack
+from rlkit.viewer.observation_panel import tiles
 from rlkit.viewer.panels import Painter, Status
 from rlkit.viewer.theme import DIM, GREEN, ORANGE, PANEL, SKY, Pen, decimals_for, number, scale_for
 

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 import torch
-from rlkit_agents.dqn.batches import TensorBatch
+from rlkit_agents.dqn.batch import TensorBatch
 from rlkit_agents.dqn.config import DQNConfig
 from rlkit_agents.dqn.distributions import build_distribution
-from rlkit_agents.dqn.losses.quantile import quantile_huber_loss
+from rlkit_agents.dqn.losses import quantile_huber_loss
 
 KINDS = ("none", "categorical", "quantile", "implicit")
 CONFIG = DQNConfig(

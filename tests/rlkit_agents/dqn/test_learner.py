@@ -4,13 +4,13 @@ import dataclasses
 
 import pytest
 import torch
-from rlkit_agents.dqn.batches import TensorBatch
+from rlkit_agents.dqn.batch import TensorBatch
 from rlkit_agents.dqn.config import DQNConfig
 from rlkit_agents.dqn.distributions import build_distribution
 from rlkit_agents.dqn.learner import Learner, build_optimizer
 from rlkit_agents.dqn.network import build_network
 
-from rlkit.nn.noisy import NoisyLinear
+from rlkit.nn.layers import NoisyLinear
 from rlkit.spaces import Leaf, Spaces
 
 SPACES = Spaces(

@@ -2,11 +2,10 @@
 
 import pytest
 
-from rlkit import runs
-from rlkit.measuring import measure
-from rlkit.training.metrics import read_metrics
+from rlkit.policy import find, measure
+from rlkit.training.logger import read_metrics
 from rlkit.training.progress import PlainReporter
-from rlkit.who import find
+from rlkit.training.run import train
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +17,7 @@ def quiet(total):
 @pytest.mark.parametrize("seed", range(3))
 def test_a_driver_finishes_laps_on_unseen_circuits_after_half_a_minute(seed, tmp_path):
     """Counted in steps and not in seconds, so that it says the same on every machine: 30 s were 130,000 and more."""
-    runs.train("rlkit/Driving-v0", seed=seed, steps=130_000, run_dir=tmp_path / "run", reporter=quiet)
+    train("rlkit/Driving-v0", seed=seed, steps=130_000, run_dir=tmp_path / "run", reporter=quiet)
     result = measure(find(tmp_path / "run"), episodes=200)
     assert result.means["lap_rate"] >= 0.95
     assert result.means["ratio"] < 1.6
@@ -26,12 +25,12 @@ def test_a_driver_finishes_laps_on_unseen_circuits_after_half_a_minute(seed, tmp
 
 @pytest.mark.parametrize("seed", range(5))
 def test_cartpole_is_solved(seed, tmp_path):
-    runs.train("CartPole-v1", seed=seed, run_dir=tmp_path / "run", reporter=quiet)
+    train("CartPole-v1", seed=seed, run_dir=tmp_path / "run", reporter=quiet)
     assert max(row.get("eval/mean_reward", 0) for row in read_metrics(tmp_path / "run")) >= 475
     assert measure(find(tmp_path / "run"), episodes=100, seed=1).mean_reward >= 475
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_hill_whose_top_nobody_tells_of_is_found_and_driven_up(seed, tmp_path):
-    runs.train("MountainCar-v0", seed=seed, steps=40_000, run_dir=tmp_path / "run", reporter=quiet)
+    train("MountainCar-v0", seed=seed, steps=40_000, run_dir=tmp_path / "run", reporter=quiet)
     assert measure(find(tmp_path / "run"), episodes=100, seed=1).mean_reward >= -120

@@ -9,11 +9,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from rlkit_agents.dqn.losses import chosen
-from rlkit_agents.dqn.losses.categorical import categorical_loss, categorical_targets, divergence, project
-from rlkit_agents.dqn.losses.expected import bootstrap, value_loss
-from rlkit_agents.dqn.losses.munchausen import munchausen_bonus, soft_bootstrap
-from rlkit_agents.dqn.losses.quantile import midpoints, quantile_huber_loss
+from rlkit_agents.dqn.losses import (
+    bootstrap,
+    categorical_loss,
+    categorical_targets,
+    chosen,
+    divergence,
+    midpoints,
+    munchausen_bonus,
+    project,
+    quantile_huber_loss,
+    soft_bootstrap,
+    value_loss,
+)
 
 B, A, K, J = 7, 3, 5, 4
 

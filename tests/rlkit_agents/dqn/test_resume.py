@@ -9,7 +9,7 @@ from rlkit_agents.dqn import DQN, DQNConfig
 
 from rlkit.agent import Transitions
 from rlkit.spaces import Leaf, Spaces
-from rlkit.training.checkpoints import Checkpoints
+from rlkit.training.checkpoint import Checkpoints
 
 SPACES = Spaces({"view": Leaf("view", (16, 16, 4), "uint8", 4), "speed": Leaf("speed", (2,), "float32")}, ("a", "b"))
 CONFIG = DQNConfig(

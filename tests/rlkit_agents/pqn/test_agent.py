@@ -7,10 +7,10 @@ from rlkit_agents.pqn import PQN, PQNConfig
 from rlkit_agents.pqn.network import build_network
 from torch import nn
 
-from rlkit import runs
 from rlkit.agent import Transitions
 from rlkit.spaces import Leaf, Spaces
-from rlkit.training.checkpoints import read_checkpoint
+from rlkit.training import run as training_run
+from rlkit.training.checkpoint import read_checkpoint
 from rlkit.training.progress import PlainReporter
 
 VECTOR = Spaces({"state": Leaf("state", (2,), "float32")}, ("left", "right"))
@@ -148,19 +148,19 @@ class StopAfter(PlainReporter):
 
 
 def test_a_run_that_was_interrupted_is_the_run_that_was_not(tmp_path, monkeypatch):
-    monkeypatch.setattr("rlkit.training.loop.REFRESH", 0)
+    monkeypatch.setattr("rlkit.training.trainer.REFRESH", 0)
     monkeypatch.setattr("rlkit.plugins.agent_class", lambda name: PQN)
     settings = {"hidden": "16", "rollout_steps": "24", "minibatches": "2"}
 
     def train(folder, stop):
-        runs.train(
+        training_run.train(
             "CartPole-v1", algo="pqn", steps=1_600, settings=settings, run_dir=folder, deterministic=True,
             eval_freq=0, save_freq=300, reporter=lambda total: StopAfter(total, stop),
         )  # fmt: skip
 
     train(tmp_path / "whole", 10**9)
     train(tmp_path / "parts", 700)
-    runs.resume(tmp_path / "parts", reporter=lambda total: StopAfter(total, 10**9))
+    training_run.resume(tmp_path / "parts", reporter=lambda total: StopAfter(total, 10**9))
     for name in ("weights", "training"):
         digests = [
             {

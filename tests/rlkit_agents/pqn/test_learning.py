@@ -1,15 +1,14 @@
 import pytest
 
-from rlkit import runs
-from rlkit.measuring import measure
+from rlkit.policy import find, measure
 from rlkit.training.progress import PlainReporter
-from rlkit.who import find
+from rlkit.training.run import train
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_cartpole_is_balanced_after_a_quarter_of_a_minute(seed, tmp_path):
-    runs.train(
+    train(
         "CartPole-v1", algo="pqn", steps=60_000, seed=seed, run_dir=tmp_path / "run",
         reporter=lambda total: PlainReporter(total, quiet=True),
     )  # fmt: skip

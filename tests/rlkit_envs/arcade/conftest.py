@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rlkit_envs.arcade.cabinet import Cabinet
-from rlkit_envs.arcade.settings import Settings, load_game
+from rlkit_envs.arcade.batch import Cabinet
+from rlkit_envs.arcade.config import Settings, load_game
 
 # No test may open a window.
 os.environ["SDL_VIDEODRIVER"] = "dummy"

@@ -11,9 +11,9 @@ from gymnasium.vector import AutoresetMode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rlkit_envs.arcade import GAMES
-from rlkit_envs.arcade.cabinet import Cabinet
+from rlkit_envs.arcade.batch import Cabinet
+from rlkit_envs.arcade.config import Settings, load_game
 from rlkit_envs.arcade.drawing import SIZE
-from rlkit_envs.arcade.settings import Settings, load_game
 
 ALL = tuple(GAMES)
 

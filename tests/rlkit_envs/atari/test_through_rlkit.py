@@ -6,13 +6,14 @@ import pytest
 
 pytest.importorskip("ale_py", reason="the emulator is an extra: pip install rlkit-toolkit[atari]")
 
-from rlkit_envs import atari
+from rlkit_envs.atari import register
 
-from rlkit import capabilities
-from rlkit.environments import EnvironmentConfig, make_environments, read_metadata
+from rlkit.capabilities import run_defaults
+from rlkit.env.config import EnvironmentConfig
+from rlkit.env.make import make_environments, read_metadata
 from rlkit.errors import UserError
-from rlkit.playing import with_advice
-from rlkit.training.episodes import Episodes
+from rlkit.training.collector import Episodes
+from rlkit.viewer.game import with_advice
 
 BREAKOUT = EnvironmentConfig("ALE/Breakout-v5")
 
@@ -20,7 +21,7 @@ BREAKOUT = EnvironmentConfig("ALE/Breakout-v5")
 @pytest.fixture(autouse=True)
 def _registered():
     before = dict(gymnasium.registry)
-    atari.register()
+    register()
     yield
     gymnasium.registry.clear()
     gymnasium.registry.update(before)
@@ -60,7 +61,7 @@ def test_every_game_is_there_and_can_be_played():
     advised = with_advice(EnvironmentConfig("ALE/Pong-v5"))
     with make_environments(advised, 1, render_mode="rgb_array") as made:
         assert made.metadata["render_fps"] == 60
-    assert capabilities.run_defaults(read_metadata(BREAKOUT))["num_envs"] == 8
+    assert run_defaults(read_metadata(BREAKOUT))["num_envs"] == 8
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"protocol": "dqn", "training": True}])

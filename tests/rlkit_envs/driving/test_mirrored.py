@@ -4,12 +4,12 @@ import gymnasium
 import numpy as np
 import pytest
 import rlkit_envs  # noqa: F401
-from rlkit_envs.driving.car.controls import ACTION_NAMES
-from rlkit_envs.driving.ground.layers import Needs, build_ground, style_of
-from rlkit_envs.driving.ground.roadside import BOARD, BUSH, plant
-from rlkit_envs.driving.looks.sprites import sprites
 from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, TX, TY, Circuit, X, Y
 from rlkit_envs.driving.road.generator import make_circuit
+from rlkit_envs.driving.terrain.layers import Needs, build_ground, style_of
+from rlkit_envs.driving.terrain.roadside import BOARD, BUSH, plant
+from rlkit_envs.driving.vehicle.actions import ACTION_NAMES
+from rlkit_envs.driving.weather.sprites import sprites
 
 STEPS = 120
 SEEDS = (0, 1)

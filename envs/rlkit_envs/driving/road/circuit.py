@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.driving.compiled import kernel
+from rlkit_envs.driving.jit import kernel
 from rlkit_envs.driving.road.spline import resample_closed
 
 STEP = 1.0  # m between samples of the centre line

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from rlkit_envs.driving.compiled import kernel
+from rlkit_envs.driving.jit import kernel
 from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, Circuit, build_circuit
 from rlkit_envs.driving.road.shapes import CORNERS, FAMILIES, Points, blur, scale_to, swing, tightest_radius
 

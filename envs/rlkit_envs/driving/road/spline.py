@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.driving.compiled import kernel
+from rlkit_envs.driving.jit import kernel
 
 # Five-point Gauss-Legendre rule on [0, 1]: exact for polynomials of degree 9, so a segment's length is right to 1e-9 m.
 _NODES = np.array([0.046910077030668, 0.230765344947158, 0.5, 0.769234655052842, 0.953089922969332])

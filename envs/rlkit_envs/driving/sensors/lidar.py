@@ -8,7 +8,7 @@ passes over a bridge for the own one. (The usual way, sphere tracing through a d
 
 import numpy as np
 
-from rlkit_envs.driving.compiled import Record, kernel
+from rlkit_envs.driving.jit import Record, kernel
 from rlkit_envs.driving.road.circuit import LEFT, RIGHT, TX, TY, X, Y, locate
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rlkit_envs.driving.compiled import Record, kernel
+from rlkit_envs.driving.jit import Record, kernel
 from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, TX, TY
 
 DISTANCES = (5.0, 10.0, 20.0, 30.0, 40.0, 60.0, 80.0, 100.0, 120.0)  # m ahead; from 50 m/s a stop takes 121 m
@@ -34,7 +34,7 @@ def preview(numbers: np.ndarray, car: Record, slip_angle: float, line: np.ndarra
             offset as a share of the width on that side, 1 at the border; the angle to the left of the road as a share
             of π; the width of the road as a share of ``WIDTH_SCALE``; the width on the left less that on the right, as
             a share of both; and the curves of the stretches that end at ``DISTANCES`` and begin where the last ended.
-        car: One record of ``vehicle.CAR``.
+        car: One record of ``parameters.CAR``.
         slip_angle: Radians by which the car goes to the left of where it points.
         line: (n, 8) packed centre line.
         circuit: Its record of ``CIRCUIT``.

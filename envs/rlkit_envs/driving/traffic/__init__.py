@@ -1,1 +1,1 @@
-"""Other road users: how they drive, where they begin, what happens when cars touch, and how to give way."""
+"""Other road users: how they drive, where they begin, and what happens when cars touch."""

@@ -7,8 +7,8 @@ than half a car's length, so that nothing can pass through anything unseen.
 
 import numpy as np
 
-from rlkit_envs.driving.compiled import Record, kernel
-from rlkit_envs.driving.traffic.road_users import CONE, STOPPED_CAR
+from rlkit_envs.driving.jit import Record, kernel
+from rlkit_envs.driving.traffic.behaviour import CONE, STOPPED_CAR
 
 
 @kernel
@@ -75,7 +75,7 @@ def penetration(car: Record, car_length: float, car_width: float, other: Record)
     """How deep a car stands in one of the others: ``box_overlap`` of the two.
 
     Args:
-        car: One record of ``vehicle.CAR``.
+        car: One record of ``parameters.CAR``.
         car_length: In metres.
         car_width: In metres.
         other: One record of ``traffic.OTHER``.
@@ -98,7 +98,7 @@ def collides(car: Record, car_length: float, car_width: float, others: np.ndarra
     """Number of the first of the others that a car touches, or -1.
 
     Args:
-        car: One record of ``vehicle.CAR``.
+        car: One record of ``parameters.CAR``.
         car_length: In metres.
         car_width: In metres.
         others: (K,) records of ``traffic.OTHER``.
@@ -122,7 +122,7 @@ def part(car: Record, car_length: float, car_width: float, other: Record) -> flo
     gone, shared evenly between two moving cars, while a parked one does not budge.
 
     Args:
-        car: One record of ``vehicle.CAR``; position and velocity are changed in place.
+        car: One record of ``parameters.CAR``; position and velocity are changed in place.
         car_length: In metres.
         car_width: In metres.
         other: One record of ``traffic.OTHER``, changed in place.

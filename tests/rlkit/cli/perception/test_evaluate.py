@@ -6,14 +6,14 @@ import pytest
 import torch
 from PIL import Image
 
-from rlkit.classes import Classes
 from rlkit.cli.options import write_result
 from rlkit.cli.perception.evaluate import RESULT, Evaluate, usual_data
 from rlkit.errors import UserError
 from rlkit.perception.model import Card, SegmentationModel
 from rlkit.perception.networks import build_network
-from rlkit.perception.training.config import TrainingConfig
-from rlkit.terminal import printable
+from rlkit.segmentation.config import TrainingConfig
+from rlkit.spaces import Classes
+from rlkit.utils.terminal import printable
 
 CLASSES = Classes(("grass", "road"), ("road",))
 

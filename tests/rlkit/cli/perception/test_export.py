@@ -6,9 +6,9 @@ from rlkit.errors import UserError
 
 @pytest.fixture
 def model_file(tmp_path):
-    from rlkit.classes import Classes
     from rlkit.perception.model import Card, SegmentationModel
     from rlkit.perception.networks import build_network
+    from rlkit.spaces import Classes
 
     model = SegmentationModel(
         build_network("segnet-compact", 2), Card("segnet-compact", Classes(("other", "road"), ("road",)), (32, 32))
@@ -27,8 +27,8 @@ def test_a_folder_of_pictures_calibrates_the_integers(model_file, tmp_path, caps
     pytest.importorskip("onnxruntime", reason="needs the extra export")
     import numpy as np
 
-    from rlkit.perception import data
-    from rlkit.perception.pictures import LabelledPictures
+    from rlkit.segmentation import datasets
+    from rlkit.segmentation.datasets.base import LabelledPictures
 
     class Source:
         def training(self, batch_size, generator):
@@ -37,7 +37,7 @@ def test_a_folder_of_pictures_calibrates_the_integers(model_file, tmp_path, caps
                 yield LabelledPictures(images, images[..., 0], ("",) * batch_size, ("",) * batch_size)
 
     asked = {}
-    monkeypatch.setattr(data, "find_source", lambda name, **options: asked.update(options, name=name) or Source())
+    monkeypatch.setattr(datasets, "find_source", lambda name, **options: asked.update(options, name=name) or Source())
     Export(str(model_file), format="onnx-int8", out=tmp_path / "m.onnx", data="photos", calibration=8).run()
     assert (asked["name"], asked["size"]) == ("photos", (32, 32))
     assert "get the model's class" in capsys.readouterr().out

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rlkit.classes import Classes
 from rlkit.perception.model import Card, SegmentationModel
 from rlkit.perception.networks import build_network
-from rlkit.perception.showing.inputs import views_of_path
+from rlkit.segmentation.visualization.sources import views_of_path
+from rlkit.spaces import Classes
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rlkit.perception.finding import find_model
-from rlkit.perception.model import read_card
+from rlkit.perception.model import find_model, read_card
 
 SMALL = ["--set", "batch_size=2", "statistics_pictures=2", "threads=1"]
 

@@ -5,10 +5,9 @@ import torch
 from torch import nn
 
 from rlkit.errors import UserError
-from rlkit.nn.dropout import drop_with
+from rlkit.nn.layers import drop_with
 from rlkit.perception.networks import NETWORKS, build_network, check_network
-from rlkit.perception.networks.segnet import SegNet
-from rlkit.perception.networks.segnet_basic import even_out
+from rlkit.perception.networks.segnet import SegNet, even_out
 
 SMALL = ("segnet-compact", "segnet-basic", "fcn8s-compact")
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from rlkit_envs.driving.road.circuit import CURVATURE, TX, TY, WINDOW, locate
-from rlkit_envs.driving.road.circuit_files import load_circuit
+from rlkit_envs.driving.road.csv_file import load_circuit
 from rlkit_envs.driving.road.generator import make_circuit
 from rlkit_envs.driving.road.spline import resample_closed
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rlkit_envs.driving.road.circuit import LEFT, RIGHT, TX, TY, Y, build_circuit
-from rlkit_envs.driving.road.circuit_files import load_circuit
+from rlkit_envs.driving.road.csv_file import load_circuit
 from rlkit_envs.driving.road.generator import make_circuit
 from rlkit_envs.driving.sensors.lidar import beam_angles, lidar
-from rlkit_envs.driving.traffic.road_users import OTHER
+from rlkit_envs.driving.traffic.behaviour import OTHER
 
 NOBODY = np.zeros(0, OTHER)
 

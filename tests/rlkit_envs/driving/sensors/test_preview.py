@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from rlkit_envs.driving.car.vehicle import CAR
-from rlkit_envs.driving.pool import CIRCUIT
+from rlkit_envs.driving.circuit_cache import CIRCUIT
 from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, TY, Y, build_circuit
 from rlkit_envs.driving.road.generator import make_circuit
 from rlkit_envs.driving.sensors.preview import DISTANCES, MIRROR_SIGNS, NAMES, SIZE, preview
+from rlkit_envs.driving.vehicle.parameters import CAR
 
 
 def packed(circuit):

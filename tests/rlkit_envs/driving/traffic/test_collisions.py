@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rlkit_envs.driving.car.vehicle import CAR as DRIVER
+from rlkit_envs.driving.traffic.behaviour import CAR, CONE, OTHER, STOPPED_CAR
 from rlkit_envs.driving.traffic.collisions import box_overlap, collides, part
-from rlkit_envs.driving.traffic.road_users import CAR, CONE, OTHER, STOPPED_CAR
+from rlkit_envs.driving.vehicle.parameters import CAR as DRIVER
 
 LENGTH, WIDTH = 4.5, 1.6  # m
 

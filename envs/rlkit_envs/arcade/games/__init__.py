@@ -1,0 +1,1 @@
+"""The six games, each a file of compiled kernels that exports one `GAME`."""

@@ -1,0 +1,136 @@
+"""Circuits side by side in a few large arrays, so that one kernel call can drive cars on many circuits."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rlkit_envs.driving.road.circuit import Circuit
+from rlkit_envs.driving.terrain.layers import Needs, build_ground, style_of
+from rlkit_envs.driving.terrain.roadside import STANDING, plant
+from rlkit_envs.driving.terrain.tiles import LAYER
+
+MOST_BYTES = 4 * 2**30  # of circuits kept at most: 2,500 of the usual length for a camera, 30,000 for a bird's view
+
+# What kernels need to know about one circuit of the pool.
+CIRCUIT = np.dtype(
+    [
+        ("samples", "i8"),  # of the centre line
+        ("length", "f8"),  # m
+        ("step", "f8"),  # m between samples
+        ("standing", "i8"),  # things that stand beside the road
+        ("sun", "f8"),  # rad, where the sun stands on the horizon
+        ("flipped", "?"),  # whether the skyline is turned over, see ``terrain.layers.Style``
+        ("mirrored", "?"),  # whether it is the mirror image of another circuit
+    ],
+    align=True,
+)
+
+
+class CircuitPool:
+    """A shelf with a limited number of circuits; the one that has not been asked for longest makes room for a new one.
+
+    Args:
+        capacity: Circuits kept at most, those in use not counted: they are never thrown out.
+        needs: Rasters of the ground that are drawn of each.
+        most_bytes: Memory that they may take, those in use not counted; beyond it, fewer are kept.
+
+    Attributes:
+        circuits: (S,) records of ``CIRCUIT``, one per slot.
+        lines: (S, n, 8) centre lines.
+        layers: (S, L) records of ``LAYER``.
+        tiles: (S, T) uint32 tables of tiles.
+        cells: (S, B) uint8 grounds.
+        standing: (S, M) records of ``STANDING``.
+    """
+
+    def __init__(self, capacity: int, needs: Needs, most_bytes: int = MOST_BYTES):
+        self.capacity = capacity
+        self.needs = needs
+        self.most_bytes = most_bytes
+        self.circuits = np.zeros(0, dtype=CIRCUIT)
+        self.lines = np.zeros((0, 0, 8))
+        self.layers = np.zeros((0, 0), dtype=LAYER)
+        self.tiles = np.zeros((0, 0), dtype=np.uint32)
+        self.cells = np.zeros((0, 0), dtype=np.uint8)
+        self.standing = np.zeros((0, 0), dtype=STANDING)
+        self._contents: list[Circuit] = []
+        self._used: list[dict[str, int]] = []
+        self._bytes: list[int] = []
+        self._slots: OrderedDict[Hashable, int] = OrderedDict()
+
+    def __getitem__(self, slot: int) -> Circuit:
+        """The circuit that stands in a slot."""
+        return self._contents[slot]
+
+    def slot(self, key: Hashable, make: Callable[[], Circuit], in_use: npt.NDArray[np.int64]) -> int:
+        """Find a circuit's slot, making the circuit first where it is not on the shelf.
+
+        Args:
+            key: What tells circuits apart.
+            make: Called where the circuit is not there.
+            in_use: Slots that cars drive in.
+        """
+        if key in self._slots:
+            self._slots.move_to_end(key)
+            return self._slots[key]
+        circuit = make()
+        slot = self._free_slot(set(in_use.tolist()))
+        self._put(slot, circuit)
+        self._slots[key] = slot
+        return slot
+
+    def _free_slot(self, in_use: set[int]) -> int:
+        if len(self._contents) >= self.capacity or sum(self._bytes) >= self.most_bytes:
+            for key, slot in self._slots.items():
+                if slot not in in_use:
+                    del self._slots[key]
+                    return slot
+        return len(self._contents)
+
+    def _put(self, slot: int, circuit: Circuit) -> None:
+        style = style_of(circuit)
+        roadside = None if self.needs.material_cell is None else plant(circuit, style.seed, style.sun, style.flipped)
+        ground = build_ground(circuit, self.needs, roadside)
+        standing = np.zeros(0, dtype=STANDING) if roadside is None else roadside.standing
+        parts = {
+            "lines": circuit.line,
+            "layers": ground.layers,
+            "tiles": ground.tiles,
+            "cells": ground.cells,
+            "standing": standing,
+        }
+        if slot >= len(self.circuits) or any(len(part) > getattr(self, name).shape[1] for name, part in parts.items()):
+            self._grow(slot + 1, {name: len(part) for name, part in parts.items()})
+        self.circuits[slot] = (
+            len(circuit.line),
+            circuit.length,
+            circuit.step,
+            len(standing),
+            style.sun + np.pi,
+            style.flipped,
+            circuit.is_mirrored,
+        )
+        for name, part in parts.items():
+            getattr(self, name)[slot, : len(part)] = part
+        self._used[slot : slot + 1] = [{name: len(part) for name, part in parts.items()}]
+        self._bytes[slot : slot + 1] = [sum(part.nbytes for part in parts.values())]
+        self._contents[slot : slot + 1] = [circuit]
+
+    def _grow(self, slots: int, lengths: dict[str, int]) -> None:
+        """Make room, by half as many slots again so that filling the pool copies each circuit but a few times."""
+        if slots > len(self.circuits):
+            slots = max(slots, min(self.capacity, 2 + 3 * len(self.circuits) // 2))
+        slots = max(slots, len(self.circuits))
+        circuits = np.zeros(slots, dtype=CIRCUIT)
+        circuits[: len(self.circuits)] = self.circuits
+        self.circuits = circuits
+        for name, length in lengths.items():
+            before: npt.NDArray[Any] = getattr(self, name)
+            # Untouched pages of np.zeros cost no memory: copy only what is used, and a wide pool weighs what it holds.
+            room = np.zeros((slots, max(length, before.shape[1]), *before.shape[2:]), dtype=before.dtype)
+            for slot, used in enumerate(self._used):
+                room[slot, : used[name]] = before[slot, : used[name]]
+            setattr(self, name, room)

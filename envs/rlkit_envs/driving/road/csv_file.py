@@ -1,0 +1,289 @@
+"""Circuits on disk: reading files from anywhere with care, and saving circuits so that they come back exactly.
+
+A file holds one point of the centre line per row: x and y in metres and the metres of road to the right and to the left
+(``x_m, y_m, w_tr_right_m, w_tr_left_m``, as TUM's race-track database has them).
+"""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from rlkit_envs.driving.jit import kernel
+from rlkit_envs.driving.road.circuit import (
+    CURVATURE,
+    KERB,
+    LEFT,
+    RIGHT,
+    STEP,
+    TX,
+    TY,
+    Circuit,
+    X,
+    Y,
+    build_circuit,
+    kerbs,
+)
+from rlkit_envs.driving.road.csv_rows import COLUMNS, EXACT_COLUMNS, FEWEST_POINTS, Rows, read_rows
+
+LENGTHS = (100.0, 50_000.0)  # m around
+WIDTHS = (2.5, 35.0)  # m of road in all; the widest of TUM's 25 real circuits has 28 m
+LEAST_SIDE = 1.0  # m of road to either side of the centre line: a car on the line stands with all wheels on it
+DENSE = 0.5 * STEP  # points nearer than this on average are averaged over steps of 1 m
+
+# Inner width times curvature: a road is cut back above the first, and refused above the second.
+TRIMMED_FOLD = 0.95
+REFUSED_FOLD = 1.5
+_TOLD_TRIM = 1.5  # m of road cut back, from which this is said; Austin loses 1.2 m
+
+# A bridge that is reached after less road than this would have to be steeper than 10 %: such a loop is an error.
+SHORTEST_LOOP = 100.0  # m
+
+_MOST_LAPS = 9  # that are looked for in a log of several
+_SAME_WAY = 3.0  # m between two laps of a log
+_USUAL_LENGTH, _USUAL_WIDTH = 4000.0, 11.0  # m, as real circuits have them
+_UNITS = {
+    "feet": 0.3048,
+    "decimetres": 0.1,
+    "centimetres": 0.01,
+    "millimetres": 0.001,
+    "kilometres": 1000.0,
+    "the size of a 1:10 model": 10.0,
+}  # to metres
+
+
+def load_circuit(path: str | Path, *, backwards: bool = False) -> Circuit:
+    """Read a circuit from a text file with one point of its centre line per row, in driving order.
+
+    The four columns are separated by commas, semicolons, tabs or spaces; with another separator than the comma, numbers
+    may have decimal commas. A header that names the columns, commented or not, may stand first, and then they may come
+    in any order, among others. Comments begin with ``#``. The last point may repeat the first. A circuit may cross over
+    itself by a bridge.
+
+    Two things are repaired. Points that lie nearer than half a metre, as in a log of a million, are averaged over steps
+    of one metre, and a warning says so. The inner border of a hairpin is cut back where it would pass the curve's
+    centre; a warning says so from 1.5 m on.
+
+    Args:
+        path: The file.
+        backwards: Whether to drive it against the order of its points.
+
+    Raises:
+        ValueError: The file cannot be read or does not describe a circuit; the message names file and line.
+    """
+    path = Path(path)
+    rows = _without_repeated_point(path, read_rows(path))
+    _check_points(path, rows)
+    rows = _thinned(path, rows)
+    circuit = _saved_circuit(path, rows) or build_circuit(
+        path.stem, rows.column("x_m", "y_m"), rows.column("w_tr_left_m"), rows.column("w_tr_right_m")
+    )
+    _check_road(path, circuit, rows)
+    _trim_folds(path, circuit, rows)
+    return circuit.reversed() if backwards else circuit
+
+
+def save_circuit(circuit: Circuit, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a circuit to a file that ``load_circuit`` turns into the same circuit, but for rounding of the tangents.
+
+    Beside the four usual columns, which other programs read, it holds the distance along the centre line, the heading
+    and the curvature of each sample. They are ignored by ``load_circuit`` where points have been edited since.
+
+    Args:
+        circuit: What to save.
+        path: The file to make.
+        overwrite: Whether a file that stands there is replaced.
+
+    Raises:
+        FileExistsError: There is such a file, and it may not be replaced.
+    """
+    line = circuit.line
+    along = circuit.step * np.arange(len(line))
+    heading = np.arctan2(line[:, TY], line[:, TX])
+    table = np.column_stack([line[:, [X, Y, RIGHT, LEFT]], along, heading, line[:, CURVATURE]])
+    rows = (",".join(map(repr, row)) for row in table.tolist())
+    text = "\n".join([f"# {','.join(COLUMNS + EXACT_COLUMNS)}", *rows, ""])
+    try:
+        with Path(path).open("w" if overwrite else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise FileExistsError(f"{path} exists already: choose another name, or overwrite=True replaces it") from None
+
+
+# Points
+
+
+def _without_repeated_point(path: Path, rows: Rows) -> Rows:
+    """The points without the last, where it is the first again."""
+    points = rows.column("x_m", "y_m")
+    if np.hypot(*(points[0] - points[-1])) < 1e-3:
+        rows = Rows(rows.names, rows.values[:-1], rows.numbers[:-1])
+    if len(rows) < FEWEST_POINTS:
+        raise ValueError(f"{path}: {len(rows)} different points; a circuit needs at least {FEWEST_POINTS}")
+    return rows
+
+
+def _check_points(path: Path, rows: Rows) -> None:
+    """Raise ValueError where points or widths cannot be those of a circuit in metres."""
+    gaps, numbers = rows.gaps(), rows.numbers
+    for i in np.flatnonzero(gaps[:-1] < 1e-9)[:1]:
+        raise ValueError(f"{path}, line {numbers[i + 1]}: the same point as on line {numbers[i]}")
+    length = float(gaps.sum())
+    if not LENGTHS[0] <= length <= LENGTHS[1]:
+        guess = "degrees" if length < 2.0 else _unit_for(length, LENGTHS[0], _USUAL_LENGTH, LENGTHS[1])
+        raise ValueError(
+            f"{path}: {length:,.4g} m around; a circuit of {LENGTHS[0]:,.0f} m to {LENGTHS[1]:,.0f} m is expected"
+            + (f" (are x and y in {guess}?)" if guess else "")
+        )
+    right, left = rows.column("w_tr_right_m"), rows.column("w_tr_left_m")
+    width = right + left
+    bad = (np.minimum(right, left) < LEAST_SIDE) | (width < WIDTHS[0]) | (width > WIDTHS[1])
+    for i in np.flatnonzero(bad)[:1]:
+        guess = _unit_for(float(np.median(width)), WIDTHS[0], _USUAL_WIDTH, WIDTHS[1])
+        raise ValueError(
+            f"{path}, line {numbers[i]}: {right[i]:g} m of road to the right and {left[i]:g} m to the left; "
+            f"at least {LEAST_SIDE:g} m to each side and {WIDTHS[0]:g} to {WIDTHS[1]:g} m in all are expected"
+            + (f" (are these widths in {guess}?)" if guess else "")
+        )
+    # What a file leaves out is a straight of the spline; more than this is no circuit any more.
+    usual = max(20.0, 5.0 * float(np.median(gaps)))
+    if gaps[-1] > usual:
+        raise ValueError(
+            f"{path}: the circuit does not close: "
+            f"its last point (line {numbers[-1]}) lies {gaps[-1]:.0f} m from its first (line {numbers[0]})"
+        )
+    longest = int(gaps.argmax())
+    if gaps[longest] > max(200.0, 10.0 * usual):
+        raise ValueError(
+            f"{path}, line {numbers[longest + 1]}: {gaps[longest]:.0f} m from the point before; is a stretch missing?"
+        )
+
+
+def _unit_for(value: float, low: float, usual: float, high: float) -> str:
+    """The unit in which a value that makes no sense in metres would be most usual; "" if there is none."""
+    fitting = [name for name, metres in _UNITS.items() if low <= value * metres <= high]
+    if low <= value <= high or not fitting:
+        return ""
+    return min(fitting, key=lambda name: abs(np.log(value * _UNITS[name] / usual)))
+
+
+def _thinned(path: Path, rows: Rows) -> Rows:
+    """Rows whose points lie needlessly near each other, averaged over steps of one metre; others as they are."""
+    gaps = rows.gaps()
+    length = float(gaps.sum())
+    if length / len(rows) >= DENSE:
+        return rows
+    along = np.concatenate([[0.0], np.cumsum(gaps[:-1])])
+    cells = (along * (round(length / STEP) / length)).astype(np.int64)
+    starts = np.flatnonzero(np.diff(cells, prepend=-1))
+    counts = np.diff(np.append(starts, len(rows)))
+    values = np.add.reduceat(rows.values[:, : len(COLUMNS)], starts, axis=0) / counts[:, None]
+    warnings.warn(
+        f"{path}: {len(rows):,} points, {1000.0 * length / len(rows):.3g} mm apart, are averaged over steps of "
+        f"{STEP:g} m to {len(values):,}",
+        stacklevel=3,
+    )
+    return Rows(COLUMNS, values, rows.numbers[starts])
+
+
+def _saved_circuit(path: Path, rows: Rows) -> Circuit | None:
+    """The circuit that ``save_circuit`` wrote, as it was; None for other files and for edited ones."""
+    if EXACT_COLUMNS[0] not in rows.names:
+        return None
+    along, heading, curvature = rows.column(*EXACT_COLUMNS).T
+    step = float(along[1] - along[0])
+    tangent = np.stack([np.cos(heading), np.sin(heading)], axis=1)
+    chord = np.roll(rows.column("x_m", "y_m"), -1, axis=0) - rows.column("x_m", "y_m")
+    turn = np.angle(np.exp(1j * np.diff(heading, append=heading[0])))
+    # Over a step, a smooth line leaves its tangent by half the curvature, and turns by the mean of the curvatures.
+    ahead = tangent * step + 0.5 * step * step * curvature[:, None] * np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
+    fits = (
+        0.5 * STEP <= step <= 1.5 * STEP
+        and np.abs(along - step * np.arange(len(rows))).max() < 1e-6
+        and np.abs(chord - ahead).max() < 0.05 * STEP
+        and np.abs(turn - 0.5 * step * (curvature + np.roll(curvature, -1))).max() < 0.05
+    )
+    if not fits:
+        return None
+    line = np.empty((len(rows), 8))
+    line[:, X : Y + 1] = rows.column("x_m", "y_m")
+    line[:, TX : TY + 1] = tangent
+    line[:, CURVATURE] = curvature
+    line[:, LEFT], line[:, RIGHT] = rows.column("w_tr_left_m"), rows.column("w_tr_right_m")
+    line[:, KERB] = kerbs(curvature)
+    return Circuit(path.stem, line, step * len(line))
+
+
+# Road
+
+
+def _check_road(path: Path, circuit: Circuit, rows: Rows) -> None:
+    """Raise ValueError where the road overlaps itself at the same place along its course."""
+    line = circuit.line
+    curvature = line[:, CURVATURE]
+    inner = np.where(curvature > 0.0, line[:, LEFT], line[:, RIGHT])
+    worst = int((np.abs(curvature) * inner).argmax())
+    if abs(curvature[worst]) * inner[worst] > REFUSED_FOLD:
+        raise ValueError(
+            f"{path}, line {rows.line_near(circuit.points[worst])}: the road overlaps itself: the curve there has a "
+            f"radius of {1.0 / abs(curvature[worst]):.1f} m and {inner[worst]:.1f} m of road on its inside; "
+            "widen the curve or narrow the road"
+        )
+    for laps in range(2, _MOST_LAPS + 1):
+        again = np.roll(circuit.points, -round(len(line) / laps), axis=0) - circuit.points
+        if np.median(np.hypot(again[:, 0], again[:, 1])) < _SAME_WAY:
+            raise ValueError(f"{path}: the points go around {laps} times; those of one lap are expected")
+    here, there = _find_overlap(line, circuit.step, SHORTEST_LOOP)
+    if here >= 0:
+        first, second = (rows.line_near(circuit.points[i]) for i in (here, there))
+        where = f"line {first}" if first == second else f"lines {first} and {second}"
+        raise ValueError(
+            f"{path}, {where}: the road crosses itself or overlaps itself after "
+            f"{(there - here) % len(line) * circuit.step:.0f} m; a bridge needs at least {SHORTEST_LOOP:.0f} m "
+            "between its ends"
+        )
+
+
+@kernel
+def _find_overlap(line: np.ndarray, step: float, most: float) -> tuple[int, int]:
+    """Two samples less than ``most`` metres apart along the course, the second lying on the road of the first.
+
+    Returns:
+        The two samples, or -1 twice if there are none.
+    """
+    count = len(line)
+    reach = min(int(most / step), count // 2)
+    for i in range(count):
+        widest = max(line[i, 5], line[i, 6])
+        for k in range(2, reach):
+            j = (i + k) % count
+            dx, dy = line[j, 0] - line[i, 0], line[j, 1] - line[i, 1]
+            along = dx * line[i, 2] + dy * line[i, 3]
+            if abs(along) > 0.5 * step:
+                continue
+            aside = dy * line[i, 2] - dx * line[i, 3]
+            if abs(aside) < widest and -line[i, 6] < aside < line[i, 5]:
+                return i, j
+    return -1, -1
+
+
+def _trim_folds(path: Path, circuit: Circuit, rows: Rows) -> None:
+    """Cut the inner border back where it would pass the centre of its curve.
+
+    Hairpins of real circuits come within a few per cent of it.
+    """
+    line = circuit.line
+    curvature = line[:, CURVATURE]
+    room = TRIMMED_FOLD / np.maximum(np.abs(curvature), 1e-9)
+    most = 0.0
+    for column, inside in ((LEFT, curvature > 0.0), (RIGHT, curvature < 0.0)):
+        cut = np.where(inside, np.maximum(0.0, line[:, column] - room), 0.0)
+        line[:, column] -= cut
+        if cut.max() > most:
+            most, worst = float(cut.max()), int(cut.argmax())
+    if most > _TOLD_TRIM:
+        warnings.warn(
+            f"{path}, line {rows.line_near(circuit.points[worst])}: the road is {most:.1f} m wider on the inside of a "
+            "curve than the curve has room for, and is cut back there",
+            stacklevel=3,
+        )

@@ -1,0 +1,337 @@
+"""The front camera: a pinhole that looks over the ground, past trees and cars, at the sky; with exact labels.
+
+All ground at the same height in the picture is at the same distance ahead, so that a row of the picture is a straight
+line over the ground, walked in equal paces: one affine look-up per pixel, as for the bird's view. What stands on the
+ground is drawn over it from far to near. Labels come from the same look-ups as colours and cannot differ from them.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rlkit_envs.driving.jit import Record, kernel
+from rlkit_envs.driving.sensors.objects import draw_standing
+from rlkit_envs.driving.terrain.layers import MATERIAL_LEVELS
+from rlkit_envs.driving.terrain.materials import blotches
+from rlkit_envs.driving.terrain.tiles import paint_row, start_of_row
+from rlkit_envs.driving.weather.effects import add_noise, dazzle, light_up, precipitate, turn_over
+from rlkit_envs.driving.weather.palette import SKY_ROWS, band_of
+
+FURTHEST = 400.0  # m that the ground is drawn to
+MATERIAL_CELL = 0.125  # m, finest cells for a camera
+
+# One row of the picture.
+ROW = np.dtype(
+    [
+        ("ahead", "f8"),  # m along the ground to what the row shows; 0 for the sky
+        ("pace", "f8"),  # m from pixel to pixel
+        ("level", "i8"),  # of the material layers, for cells of 0.125 m
+        ("band", "i8"),  # of the colour tables
+        ("sky", "i8"),  # row of the sky's table
+    ],
+    align=True,
+)
+
+
+@dataclass(frozen=True)
+class Camera:
+    """How a camera is mounted.
+
+    Args:
+        height: Rows of its picture.
+        width: Columns of its picture; a multiple of 4.
+        field_of_view: Horizontal, in radians.
+        mount_height: Above the ground, in metres.
+        mount_ahead: Ahead of the car's centre of gravity, in metres.
+        pitch: Downwards, in radians.
+    """
+
+    height: int = 96
+    width: int = 128
+    field_of_view: float = 1.22
+    mount_height: float = 1.3
+    mount_ahead: float = 0.4
+    pitch: float = 0.06
+
+    @property
+    def focal_length(self) -> float:
+        """In pixels."""
+        return 0.5 * self.width / float(np.tan(0.5 * self.field_of_view))
+
+    def geometry(self) -> npt.NDArray[np.void]:
+        """(1,) records of ``GEOMETRY``: the same, as kernels take it."""
+        record = np.zeros(1, dtype=GEOMETRY)
+        record["focal"] = self.focal_length
+        record["mount_height"] = self.mount_height
+        record["mount_ahead"] = self.mount_ahead
+        record["cosine"], record["sine"] = np.cos(self.pitch), np.sin(self.pitch)
+        return record
+
+    def rows(self) -> npt.NDArray[np.void]:
+        """(H,) records of ``ROW``."""
+        rows = np.zeros(self.height, dtype=ROW)
+        focal = self.focal_length
+        for i, row in enumerate(rows):
+            slope = (i + 0.5 - 0.5 * self.height) / focal  # downwards per length along the axis
+            forward = np.cos(self.pitch) - slope * np.sin(self.pitch)
+            down = np.sin(self.pitch) + slope * np.cos(self.pitch)
+            if down * FURTHEST > self.mount_height * forward:
+                depth = self.mount_height / down
+                row["ahead"] = depth * forward
+                row["pace"] = depth / focal
+                along = depth * depth * forward / (self.mount_height * focal)
+                # A pixel far away covers much more ground along than across: a compromise of the two.
+                size = row["pace"] ** 0.6 * max(along, row["pace"]) ** 0.4
+                row["level"] = np.clip(round(np.log2(max(size, 1e-3) / MATERIAL_CELL)), 0, MATERIAL_LEVELS - 1)
+                row["band"] = band_of(float(row["ahead"]))
+            else:
+                elevation = np.arctan2(-down, forward)
+                row["sky"] = np.clip(int(elevation / 0.6 * SKY_ROWS), 0, SKY_ROWS - 1)
+        return rows
+
+
+# A camera's mounting, for projecting what stands on the ground.
+GEOMETRY = np.dtype(
+    [
+        ("focal", "f8"),  # pixels
+        ("mount_height", "f8"),  # m
+        ("mount_ahead", "f8"),  # m
+        ("cosine", "f8"),  # of the pitch
+        ("sine", "f8"),
+    ],
+    align=True,
+)
+
+
+def _hills() -> npt.NDArray[np.float64]:
+    """(1024,) heights all around the horizon, 0 to 1, without a seam."""
+    angle = np.linspace(0.0, 2.0 * np.pi, 1024, endpoint=False)
+    random = np.random.default_rng(7)
+    height = np.zeros(1024)
+    for wave in (2, 3, 5, 8, 13, 21, 34, 55):
+        height += np.cos(wave * angle + random.uniform(0.0, 2.0 * np.pi)) / wave**0.7
+    return np.asarray((height - height.min()) / np.ptp(height))
+
+
+HILLS = _hills()
+CLOUDS = blotches()
+
+
+@kernel
+def draw_ground(
+    words: np.ndarray,
+    labels: np.ndarray,
+    rows: np.ndarray,
+    geometry: Record,
+    x: float,
+    y: float,
+    heading: float,
+    cells: np.ndarray,
+    tiles: np.ndarray,
+    layers: np.ndarray,
+    colours: np.ndarray,
+) -> None:
+    """Draw all rows that show ground; about 1.7 ns a pixel.
+
+    Args:
+        words: (H, 3W/4) uint32 picture, written.
+        labels: (H, W) uint8, written.
+        rows: (H,) records of ``ROW``.
+        geometry: Record of ``GEOMETRY``.
+        x: Car's position, in metres.
+        y: Car's position, in metres.
+        heading: Car's heading, in radians.
+        cells: (B,) uint8 ground of the circuit.
+        tiles: (T,) uint32 table of its tiles.
+        layers: (MATERIAL_LEVELS,) records of ``LAYER``.
+        colours: (BANDS, 256) uint32.
+    """
+    cosine = np.cos(heading)
+    sine = np.sin(heading)
+    width = labels.shape[1]
+    # Cells may be coarser than usual where a circuit is very long.
+    coarser = int(np.round(np.log2(layers[0].cell / MATERIAL_CELL)))
+    for r in range(len(rows)):
+        row = rows[r]
+        if row.ahead == 0.0:
+            continue
+        layer = layers[max(0, row.level - coarser)]
+        ahead = row.ahead + geometry.mount_ahead
+        u, v, du, dv = start_of_row(
+            x + ahead * cosine, y + ahead * sine, row.pace * sine, -row.pace * cosine, width, layer
+        )
+        paint_row(words[r], labels[r], u, v, du, dv, cells, tiles, layer, colours[row.band])
+
+
+@kernel
+def draw_sky(
+    words: np.ndarray,
+    labels: np.ndarray,
+    rows: np.ndarray,
+    geometry: Record,
+    heading: float,
+    look: Record,
+    sky: np.ndarray,
+    flipped: bool,
+) -> None:
+    """Draw all rows above the horizon: clouds, and hills before them; about 1.5 ns a pixel.
+
+    Args:
+        words: (H, 3W/4) uint32 picture, written.
+        labels: (H, W) uint8, written.
+        rows: (H,) records of ``ROW``.
+        geometry: Record of ``GEOMETRY``.
+        heading: Car's heading, in radians.
+        look: Record of ``LOOK``.
+        sky: (SKY_ROWS + 1, SKY_SHADES) uint32.
+        flipped: Whether the skyline is turned over.
+    """
+    height, width = labels.shape
+    horizon = 0.5 * height - geometry.focal * geometry.sine / geometry.cosine
+    turned = look.turn - heading / (2.0 * np.pi)
+    tops = np.empty(width, dtype=np.int64)
+    drift = np.empty(width, dtype=np.uint64)
+    other_end = 1023 if flipped else 0
+    for column in range(width):
+        # Even steps of angle instead of their arc tangents: hills and clouds are nowhere else to be compared with.
+        angle = turned + (column + 0.5 - 0.5 * width) / geometry.focal / (2.0 * np.pi)
+        around = angle - np.floor(angle)
+        tops[column] = int(horizon - geometry.focal * look.hills * HILLS[(int(around * 1024.0) & 1023) ^ other_end])
+        drift[column] = np.uint64((int(around * 768.0) ^ other_end) & 255)
+    highest = tops.min()
+    for r in range(height):
+        if rows[r].ahead > 0.0:
+            break
+        shades = sky[rows[r].sky]
+        clouds = CLOUDS[(r * 320 // height) & 255]
+        words_of_row, labels_of_row = words[r], labels[r]
+        at = np.uint64(0)
+        for column in range(np.uint64(0), np.uint64(width), np.uint64(4)):
+            a = shades[clouds[drift[column]]]
+            b = shades[clouds[drift[column + np.uint64(1)]]]
+            c = shades[clouds[drift[column + np.uint64(2)]]]
+            d = shades[clouds[drift[column + np.uint64(3)]]]
+            if r >= highest:
+                a = _hill(sky, tops, column, r, a)
+                b = _hill(sky, tops, column + np.uint64(1), r, b)
+                c = _hill(sky, tops, column + np.uint64(2), r, c)
+                d = _hill(sky, tops, column + np.uint64(3), r, d)
+            words_of_row[at] = (a & np.uint32(0xFFFFFF)) | (b << np.uint32(24))
+            words_of_row[at + np.uint64(1)] = ((b >> np.uint32(8)) & np.uint32(0xFFFF)) | (c << np.uint32(16))
+            words_of_row[at + np.uint64(2)] = ((c >> np.uint32(16)) & np.uint32(0xFF)) | (d << np.uint32(8))
+            labels_of_row[column] = a >> np.uint32(24)
+            labels_of_row[column + np.uint64(1)] = b >> np.uint32(24)
+            labels_of_row[column + np.uint64(2)] = c >> np.uint32(24)
+            labels_of_row[column + np.uint64(3)] = d >> np.uint32(24)
+            at += np.uint64(3)
+
+
+@kernel
+def _hill(sky: np.ndarray, tops: np.ndarray, column: np.uint64, row: int, otherwise: np.uint32) -> Any:
+    """Colour of a pixel where hills may stand before the sky."""
+    below = row - tops[column]
+    return sky[SKY_ROWS, min(15, 2 * below)] if below >= 0 else otherwise
+
+
+@kernel
+def camera_range(
+    low: int,
+    high: int,
+    cars: np.ndarray,
+    others: np.ndarray | None,
+    pictures: np.ndarray,
+    words: np.ndarray,
+    labels: np.ndarray,
+    rows: np.ndarray,
+    geometry: np.ndarray,
+    light: np.ndarray,
+    cells: np.ndarray,
+    tiles: np.ndarray,
+    layers: np.ndarray,
+    shares: int,
+    circuits: np.ndarray,
+    standing: np.ndarray,
+    sprites: np.ndarray,
+    looks: np.ndarray,
+    keys: np.ndarray,
+    colours: np.ndarray,
+    inks: np.ndarray,
+    sky: np.ndarray,
+) -> None:
+    """Draw pictures and labels for the cars from ``low`` up to ``high``; about 45 µs for 96 x 128 pixels.
+
+    Args:
+        low: First car.
+        high: One past the last car.
+        cars: (N,) records of ``CAR``.
+        others: (N, K) records of ``OTHER``; None for nobody.
+        pictures: (N, H, W, 3) uint8, written; with no rows, nobody asked for them.
+        words: (N, H, 3W/4) uint32, the same memory.
+        labels: (N, H, W) uint8, written; with no rows, nobody asked for them.
+        rows: (H,) records of ``ROW``.
+        geometry: (1,) records of ``GEOMETRY``.
+        light: (3HW,) uint8 of ``light_map``.
+        cells: (S, B) uint8 grounds.
+        tiles: (S, T) uint32 tables of tiles.
+        layers: (S, L) records of ``LAYER``.
+        shares: Number of layers before the material layers.
+        circuits: (S,) records of ``CIRCUIT``.
+        standing: (S, M) records of ``STANDING``.
+        sprites: (2, kinds, h, w) uint8 inks.
+        looks: (N,) records of ``LOOK``.
+        keys: (N,) int64 that fix rain and noise.
+        colours: (N, BANDS, 256) uint32.
+        inks: (N, BANDS, INKS) uint32.
+        sky: (N, SKY_ROWS + 1, SKY_SHADES) uint32.
+    """
+    height = len(rows)
+    width = len(light) // (3 * height)
+    mount = geometry[0]
+    horizon = 0.5 * height - mount.focal * mount.sine / mount.cosine
+    spare_words = np.empty((height, 3 * width // 4), dtype=np.uint32)
+    spare_labels = np.empty((height, width), dtype=np.uint8)
+    spare_picture = spare_words.view(np.uint8).reshape(height, width, 3)
+    for i in range(low, high):
+        car = cars[i]
+        slot = car.slot
+        look = looks[i]
+        row_words = words[i] if len(words) else spare_words
+        picture = pictures[i] if len(pictures) else spare_picture
+        classes = labels[i] if len(labels) else spare_labels
+        draw_sky(row_words, classes, rows, mount, car.heading, look, sky[i], circuits[slot].flipped)
+        draw_ground(
+            row_words,
+            classes,
+            rows,
+            mount,
+            car.x,
+            car.y,
+            car.heading,
+            cells[slot],
+            tiles[slot],
+            layers[slot, shares:],
+            colours[i],
+        )
+        things, count = standing[slot], circuits[slot].standing
+        if others is None:
+            draw_standing(picture, classes, mount, car.x, car.y, car.heading, things, count, None, sprites, inks[i])
+        else:
+            draw_standing(
+                picture, classes, mount, car.x, car.y, car.heading, things, count, others[i], sprites, inks[i]
+            )
+        if len(pictures) == 0:
+            continue
+        key = keys[i] * 100_003 + car.step
+        flat = picture.reshape(-1)
+        if look.lamps > 0.02:
+            light_up(flat, light, look)
+        dazzle(picture, classes, horizon, mount.focal, car.heading, look, circuits[slot].sun)
+        # What falls and what flickers is chance, which in a mirror is mirrored too.
+        if circuits[slot].mirrored:
+            turn_over(picture)
+        precipitate(picture, look, key, car.speed)
+        add_noise(flat, look.noise, key)
+        if circuits[slot].mirrored:
+            turn_over(picture)

@@ -1,0 +1,285 @@
+"""What a driver gets to see: which sensors a car has, what they give, and how a batch of cars is served."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from rlkit_envs.driving.circuit_cache import CircuitPool
+from rlkit_envs.driving.jit import kernel
+from rlkit_envs.driving.sensors.birdview import classes_range, colours_range, road_range
+from rlkit_envs.driving.sensors.camera import MATERIAL_CELL, Camera, camera_range
+from rlkit_envs.driving.sensors.lidar import beam_angles, lidar
+from rlkit_envs.driving.sensors.preview import SIZE as PREVIEW_SIZE
+from rlkit_envs.driving.sensors.preview import preview
+from rlkit_envs.driving.terrain.layers import Needs
+from rlkit_envs.driving.vehicle.parameters import YAW_RATE_SCALE
+from rlkit_envs.driving.weather.effects import light_map
+from rlkit_envs.driving.weather.palette import CLASSES
+from rlkit_envs.driving.weather.sprites import sprites
+from rlkit_envs.driving.weather.tables import Looks
+
+Array = npt.NDArray[Any]
+
+SENSORS = ("birdview", "camera", "segmentation", "lidar", "state", "preview")
+BIRDVIEWS = ("road", "colour", "classes")
+STATE_SIZE = 3  # speed, steering, yaw rate
+
+
+@dataclass(frozen=True)
+class Sensors:
+    """The sensors of every car.
+
+    Args:
+        names: Some of ``SENSORS``, in the order in which they are given.
+        birdview: What the bird's view shows: ``road`` (how much of a pixel is road, one channel per scale), ``colour``
+            (red, green, blue), ``classes`` (numbers of ``palette.CLASSES``).
+        view_size: Height and width of the bird's view, in pixels.
+        scales: Metres per pixel of the bird's view, one per channel; a single one in colour and classes.
+        camera: How the front camera is mounted.
+        beams: Of the lidar.
+        beam_angle: Angle between the outermost beams, in radians.
+        beam_range: In metres; what is further away is reported at this distance.
+    """
+
+    names: tuple[str, ...]
+    birdview: str
+    view_size: int
+    scales: tuple[float, ...]
+    camera: Camera
+    beams: int
+    beam_angle: float
+    beam_range: float
+
+    @property
+    def has_camera(self) -> bool:
+        """Whether the front camera's picture or its segmentation is wanted."""
+        return "camera" in self.names or "segmentation" in self.names
+
+    @property
+    def sees_looks(self) -> bool:
+        """Whether anything here depends on what the world looks like."""
+        return self.has_camera or ("birdview" in self.names and self.birdview == "colour")
+
+    @property
+    def needs(self) -> Needs:
+        """The rasters of the ground that pictures are looked up in."""
+        from_above = "birdview" in self.names
+        cells = [MATERIAL_CELL] if self.has_camera else []
+        if from_above and self.birdview != "road":
+            cells.append(max(MATERIAL_CELL, min(1.0, 0.5 * self.scales[0])))
+        return Needs(self.scales if from_above and self.birdview == "road" else (), min(cells, default=None))
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of what one car gets from a sensor."""
+        channels = {"road": len(self.scales), "colour": 3, "classes": 1}[self.birdview]
+        return {
+            "birdview": (self.view_size, self.view_size, channels),
+            "camera": (self.camera.height, self.camera.width, 3),
+            "segmentation": (self.camera.height, self.camera.width),
+            "lidar": (self.beams,),
+            "state": (STATE_SIZE,),
+            "preview": (PREVIEW_SIZE,),
+        }[name]
+
+    def bounds(self, name: str) -> tuple[float, float, type]:
+        """Lowest and highest value that a sensor gives, and its type."""
+        if name in ("birdview", "camera"):
+            classes = name == "birdview" and self.birdview == "classes"
+            return 0, len(CLASSES) - 1 if classes else 255, np.uint8
+        if name == "segmentation":
+            return 0, len(CLASSES) - 1, np.uint8
+        return (0.0, self.beam_range, np.float32) if name == "lidar" else (-1.0, 1.0, np.float32)
+
+
+class World(Protocol):
+    """What an observer looks at: N cars and what is around each; see ``simulator.Simulator``."""
+
+    cars: Array
+    others: Array
+    pool: CircuitPool
+    looks: Looks | None
+    vehicle: Array
+
+
+class Observer:
+    """Fills arrays with what cars see.
+
+    Args:
+        sensors: Which sensors the cars have.
+    """
+
+    def __init__(self, sensors: Sensors):
+        self.sensors = sensors
+        camera = sensors.camera
+        self._rows_of = {name: (sensors.shape(name), sensors.bounds(name)[2]) for name in sensors.names}
+        self._shares = len(sensors.needs.share_scales)
+        self._scales = np.array(sensors.scales)
+        if sensors.has_camera:
+            self._rows = camera.rows()
+            self._geometry = camera.geometry()
+            self._light = light_map(self._rows, camera.width)
+        if "lidar" in sensors.names:
+            self._angles = beam_angles(sensors.beams, sensors.beam_angle)
+
+    def allocate(self, count: int) -> dict[str, Array]:
+        """New arrays, one row per car."""
+        return {name: np.empty((count, *shape), dtype=dtype) for name, (shape, dtype) in self._rows_of.items()}
+
+    def draw(self, low: int, high: int, out: dict[str, Array], world: World) -> None:
+        """Write what the cars from ``low`` up to ``high`` see into arrays as ``allocate`` makes them."""
+        cars, pool = world.cars, world.pool
+        others = world.others if world.others.shape[1] else None  # None: numba leaves out what nobody needs
+        looks = world.looks or _NO_LOOKS
+        ground = (pool.cells, pool.tiles, pool.layers)
+        if "birdview" in out:
+            view = out["birdview"]
+            if self.sensors.birdview == "road":
+                road_range(low, high, cars, others, view, self._scales, *ground)
+            elif self.sensors.birdview == "colour":
+                colours_range(
+                    low,
+                    high,
+                    cars,
+                    others,
+                    view,
+                    as_words(view),
+                    self._scales[0],
+                    *ground,
+                    self._shares,
+                    looks.ground,
+                    looks.inks,
+                )
+            else:
+                classes_range(low, high, cars, others, view, self._scales[0], *ground, self._shares)
+        if "camera" in out or "segmentation" in out:
+            # What is not asked for has no rows: it is drawn into memory that is thrown away.
+            camera, labels = out.get("camera", _NO_PICTURES), out.get("segmentation", _NO_LABELS)
+            camera_range(
+                low,
+                high,
+                cars,
+                others,
+                camera,
+                as_words(camera),
+                labels,
+                self._rows,
+                self._geometry,
+                self._light,
+                *ground,
+                self._shares,
+                pool.circuits,
+                pool.standing,
+                sprites(),
+                looks.looks,
+                looks.keys,
+                looks.ground,
+                looks.inks,
+                looks.sky,
+            )
+        if "state" in out:
+            state_range(low, high, cars, out["state"], world.vehicle)
+        if "lidar" in out:
+            lidar_range(
+                low,
+                high,
+                cars,
+                world.others,
+                out["lidar"],
+                pool.lines,
+                pool.circuits,
+                self._angles,
+                self.sensors.beam_range,
+            )
+        if "preview" in out:
+            preview_range(low, high, cars, out["preview"], pool.lines, pool.circuits)
+
+
+_NO_LOOKS = Looks(0, 1.0)
+_NO_PICTURES = np.empty((0, 0, 0, 3), dtype=np.uint8)
+_NO_LABELS = np.empty((0, 0, 0), dtype=np.uint8)
+
+
+def as_words(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
+    """(N, H, 3W/4) uint32 view of (N, H, W, 3) pictures, four pixels in three words."""
+    count, height, width, channels = pictures.shape
+    return pictures.reshape(count, height, width * channels).view(np.uint32)
+
+
+@kernel
+def state_range(low: int, high: int, cars: np.ndarray, states: np.ndarray, vehicle: np.ndarray) -> None:
+    """Write speed, steering and yaw rate (N, 3) as shares of their scales, in [-1, 1]; left is positive."""
+    top_speed = vehicle[0].top_speed
+    max_steering = vehicle[0].max_steering
+    for i in range(low, high):
+        car = cars[i]
+        states[i, 0] = min(1.0, max(-1.0, car.speed / top_speed))
+        states[i, 1] = min(1.0, max(-1.0, car.steering / max_steering))
+        states[i, 2] = min(1.0, max(-1.0, car.yaw_rate / YAW_RATE_SCALE))
+
+
+@kernel
+def lidar_range(
+    low: int,
+    high: int,
+    cars: np.ndarray,
+    others: np.ndarray,
+    scans: np.ndarray,
+    lines: np.ndarray,
+    circuits: np.ndarray,
+    angles: np.ndarray,
+    furthest: float,
+) -> None:
+    """Write the lidar's distances (N, B) float32 in metres."""
+    for i in range(low, high):
+        car = cars[i]
+        slot = car.slot
+        lidar(
+            scans[i],
+            car.x,
+            car.y,
+            car.heading,
+            lines[slot],
+            circuits[slot].samples,
+            car.index,
+            others[i],
+            others.shape[1],
+            angles,
+            furthest,
+        )
+
+
+@kernel
+def preview_range(
+    low: int, high: int, cars: np.ndarray, previews: np.ndarray, lines: np.ndarray, circuits: np.ndarray
+) -> None:
+    """Write what lies ahead (N, P) float32: see ``preview``."""
+    for i in range(low, high):
+        car = cars[i]
+        slip_angle = np.arctan2(car.lateral_velocity, max(1.0, abs(car.speed)))
+        preview(previews[i], car, slip_angle, lines[car.slot], circuits[car.slot])
+
+
+# What the left half of a gauge, the column in its middle and its right half show of speed, steering and yaw rate.
+_GAUGES = np.array([(1.0, 1.0, 1.0), (1.0, 0.0, 0.0), (1.0, -1.0, -1.0)], dtype=np.float32)
+
+
+def paint_gauges(pictures: npt.NDArray[np.uint8], states: npt.NDArray[np.float32]) -> None:
+    """Show the three numbers of a state as grey bands from top to bottom; 128 stands for zero.
+
+    Speed is the same all along its band. Of steering and yaw rate, the left half of the band shows how much they lead
+    to the left and the right half how much to the right, as much brighter as the other is darker. So a picture that is
+    turned over sideways shows the numbers of the mirrored world.
+
+    Args:
+        pictures: (N, H, W) uint8, written; an odd width leaves a column between the halves.
+        states: (N, 3) float32 in [-1, 1].
+    """
+    height, width = pictures.shape[1:]
+    half = width // 2
+    bands = STATE_SIZE * np.arange(height) // height
+    left, middle, right = (128.0 + 127.0 * _GAUGES[:, np.newaxis] * states).astype(np.uint8)[:, :, bands, np.newaxis]
+    pictures[:, :, :half] = left
+    pictures[:, :, half : width - half] = middle
+    pictures[:, :, width - half :] = right

@@ -1,0 +1,285 @@
+"""One decision of one car: physics, place on the circuit, wheels on the grass, reward and end; and a loop over cars."""
+
+import numpy as np
+
+from rlkit_envs.driving.jit import Record, kernel
+from rlkit_envs.driving.road.circuit import TX, TY, X, Y, interpolate, locate
+from rlkit_envs.driving.traffic.behaviour import CONE, decide_others, move_others
+from rlkit_envs.driving.traffic.collisions import collides, part
+from rlkit_envs.driving.vehicle.dynamics import PHYSICS_STEP, advance
+from rlkit_envs.driving.vehicle.limits import steering_angle
+from rlkit_envs.driving.vehicle.surfaces import WHEELS_OFF, stand
+
+STUCK_AFTER = 10.0  # s without progress
+STUCK_MARGIN = 1.0  # m that count as progress
+WRONG_WAY = 1.0  # m/s against the circuit's direction from which a car is on the wrong way
+# m that may be gained by cutting across with all wheels off the road; a lap with more is not finished.
+SHORTCUT_ALLOWED = 5.0
+
+# What a simulator's cars are paid and forbidden.
+RULES = np.dtype(
+    [
+        ("substeps", "i8"),  # physics steps per decision
+        ("terminate_off_road", "?"),  # whether leaving the road ends the episode
+        ("terminate_collision", "?"),  # whether hitting another car ends the episode; cones are knocked over
+        ("lap_reward", "f8"),  # for the progress of a whole lap, whatever its length
+        ("paid_speed", "f8"),  # m/s, progress is paid up to this speed; infinity to pay any
+        ("off_road_penalty", "f8"),  # taken off each time that the car leaves the road
+        ("collision_penalty", "f8"),  # taken off for each collision
+        ("jerk_penalty", "f8"),  # taken off per second and m/s³ of jerk
+        ("steering_penalty", "f8"),  # taken off per change of the steering command by 1
+    ],
+    align=True,
+)
+
+# What a step reports per car.
+OUTCOME = np.dtype([("reward", "f4"), ("terminated", "?"), ("truncated", "?"), ("finished", "?")])
+
+
+@kernel
+def _place(car: Record, vehicle: Record, line: np.ndarray, circuit: Record) -> float:
+    """Find a car's place again, update station, offset and wheels, and return the metres of progress made."""
+    samples = circuit.samples
+    index, fraction = locate(line, samples, car.x, car.y, car.index)
+    car.index = index
+    cx = interpolate(line, samples, index, fraction, X)
+    cy = interpolate(line, samples, index, fraction, Y)
+    tx = interpolate(line, samples, index, fraction, TX)
+    ty = interpolate(line, samples, index, fraction, TY)
+    norm = np.sqrt(tx * tx + ty * ty)
+    car.offset = ((car.y - cy) * tx - (car.x - cx) * ty) / norm
+    station = (index + fraction) * circuit.step
+    moved = station - car.station
+    if moved > 0.5 * circuit.length:
+        moved -= circuit.length
+    elif moved < -0.5 * circuit.length:
+        moved += circuit.length
+    car.station = station
+    stand(car, vehicle, line, samples, fraction)
+    return float(moved)
+
+
+@kernel
+def _crossed(car: Record, mark: float, moved: float, before: float) -> float:
+    """When a mark (m of progress) was first passed, to a fraction of a physics step: ``before``, if it was before."""
+    if before == 0.0 and moved > 0.0 and car.progress + moved >= mark:
+        return float(car.time + PHYSICS_STEP * max(0.0, mark - car.progress) / moved)
+    return before
+
+
+@kernel
+def _count(car: Record, moved: float) -> float:
+    """Keep a physics step's accounts of ways and times, and return the metres gained by cutting across.
+
+    What is gained is progress made with all four wheels off the road beyond the way driven there.
+    """
+    cut = 0.0
+    if car.wheels_off == 4:
+        driven = PHYSICS_STEP * np.sqrt(car.speed**2 + car.lateral_velocity**2)
+        cut = max(0.0, moved - driven)
+        car.gained += cut
+    if car.wheels_off >= WHEELS_OFF:
+        car.off_road_time += PHYSICS_STEP
+    if moved < -WRONG_WAY * PHYSICS_STEP:
+        car.wrong_way_time += PHYSICS_STEP
+    car.progress += moved
+    car.time += PHYSICS_STEP
+    return cut
+
+
+@kernel
+def _jerk(car: Record, along: float, across: float, seconds: float) -> float:
+    """Change of the mean acceleration from one decision to the next, in m/s³; none in the first decision."""
+    jerk = 0.0
+    if car.step > 0:
+        jerk = np.sqrt((along - car.mean_longitudinal) ** 2 + (across - car.mean_lateral) ** 2) / seconds
+    car.mean_longitudinal = along
+    car.mean_lateral = across
+    car.jerk_squared += jerk * jerk
+    return float(jerk)
+
+
+@kernel
+def _collide(car: Record, vehicle: Record, others: np.ndarray) -> bool:
+    """Let a car bounce off whoever it touches and count it, once for as long as they touch; True for other cars."""
+    hit = collides(car, vehicle.length, vehicle.width, others, len(others))
+    if hit < 0:
+        car.crashed = 0
+        return False
+    part(car, vehicle.length, vehicle.width, others[hit])
+    if car.crashed == 0:
+        car.collisions += 1
+    car.crashed = 1
+    return bool(others[hit].kind != CONE)
+
+
+@kernel
+def _step_car(
+    car: Record,
+    outcome: Record,
+    command: float,
+    pedal: float,
+    others: np.ndarray | None,
+    line: np.ndarray,
+    circuit: Record,
+    vehicle: Record,
+    rules: Record,
+) -> None:
+    """Carry out one decision: so many physics steps, cut short by the end of the episode."""
+    length = circuit.length
+    before = car.progress
+    collisions = car.collisions
+    turned = abs(command - car.command)
+    car.command = command
+    target = steering_angle(vehicle, car.road_grip, car.speed, command)
+    seconds = along = across = cut = 0.0
+    terminated = False
+    finished = False
+    over_line = False
+    fined = False
+    crashed = False
+    for _ in range(rules.substeps):
+        advance(car, vehicle, target, pedal, PHYSICS_STEP)
+        if others is not None:
+            move_others(others, len(others), line, circuit, PHYSICS_STEP)
+            crashed = _collide(car, vehicle, others) or crashed
+        moved = _place(car, vehicle, line, circuit)
+        seconds += PHYSICS_STEP
+        along += PHYSICS_STEP * car.longitudinal_acceleration
+        across += PHYSICS_STEP * car.lateral_acceleration
+        car.sector_1 = _crossed(car, length / 3.0, moved, car.sector_1)
+        car.sector_2 = _crossed(car, length * 2.0 / 3.0, moved, car.sector_2)
+        crossing = _crossed(car, length, moved, 0.0)
+        cut += _count(car, moved)
+        over_line = car.progress >= length
+        finished = over_line and car.gained <= SHORTCUT_ALLOWED
+        if finished:
+            car.lap_time = crossing
+        if car.wheels_off >= WHEELS_OFF:
+            fined = fined or car.off_road == 0
+            car.off_road = 1
+            terminated = rules.terminate_off_road and not finished
+        else:
+            car.off_road = 0
+        terminated = terminated or (crashed and rules.terminate_collision and not finished)
+        if terminated or over_line:
+            break
+    jerk = _jerk(car, along / seconds, across / seconds, seconds)
+    car.step += 1
+    if car.progress > car.best_progress + STUCK_MARGIN:
+        car.best_progress = car.progress
+        car.stuck_time = 0.0
+    else:
+        car.stuck_time += seconds
+    # What was driven beyond the line belongs to no lap: every finished one is worth the same.
+    paid = min(min(car.progress, length) - before - cut, rules.paid_speed * seconds)
+    reward = rules.lap_reward / length * paid
+    if fined:
+        reward -= rules.off_road_penalty
+    reward -= rules.collision_penalty * (car.collisions - collisions)
+    reward -= rules.jerk_penalty * jerk * seconds + rules.steering_penalty * turned
+    truncated = not terminated and (
+        over_line or car.step >= car.max_steps or car.stuck_time > STUCK_AFTER - 0.5 * PHYSICS_STEP
+    )
+    car.ended = 1 if terminated or truncated else 0
+    outcome.reward = reward
+    outcome.terminated = terminated
+    outcome.truncated = truncated
+    outcome.finished = finished
+
+
+@kernel
+def decide_range(
+    low: int,
+    high: int,
+    cars: np.ndarray,
+    others: np.ndarray,
+    circuits: np.ndarray,
+    lines: np.ndarray,
+    vehicle: np.ndarray,
+    rules: np.ndarray,
+) -> None:
+    """Let the other road users of the cars from ``low`` up to ``high`` make up their minds; before each ``step_range``.
+
+    Args:
+        low: First car.
+        high: One past the last car.
+        cars: (N,) records of ``CAR``.
+        others: (N, K) records of ``OTHER``, the other road users of each car; changed in place.
+        circuits: (S,) records of ``CIRCUIT``.
+        lines: (S, n, 8) packed centre lines.
+        vehicle: (1,) record of ``VEHICLE``.
+        rules: (1,) record of ``RULES``.
+    """
+    size = vehicle[0]
+    seconds = rules[0].substeps * PHYSICS_STEP
+    for i in range(low, high):
+        car = cars[i]
+        slot = car.slot
+        decide_others(
+            others[i],
+            others.shape[1],
+            car,
+            size.length,
+            size.width,
+            lines[slot],
+            circuits[slot],
+            car.road_grip,
+            seconds,
+        )
+
+
+@kernel
+def step_range(
+    low: int,
+    high: int,
+    cars: np.ndarray,
+    outcomes: np.ndarray,
+    commands: np.ndarray,
+    others: np.ndarray | None,
+    circuits: np.ndarray,
+    lines: np.ndarray,
+    vehicle: np.ndarray,
+    rules: np.ndarray,
+) -> None:
+    """Carry out one decision of the cars from ``low`` up to ``high``.
+
+    Args:
+        low: First car.
+        high: One past the last car.
+        cars: (N,) records of ``CAR``, changed in place.
+        outcomes: (N,) records of ``OUTCOME``, written.
+        commands: (N, 2) steering and pedal of each car, both in [-1, 1].
+        others: (N, K) records of ``OTHER``, the other road users of each car, changed in place; None for nobody.
+        circuits: (S,) records of ``CIRCUIT``.
+        lines: (S, n, 8) packed centre lines.
+        vehicle: (1,) record of ``VEHICLE``.
+        rules: (1,) record of ``RULES``.
+    """
+    for i in range(low, high):
+        slot = cars[i].slot
+        # Numba leaves out the branch that the type of ``others`` rules out: traffic takes a while to compile.
+        if others is None:
+            _step_car(
+                cars[i],
+                outcomes[i],
+                commands[i, 0],
+                commands[i, 1],
+                None,
+                lines[slot],
+                circuits[slot],
+                vehicle[0],
+                rules[0],
+            )
+        else:
+            _step_car(
+                cars[i],
+                outcomes[i],
+                commands[i, 0],
+                commands[i, 1],
+                others[i],
+                lines[slot],
+                circuits[slot],
+                vehicle[0],
+                rules[0],
+            )

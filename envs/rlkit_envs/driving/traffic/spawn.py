@@ -1,0 +1,106 @@
+"""Where other road users begin an episode: spread around the circuit, clear of the driver and of one another."""
+
+import numpy as np
+
+from rlkit_envs.driving.jit import Record, kernel
+from rlkit_envs.driving.road.circuit import LEFT, RIGHT
+from rlkit_envs.driving.traffic.behaviour import CAR, COLOURS, CONE, STOPPED_CAR, curve_speed, lane_middle, put_on_road
+
+DRAWS = 8  # random numbers that each of the others takes
+LANE_DRAW = 2  # the one that chooses the lane: the left below a half
+CLEAR_AHEAD = 30.0  # m of road ahead of the driver where nobody is put, between the middles of the cars
+CLEAR_BEHIND = 15.0  # m behind the driver
+ROOM = 14.0  # m of road that each takes at least, so that nobody begins by braking hard
+CONE_SHARE = 0.6  # of the obstacles; the others are stopped cars
+CONE_SIZE = (0.4, 0.4, 0.75)  # m: length, width, height
+
+
+@kernel
+def place_others(
+    others: np.ndarray,
+    draws: np.ndarray,
+    cars: int,
+    obstacles: int,
+    start: float,
+    slowest: float,
+    fastest: float,
+    line: np.ndarray,
+    circuit: Record,
+    grip: float,
+) -> int:
+    """Put other road users onto a circuit.
+
+    The road but for a stretch around the driver is divided into equal parts, one for each of them. Where the circuit is
+    too short for all, as many are put there as have room, obstacles and cars alike. An obstacle stands in one lane
+    only, so that there is always a way past it.
+
+    Args:
+        others: (K,) records of ``OTHER``, written; those that are not put there are made inactive.
+        draws: (K, DRAWS) numbers of [0, 1), from the generator of the episode.
+        cars: Moving cars wanted.
+        obstacles: Cones and stopped cars wanted; with the cars, at most K.
+        start: Station of the driver, in metres.
+        slowest: Lowest desired speed of the cars, in m/s.
+        fastest: Highest.
+        line: (n, 8) packed centre line.
+        circuit: Its record of ``CIRCUIT``.
+        grip: Of the road; 1 when dry.
+
+    Returns:
+        How many have been put there.
+    """
+    for other in others:
+        other.active = 0
+    span = circuit.length - CLEAR_AHEAD - CLEAR_BEHIND
+    wanted = min(cars + obstacles, len(others))
+    count = max(0, min(wanted, int(span / ROOM)))
+    if count == 0:
+        return 0
+    part = span / count
+    left_over = obstacles * count / wanted
+    for k in range(count):
+        draw = draws[k]
+        other = others[k]
+        # Each part of the road holds an obstacle with the chance that makes their number come out right.
+        is_obstacle = draw[0] * (count - k) < left_over
+        if is_obstacle:
+            left_over -= 1.0
+        slack = part - ROOM
+        station = start + CLEAR_AHEAD + k * part + 0.5 * ROOM + slack * draw[1]
+        other.station = station % circuit.length
+        other.index = min(int(other.station / circuit.step), circuit.samples - 1)
+        other.active = 1
+        other.acceleration = 0.0
+        other.lateral_speed = 0.0
+        other.lane = 1 if draw[LANE_DRAW] < 0.5 else 0
+        other.lane_time = 4.0 * draw[3]
+        other.colour = int(COLOURS * draw[4])
+        other.politeness = 0.5 * draw[5]
+        other.desired_speed = slowest + (fastest - slowest) * draw[6]
+        other.length = 3.9 + 0.8 * draw[7]
+        other.width = 1.65 + 0.2 * draw[7]
+        other.height = 1.4 + 0.15 * draw[5]
+        other.offset = lane_middle(line, other.index, other.lane)
+        other.kind = CAR
+        if is_obstacle:
+            _make_obstacle(other, draw, line)
+        other.speed = 0.0
+        if other.kind == CAR:
+            limit = curve_speed(other.desired_speed, other.offset, other.index, line, circuit, grip)
+            other.speed = min(other.desired_speed, limit)
+        put_on_road(other, line, circuit)
+    return count
+
+
+@kernel
+def _make_obstacle(other: Record, draw: np.ndarray, line: np.ndarray) -> None:
+    """Make a cone or a stopped car of what is one of the cars, somewhere in the outer part of its lane."""
+    other.kind = CONE if draw[6] < CONE_SHARE else STOPPED_CAR
+    other.desired_speed = 0.0
+    if other.kind == CONE:
+        other.length, other.width, other.height = CONE_SIZE
+    border = line[other.index, LEFT] if other.lane == 1 else -line[other.index, RIGHT]
+    outward = 1.0 if other.lane == 1 else -1.0
+    outermost = border - outward * (0.5 * other.width + 0.2)
+    if (outermost - other.offset) * outward > 0.0:
+        other.offset += draw[3] * (outermost - other.offset)

@@ -1,0 +1,223 @@
+"""From a look to tables of colours: one entry per byte of the ground and distance, so that a pixel costs one look-up.
+
+A camera sees the same byte in another colour the further away it is: fog lies before it, a wet road mirrors the sky.
+The distances are cut into bands, ever wider ones, and each band has a table of its own. An entry is a 32-bit word: red,
+green, blue, and the class of what it is in the topmost byte.
+"""
+
+import numpy as np
+
+from rlkit_envs.driving.jit import Record, kernel
+from rlkit_envs.driving.terrain.materials import ASPHALT, EARTH, GRASS, GRAVEL, KERB_RED, KERB_WHITE, LINE, PATCH
+
+CLASSES = ("sky", "tree", "grass", "gravel", "road", "line", "kerb", "vehicle", "obstacle")
+SKY, TREE, GROUND, TRAP, ROAD, MARKING, KERBS, VEHICLE, OBSTACLE = range(len(CLASSES))
+DRIVABLE = ("road", "line", "kerb")
+# Class of each of ``materials.MATERIALS``; bare earth counts as grass.
+CLASS_OF_MATERIAL = np.array([GROUND, TRAP, ROAD, ROAD, MARKING, KERBS, KERBS, GROUND], dtype=np.uint32)
+
+BANDS = 14
+_NEAREST, _FURTHEST = 2.0, 400.0  # m; bands divide what lies between evenly on a logarithmic scale
+
+# Inks of what stands on the ground. Foliage: 4 tints by 8 shades; cars: paint by 8 colours in 3 shades.
+INKS = 80
+FOLIAGE, TRUNK, BOARD_RED, BOARD_WHITE, CONE, CONE_WHITE = 1, 33, 35, 36, 37, 39
+PAINT, GLASS, TYRE, TAIL_LAMP, HEAD_LAMP = 40, 64, 65, 66, 67
+
+# Colours of cars: silver, black, white, blue, red, green, yellow, orange.
+_PAINTS = np.array(
+    [
+        (0.62, 0.64, 0.66),
+        (0.07, 0.07, 0.08),
+        (0.88, 0.88, 0.88),
+        (0.10, 0.20, 0.55),
+        (0.62, 0.07, 0.08),
+        (0.08, 0.34, 0.20),
+        (0.84, 0.68, 0.12),
+        (0.86, 0.38, 0.08),
+    ]
+)
+_PUDDLE = 0.45  # share of the road's grain that holds standing water when it is as wet as can be
+SKY_ROWS, SKY_SHADES = 16, 16
+
+
+@kernel
+def band_of(distance: float) -> int:
+    """Which band a distance in metres lies in."""
+    if distance <= _NEAREST:
+        return 0
+    return min(BANDS - 1, int(BANDS * np.log(distance / _NEAREST) / np.log(_FURTHEST / _NEAREST)))
+
+
+@kernel
+def _band_distance(band: int) -> float:
+    """A distance in the middle of a band, in metres."""
+    return float(_NEAREST * (_FURTHEST / _NEAREST) ** ((band + 0.5) / BANDS))
+
+
+@kernel
+def _word(red: float, green: float, blue: float, label: int) -> np.uint32:
+    r = np.uint32(min(255.0, max(0.0, 255.0 * red + 0.5)))
+    g = np.uint32(min(255.0, max(0.0, 255.0 * green + 0.5)))
+    b = np.uint32(min(255.0, max(0.0, 255.0 * blue + 0.5)))
+    return r | (g << np.uint32(8)) | (b << np.uint32(16)) | (np.uint32(label) << np.uint32(24))
+
+
+@kernel
+def mix_ground(table: np.ndarray, look: Record, camera_height: float) -> None:
+    """Work out the colours of the ground; about 20 µs.
+
+    Args:
+        table: (bands, 256) uint32, written; with a single band, as seen from above and near.
+        look: Record of ``LOOK``.
+        camera_height: In metres; the flatter the view, the more a wet road mirrors.
+    """
+    from_above = len(table) == 1
+    near = np.empty((256, 3))  # without fog and mirroring
+    shines = np.empty(256)  # how much of the mirroring each byte takes part in
+    for byte in range(256):
+        material = byte >> 5
+        shaded = (byte >> 4) & 1
+        grain = (byte & 15) / 15.0
+        paved = material in (ASPHALT, PATCH, LINE, KERB_RED, KERB_WHITE)
+        rough = 0.3 if material in (GRASS, EARTH) else 0.25 if material == GRAVEL else 0.12
+        bright = 1.0 + rough * look.contrast * (2.0 * grain - 1.0)
+        shines[byte] = 0.2
+        if paved:
+            bright *= 1.0 - 0.4 * look.wetness
+            shines[byte] = 1.8 if grain > 1.0 - _PUDDLE * look.wetness else 1.0
+        # Snow lies closed on grass and in patches on the road, which traffic clears.
+        cover = look.snow * (0.95 if not paved else 0.25 + 0.45 * grain)
+        if paved and grain > 1.05 - 0.5 * look.snow:
+            cover = min(1.0, cover + 0.45 * look.snow)
+        for c in range(3):
+            albedo = (1.0 - cover) * look.material[material, c] * bright + cover * (0.86 + 0.06 * grain)
+            near[byte, c] = albedo * (look.ambient[c] + (0.0 if shaded else look.sun[c]))
+    for band in range(len(table)):
+        distance = 0.0 if from_above else _band_distance(band)
+        haze = 1.0 - np.exp(-look.fog * distance)
+        sine = 1.0 if from_above else camera_height / np.sqrt(camera_height**2 + distance**2)
+        mirror = look.wetness * (0.04 + 0.75 * (1.0 - sine) ** 5)
+        for byte in range(256):
+            shine = min(0.9, mirror * shines[byte])
+            keep = (1.0 - haze) * (1.0 - shine)
+            # What is not the ground's own colour is the sky's at the horizon, by fog or by mirroring.
+            table[band, byte] = _word(
+                keep * near[byte, 0] + (1.0 - keep) * look.horizon[0],
+                keep * near[byte, 1] + (1.0 - keep) * look.horizon[1],
+                keep * near[byte, 2] + (1.0 - keep) * look.horizon[2],
+                CLASS_OF_MATERIAL[byte >> 5],
+            )
+
+
+@kernel
+def _ink_colour(ink: int, look: Record, colour: np.ndarray) -> int:
+    """Write the albedo (3,) of an ink and return its class."""
+    if ink >= PAINT and ink < GLASS:
+        paint, shade = (ink - PAINT) // 3, (ink - PAINT) % 3
+        for c in range(3):
+            colour[c] = _PAINTS[paint, c] * (1.0 - 0.28 * shade)
+        return VEHICLE
+    if ink == GLASS:
+        colour[0], colour[1], colour[2] = 0.12, 0.15, 0.18
+        return VEHICLE
+    if ink == TYRE:
+        colour[:] = 0.05
+        return VEHICLE
+    if ink == TAIL_LAMP:
+        colour[0], colour[1], colour[2] = 0.75, 0.05, 0.05
+        return VEHICLE
+    if ink == HEAD_LAMP:
+        colour[:] = 0.92
+        return VEHICLE
+    if ink == CONE or ink == CONE + 1:
+        colour[0], colour[1], colour[2] = 0.92, 0.36, 0.08
+        if ink > CONE:
+            colour *= 0.75
+        return OBSTACLE
+    if ink == CONE_WHITE:
+        colour[:] = 0.9
+        return OBSTACLE
+    if ink == BOARD_RED:
+        colour[0], colour[1], colour[2] = 0.75, 0.10, 0.10
+        return OBSTACLE
+    if ink == BOARD_WHITE:
+        colour[:] = 0.9
+        return OBSTACLE
+    if ink >= TRUNK:
+        colour[0], colour[1], colour[2] = 0.24, 0.17, 0.11
+        if ink > TRUNK:
+            colour *= 0.7
+        return TREE
+    tint, shade = (ink - FOLIAGE) // 8, (ink - FOLIAGE) % 8
+    bright = (0.75 + 0.2 * tint) * (0.45 + 1.1 * shade / 7.0)
+    snowy = look.snow * (0.2 + 0.6 * shade / 7.0)
+    for c in range(3):
+        colour[c] = (1.0 - snowy) * look.foliage[c] * bright * 1.6 + snowy * 0.85
+    return TREE
+
+
+@kernel
+def mix_inks(table: np.ndarray, look: Record) -> None:
+    """Work out the colours of what stands on the ground.
+
+    Args:
+        table: (bands, INKS) uint32, written; with a single band, without fog.
+        look: Record of ``LOOK``.
+    """
+    colour = np.empty(3)
+    clear = np.ones(len(table))
+    if len(table) > 1:
+        for band in range(len(table)):
+            clear[band] = np.exp(-look.fog * _band_distance(band))
+    for ink in range(1, INKS):
+        label = _ink_colour(ink, look, colour)
+        lit = 0.55 if label != TREE else 0.7
+        glow = look.lamps if ink in (TAIL_LAMP, HEAD_LAMP) else 0.0
+        for c in range(3):
+            colour[c] *= max(look.ambient[c] + lit * look.sun[c], glow)
+        for band in range(len(table)):
+            keep = clear[band]
+            table[band, ink] = _word(
+                keep * colour[0] + (1.0 - keep) * look.horizon[0],
+                keep * colour[1] + (1.0 - keep) * look.horizon[1],
+                keep * colour[2] + (1.0 - keep) * look.horizon[2],
+                label,
+            )
+
+
+@kernel
+def mix_sky(table: np.ndarray, look: Record) -> None:
+    """Work out the colours of the sky, by height and by how much cloud is there, and of the hills.
+
+    Args:
+        table: (SKY_ROWS + 1, SKY_SHADES) uint32, written: from the horizon up; the last row is the hills, by distance.
+        look: Record of ``LOOK``.
+    """
+    for row in range(SKY_ROWS):
+        up = (row / (SKY_ROWS - 1.0)) ** 0.7
+        for shade in range(SKY_SHADES):
+            # Clouds stand where the texture is bright enough, and thin out towards the horizon.
+            density = (shade / (SKY_SHADES - 1.0) - 1.0 + look.clouds) * 2.5
+            cover = min(1.0, max(0.0, density)) * (0.25 + 0.75 * min(1.0, 2.0 * up))
+            mixed = (
+                (1.0 - cover) * ((1.0 - up) * look.horizon[0] + up * look.sky[0]) + cover * look.cloud[0],
+                (1.0 - cover) * ((1.0 - up) * look.horizon[1] + up * look.sky[1]) + cover * look.cloud[1],
+                (1.0 - cover) * ((1.0 - up) * look.horizon[2] + up * look.sky[2]) + cover * look.cloud[2],
+            )
+            table[row, shade] = _word(mixed[0], mixed[1], mixed[2], SKY)
+    haze = 1.0 - np.exp(-look.fog * 600.0)
+    for shade in range(SKY_SHADES):
+        bright = (0.7 + 0.3 * shade / (SKY_SHADES - 1.0)) * (1.0 - look.snow) + 2.6 * look.snow
+        mixed = (
+            0.35 * haze * look.horizon[0] + (1.0 - 0.35 * haze) * 0.24 * bright * (look.ambient[0] + 0.5 * look.sun[0]),
+            0.35 * haze * look.horizon[1] + (1.0 - 0.35 * haze) * 0.30 * bright * (look.ambient[1] + 0.5 * look.sun[1]),
+            0.35 * haze * look.horizon[2] + (1.0 - 0.35 * haze) * 0.28 * bright * (look.ambient[2] + 0.5 * look.sun[2]),
+        )
+        far = 0.45 + 0.55 * haze
+        table[SKY_ROWS, shade] = _word(
+            (1.0 - far) * mixed[0] + far * look.horizon[0],
+            (1.0 - far) * mixed[1] + far * look.horizon[1],
+            (1.0 - far) * mixed[2] + far * look.horizon[2],
+            TREE,
+        )

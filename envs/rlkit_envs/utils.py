@@ -1,0 +1,127 @@
+"""What vector environments share: checked arguments of reset, visible keyword arguments, and threads."""
+
+import dataclasses
+import inspect
+import numbers
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import AutoresetMode
+
+Made = TypeVar("Made")
+
+
+def checked_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
+    """The mode that was asked for, by name or as it is; ValueError for modes that are not supported."""
+    known = {"disabled": AutoresetMode.DISABLED, "next_step": AutoresetMode.NEXT_STEP}
+    if isinstance(mode, AutoresetMode) and mode in known.values():
+        return mode
+    if isinstance(mode, str) and mode.lower() in known:
+        return known[mode.lower()]
+    raise ValueError(f"autoreset_mode={mode!r}: expected 'disabled' or 'next_step'")
+
+
+def checked_mask(mask: Any, count: int) -> npt.NDArray[np.bool_]:
+    """(N,) bool mask of the environments to reset, all of them for None; ValueError where it does not fit."""
+    if mask is None:
+        return np.ones(count, dtype=np.bool_)
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (count,) or not mask.any():
+        raise ValueError(f"options['reset_mask']: a bool array of shape ({count},) with at least one True is expected")
+    return mask
+
+
+def checked_seeds(seed: Any, count: int) -> list[int | None]:
+    """One seed or None per environment; ValueError where they are not N."""
+    if seed is None:
+        return [None] * count
+    if isinstance(seed, numbers.Integral):
+        return [int(seed) + i for i in range(count)]
+    if len(seed) != count:
+        raise ValueError(f"{len(seed)} seeds are given; {count} are expected")
+    return [None if one is None else int(one) for one in seed]
+
+
+def checked_numbers(actions: Any, count: int, choices: int) -> npt.NDArray[np.int64]:
+    """(N,) int64 numbers of discrete actions; ValueError where they are not those of N environments."""
+    array = np.asarray(actions)
+    if array.shape != (count,) or array.dtype.kind not in "iu":
+        raise ValueError(
+            f"actions of shape {array.shape} and type {array.dtype}: ({count},) whole numbers are expected"
+        )
+    if array.min() < 0 or array.max() >= choices:
+        raise ValueError(f"actions from {array.min()} to {array.max()}: 0 to {choices - 1} are expected")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def shows_fields(settings: type[Any]) -> Callable[[type[Made]], type[Made]]:
+    """Let `help`, editors and error messages see the fields of a dataclass in a class that takes them as `**kwargs`."""
+
+    def shown(environment: type[Made]) -> type[Made]:
+        # Those of every class that the keyword arguments pass through, the nearest of a name first.
+        parameters: dict[str, inspect.Parameter] = {}
+        for ancestor in environment.__mro__:
+            if "__init__" not in vars(ancestor) or ancestor is object:
+                continue
+            shown_here = list(inspect.signature(vars(ancestor)["__init__"]).parameters.values())[1:]
+            for parameter in shown_here:
+                if parameter.kind is not parameter.VAR_KEYWORD:
+                    parameters.setdefault(parameter.name, parameter)
+            if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in shown_here):
+                break
+        own = list(parameters.values())
+        fields = [
+            inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type)
+            for field in dataclasses.fields(settings)
+        ]
+        environment.__signature__ = inspect.Signature(own + fields)  # type: ignore[attr-defined]
+        return environment
+
+    return shown
+
+
+def available_cores() -> int:
+    """Number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Threads:
+    """Runs a kernel over a range of environments, in parts where there are many.
+
+    Args:
+        count: Threads, the calling one included.
+        per_task: Environments that are worth a thread of their own.
+    """
+
+    def __init__(self, count: int, per_task: int):
+        self.count = count
+        self._per_task = per_task
+        self._others: ThreadPoolExecutor | None = None
+        self._process = 0
+
+    def share(self, work: Callable[..., None], environments: int, *arguments: object) -> None:
+        """Call ``work(low, high, *arguments)`` until all environments had their turn."""
+        parts = min(self.count, environments // self._per_task)
+        if parts < 2:
+            work(0, environments, *arguments)
+            return
+        if self._others is None or self._process != os.getpid():  # Threads do not survive a fork
+            self._others = ThreadPoolExecutor(self.count - 1, thread_name_prefix="environments")
+            self._process = os.getpid()
+        bounds = [environments * part // parts for part in range(parts + 1)]
+        waiting: list[Future[None]] = [
+            self._others.submit(work, low, high, *arguments) for low, high in pairwise(bounds[1:])
+        ]
+        work(bounds[0], bounds[1], *arguments)
+        for one in waiting:
+            one.result()
+
+    def close(self) -> None:
+        """Let the threads go."""
+        if self._others is not None and self._process == os.getpid():
+            self._others.shutdown()
+        self._others = None

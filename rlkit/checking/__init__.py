@@ -1,5 +1,0 @@
-"""Examines environments: Gymnasium's rules, and what bites people beyond them; `rlkit check` shows what comes of it."""
-
-from rlkit.checking.findings import Finding, Report
-
-__all__ = ["Finding", "Report"]

@@ -1,1 +1,0 @@
-"""What is tried with an environment, one file for each kind of trouble."""

@@ -1,0 +1,51 @@
+"""`rlkit perception recipe`: what can be set about the training of a segmentation network."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RecipeTable:
+    """List the hyperparameters of `rlkit perception train`, with their values for a simulator and for files."""
+
+    json: bool = False
+    """Print them as JSON, for programs."""
+
+    def run(self) -> None:
+        """List them."""
+        rows = _rows()
+        if self.json:
+            import json
+
+            print(json.dumps(rows, indent=2))
+            return
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False)
+        for column in ("--set", "simulator", "files", "meaning", "source"):
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            allowed = f" ({row['allowed']})" if row["allowed"] else ""
+            values = (str(row[preset]) for preset in ("simulator", "files"))
+            table.add_row(row["name"], *values, row["meaning"] + allowed, row["source"])
+        Console().print(table)
+
+
+def _rows() -> list[dict[str, Any]]:
+    from rlkit.segmentation.hyperparameters import MANY_CLASSES, PRESETS, Recipe
+    from rlkit.spaces import Classes
+
+    classes = Classes(tuple(f"class {number}" for number in range(MANY_CLASSES)), ("class 0",))
+    columns = {name: make(classes, None) for name, make in PRESETS.items()}
+    return [
+        {
+            "name": field.name,
+            **{name: getattr(recipe, field.name) for name, recipe in columns.items()},
+            "meaning": field.metadata["meaning"],
+            "allowed": " | ".join(field.metadata["choices"]),
+            "source": field.metadata["source"],
+        }
+        for field in dataclasses.fields(Recipe)
+    ]

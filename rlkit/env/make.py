@@ -1,0 +1,275 @@
+"""From an environment's description to N environments that are stepped together.
+
+How they are joined is a fixed rule, never a timing, so that one seed determines everything:
+
+1. the specification's own vector environment, if it can leave resetting to us (`AutoresetMode.DISABLED`);
+2. else single environments, stepped one after the other by Gymnasium's `SyncVectorEnv`, or side by side in as many
+   processes as `workers` says;
+3. else, where there is only a vector environment and it insists on resetting by itself, one batch of one each.
+
+In all three an episode is reset when we say so, from the seed that we give, and its last observation is kept. Frames
+are skipped in single environments, so that an episode that ends in between ends there. Only environments that are not
+stepped in one native batch have a time limit per call.
+"""
+
+import json
+import math
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from rlkit.env import registry
+from rlkit.env.config import EPISODE_NAMES, EnvironmentConfig, SteppingOptions, absolute_id, split_arguments
+from rlkit.env.registry import (
+    accepted_arguments,
+    accepts,
+    check_render_mode,
+    guarded,
+    load_creator,
+    make_single,
+    spec_metadata,
+)
+from rlkit.env.subproc.vector_env import WorkerEnvs
+from rlkit.env.subproc.worker import Blueprint, spec_as_json
+from rlkit.env.timeout import Alarm
+from rlkit.env.vector import AnyVectorEnv, Environments
+from rlkit.env.wrappers import MODE_KEY, BatchesOfOne, WatchedEnvs
+from rlkit.errors import UserError
+from rlkit.utils.system import available_memory
+
+_UNWATCHED = SteppingOptions(step_timeout=0)
+
+MANY_ENVS = 256  # beyond so many, their memory is estimated first
+COPIES = 4  # of observations: of the environments, as leaves, of the step before, of what is merged
+
+
+def vectorize(
+    spec: EnvSpec,
+    num_envs: int,
+    kwargs: Mapping[str, Any],
+    render_mode: str | None,
+    frame_skip: int = 1,
+    stepping: SteppingOptions = _UNWATCHED,
+    environment_id: str | None = None,
+) -> tuple[AnyVectorEnv, bool, str]:
+    """Make N environments that are stepped together and reset only when told.
+
+    Args:
+        spec: What to make.
+        num_envs: N.
+        kwargs: Arguments of the environment; `max_episode_steps` among them limits its episodes.
+        render_mode: As in `gymnasium.make`.
+        frame_skip: Steps of the environment per action.
+        stepping: In which processes, and how long an environment may take.
+        environment_id: By which other processes find the specification; None for the specification's own.
+
+    Returns:
+        The vector environment in `AutoresetMode.DISABLED`, whether it is the environment's own, and a sentence on why.
+
+    Raises:
+        UserError: The environment does not accept the arguments, lacks a package, fails, or cannot be adapted.
+    """
+    arguments = dict(kwargs)
+    if render_mode is not None:
+        check_render_mode(spec, render_mode)
+        arguments["render_mode"] = render_mode
+    if frame_skip > 1:
+        if spec.entry_point is None:
+            raise UserError(f"{spec.id} is a vector environment only: frame_skip={frame_skip} needs a single one.")
+        blueprint = Blueprint(environment_id or spec.id, spec_as_json(spec), arguments, frame_skip)
+        singles, how = _singles(spec, num_envs, blueprint, stepping)
+        return singles, False, f"{how}, {frame_skip} of their steps per action"
+    if spec.vector_entry_point is not None and not spec.additional_wrappers:
+        native, mode = _native(spec, num_envs, arguments)
+        if native is not None:
+            if stepping.workers:
+                native.close()
+                raise _no_workers(spec, stepping, "has a vector environment of its own, which steps all at once")
+            return native, True, "its own vector environment"
+        shown = f"its own vector environment resets by itself ({mode})"
+    else:
+        shown = "it has no vector environment of its own"
+    if spec.entry_point is not None:
+        blueprint = Blueprint(environment_id or spec.id, spec_as_json(spec), arguments, 1)
+        singles, how = _singles(spec, num_envs, blueprint, stepping)
+        return singles, False, f"{how}, because {shown}"
+    if stepping.workers:
+        raise _no_workers(spec, stepping, "is a vector environment only")
+    alarm = Alarm(stepping.step_timeout)
+    batches = guarded(
+        spec,
+        lambda: BatchesOfOne(
+            alarm.watch(lambda: [_make_native(spec, 1, arguments) for _ in _beginning(alarm, num_envs)]), alarm
+        ),
+    )
+    return batches, False, f"one batch of one for each, because {shown} and there is no single one"
+
+
+def join_singles(spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any]) -> AnyVectorEnv:
+    """Make N single environments that are stepped one after the other, whatever else the specification offers.
+
+    Raises:
+        UserError: The environment does not accept the arguments, lacks a package, or fails.
+    """
+    make = partial(make_single, spec, kwargs)
+    # No copy: whoever steps them compares at once.
+    return guarded(spec, lambda: SyncVectorEnv([make] * num_envs, copy=False, autoreset_mode=AutoresetMode.DISABLED))
+
+
+def _native(spec: EnvSpec, num_envs: int, kwargs: dict[str, Any]) -> tuple[AnyVectorEnv | None, str]:
+    """The specification's own vector environment if it leaves resetting to us, else how it resets."""
+    assert spec.vector_entry_point is not None
+    creator = guarded(spec, partial(load_creator, spec.vector_entry_point))
+    disabled = {**kwargs, MODE_KEY: AutoresetMode.DISABLED}
+    if not accepts(creator, MODE_KEY):
+        mode = getattr(creator, "metadata", {}).get(MODE_KEY)
+        if mode is not AutoresetMode.DISABLED:
+            return None, mode.value if isinstance(mode, AutoresetMode) else "it offers no other mode"
+        disabled = kwargs  # it never resets by itself and need not be asked
+    try:
+        made = guarded(spec, lambda: _make_native(spec, num_envs, disabled))
+    except UserError as error:
+        if MODE_KEY in str(error.__cause__):  # it takes the argument, but not this value
+            return None, "it offers no other mode"
+        raise
+    mode = made.metadata.get(MODE_KEY)
+    if mode is AutoresetMode.DISABLED:
+        return made, ""
+    made.close()
+    return None, mode.value if isinstance(mode, AutoresetMode) else "it does not say how"
+
+
+def _make_native(spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any]) -> AnyVectorEnv:
+    return gymnasium.make_vec(spec, num_envs=num_envs, vectorization_mode="vector_entry_point", **kwargs)
+
+
+def _singles(spec: EnvSpec, num_envs: int, blueprint: Blueprint, stepping: SteppingOptions) -> tuple[AnyVectorEnv, str]:
+    """Single environments stepped together, and how."""
+    if stepping.workers:
+        workers = min(stepping.workers, num_envs)
+        side_by_side = guarded(spec, lambda: WorkerEnvs(blueprint, num_envs, stepping))
+        return side_by_side, f"single environments in {workers} process{'es' if workers > 1 else ''} of their own"
+    make = partial(make_single, spec, blueprint.kwargs, frame_skip=blueprint.frame_skip)
+    alarm = Alarm(stepping.step_timeout)
+    return guarded(spec, lambda: WatchedEnvs(make, num_envs, alarm)), "single environments one after the other"
+
+
+def _no_workers(spec: EnvSpec, stepping: SteppingOptions, why: str) -> UserError:
+    return UserError(
+        f"workers={stepping.workers}: single environments are shared out to processes, and {spec.id} {why}; leave "
+        "workers out."
+    )
+
+
+def _beginning(alarm: Alarm, num_envs: int) -> Iterator[int]:
+    """0 to N - 1, each with its own time."""
+    for index in range(num_envs):
+        alarm.begin(index)
+        yield index
+
+
+def make_environments(
+    config: EnvironmentConfig, num_envs: int, *, render_mode: str | None = None, allow_code: bool = True
+) -> Environments:
+    """Make N environments from their description.
+
+    Args:
+        config: Which environment.
+        num_envs: N.
+        render_mode: `rgb_array` for those that are to be drawn, `human` for a window of their own.
+        allow_code: Whether the module or file that `config.id` names may be imported; false when the id was read
+            from a run folder and not typed.
+
+    Raises:
+        UserError: It does not exist, cannot be imported or made, or has spaces that are not supported.
+    """
+    if num_envs < 1:
+        raise UserError(f"The number of environments has to be at least 1, not {num_envs}.")
+    spec = registry.find_spec(config.id, allow_code)
+    if num_envs > MANY_ENVS:
+        _check_memory(config, num_envs)
+    split = split_arguments(config.kwargs, lambda: accepted_arguments(spec), config.frame_stack)
+    skip, own_id = split.frames.frame_skip, absolute_id(config.id)
+    vector, native, why = vectorize(spec, num_envs, split.theirs, render_mode, skip, split.stepping, own_id)
+    try:
+        return Environments(vector, config, native, why, split)
+    except BaseException:
+        vector.close()
+        raise
+
+
+def _check_memory(config: EnvironmentConfig, num_envs: int) -> None:
+    """Refuse more environments than memory holds, by what one of them shows.
+
+    Raises:
+        UserError: They would not fit.
+    """
+    with make_environments(config, 1) as one:
+        each = sum(math.prod(leaf.shape) * np.dtype(leaf.dtype).itemsize for leaf in one.spaces.observations.values())
+    needed, free = COPIES * num_envs * each, available_memory()
+    if free is not None and needed > free:
+        raise UserError(
+            f"{num_envs:,} environments of {config.id} would take {needed / 2**30:.1f} GiB of memory, and "
+            f"{free / 2**30:.1f} GiB are free: take fewer.",
+            exit_code=1,
+        )
+
+
+def played_to_the_end(config: EnvironmentConfig, *, allow_code: bool = True) -> EnvironmentConfig:
+    """The same environment without what ends its episodes early for the sake of learning.
+
+    Args:
+        config: Which environment.
+        allow_code: As in `make_environments`.
+
+    Raises:
+        UserError: It does not exist or cannot be imported.
+    """
+    if not set(EPISODE_NAMES) & set(config.kwargs):
+        return config
+    spec = registry.find_spec(config.id, allow_code)
+    ours = split_arguments(config.kwargs, lambda: accepted_arguments(spec)).ours
+    early = set(EPISODE_NAMES) & set(ours)
+    return replace(config, kwargs={name: value for name, value in config.kwargs.items() if name not in early})
+
+
+def read_metadata(config: EnvironmentConfig, *, allow_code: bool = True) -> dict[str, Any]:
+    """Read an environment's metadata, for the arguments that it advises, before it is made.
+
+    Args:
+        config: Which environment.
+        allow_code: As in `make_environments`.
+
+    Raises:
+        UserError: It does not exist, or cannot be imported.
+    """
+    return spec_metadata(registry.find_spec(config.id, allow_code))
+
+
+def check_arguments(config: EnvironmentConfig, typed: Mapping[str, Any], *, allow_code: bool = True) -> None:
+    """Refuse arguments that were read from a file and name code that the environment may import.
+
+    Args:
+        config: An environment as a file describes it.
+        typed: Arguments that the user typed: what is among them with the same value is trusted.
+        allow_code: As in `make_environments`.
+
+    Raises:
+        UserError: An argument names code, and was not typed.
+    """
+    from_file = {name: value for name, value in config.kwargs.items() if name not in typed or typed[name] != value}
+    name = registry.code_in(from_file, registry.find_spec(config.id, allow_code)) if from_file else None
+    if name is not None:
+        value = config.kwargs[name]
+        written = value if isinstance(value, str) else json.dumps(value)
+        raise UserError(
+            f"The argument {name}={written} of {config.id} names code, which is not imported without being asked for. "
+            f"If you trust it, add: --env-kwargs {shlex.quote(f'{name}={written}')}"
+        )

@@ -1,0 +1,48 @@
+"""Seeds of episodes, and digests that tell whether two processes show the same."""
+
+import hashlib
+from typing import Literal
+
+import numpy as np
+
+from rlkit.errors import UserError
+from rlkit.spaces import Observations
+
+Stream = Literal["training", "evaluation", "selection"]
+_STREAMS: tuple[Stream, ...] = ("training", "evaluation", "selection")
+_STREAM_BITS = 2
+_SEED_BITS = 31  # what the narrowest of the random generators in use takes
+
+
+def digest(observations: Observations, index: int) -> str:
+    """SHA-256 of what one environment shows, to tell whether it shows the same elsewhere."""
+    content = hashlib.sha256()
+    for name in sorted(observations):
+        content.update(np.ascontiguousarray(observations[name][index]).tobytes())
+    return content.hexdigest()
+
+
+def episode_seed(run_seed: int, env_index: int, episode: int, stream: Stream = "training") -> int:
+    """Derive the seed of one episode, so that any episode can be played again without those before it.
+
+    The two highest bits say which stream a seed is of: whatever seed a user types, no episode of evaluation is ever
+    one of training, or one by which the best checkpoint was selected.
+
+    Args:
+        run_seed: What the user gave as `--seed`, at least 0.
+        env_index: Which of the parallel environments; 0 in evaluation, where the number of environments is free.
+        episode: How many episodes that environment began before; in evaluation, the number of the episode.
+        stream: What the episode is for.
+
+    Returns:
+        A number of 31 bits.
+
+    Raises:
+        UserError: The seed is negative.
+    """
+    if run_seed < 0:
+        raise UserError(f"A seed is a whole number from 0 up, not {run_seed}.")
+    number = _STREAMS.index(stream)
+    sequence = np.random.SeedSequence(run_seed, spawn_key=(number, env_index, episode))
+    drawn = int(sequence.generate_state(1, np.uint32)[0]) >> (32 - _SEED_BITS + _STREAM_BITS)
+    return drawn | number << (_SEED_BITS - _STREAM_BITS)

@@ -1,0 +1,389 @@
+"""N environments stepped together, with named leaves as observations and numbered actions.
+
+`rlkit.env.make.make_environments` makes them; `Environments.describe` says what was chosen and why.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import SyncVectorEnv, VectorEnv
+
+from rlkit import capabilities
+from rlkit.env.actions import Bins, DiscreteActions, discrete_actions, with_typed
+from rlkit.env.config import EnvironmentConfig, SplitArguments, absolute_id, split_arguments
+from rlkit.env.observations import Observer, default_frame_stack, push_frame, repeat_frame, stacked
+from rlkit.env.subproc.vector_env import LOST, WorkerEnvs
+from rlkit.env.wrappers import BatchesOfOne
+from rlkit.errors import EnvironmentFailure, UserError, failures_told, place
+from rlkit.spaces import Mirror, Observations, Spaces
+
+if TYPE_CHECKING:
+    from rlkit.perception.result import Perceived
+
+AnyVectorEnv = VectorEnv[Any, Any, Any]
+
+_log = logging.getLogger(__name__)
+
+
+def offers(vector: AnyVectorEnv, name: str) -> bool:
+    """Whether what is stepped in a vector environment has a method or attribute of this name, for `vector.call`."""
+    if isinstance(vector, WorkerEnvs):
+        return vector.offers(name)
+    if isinstance(vector, SyncVectorEnv):
+        return bool(vector.envs[0].has_wrapper_attr(name))
+    own = vector.batches[0] if isinstance(vector, BatchesOfOne) else vector
+    return hasattr(own, "call") and hasattr(own.unwrapped, name)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What came of one action in each of N environments.
+
+    Args:
+        observations: Leaves (N, ...); where an episode ended, its real last observation.
+        rewards: (N,) float32, as the environment gave them.
+        terminated: (N,) bool, a true end.
+        truncated: (N,) bool, cut by a limit.
+        infos: As a vector environment gives them: key to one value per environment, `_key` to a mask.
+    """
+
+    observations: Observations
+    rewards: npt.NDArray[np.float32]
+    terminated: npt.NDArray[np.bool_]
+    truncated: npt.NDArray[np.bool_]
+    infos: Mapping[str, Any]
+
+    @property
+    def ended(self) -> npt.NDArray[np.bool_]:
+        """(N,) bool, which environments need a reset before their next step."""
+        return self.terminated | self.truncated
+
+    @property
+    def lost(self) -> npt.NDArray[np.bool_]:
+        """(N,) bool, which episodes were cut off because the process that they ran in was lost."""
+        lost: npt.NDArray[np.bool_] = self.infos.get(f"_{LOST}", np.zeros(len(self.truncated), dtype=np.bool_))
+        return lost
+
+
+class Environments:
+    """N environments stepped together; none resets unless told.
+
+    Observations that are given out are never written again, and must not be written by who receives them.
+
+    Args:
+        vector: In `AutoresetMode.DISABLED`.
+        config: What it was made from.
+        native: Whether it is the environment's own vector environment.
+        why: A sentence on how it was joined.
+        arguments: What was typed for us, of which skipping frames and stepping are left to `vectorize`; None where
+            there is nothing but what `config` says of frames.
+
+    Attributes:
+        busy_elsewhere: Whether a step is taken in compiled code or other processes, which leaves Python to others.
+        warn: Told what may need mending but stops nothing; whoever has somebody to tell puts themselves here.
+
+    Raises:
+        UserError: Its observation or action space is not supported, or its metadata is malformed.
+    """
+
+    def __init__(
+        self,
+        vector: AnyVectorEnv,
+        config: EnvironmentConfig,
+        native: bool,
+        why: str,
+        arguments: SplitArguments | None = None,
+    ):
+        if arguments is None:
+            arguments = split_arguments({}, tuple, config.frame_stack)
+        options = arguments.frames
+        self.num_envs = vector.num_envs
+        self.metadata: dict[str, Any] = dict(vector.metadata)
+        self.native = native
+        self.busy_elsewhere = native or isinstance(vector, WorkerEnvs)
+        self.metrics = capabilities.episode_metrics(self.metadata)
+        self.warn: Callable[[str], None] = _log.warning
+        self._vector = vector
+        if isinstance(vector, WorkerEnvs):
+            vector.on_loss = self._tell_of_loss
+        self._why = why
+        self.single_observation_space = vector.single_observation_space
+        # A promise that an environment can make so that large batches need not be copied.
+        fresh = native and self.metadata.get("fresh_observations") is True
+        self.observer = Observer(self.single_observation_space, self.metadata, config, options, self.num_envs, fresh)
+        self.actions = self._read_actions(arguments.bins)
+        names = self.actions.names
+        single = Spaces({leaf.name: leaf for leaf in self.observer.leaves}, names)
+        self._frames = self._choose_frames(single, options.frame_stack)
+        self._asked_frames = options.frame_stack
+        self.config = replace(config, id=absolute_id(config.id), frame_stack=self._frames)
+        components = capabilities.component_names(self.metadata)
+        self.spaces = Spaces(
+            {
+                name: replace(stacked(leaf, self._frames), components=components.get(name, ()))
+                for name, leaf in single.observations.items()
+            },
+            names,
+            self._read_mirror(arguments.mirrored, single),
+            capabilities.reward_clip(self.metadata),
+        )
+        self._stacked = [name for name, leaf in self.spaces.observations.items() if leaf.stack > 1]
+        self._vectors = [name for name, leaf in self.spaces.observations.items() if leaf.dtype == "float32"]
+        self._unrewarded = UnrewardedSteps(arguments.episodes.unrewarded_limit, self.num_envs)
+        self._observations: Observations | None = None
+        self._seeds = [0] * self.num_envs
+        self._steps = np.zeros(self.num_envs, dtype=np.int64)
+        self._ended = np.zeros(self.num_envs, dtype=np.bool_)
+
+    def reset(self, seeds: Sequence[int], mask: npt.NDArray[np.bool_] | None = None) -> Observations:
+        """Begin new episodes.
+
+        Args:
+            seeds: N seeds, of which those outside of the mask are ignored.
+            mask: (N,) bool, which environments to reset; None for all, as at the first time.
+
+        Returns:
+            Leaves (N, ...); outside of the mask they stay as they were.
+
+        Raises:
+            UserError: An environment failed or gave something that is not a number.
+        """
+        if len(seeds) != self.num_envs:
+            raise ValueError(f"{self.num_envs} environments need as many seeds, not {len(seeds)}")
+        mask = np.ones(self.num_envs, dtype=np.bool_) if mask is None else np.array(mask, dtype=np.bool_)
+        if mask.shape != (self.num_envs,) or not mask.any():
+            raise ValueError(f"the mask should have shape ({self.num_envs},) and select something")
+        whole = bool(mask.all())
+        if self._observations is None and not whole:
+            raise ValueError("the first reset has to be of all environments")
+        seeds = [int(seed) for seed in seeds]
+        for index in np.flatnonzero(mask):
+            self._seeds[index] = seeds[index]
+        self._steps[mask] = 0
+        self._unrewarded.begin(mask)
+        with self._failures_told("reset"):
+            # Gymnasium's interface says `int`; every vector environment, its own included, takes one seed each.
+            observation, _ = self._vector.reset(
+                seed=seeds,  # type: ignore[arg-type]
+                options=None if whole else {"reset_mask": mask.copy()},
+            )
+        self.observer.begin(seeds, mask)
+        leaves = self.observer.see(observation, mask)
+        self._check_observations(leaves)
+        for name in self._stacked:
+            leaves[name] = repeat_frame(leaves[name], self._frames)
+        if not whole:
+            assert self._observations is not None
+            leaves = {name: _merged(self._observations[name], leaf, mask) for name, leaf in leaves.items()}
+        self._ended[mask] = False
+        self._observations = leaves
+        return dict(leaves)
+
+    def step(self, actions: npt.NDArray[np.integer[Any]]) -> Step:
+        """Take one action in each environment.
+
+        Args:
+            actions: (N,) integers from 0 to `spaces.num_actions` - 1.
+
+        Raises:
+            UserError: An environment failed, or gave a reward or an observation that is not a number.
+        """
+        actions = np.asarray(actions, dtype=np.int64)
+        if actions.shape != (self.num_envs,):
+            raise ValueError(f"{self.num_envs} environments need as many actions, not shape {actions.shape}")
+        if self._observations is None or self._ended.any():
+            raise ValueError("every environment has to be reset before its first step and after its last")
+        self._steps += 1
+        given = self.actions.chosen(actions)
+        with self._failures_told("step"):
+            observation, rewards, terminated, truncated, infos = self._vector.step(given)
+        leaves = self.observer.see(observation)
+        self._check_observations(leaves)
+        for name in self._stacked:
+            leaves[name] = push_frame(self._observations[name], leaves[name])
+        self._observations = leaves
+        earned = self._checked_rewards(rewards)
+        step = Step(
+            dict(leaves),
+            earned,
+            np.array(terminated, dtype=np.bool_) | self._unrewarded.over(earned),
+            np.array(truncated, dtype=np.bool_),
+            infos,
+        )
+        self._ended = step.ended
+        return step
+
+    def episode_metrics(self, step: Step, index: int) -> dict[str, Any]:
+        """Take what `metadata["episode_metrics"]` names out of the last step of an episode.
+
+        Args:
+            step: In which environment `index` ended.
+            index: Which environment.
+
+        Returns:
+            Info key to a plain Python value; None where it is missing or NaN. `metrics` tells names and kinds.
+        """
+        return {key: capabilities.info_value(step.infos, key, index) for key in self.metrics}
+
+    def perceived(self, index: int) -> "Perceived | None":
+        """What was made of the newest camera picture of one environment; None where nothing stands between.
+
+        Args:
+            index: Which environment.
+        """
+        perceiver = self.observer.perceiver
+        return None if perceiver is None else perceiver.perceived(index)
+
+    def offers(self, name: str) -> bool:
+        """Whether the environments have a method or attribute of this name, for `call`."""
+        return offers(self._vector, name)
+
+    def call(self, name: str, *args: Any) -> tuple[Any, ...]:
+        """Call a method of each environment, or read an attribute.
+
+        Returns:
+            One result per environment.
+
+        Raises:
+            AttributeError: They have no such method.
+        """
+        return tuple(self._vector.call(name, *args))  # type: ignore[attr-defined]
+
+    def render(self) -> list[npt.NDArray[np.uint8]]:
+        """Draw each environment, if they were made with the render mode `rgb_array`.
+
+        Returns:
+            One picture (H, W, 3) per environment; empty in the mode `human`, which draws into a window itself.
+
+        Raises:
+            UserError: The environment's drawing failed.
+        """
+        if self._vector.render_mode is None:
+            raise ValueError("environments that are to be drawn have to be made with a render_mode")
+        with self._failures_told("render"):
+            frames = self._vector.render() or ()
+        return [np.asarray(frame, dtype=np.uint8) for frame in frames if frame is not None]
+
+    def close(self) -> None:
+        """Release what the environments hold; more than once does no harm."""
+        self._vector.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def describe(self) -> list[str]:
+        """Say what was chosen and why, one line each, in the order in which an observation passes."""
+        arguments = "".join(f", {key}={value}" for key, value in self.config.kwargs.items())
+        lines = [f"environment: {self.config.id}{arguments}; {self.num_envs} at once: {self._why}"]
+        notes = self.observer.notes
+        for name, leaf in self.spaces.observations.items():
+            if leaf.stack > 1:
+                reason = "as asked" if self._asked_frames is not None else "a single picture shows no motion"
+                lines.append(f"{name}: {notes[name]}, {leaf.stack} frames stacked ({reason})")
+            else:
+                lines.append(f"{name}: {notes[name]}")
+        lines += [f"{name}: left out, because it is text, which no network reads" for name in self.observer.left_out]
+        note = f"; {self.actions.note}" if self.actions.note else ""
+        lines.append(f"actions: {self.spaces.num_actions} ({', '.join(self.spaces.action_names)}){note}")
+        if limit := self._unrewarded.limit:
+            lines.append(f"episodes: over after {limit} steps in a row without a reward above 0")
+        return lines
+
+    def _read_actions(self, bins: Bins | None) -> DiscreteActions:
+        space = self._vector.single_action_space
+        axes, advised = capabilities.action_axes(self.metadata), capabilities.action_bins(self.metadata)
+        actions = discrete_actions(space, bins, axes, advised)
+        if not isinstance(space, gymnasium.spaces.Discrete):
+            return actions
+        offered = self.metadata.get("action_names")
+        # Atari's environments name their actions by a method, hence the second word.
+        for name in ("action_names", "get_action_meanings"):
+            if offered is None and self.offers(name):
+                offered = self.call(name)[0]
+        return replace(actions, names=capabilities.action_names(offered, len(actions), int(space.start)))
+
+    def _read_mirror(self, mirrored: Sequence[int] | None, single: Spaces) -> Mirror | None:
+        """How what agents see looks in a mirror, as the environments that were made say: their arguments may change it.
+
+        What a network finds in the camera's picture is turned over like any picture, which is not quite what it finds
+        in the mirrored picture: for the pretrained one 13 % of the cells differ, by 5 of 255 on average over all.
+        """
+        if mirrored is None and self.actions.note:
+            return None  # what the environment says is of its own discrete actions, not of our list
+        vectors = {name: leaf.shape[0] for name, leaf in single.observations.items() if not leaf.is_picture}
+        metadata, names = self.metadata, self.actions.names
+        if mirrored is not None:
+            metadata = with_typed(metadata, mirrored, vectors, names)
+        return capabilities.mirror(metadata, vectors, len(names))
+
+    def _choose_frames(self, single: Spaces, asked: int | None) -> int:
+        if asked is None:
+            return default_frame_stack(single)
+        if asked > 1 and not any(leaf.is_picture for leaf in single.observations.values()):
+            raise UserError(f"frame_stack={asked}: only pictures are stacked, and there is none in the observations.")
+        return asked
+
+    def _check_observations(self, leaves: Observations) -> None:
+        for name in self._vectors:
+            nan = np.isnan(leaves[name])
+            if nan.any():
+                index = int(np.argwhere(nan)[0, 0])
+                raise EnvironmentFailure(f"{self._where(index)}: the observation {name!r} is not a number (NaN).")
+
+    def _checked_rewards(self, rewards: Any) -> npt.NDArray[np.float32]:
+        with np.errstate(over="ignore"):
+            checked = np.array(rewards, dtype=np.float32)
+        if not np.isfinite(checked).all():
+            index = int(np.argmin(np.isfinite(checked)))
+            raise EnvironmentFailure(f"{self._where(index)}: the reward is {checked[index]}, not a finite number.")
+        return checked
+
+    def _where(self, index: int) -> str:
+        return place(self.config.id, index, self._seeds, self._steps)
+
+    def _failures_told(self, doing: str) -> AbstractContextManager[None]:
+        return failures_told(self.config.id, doing, self._seeds, self._steps)
+
+    def _tell_of_loss(self, index: int, doing: str, what: str) -> None:
+        self.warn(f"{self._where(index)}: {doing} {what}; another process goes on, with new episodes")
+
+
+def _merged(kept: npt.NDArray[Any], renewed: npt.NDArray[Any], mask: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    """A new array with the rows of `renewed` where the mask holds."""
+    merged = kept.copy()
+    merged[mask] = renewed[mask]
+    return merged
+
+
+class UnrewardedSteps:
+    """Counts, in each of N environments, the steps since a reward above zero or the start of the episode.
+
+    Args:
+        limit: After how many of them an episode is over; 0 for never.
+        num_envs: N.
+    """
+
+    def __init__(self, limit: int, num_envs: int):
+        self.limit = limit
+        self._count = np.zeros(num_envs, dtype=np.int64)
+
+    def begin(self, mask: npt.NDArray[np.bool_]) -> None:
+        """Forget the steps of episodes that are over; ``mask`` is (N,) bool."""
+        self._count[mask] = 0
+
+    def over(self, rewards: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        """(N,) bool, which episodes are over after a step that brought these rewards, (N,) float32."""
+        if self.limit == 0:
+            return np.zeros(len(rewards), dtype=np.bool_)
+        self._count = np.where(rewards > 0.0, 0, self._count + 1)
+        over: npt.NDArray[np.bool_] = self._count >= self.limit
+        return over

@@ -1,0 +1,184 @@
+"""Checks of what an environment declares: spaces, metadata, capabilities, and Gymnasium's own checker."""
+
+import contextlib
+import io
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gymnasium import spaces
+from gymnasium.utils.env_checker import check_env
+
+from rlkit import capabilities
+from rlkit.env.actions import Bins, discrete_actions
+from rlkit.env.observations import LeafRule, leaf_rules
+from rlkit.env_checker.rollout import close
+from rlkit.env_checker.subject import Env, Subject
+from rlkit.errors import UserError, describe_error
+from rlkit.spaces import Mirror
+
+METHODS = (
+    "action_names",
+    "expert_action",
+    "gamepad_axes",
+    "get_action_meanings",
+    "get_keys_to_action",
+    "get_state",
+    "map_outline",
+    "render_between",
+    "set_ghost",
+    "set_state",
+    "telemetry",
+)
+READERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "camera": capabilities.camera,
+    "classes": capabilities.segmentation_classes,
+    "component_names": capabilities.component_names,
+    "conditions": capabilities.conditions,
+    "episode_metrics": capabilities.episode_metrics,
+    "evaluation_kwargs": capabilities.evaluation_kwargs,
+    "labels": capabilities.labels,
+    "play_kwargs": capabilities.play_kwargs,
+    "reward_clip": capabilities.reward_clip,
+    "run_defaults": capabilities.run_defaults,
+    "scenario_option": capabilities.scenario_option,
+    "training_kwargs": capabilities.training_kwargs,
+}
+
+ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+# Not worth a line: bounds at infinity are honest, continuous actions are put on a grid here, and seeding is tried anew.
+OVERHEARD = ("-infinity", "is infinity", "symmetric and normalized", "different from the unwrapped", "not within the")
+
+
+@dataclass(frozen=True)
+class DeclaredMirror:
+    """A mirror as rlkit reads it.
+
+    Args:
+        mirror: How vectors and actions are mirrored; pictures are flipped.
+        rules: What becomes of the environment's observations before.
+    """
+
+    mirror: Mirror
+    rules: tuple[LeafRule, ...]
+
+
+def declared_mirror(subject: Subject, env: Env) -> DeclaredMirror | None:
+    """Read an environment's mirror; None where rlkit would learn in none, what is malformed is written down."""
+    metadata = env.metadata or {}
+    if not metadata.get("mirror") or not isinstance(env.action_space, spaces.Discrete):
+        return None
+    try:
+        rules = leaf_rules(env.observation_space, capabilities.labels(metadata))
+    except UserError:
+        return None  # which is told elsewhere
+    vectors = {rule.leaf.name: rule.leaf.shape[0] for rule in rules if not rule.leaf.is_picture}
+    try:
+        mirror = capabilities.mirror(metadata, vectors, int(env.action_space.n))
+    except UserError as error:
+        subject.write_down("metadata-malformed", str(error))
+        return None
+    return None if mirror is None else DeclaredMirror(mirror, rules)
+
+
+def read_declarations(subject: Subject, bins: Bins | None = None) -> dict[str, Any]:
+    """Read what an environment declares, as rlkit will before it trains.
+
+    Args:
+        subject: The environment.
+        bins: Values along each axis of continuous actions; None for the default.
+
+    Returns:
+        `observations` (name to a sentence), `actions` (names), `actions_note`, `capabilities`, `render_modes`.
+
+    Raises:
+        Halted: It cannot be made.
+    """
+    env = subject.make()
+    try:
+        metadata = env.metadata or {}
+        facts = _observations(subject, env, metadata) | _actions(subject, env, metadata, bins)
+        offered = [name for name in METHODS if env.has_wrapper_attr(name)]
+        for name, read in READERS.items():
+            if metadata.get(name) is not None and _readable(subject, read, metadata):
+                offered.append(name)
+        fresh = ["fresh_observations"] if metadata.get("fresh_observations") is True else []
+        mirror = [] if declared_mirror(subject, env) is None else ["mirror"]
+        facts["capabilities"] = sorted({*offered, *fresh, *mirror})
+        facts["render_modes"] = [str(mode) for mode in metadata.get("render_modes") or ()]
+        return facts
+    finally:
+        close(env)
+
+
+def _observations(subject: Subject, env: Env, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        rules = leaf_rules(env.observation_space, capabilities.labels(metadata))
+    except UserError as error:
+        subject.write_down("observations-unsupported", str(error))
+        return {"observations": {}}
+    return {"observations": {rule.leaf.name: rule.note for rule in rules}}
+
+
+def _actions(subject: Subject, env: Env, metadata: Mapping[str, Any], bins: Bins | None) -> dict[str, Any]:
+    axes = metadata.get("action_axes") or ()
+    try:
+        actions = discrete_actions(env.action_space, bins, axes, capabilities.action_bins(metadata))
+    except UserError as error:
+        subject.write_down("actions-unsupported", str(error))
+        return {"actions": [], "actions_note": ""}
+    names = actions.names
+    if not actions.note:
+        offered = metadata.get("action_names")
+        for name in ("action_names", "get_action_meanings"):
+            if offered is None and env.has_wrapper_attr(name):
+                value = env.get_wrapper_attr(name)
+                offered = value() if callable(value) else value
+        try:
+            names = capabilities.action_names(offered, len(actions), int(names[0]))
+        except UserError as error:
+            subject.write_down("metadata-malformed", str(error))
+    return {"actions": list(names), "actions_note": actions.note}
+
+
+def _readable(subject: Subject, read: Callable[[Mapping[str, Any]], Any], metadata: Mapping[str, Any]) -> bool:
+    try:
+        read(metadata)
+    except UserError as error:
+        subject.write_down("metadata-malformed", str(error))
+        return False
+    return True
+
+
+def run_checker(subject: Subject) -> None:
+    """Let Gymnasium's checker look; what it says counts as a fault only where nothing else was found to be one.
+
+    Raises:
+        Halted: The environment cannot be made.
+    """
+    if subject.spec.entry_point is None:  # a batch of one is not what it looks at
+        return
+    env = subject.make()
+    subject.pulse("Gymnasium's checker", True)
+    known = any(found.level == "fault" for found in subject.found.values())
+    with warnings.catch_warnings(record=True) as caught, contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("always")
+        try:
+            check_env(env.unwrapped, skip_render_check=True)
+        except (Exception, SystemExit) as error:
+            said = _first_sentence(str(error)) if isinstance(error, AssertionError) else describe_error(error)
+            subject.write_down("gymnasium-says" if known else "gymnasium", said)
+        finally:
+            close(env)
+    remarks = [_first_sentence(str(warning.message)) for warning in caught]
+    remarks = [remark for remark in remarks if not any(part in remark for part in OVERHEARD)]
+    if remarks:
+        more = f" (and {len(remarks) - 1} more)" if len(remarks) > 1 else ""
+        subject.write_down("gymnasium-says", f"{remarks[0]}{more}")
+
+
+def _first_sentence(text: str) -> str:
+    text = ESCAPES.sub("", text).strip().removeprefix("WARN: ")
+    return text.splitlines()[0] if text else "an assertion without a word"

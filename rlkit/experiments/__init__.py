@@ -1,0 +1,1 @@
+"""What concerns many runs: several seeds, hyperparameter search, reports, plots and statistics."""

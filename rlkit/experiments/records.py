@@ -1,0 +1,149 @@
+"""Reading finished and unfinished runs from their folders: what was asked for, and how the curves went."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rlkit.errors import UserError
+from rlkit.training.checkpoint import saved_steps
+from rlkit.training.config import RunConfig
+from rlkit.training.logger import read_metrics
+from rlkit.training.run_folder import RunFolder
+from rlkit.utils.io import read_json
+from rlkit.utils.parsing import did_you_mean
+from rlkit.utils.paths import entries
+
+REWARD = "eval/mean_reward"
+X_AXES = ("steps", "seconds")
+DEPTH = 4  # folders below the one that was named in which runs are looked for
+OTHER_KINDS = ("segmentation",)  # of runs, whose curves are others: see `segmentation.config.KIND`
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How one scalar went during one run.
+
+    Args:
+        steps: (K,) steps of single environments, rising.
+        seconds: (K,) of training until then.
+        values: (K,).
+    """
+
+    steps: npt.NDArray[np.float64]
+    seconds: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64]
+
+    def x(self, axis: str) -> npt.NDArray[np.float64]:
+        """The steps or the seconds."""
+        return self.steps if axis == "steps" else self.seconds
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run as it lies on the disk.
+
+    Args:
+        path: Its folder.
+        config: What it was made with.
+        rows: Its logged scalars, in order.
+        saved_steps: How far its newest checkpoint goes.
+    """
+
+    path: Path
+    config: RunConfig
+    rows: Sequence[dict[str, float]]
+    saved_steps: int = 0
+
+    @property
+    def steps(self) -> int:
+        """How far it went."""
+        return max(int(self.rows[-1]["steps"]) if self.rows else 0, self.saved_steps)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training, evaluation and saving included."""
+        return float(self.rows[-1]["seconds"]) if self.rows else 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether its budget is used up."""
+        return self.steps >= self.config.steps
+
+    @cached_property
+    def tags(self) -> list[str]:
+        """Everything that was logged, sorted."""
+        return sorted({tag for row in self.rows for tag in row} - set(X_AXES))
+
+    def curve(self, tag: str) -> Curve:
+        """One scalar over the run; (0,) of everything where it was never logged."""
+        rows = [row for row in self.rows if tag in row]
+        columns = [np.array([row[name] for row in rows], dtype=np.float64) for name in ("steps", "seconds", tag)]
+        return Curve(*columns)
+
+
+def find_runs(paths: Iterable[str | Path]) -> list[RunRecord]:
+    """Read runs from their folders, and from folders that hold runs, each run once, sorted by path.
+
+    Perception runs among them, which have other curves, are passed over unless they are named.
+
+    Raises:
+        UserError: If a folder is missing or holds no run, or a run cannot be read.
+    """
+    found: dict[Path, RunRecord] = {}
+    for path in map(Path, paths):
+        if not path.exists():
+            raise UserError(f"there is no run at {path}: the folder does not exist")
+        folders = list(_run_folders(path, DEPTH, set()))
+        if not folders:
+            raise UserError(f"{path} holds no run: expected a folder with a config.json, or a folder of such folders")
+        for folder in folders:
+            found.setdefault(folder.resolve(), read_run(folder))
+    return [found[path] for path in sorted(found)]
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Read one run; one that was only just begun has no rows yet.
+
+    Raises:
+        UserError: If it is none, or damaged.
+    """
+    run = RunFolder.open(folder)
+    rows = read_metrics(folder) if (folder / "metrics.jsonl").exists() else []
+    return RunRecord(folder, run.config, rows, saved_steps(folder))
+
+
+def check_tag(runs: Sequence[RunRecord], tag: str) -> None:
+    """Refuse a scalar that no run has logged.
+
+    Raises:
+        UserError: Naming what there is.
+    """
+    tags = sorted({known for run in runs for known in run.tags})
+    if tag not in tags:
+        known = ", ".join(tags) if tags else "nothing yet"
+        raise UserError(f"--metric {tag}: none of the runs has logged it.{did_you_mean(tag, tags)} Logged: {known}")
+
+
+def _kind(config: Any) -> Any:
+    """Of the run that a config.json describes; None for an agent's."""
+    return config.get("kind") if isinstance(config, Mapping) else None
+
+
+def _run_folders(path: Path, depth: int, seen: set[Path]) -> Iterator[Path]:
+    """Run folders in a folder, through links too; a folder that is reached in several ways is looked at once."""
+    place = path.resolve()
+    if place in seen:
+        return
+    seen.add(place)
+    if (path / "config.json").is_file():
+        if depth == DEPTH or _kind(read_json(path / "config.json")) not in OTHER_KINDS:
+            yield path
+    elif path.is_dir() and depth > 0:
+        for entry in entries(path):
+            if entry.is_dir() and not entry.name.startswith("."):
+                yield from _run_folders(Path(entry.path), depth - 1, seen)

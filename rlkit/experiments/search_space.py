@@ -1,0 +1,176 @@
+"""What a search looks through: for each hyperparameter a range, or some values."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rlkit.errors import UserError
+from rlkit.hyperparameters import Range, check_field, parse_value
+from rlkit.utils.parsing import did_you_mean
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+LOG_FACTOR = 10  # a typed range that spans more than this is searched by factors
+AROUND = 10  # a hyperparameter without a range of its own is tried from a tenth to ten times its value
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Some values, as they are typed after --set.
+
+    Args:
+        texts: At least two of them.
+    """
+
+    texts: tuple[str, ...]
+
+
+Space = Mapping[str, Range | Choices]
+
+
+def read_space(config: Any, asked: Sequence[str]) -> dict[str, Range | Choices]:
+    """What to search: what was asked for, or else what the agent advises.
+
+    Every range is widened so that the value of `config` lies in it, and that value is one of the choices: the search
+    can then start from there.
+
+    Args:
+        config: Hyperparameters to start from.
+        asked: `learning_rate` (the agent's own range), `gamma=0.9..0.999` or `batch_size=32,64,128`; choices that hold
+            commas are parted by `|`.
+
+    Raises:
+        UserError: If a name is unknown, a value impossible, or there is nothing to search.
+    """
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    kinds = typing.get_type_hints(type(config))
+    space: dict[str, Range | Choices] = {}
+    for item in asked or [name for name, field in fields.items() if field.metadata.get("search") is not None]:
+        name, sign, text = item.partition("=")
+        if name not in fields:
+            raise UserError(f"--search {item}: there is no hyperparameter {name!r}.{did_you_mean(name, fields)}")
+        value, kind = getattr(config, name), kinds[name]
+        found = _typed(name, text, kind) if sign else _advised(fields[name], value, kind)
+        for end in (found.low, found.high) if isinstance(found, Range) else found.texts:
+            check_field(fields[name], parse_value(name, str(end), kind))
+        space[name] = _with_value(found, value)
+    if not space:
+        raise UserError(
+            "This agent does not say what to search: name it, for instance --search learning_rate=1e-4..1e-2"
+        )
+    return space
+
+
+def suggest(trial: "Trial", space: Space, config: Any) -> dict[str, str]:
+    """Let Optuna choose a value for everything in the space.
+
+    Args:
+        trial: Who asks.
+        space: What to choose from.
+        config: Tells which hyperparameters are whole numbers.
+
+    Returns:
+        Settings as they are typed after --set.
+    """
+    kinds = typing.get_type_hints(type(config))
+    settings = {}
+    for name, search in space.items():
+        if isinstance(search, Choices):
+            settings[name] = trial.suggest_categorical(name, search.texts)
+        elif _is_whole(kinds[name]):
+            settings[name] = str(trial.suggest_int(name, int(search.low), int(search.high), log=search.log))
+        else:
+            settings[name] = f"{trial.suggest_float(name, search.low, search.high, log=search.log):.6g}"
+    return settings
+
+
+def start_of(space: Space, config: Any) -> dict[str, Any]:
+    """The values that `config` has, as Optuna keeps them."""
+    values = {name: getattr(config, name) for name in space}
+    return {name: as_text(value) if isinstance(space[name], Choices) else value for name, value in values.items()}
+
+
+def as_text(value: Any) -> str:
+    """A value as it is typed after --set."""
+    if isinstance(value, tuple | list):
+        return ",".join(map(as_text, value)) + ("," if len(value) == 1 else "")
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return str(value)
+
+
+def describe(space: Space) -> list[str]:
+    """One line per hyperparameter, for a person."""
+    lines = []
+    for name, search in space.items():
+        if isinstance(search, Choices):
+            lines.append(f"{name}: {' | '.join(search.texts)}")
+        else:
+            lines.append(f"{name}: {search.low:g} to {search.high:g}{', by factors' if search.log else ''}")
+    return lines
+
+
+def to_json(space: Space) -> dict[str, Any]:
+    """The space as the study keeps it, to notice when another one is asked for."""
+    return {
+        name: list(search.texts) if isinstance(search, Choices) else dataclasses.asdict(search)
+        for name, search in space.items()
+    }
+
+
+def _typed(name: str, text: str, kind: Any) -> Range | Choices:
+    low, dots, high = text.partition("..")
+    if dots:
+        least, most = _number(name, low, kind), _number(name, high, kind)
+        if least >= most:
+            raise UserError(f"--search {name}={text}: expected the smaller value first")
+        return Range(least, most, log=least > 0 and most / least > LOG_FACTOR)
+    texts = tuple(part for part in text.split("|" if "|" in text else ",") if part)
+    if len(texts) < 2:
+        raise UserError(f"--search {name}={text}: expected a range such as LOW..HIGH, or at least two values")
+    return Choices(tuple(as_text(parse_value(name, part, kind)) for part in texts))
+
+
+def _number(name: str, text: str, kind: Any) -> float:
+    value = parse_value(name, text, kind)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UserError(f"--search {name}: {text!r} is no number; name values instead, such as {name}=A,B")
+    return value
+
+
+def _advised(field: "dataclasses.Field[Any]", value: Any, kind: Any) -> Range | Choices:
+    notes = field.metadata
+    search = notes.get("search")
+    if isinstance(search, Range):
+        return search
+    if search is not None:
+        return Choices(tuple(map(as_text, search)))
+    if notes.get("choices"):
+        return Choices(tuple(notes["choices"]))
+    if kind is bool:
+        return Choices(("true", "false"))
+    if isinstance(value, int | float) and value > 0:
+        low, high = value / AROUND, value * AROUND
+        if notes.get("low") is not None:
+            low = max(low, notes["low"])
+        if notes.get("high") is not None:
+            high = min(high, notes["high"])
+        return Range(max(1, round(low)), round(high), log=True) if _is_whole(kind) else Range(low, high, log=True)
+    raise UserError(f"--search {field.name}: say what to try, such as {field.name}=LOW..HIGH or {field.name}=A,B")
+
+
+def _with_value(search: Range | Choices, value: Any) -> Range | Choices:
+    if isinstance(search, Choices):
+        text = as_text(value)
+        return search if text in search.texts else Choices((text, *search.texts))
+    if not isinstance(value, int | float) or (search.log and value <= 0):
+        return search  # no range can hold it: the search starts from another value
+    return dataclasses.replace(search, low=min(search.low, value), high=max(search.high, value))
+
+
+def _is_whole(kind: Any) -> bool:
+    return kind is int or (isinstance(kind, types.UnionType) and int in kind.__args__ and float not in kind.__args__)

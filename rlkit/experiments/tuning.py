@@ -1,0 +1,358 @@
+"""Search for hyperparameters: what is searched, how each trial is judged, and the study that records all trials.
+
+The study is Optuna's (Akiba, Sano, Yanase, Ohta, Koyama: Optuna, a next-generation hyperparameter optimization
+framework, KDD 2019), in an SQLite file from which the next call goes on; nothing in it is unpickled. Values are chosen
+by its tree-structured Parzen estimator; trials that are worse than the median of the others at the same step end
+early.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import functools
+import json
+import re
+import shlex
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rlkit import plugins
+from rlkit.errors import UserError
+from rlkit.experiments.records import REWARD, check_tag, read_run
+from rlkit.experiments.search_space import Space, as_text, describe, read_space, start_of, suggest, to_json
+from rlkit.experiments.trial import GIVEN_UP, run_trial
+from rlkit.hyperparameters import from_plain
+from rlkit.training import config as training_config
+from rlkit.training.config import RunConfig
+from rlkit.utils import paths
+from rlkit.utils.io import disk_errors
+from rlkit.utils.paths import path_inside
+from rlkit.utils.terminal import printable
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial, Trial
+
+NAME = "rlkit"  # of the study within its file
+UNTRIED = 5  # trials before any is given up
+HINDSIGHT = 4  # a run is not given up in the first quarter of its budget
+
+FAILURES = 3  # trials in a row that may break down before the search does
+
+
+def load_optuna() -> Any:
+    """Optuna, or a sentence that says how to have it.
+
+    Raises:
+        UserError: If it is not installed.
+    """
+    try:
+        import optuna
+    except ImportError as error:
+        sentence = 'rlkit tune needs Optuna, which is not installed: pip install "rlkit-toolkit[tune]"'
+        raise UserError(sentence, exit_code=1) from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
+
+
+def open_study(optuna: Any, file: Path, identity: Mapping[str, Any], seed: int) -> "Study":
+    """Make the study, or open it if it is the same search.
+
+    Raises:
+        UserError: If the file is none, or remembers another search.
+    """
+    steps = identity["steps"]
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=UNTRIED, n_warmup_steps=steps // HINDSIGHT)
+    for beside in ("-journal", "-wal", "-shm"):  # SQLite writes to these, through links too
+        paths.path_inside(file.parent, f"{file.name}{beside}")
+    try:
+        storage = optuna.storages.RDBStorage(f"sqlite:///{file.absolute()}")
+        study: Study = optuna.create_study(
+            storage=storage, study_name=NAME, pruner=pruner, direction="maximize", load_if_exists=True
+        )
+    except Exception as error:  # whatever SQLAlchemy raises on a file that is no study
+        sentence = f"--study {file}: this file is no study of rlkit tune ({str(error).splitlines()[0]})"
+        raise UserError(sentence, exit_code=1) from error
+    # Each call draws from where the last one ended, not the same values again.
+    stream = np.random.SeedSequence([seed, len(study.get_trials(deepcopy=False))])
+    study.sampler = optuna.samplers.TPESampler(seed=int(stream.generate_state(1)[0]))
+    known = study.user_attrs.get("search")
+    if known is None:
+        study.set_user_attr("search", dict(identity))
+    elif known != identity:
+        differing = [key for key in identity if known.get(key) != identity[key]]
+        told = "; ".join(f"{key} = {known.get(key)!r}, asked for {identity[key]!r}" for key in differing[:3])
+        raise UserError(f"--study {file} holds another search ({told}): name another file")
+    return study
+
+
+def take_up_interrupted(optuna: Any, study: "Study") -> None:
+    """Queue what was under way when the last call ended, in the same folders, so that its runs go on."""
+    states = optuna.trial.TrialState
+    for frozen in study.get_trials(deepcopy=False, states=(states.RUNNING,)):
+        study.tell(frozen.number, state=states.FAIL)
+        folder = frozen.user_attrs.get("folder")
+        study.enqueue_trial(frozen.params, user_attrs={} if folder is None else {"folder": folder})
+
+
+def trial_folder(file: Path, name: object) -> Path:
+    """Where the runs of a trial lie, by the name that the study's file has for it.
+
+    Raises:
+        UserError: It is no name that `rlkit tune` gives, or leads to another place through a link.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"trial-[0-9]{4,9}", name):
+        raise UserError(f"--study {file} is damaged: {name!r} is no name of a trial's folder", exit_code=1)
+    return paths.path_inside(file.parent, f"{file.stem}-trials/{name}")
+
+
+@contextlib.contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold the study: two processes would take up each other's trials.
+
+    Raises:
+        UserError: If another process holds it.
+    """
+    with disk_errors(str(file)):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = paths.open_lock(file.with_name(f".{file.name}.lock"))
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"{file} is being searched by another process", exit_code=1) from error
+        yield
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is searched, and how each trial is judged.
+
+    Args:
+        env: Id of the environment.
+        algo: Name of the agent.
+        preset: Name of the preset to start from; None takes the agent's first.
+        settings: Hyperparameters that are the same in every trial, as typed.
+        search: What to search, as typed; see `search_space.read_space`.
+        env_kwargs: Arguments of the environment.
+        steps: Budget of each run; None takes the agent's own.
+        seeds: Runs in a trial.
+        seed: The first of their seeds, and what fixes the choices.
+        num_envs: Environments stepped together.
+        device: "auto", "cpu" or "cuda".
+        metric: The scalar to make as great as possible.
+    """
+
+    env: str
+    algo: str = "dqn"
+    preset: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    search: Sequence[str] = ()
+    env_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    steps: int | None = None
+    seeds: int = 1
+    seed: int = 0
+    num_envs: int | None = None
+    device: str = "auto"
+    metric: str = REWARD
+
+    def plan(self, settings: Mapping[str, str]) -> RunConfig:
+        """The run of one trial with its first seed; it is saved only where it stops, not in between."""
+        return training_config.plan(
+            self.env,
+            algo=self.algo,
+            preset=self.preset,
+            settings={**self.settings, **settings},
+            steps=self.steps,
+            seed=self.seed,
+            device=self.device,
+            num_envs=self.num_envs,
+            env_kwargs=self.env_kwargs,
+            save_freq=0,
+        )
+
+
+@dataclass(frozen=True)
+class Best:
+    """What a search has found.
+
+    Args:
+        trial: Name of the best trial, which is its folder's.
+        score: What it reached.
+        settings: Hyperparameters to add to the preset, as typed.
+        command: What to type to train with them, with seeds that the search has not seen.
+        trials: How many trials have ended.
+        given_up: How many of those were given up early.
+    """
+
+    trial: str
+    score: float
+    settings: Mapping[str, str]
+    command: str
+    trials: int
+    given_up: int
+
+
+def tune(
+    search: Search,
+    file: Path,
+    *,
+    trials: int = 20,
+    timeout: float | None = None,
+    say: Callable[[str], None] = print,
+) -> Best | None:
+    """Search until so many trials have ended; the same call goes on with the same file.
+
+    The first trial is the preset as it is. Each trial is a folder beside the file, with one ordinary run per seed.
+
+    Args:
+        search: What and how.
+        file: SQLite file that remembers; made where it is missing.
+        trials: How many there shall be in all, earlier ones counted.
+        timeout: Seconds after which to stop; a trial under way goes on next time.
+        say: Told how it goes.
+
+    Returns:
+        The best so far, or None where no trial has ended.
+
+    Raises:
+        UserError: If Optuna is missing, the file remembers another search, or nothing can be trained this way.
+    """
+    optuna = load_optuna()
+    first = search.plan({})
+    tell, say = say, lambda sentence: tell(printable(sentence))  # names come from the study's file
+    config: Any = from_plain(plugins.agent_class(search.algo).Config, first.hyperparameters)
+    space = read_space(config, search.search)
+    both = sorted(set(space) & set(search.settings))
+    if both:
+        raise UserError(f"{both[0]} is searched and given by --set: leave out one of them")
+    with locked(file):
+        study = open_study(optuna, file, _identity(search, first, space), search.seed)
+        if not study.trials:
+            study.enqueue_trial(start_of(space, config))
+        for line in describe(space):
+            say(f"searching {line}")
+        take_up_interrupted(optuna, study)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        _search(optuna, study, search, space, config, file, trials, deadline, say)
+        return _best(optuna, study, search, space, config, file)
+
+
+def default_file(env: str, algo: str) -> Path:
+    """Where a search is kept unless told otherwise, such as runs/tune-cartpole-dqn/study.sqlite3."""
+    task = env.replace(":", "/").rstrip("/").rpartition("/")[2].partition("-v")[0].lower()
+    return Path("runs") / f"tune-{task}-{algo}" / "study.sqlite3"
+
+
+def _search(
+    optuna: Any,
+    study: "Study",
+    search: Search,
+    space: Space,
+    config: Any,
+    file: Path,
+    trials: int,
+    deadline: float | None,
+    say: Callable[[str], None],
+) -> None:
+    states = optuna.trial.TrialState
+    ended = (states.COMPLETE, states.PRUNED)
+    left = functools.partial(_left, deadline)
+    failures = 0
+    while len(study.get_trials(deepcopy=False, states=ended)) < trials:
+        if deadline is not None and time.monotonic() >= deadline:
+            say("the time is up; the same command goes on with the search")
+            return
+        trial = study.ask()
+        settings = suggest(trial, space, config)
+        folder = trial.user_attrs.get("folder") or f"trial-{trial.number:04d}"
+        trial.set_user_attr("folder", folder)
+        trial.set_user_attr("settings", settings)
+        told = ", ".join(f"{name}={text}" for name, text in settings.items())
+        root = trial_folder(file, folder)
+        try:
+            first = search.plan(settings)
+        except UserError as error:  # values that do not go together are no good, that is all
+            say(f"{folder}: refused: {told}: {error}")
+            study.tell(trial, state=states.PRUNED)
+            continue
+        seeds = range(search.seed, search.seed + search.seeds)
+        configs = {path_inside(root, f"s{seed}"): dataclasses.replace(first, seed=seed) for seed in seeds}
+        try:
+            outcome = run_trial(configs, search.metric, _report(trial), env=search.env, seconds_left=left)
+        except UserError as error:  # such as a loss that is no number any more
+            failures += 1
+            say(f"{folder}: broke down: {told}: {error}")
+            study.tell(trial, state=states.PRUNED)
+            if failures >= FAILURES:
+                raise UserError(f"{failures} trials in a row broke down, the last one: {error}", exit_code=1) from error
+            continue
+        failures = 0
+        if outcome.score is None:
+            say(f"stopped by {outcome.stopped} in {folder}; the same command goes on with it")
+            return
+        if not np.isfinite(outcome.score):
+            check_tag([read_run(path) for path in configs if path.exists()], search.metric)
+        if outcome.stopped == GIVEN_UP or not np.isfinite(outcome.score):
+            study.tell(trial, state=states.PRUNED)
+            say(f"{folder}: given up at {outcome.score:.4g}: {told}")
+            continue
+        study.tell(trial, outcome.score)
+        mark = "  (the best so far)" if study.best_trial.number == trial.number else ""
+        say(f"{folder}: {outcome.score:.4g}: {told}{mark}")
+
+
+def _report(trial: "Trial") -> Callable[[int, float], bool]:
+    def report(steps: int, score: float) -> bool:
+        trial.report(score, steps)
+        return bool(trial.should_prune())
+
+    return report
+
+
+def _identity(search: Search, first: RunConfig, space: Space) -> dict[str, Any]:
+    """What must not change between two calls: trials would not be comparable."""
+    plain = dataclasses.asdict(search) | {"steps": first.steps, "num_envs": first.num_envs, "preset": first.preset}
+    plain |= {"search": to_json(space), "device": first.device, "settings": dict(search.settings)}
+    same: dict[str, Any] = json.loads(json.dumps(plain))
+    return same
+
+
+def _best(optuna: Any, study: "Study", search: Search, space: Space, config: Any, file: Path) -> Best | None:
+    states = optuna.trial.TrialState
+    complete = study.get_trials(deepcopy=False, states=(states.COMPLETE,))
+    given_up = len(study.get_trials(deepcopy=False, states=(states.PRUNED,)))
+    if not complete:
+        return None
+    best: FrozenTrial = max(complete, key=lambda trial: (trial.value, -trial.number))
+    chosen, folder = best.user_attrs.get("settings"), best.user_attrs.get("folder")
+    if not isinstance(chosen, dict) or set(chosen) - set(space) or not all(isinstance(t, str) for t in chosen.values()):
+        raise UserError(f"--study {file} is damaged: its best trial does not say what was tried in it", exit_code=1)
+    name = trial_folder(file, folder).name
+    start = {key: as_text(getattr(config, key)) for key in space}
+    settings = {key: text for key, text in chosen.items() if text != start[key]}
+    score = float(best.value) if best.value is not None else np.nan
+    return Best(name, score, settings, _command(search, settings), len(complete) + given_up, given_up)
+
+
+def _command(search: Search, settings: Mapping[str, str]) -> str:
+    unseen = search.seed + search.seeds
+    words = ["rlkit", "train", search.env]
+    words += [] if search.algo == "dqn" else ["--algo", search.algo]
+    words += [] if search.preset is None else ["--preset", search.preset]
+    words += [] if search.steps is None else ["--steps", str(search.steps)]
+    words += [] if search.num_envs is None else ["--num-envs", str(search.num_envs)]
+    for option, pairs in (("--env-kwargs", search.env_kwargs), ("--set", {**search.settings, **settings})):
+        written = [f"{key}={as_text(value)}" for key, value in pairs.items()]
+        words += [option, *written] if written else []
+    return shlex.join([*words, "--seeds", f"{unseen}..{unseen + 4}"])
+
+
+def _left(deadline: float | None) -> float | None:
+    """Seconds until the deadline: None without one, next to nothing once it has passed."""
+    return None if deadline is None else max(1e-3, deadline - time.monotonic())

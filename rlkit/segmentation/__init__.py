@@ -1,0 +1,17 @@
+"""Teaching a segmentation network: `train("sim")` makes a run folder, `resume` goes on with it."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rlkit.segmentation.run import Trained, resume, train
+
+__all__ = ["Trained", "resume", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import torch and numba only when something is to be trained, not where a run's configuration is read."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from rlkit.segmentation import run
+
+    return getattr(run, name)

@@ -1,0 +1,143 @@
+"""BDD100K's drivable area: 80,000 pictures from cars, by day and night, in all weathers."""
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rlkit.errors import UserError
+from rlkit.segmentation.datasets.base import Dataset, matched, pictures_in
+from rlkit.segmentation.datasets.io import Numbers, PictureFiles, read_labels
+from rlkit.segmentation.datasets.json_entries import read_entries
+from rlkit.spaces import IGNORED, LONGEST_NAME, Classes, is_word
+
+CLASSES = Classes(("background", "direct", "alternative"), ("direct", "alternative"))
+_BACKGROUND, _DIRECT, _ALTERNATIVE = range(3)
+_PICTURES = Path("images", "100k")
+_SPLITS = ("train", "val")  # the truth of `test` is not public
+_LOOKED_AT = 24  # label files by which it is found out whether numbers mean what they should
+
+
+@dataclass(frozen=True)
+class _Release:
+    """How one of the two releases counts, and where its label files lie."""
+
+    year: str
+    labels: Path
+    ending: str
+    numbers: Numbers
+
+
+_RELEASES = (
+    _Release(
+        "2021",
+        Path("labels", "drivable", "masks"),
+        "",
+        Numbers({0: _DIRECT, 1: _ALTERNATIVE, 2: _BACKGROUND, 255: IGNORED}, "BDD100K's numbers of 2021"),
+    ),
+    _Release(
+        "2018",
+        Path("drivable_maps", "labels"),
+        "_drivable_id",
+        Numbers({0: _BACKGROUND, 1: _DIRECT, 2: _ALTERNATIVE, 255: IGNORED}, "BDD100K's numbers of 2018"),
+    ),
+)
+
+
+class BDD100K:
+    """The drivable area of BDD100K (Yu et al. 2020): the own lane (direct) and those one could change to (alternative).
+
+        images/100k/{train,val}/0000f77c-6257be58.jpg
+        labels/drivable/masks/{train,val}/0000f77c-6257be58.png             release of 2021: 0 direct, 1 alternative,
+                                                                             2 background
+        drivable_maps/labels/{train,val}/0000f77c-6257be58_drivable_id.png   release of 2018: 0 background, 1 direct,
+                                                                             2 alternative
+        labels/det_20/det_val.json                                           optional: weather of each picture
+
+    The two releases count in opposite ways, and to read one as the other turns the mask inside out. So the folders
+    decide which it is, and a sample is checked: straight ahead of a car lies more that is drivable than in
+    the sky.
+
+    Both kinds count as drivable; the IoU of `direct` alone stands beside it in every table.
+    """
+
+    name = "BDD100K"
+    looks_for = "images/100k/ and labels/drivable/masks/ (release of 2021) or drivable_maps/labels/ (2018)"
+
+    def recognises(self, folder: Path) -> bool:
+        """Whether label files of either release are there."""
+        return any((folder / release.labels).is_dir() for release in _RELEASES)
+
+    def read(self, folder: Path) -> Dataset:
+        """List the pictures.
+
+        Raises:
+            UserError: A folder is missing or empty, a picture lacks its labels, or numbers mean something else.
+        """
+        release = next(release for release in _RELEASES if (folder / release.labels).is_dir())
+        if not (folder / _PICTURES).is_dir():
+            raise UserError(f"{folder / _PICTURES} is missing: the pictures of {folder / release.labels} go there.")
+        there = [split for split in _SPLITS if (folder / release.labels / split).is_dir()]
+        if not there:
+            raise UserError(f"{folder / release.labels} has none of the folders {', '.join(_SPLITS)}.")
+        splits = {split: _pairs(folder, split, release) for split in there}
+        _check_meaning([files for pairs in splits.values() for files in pairs], release)
+        return Dataset(f"{self.name} ({release.year})", CLASSES, splits, release.numbers)
+
+
+def _pairs(folder: Path, split: str, release: _Release) -> tuple[PictureFiles, ...]:
+    if not (folder / _PICTURES / split).is_dir():
+        raise UserError(f"{folder / _PICTURES / split} is missing: there are labels for it.")
+    pairs = matched(
+        pictures_in(folder / _PICTURES / split),
+        pictures_in(folder / release.labels / split, release.ending),
+        label_key=lambda path: path.stem.removesuffix(release.ending),
+    )
+    names = {picture.name for picture, _ in pairs}
+    weathers = _weathers(folder / "labels" / "det_20" / f"det_{split}.json", names) if split == "val" else {}
+    return tuple(PictureFiles(picture, labels, weathers.get(picture.name, "")) for picture, labels in pairs)
+
+
+def _weathers(path: Path, names: Collection[str]) -> Mapping[str, str]:
+    """Weather of each picture of those names, from the boxes of the detection task; nothing where there is no file."""
+    if not os.path.lexists(path):
+        return {}
+    found: dict[str, str] = {}
+    try:
+        for frame in read_entries(path):
+            name, weather = frame["name"], frame["attributes"]["weather"]
+            if not isinstance(weather, str) or not is_word(weather):
+                raise ValueError(f"a weather that is no text of at most {LONGEST_NAME} printable characters")
+            if name in names:
+                found[name] = weather
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: a link leads nowhere.", exit_code=1) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read as BDD100K's list of boxes: {error!r}.", exit_code=1) from error
+    return found
+
+
+def _check_meaning(files: list[PictureFiles], release: _Release) -> None:
+    """Refuse label files that count as the other release does.
+
+    Raises:
+        UserError: Road and sky look more like road and sky by the other release's numbers.
+    """
+    other = next(one for one in _RELEASES if one is not release)
+    sense = {"2018": 0.0, "2021": 0.0}
+    for one in files[:: max(1, len(files) // _LOOKED_AT)]:
+        for read in _RELEASES:
+            drivable = np.isin(read_labels(one.labels, read.numbers), (_DIRECT, _ALTERNATIVE))
+            height, width = drivable.shape
+            # The sky; and the road above the bonnet, which is background.
+            sky = drivable[: int(0.2 * height)]
+            ahead = drivable[int(0.65 * height) : int(0.85 * height), int(0.4 * width) : int(0.6 * width)]
+            sense[read.year] += float(ahead.mean() - sky.mean())
+    if sense[other.year] > sense[release.year]:
+        raise UserError(
+            f"The label files of {files[0].labels.parent} count as the release of {other.year} does, but lie where "
+            f"that of {release.year} has them: read so, the road would be background. Move them to {other.labels}/ "
+            f"(names end in {other.ending or 'nothing more'}) to have them read as what they are."
+        )

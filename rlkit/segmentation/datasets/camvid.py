@@ -1,0 +1,71 @@
+"""CamVid in the layout of the SegNet tutorial."""
+
+from pathlib import Path
+
+from rlkit.errors import UserError
+from rlkit.segmentation.datasets.base import Dataset, matched, pictures_in
+from rlkit.segmentation.datasets.io import PictureFiles, same_numbers
+from rlkit.spaces import Classes
+
+CLASSES = Classes(
+    (
+        "sky",
+        "building",
+        "pole",
+        "road",
+        "pavement",
+        "tree",
+        "sign",
+        "fence",
+        "car",
+        "pedestrian",
+        "bicyclist",
+    ),
+    ("road",),
+)
+VOID = 11
+_SPLITS = ("train", "val", "test")
+
+
+class CamVid:
+    """The 11 classes of CamVid (Brostow, Fauqueur, Cipolla 2009), as the SegNet tutorial gives them out.
+
+        train/0001TP_006690.png      trainannot/0001TP_006690.png
+        val/…                        valannot/…
+        test/…                       testannot/…                      val and test may be missing
+
+    Pictures are of any kind, labels are grey pictures of class numbers, 11 (or 255) being void. Lane markings count as
+    road, parking blocks as pavement (the grouping of the tutorial, not the strict one).
+
+    Every sequence (the part of a name before the underscore) is a condition of its own. The pictures of `val` lie two
+    frames from some of `train`: measured on them a network looks better than on a road that it never saw.
+    """
+
+    name = "CamVid"
+    looks_for = "train/ and trainannot/ (val/ and valannot/, test/ and testannot/)"
+
+    def recognises(self, folder: Path) -> bool:
+        """Whether a folder has pictures and labels to learn from side by side."""
+        return (folder / "train").is_dir() and (folder / "trainannot").is_dir()
+
+    def read(self, folder: Path) -> Dataset:
+        """List the pictures of each split that is there.
+
+        Raises:
+            UserError: A folder is empty or missing, or a picture lacks its labels or labels their picture.
+        """
+        splits = {split: _pairs(folder / split, folder / f"{split}annot") for split in _SPLITS if _there(folder, split)}
+        numbers = same_numbers(len(CLASSES), "CamVid's class numbers (11 is void)", (VOID, 255))
+        return Dataset(self.name, CLASSES, splits, numbers)
+
+
+def _there(folder: Path, split: str) -> bool:
+    return (folder / split).is_dir() or (folder / f"{split}annot").is_dir()
+
+
+def _pairs(pictures: Path, labels: Path) -> tuple[PictureFiles, ...]:
+    for folder in (pictures, labels):
+        if not folder.is_dir():
+            raise UserError(f"{folder} is missing: each of CamVid's splits has pictures and labels (…annot).")
+    pairs = matched(pictures_in(pictures), pictures_in(labels))
+    return tuple(PictureFiles(picture, label, picture.stem.partition("_")[0]) for picture, label in pairs)

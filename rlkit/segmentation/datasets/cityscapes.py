@@ -1,0 +1,95 @@
+"""Cityscapes: streets of 50 cities."""
+
+from pathlib import Path
+
+from rlkit.errors import UserError
+from rlkit.segmentation.datasets.base import Dataset, matched, pictures_in
+from rlkit.segmentation.datasets.io import Numbers, PictureFiles
+from rlkit.spaces import IGNORED, Classes
+
+# The 19 classes that are trained and measured, with the numbers in files of `labelIds`.
+_CLASSES = {
+    "road": 7,
+    "sidewalk": 8,
+    "building": 11,
+    "wall": 12,
+    "fence": 13,
+    "pole": 17,
+    "traffic light": 19,
+    "traffic sign": 20,
+    "vegetation": 21,
+    "terrain": 22,
+    "sky": 23,
+    "person": 24,
+    "rider": 25,
+    "car": 26,
+    "truck": 27,
+    "bus": 28,
+    "train": 31,
+    "motorcycle": 32,
+    "bicycle": 33,
+}
+CLASSES = Classes(tuple(_CLASSES), ("road",))
+_HIGHEST = 34  # of the numbers that files hold
+_PICTURES, _LABELS = "leftImg8bit", "gtFine"
+_PICTURE, _LABEL = "_leftImg8bit", "_gtFine_labelIds"
+_SPLITS = ("train", "val")  # the truth of `test` is not public: its files are empty
+_NUMBERS = Numbers(
+    {
+        **dict.fromkeys((*range(_HIGHEST + 1), 255), IGNORED),
+        **{own: number for number, own in enumerate(_CLASSES.values())},
+    },
+    "Cityscapes' labelIds",
+)
+
+
+class Cityscapes:
+    """The 19 classes of Cityscapes (Cordts et al. 2016), from its fine annotations.
+
+        leftImg8bit/{train,val}/aachen/aachen_000000_000019_leftImg8bit.png
+        gtFine/{train,val}/aachen/aachen_000000_000019_gtFine_labelIds.png
+
+    The files of `labelIds` come with the download (those of `labelTrainIds` are made by a script, and not needed):
+    road is 7 there, sidewalk 8; parking (9), rail track (10) and all else that is not measured is ignored. Every city
+    is a condition of its own.
+    """
+
+    name = "Cityscapes"
+    looks_for = "leftImg8bit/ and gtFine/"
+
+    def recognises(self, folder: Path) -> bool:
+        """Whether pictures or fine annotations are there."""
+        return (folder / _PICTURES).is_dir() or (folder / _LABELS).is_dir()
+
+    def read(self, folder: Path) -> Dataset:
+        """List the pictures.
+
+        Raises:
+            UserError: A folder is missing or empty, or a picture lacks its labels.
+        """
+        for part in (_PICTURES, _LABELS):
+            if not (folder / part).is_dir():
+                raise UserError(f"{folder / part} is missing: Cityscapes has {self.looks_for}.")
+        there = [split for split in _SPLITS if (folder / _PICTURES / split).is_dir()]
+        if not there:
+            raise UserError(f"{folder / _PICTURES} has none of the folders {', '.join(_SPLITS)}.")
+        splits = {split: _pairs(folder, split) for split in there}
+        return Dataset(self.name, CLASSES, splits, _NUMBERS)
+
+
+def _pairs(folder: Path, split: str) -> tuple[PictureFiles, ...]:
+    files: list[PictureFiles] = []
+    for city in sorted(path for path in (folder / _PICTURES / split).iterdir() if path.is_dir()):
+        labels = folder / _LABELS / split / city.name
+        if not labels.is_dir():
+            raise UserError(f"{labels} is missing: there are pictures for it in {city}.")
+        pairs = matched(
+            pictures_in(city, _PICTURE),
+            pictures_in(labels, _LABEL),
+            lambda path: path.stem.removesuffix(_PICTURE),
+            lambda path: path.stem.removesuffix(_LABEL),
+        )
+        files += [PictureFiles(picture, label, city.name) for picture, label in pairs]
+    if not files:
+        raise UserError(f"{folder / _PICTURES / split} holds no cities: a folder for each is expected.")
+    return tuple(files)

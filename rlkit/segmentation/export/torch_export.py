@@ -1,0 +1,100 @@
+"""A model as a `torch.export` program: one file that runs without this toolkit."""
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from rlkit.errors import UserError, describe_error
+from rlkit.perception.model import SegmentationModel
+from rlkit.perception.networks.layers import folded
+from rlkit.segmentation.export.common import Exported, Floats, check_target, checked, write_target
+
+SUFFIX = ".pt2"
+CARD = "card.json"  # what the model is, inside the file
+INPUT, OUTPUT = "pictures", "probabilities"
+
+
+class Probabilities(nn.Module):
+    """What is exported: a network with batch normalisation folded, and a softmax over the classes at its end."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = folded(network).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(B, 3, H, W) floats from 0 to 1 -> (B, C, H, W) probabilities."""
+        scores: Tensor = self.network(pictures)
+        # Written out: over channels that lie apart, ONNX Runtime's own softmax takes three times as long.
+        shares = torch.exp(scores - scores.amax(1, keepdim=True))
+        return shares / shares.sum(1, keepdim=True)
+
+
+def export_torch(model: SegmentationModel, out: Path) -> Exported:
+    """Write a `torch.export` program; `torch.export.load(FILE).module()` is then a function of pictures.
+
+    It takes (N, 3, H, W) float32 from 0 to 1, any N and the H and W that the model was trained on, and gives
+    (N, C, H, W) float32 probabilities.
+
+    Args:
+        model: What to export.
+        out: The file to make, named *.pt2.
+
+    Raises:
+        UserError: Something stands there already, it cannot be written, or the network cannot be exported.
+    """
+    check_target(out, SUFFIX)
+    program = traced(model)
+    buffer = io.BytesIO()
+    with quietly():
+        torch.export.save(program, buffer, extra_files={CARD: json.dumps(model.card.to_json())})
+    write_target(out, buffer.getvalue())
+    with quietly():
+        run = torch.export.load(out).module()
+
+    def probabilities(pictures: Floats) -> Floats:
+        with torch.no_grad():
+            found: Floats = run(torch.from_numpy(pictures)).numpy()
+        return found
+
+    return checked(model, out, probabilities)
+
+
+def traced(model: SegmentationModel) -> torch.export.ExportedProgram:
+    """Follow a model's computation through, for any number of pictures of the size it was trained on.
+
+    Raises:
+        UserError: The network does something that `torch.export` does not know.
+    """
+    example = torch.zeros(2, 3, *model.card.size)
+    try:
+        with quietly(), torch.no_grad():
+            return torch.export.export(
+                Probabilities(model.network), (example,), dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}}
+            )
+    except Exception as error:
+        raise UserError(
+            f"The network {model.card.network!r} cannot be exported: {describe_error(error)}", exit_code=1
+        ) from error
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Keep the exporters' remarks about their own insides from the user."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,263 @@
+"""The network that learns: the gradient step, averaged weights, the learning-rate schedule, and exact resume."""
+
+import contextlib
+import copy
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from rlkit.nn.layers import drop_with
+from rlkit.nn.utils import computing_in, precision_for
+from rlkit.perception.model import as_floats
+from rlkit.segmentation.hyperparameters import Recipe
+from rlkit.segmentation.losses import cross_entropy, dice
+from rlkit.spaces import Pixels
+
+START = 1 / 25  # of the largest step size, where a warm-up begins (Smith, Topin 2018)
+END = 1e-3  # where one-cycle ends: the averaged weights then hardly move
+POLY_POWER = 0.9  # Chen et al. 2017
+
+
+def step_size_factor(schedule: str, used: float, warmup: float) -> float:
+    """Share of the largest step size.
+
+    Args:
+        schedule: "one-cycle" (up in a straight line, down in half a cosine), "poly" or "constant".
+        used: Share of the budget that is used, from 0 to 1.
+        warmup: Share of the budget in which it rises.
+    """
+    if used < warmup:
+        return START + (1 - START) * used / warmup
+    left = 1 - (used - warmup) / (1 - warmup)
+    if schedule == "one-cycle":
+        return END + (1 - END) * 0.5 * (1 - math.cos(math.pi * left))
+    if schedule == "poly":
+        return float(left**POLY_POWER)
+    return 1.0
+
+
+class AveragedWeights:
+    """A running mean of a network's weights over its last steps (Polyak 1992).
+
+    Early on the mean covers about a quarter of the steps so far, whatever the decay: where training began says nothing.
+
+    Args:
+        network: Whose weights; what is no float is copied.
+        decay: Share that the mean keeps at each step once there were many.
+    """
+
+    def __init__(self, network: nn.Module, decay: float):
+        self._decay = decay
+        self._steps = 0
+        self._mean = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Take the newest weights in."""
+        self._steps += 1
+        keep = min(self._decay, (1 + self._steps) / (5 + self._steps))
+        newest = network.state_dict()
+        floats = [name for name, tensor in newest.items() if tensor.is_floating_point()]
+        torch._foreach_lerp_([self._mean[name] for name in floats], [newest[name] for name in floats], 1 - keep)
+        for name in newest.keys() - set(floats):
+            self._mean[name].copy_(newest[name])
+
+    def weights(self) -> dict[str, Tensor]:
+        """The mean, as the network's `load_state_dict` takes it."""
+        return self._mean
+
+    def state(self) -> dict[str, object]:
+        """What `load_state` needs to go on."""
+        return {"steps": self._steps, "mean": self._mean}
+
+    def load_state(self, state: dict[str, object]) -> None:
+        """Go on from what `state` gave."""
+        mean, steps = state["mean"], state["steps"]
+        assert isinstance(mean, dict)
+        assert isinstance(steps, int)
+        self._steps = steps
+        for name, tensor in self._mean.items():
+            tensor.copy_(mean[name])
+
+
+@torch.no_grad()
+def estimate_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Set the means and variances of batch norm to those over some pictures (SegNet 2017; Izmailov 2018).
+
+    Everything else stays in the mode it is for measuring, so that dropout adds no variance of its own.
+
+    Args:
+        network: Changed in place, and left in the mode for measuring.
+        batches: (B, 3, H, W) floats, as the network takes them.
+    """
+    network.eval()
+    layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.track_running_stats]
+    if not layers:
+        return
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # a plain mean over batches
+        layer.train()
+    for batch in batches:
+        network(batch)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+    network.eval()
+
+
+class SegmentationLearner:
+    """Teaches a network.
+
+    Args:
+        network: Takes (B, 3, H, W) floats from 0 to 1 and gives (B, C, H, W) logits.
+        recipe: How.
+        steps: Budget; the schedule follows it.
+        seed: Fixes what is dropped by chance.
+        device: Where it computes.
+        class_weights: (C,) how much a pixel of each class counts; None for all alike.
+    """
+
+    replay = None  # a checkpoint asks for one; pictures are drawn anew
+
+    def __init__(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        steps: int,
+        *,
+        seed: int = 0,
+        device: str = "cpu",
+        class_weights: npt.NDArray[np.float32] | None = None,
+    ):
+        self.recipe = recipe
+        self.device = device
+        self._precision = precision_for(recipe.precision, device)
+        self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._steps = steps
+        self._seed = seed
+        self._weights = None if class_weights is None else torch.as_tensor(class_weights).float().to(device)
+        self._optimizer = _optimizer(self.network, recipe)
+        self._mean = AveragedWeights(self.network, recipe.ema_decay)
+        self._measured: nn.Module = copy.deepcopy(self.network)
+        self._dropping = torch.Generator(device)
+
+    def learning_rate(self, step: int) -> float:
+        """Step size of step number `step`, from 0."""
+        recipe = self.recipe
+        return recipe.learning_rate * step_size_factor(recipe.schedule, step / self._steps, recipe.warmup)
+
+    def update(self, images: Pixels, labels: Pixels, step: int) -> Tensor:
+        """Take step number `step`, from 0; everything that it does follows from the arguments and the state.
+
+        Args:
+            images: (B, H, W, 3) uint8.
+            labels: (B, H, W) uint8.
+            step: How many steps were taken before.
+
+        Returns:
+            The loss, which nobody has waited for yet.
+        """
+        recipe = self.recipe
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.learning_rate(step)
+        inputs = as_floats(self._moved(images))
+        truth = self._moved(labels).long()
+        self.network.train()
+        with self._chance(step), computing_in(self._precision, self.device):
+            logits = self.network(inputs)
+        logits = logits.float()
+        loss = cross_entropy(logits, truth, self._weights, recipe.label_smoothing)
+        if recipe.dice:
+            loss = loss + recipe.dice * dice(logits, truth)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if recipe.max_grad_norm:
+            nn.utils.clip_grad_norm_(self.network.parameters(), recipe.max_grad_norm)
+        self._optimizer.step()
+        self._mean.update(self.network)
+        return loss.detach()
+
+    def measured(self, pictures: Sequence[Pixels]) -> nn.Module:
+        """Give the network with averaged weights, in the mode for measuring; it is overwritten by the next call.
+
+        Args:
+            pictures: (B, H, W, 3) uint8 batches by which batch norm is estimated anew; none leaves its averages.
+        """
+        self._measured.load_state_dict(self._mean.weights())
+        self._measured.eval()
+        if pictures:
+            with computing_in(self._precision, self.device):
+                estimate_statistics(self._measured, (as_floats(self._moved(batch)) for batch in pictures))
+        return self._measured
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights that learn."""
+        return dict(self.network.state_dict())
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Put back what `weights` gave."""
+        self.network.load_state_dict(weights)
+
+    def state(self) -> dict[str, Any]:
+        """What else it takes to go on."""
+        optimizer = self._optimizer.state_dict()["state"]
+        return {"optimizer": {str(number): state for number, state in optimizer.items()}, "average": self._mean.state()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Put back what `state` gave."""
+        parameters = [parameter for group in self._optimizer.param_groups for parameter in group["params"]]
+        optimizer = {
+            int(number): {name: _laid_out_like(parameters[int(number)], value) for name, value in slots.items()}
+            for number, slots in state["optimizer"].items()
+        }
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": optimizer, "param_groups": groups})
+        self._mean.load_state(state["average"])
+
+    def _moved(self, array: Pixels) -> Tensor:
+        return torch.from_numpy(array).to(self.device, non_blocking=True)
+
+    @contextlib.contextmanager
+    def _chance(self, step: int) -> Iterator[None]:
+        """Let dropout draw from what the seed and the step fix: ours from a generator, others' from torch's own."""
+        number = int(np.random.SeedSequence([self._seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+        self._dropping.manual_seed(number)
+        drop_with(self.network, self._dropping)
+        with seeded(number, self.device):
+            yield
+        drop_with(self.network, None)
+
+
+@contextlib.contextmanager
+def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
+    """Within the block torch's global generators start from a seed; after it they are as they were before.
+
+    Layers of other people know no other generator, neither when they are made nor when they drop.
+    """
+    with torch.random.fork_rng([torch.cuda.current_device()] if device.startswith("cuda") else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    kernels = [parameter for parameter in network.parameters() if parameter.requires_grad and parameter.ndim > 1]
+    others = [parameter for parameter in network.parameters() if parameter.requires_grad and parameter.ndim <= 1]
+    groups = [{"params": kernels, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    if recipe.optimizer == "sgd":
+        nesterov = recipe.momentum > 0
+        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=nesterov)
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+
+
+def _laid_out_like(parameter: Tensor, value: Any) -> Any:
+    """Bring a slot of the optimiser into the order in memory of its parameter: fused steps go by memory alone."""
+    if not isinstance(value, Tensor) or value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)

@@ -1,0 +1,8 @@
+"""What is measured of a segmentation: overlap, boundaries, honesty of its probabilities, use of its doubts."""
+
+from rlkit.segmentation.metrics.boundary import BoundaryF1
+from rlkit.segmentation.metrics.calibration import Calibration
+from rlkit.segmentation.metrics.confusion import Confusion
+from rlkit.segmentation.metrics.error_detection import ErrorDetection
+
+__all__ = ["BoundaryF1", "Calibration", "Confusion", "ErrorDetection"]

@@ -1,0 +1,111 @@
+"""Letting a model look at pictures of any size."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from rlkit.perception.model import SegmentationModel
+from rlkit.segmentation.visualization.sheet import Row
+from rlkit.segmentation.visualization.sources import View
+from rlkit.spaces import IGNORED, Classes, Pixels
+
+DRIVABLE = Classes(("other", "drivable"), ("drivable",))
+
+
+class Onlooker:
+    """Says what a model finds in pictures, at the size and in the classes in which they are shown.
+
+    A picture of another size than the model was trained on is made of that size for it. Where the truth has other
+    classes than the model, both are reduced to what can be driven on.
+
+    Args:
+        model: Who looks.
+        truth: What the numbers of the pictures' labels mean; None where they have none.
+        samples: Answers with dropout by which uncertainty is measured; a model without dropout answers once.
+    """
+
+    def __init__(self, model: SegmentationModel, truth: Classes | None = None, samples: int = 10):
+        self._model = model
+        self._truth = truth
+        self._samples = samples
+        self._joined = truth is not None and truth.names != model.classes.names
+        self.classes = DRIVABLE if self._joined else model.classes
+
+    @property
+    def about(self) -> str:
+        """Who looks, in a few words."""
+        card = self._model.card
+        return f"{card.network}, {self._model.parameters:,} parameters, looks at {card.size[0]}×{card.size[1]} pixels"
+
+    @property
+    def note(self) -> str:
+        """What a person has to know to read it right; "" if there is nothing."""
+        if not self._joined or self._truth is None:
+            return ""
+        return (
+            f"the labels have other classes ({', '.join(self._truth.names)}) than the model "
+            f"({', '.join(self._model.classes.names)}): only drivable or not is shown"
+        )
+
+    def rows(self, views: Iterable[View]) -> Iterator[Row]:
+        """Look at one picture after the other."""
+        for view in views:
+            yield self.row(view)
+
+    def row(self, view: View) -> Row:
+        """Look at a picture."""
+        answer = self._model.sampled(resized(view.image, self._model.card.size)[None], self._samples)
+        size = (view.image.shape[0], view.image.shape[1])
+        found = likeliest(answer.probabilities[0], size)
+        truth = view.truth
+        if self._joined and self._truth is not None:
+            found = self._model.classes.drivable_mask[found].astype(np.uint8)
+            truth = None if truth is None else _drivable(truth, self._truth)
+        return Row(view.image, found, truth, enlarged(answer.entropy[0], size), view.caption)
+
+
+def resized(image: Pixels, size: tuple[int, int]) -> Pixels:
+    """A picture at another height and width; where it shrinks, every pixel of it counts."""
+    if image.shape[:2] == size:
+        return image
+    made: Pixels = np.array(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BILINEAR))
+    return made
+
+
+def likeliest(probabilities: npt.NDArray[np.float32], size: tuple[int, int]) -> Pixels:
+    """The likeliest class of each pixel at another size: smooth edges, since probabilities are enlarged, not classes.
+
+    Args:
+        probabilities: (C, h, w).
+        size: Height and width wanted.
+
+    Returns:
+        (*size) uint8.
+    """
+    best = enlarged(probabilities[0], size).copy()
+    found: Pixels = np.zeros(size, dtype=np.uint8)
+    for number in range(1, len(probabilities)):  # one at a time: all of them at a photo's size would not fit
+        share = enlarged(probabilities[number], size)
+        more = share > best
+        found[more] = number
+        best[more] = share[more]
+    return found
+
+
+def enlarged(shares: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """(h, w) float32 at another height and width, interpolated between the four neighbours."""
+    if shares.shape == size:
+        return shares
+    tensor = torch.from_numpy(np.ascontiguousarray(shares))[None, None]
+    larger: npt.NDArray[np.float32] = F.interpolate(tensor, size, mode="bilinear", align_corners=False)[0, 0].numpy()
+    return larger
+
+
+def _drivable(labels: Pixels, classes: Classes) -> Pixels:
+    table = np.full(256, IGNORED, dtype=np.uint8)
+    table[: len(classes)] = classes.drivable_mask
+    return table[labels]

@@ -1,0 +1,361 @@
+"""Checkpoints: complete or absent, checked by digest when read, with a replay buffer that is saved bit by bit.
+
+checkpoints/000050000/   weights.safetensors, training.json, training.safetensors, manifest.json
+replay/segment-*.npy     rows of the replay buffer, written once and named by every manifest that needs them
+best/000040000/          weights.safetensors, manifest.json of the best evaluation so far
+
+A damaged checkpoint is never counted: resuming goes on from the newest intact one, renames damaged ones beyond it to
+damaged-000060000, and stops where none is intact.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from rlkit.agent import State
+from rlkit.errors import UserError
+from rlkit.replay import ReplayBuffer
+from rlkit.utils import paths
+from rlkit.utils.io import (
+    load_tensors,
+    load_tree,
+    new_folder,
+    read_array,
+    read_json,
+    remove_scratch,
+    save_tensors,
+    save_tree,
+    sha256,
+    write_array,
+    write_json,
+)
+
+FORMAT = 1
+KEPT = 2  # the newest, and the one before in case the newest is damaged
+SEGMENT_BYTES = 64 * 2**20  # a segment is copied in memory before it is written
+LARGEST = 10**15  # steps and rows in a manifest
+DAMAGED = "damaged-"  # how the names of checkpoints begin that were set aside
+
+_STEPS = re.compile(r"[0-9]{1,15}")  # names of checkpoints' folders
+_MISFITS = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RuntimeError)
+
+
+class Learner(Protocol):
+    """Who has weights and a state to keep: an `Agent`, or whatever else learns."""
+
+    @property
+    def replay(self) -> ReplayBuffer | None:
+        """Its replay buffer, if it has one."""
+        ...
+
+    def weights(self) -> dict[str, Any]:
+        """What it needs to be used."""
+        ...
+
+    def load_weights(self, weights: dict[str, Any]) -> None:
+        """Put back what `weights` gave."""
+        ...
+
+    def state(self) -> State:
+        """What else it needs to go on learning."""
+        ...
+
+    def load_state(self, state: State) -> None:
+        """Put back what `state` gave."""
+        ...
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One complete checkpoint on disk.
+
+    Args:
+        folder: Where it lies.
+        manifest: What belongs to it, by digest.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def steps(self) -> int:
+        """Steps of single environments taken when it was written."""
+        return int(self.manifest["steps"])
+
+    def weights(self) -> dict[str, Any]:
+        """What the agent needs to act.
+
+        Raises:
+            UserError: The file is missing or damaged, or holds numbers that are not finite.
+        """
+        path = self.folder / "weights.safetensors"
+        weights = load_tensors(path)
+        for name, tensor in weights.items():
+            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                sentence = f"{path} is damaged: {name} holds numbers that are not finite, so its training went wrong"
+                raise UserError(sentence, exit_code=1)
+        return weights
+
+    @property
+    def weights_bytes(self) -> int:
+        """Size of the weights' file."""
+        return (self.folder / "weights.safetensors").stat().st_size
+
+
+class Checkpoints:
+    """The checkpoints of one run folder.
+
+    Args:
+        run: The run folder.
+    """
+
+    def __init__(self, run: Path):
+        self._run = run
+        self._segments: list[dict[str, Any]] = []  # of the replay buffer, oldest first, as the manifests name them
+
+    def save(self, steps: int, agent: Learner, training: State) -> None:
+        """Write everything needed to continue, then drop checkpoints and replay segments that are no longer needed."""
+        if agent.replay is not None:
+            self._save_segments(agent.replay)
+        folder = self._part("checkpoints") / f"{steps:09d}"
+        if not folder.exists():  # the last step may have been saved by the interval already
+            with new_folder(folder) as scratch:
+                save_tensors(scratch / "weights.safetensors", agent.weights())
+                replay = agent.replay.state() if agent.replay is not None else {}
+                save_tree(scratch, "training", {"agent": agent.state(), "replay": replay, "loop": training})
+                _write_manifest(scratch, steps, self._segments)
+        self._prune()
+
+    def save_best(self, steps: int, agent: Learner, evaluation: Mapping[str, Any]) -> None:
+        """Keep the weights of the best evaluation so far."""
+        folder = self._part("best") / f"{steps:09d}"
+        if not folder.exists():
+            with new_folder(folder) as scratch:
+                save_tensors(scratch / "weights.safetensors", agent.weights())
+                _write_manifest(scratch, steps, [], evaluation)
+        for older in _complete_folders(self._run / "best"):
+            if older != folder:
+                shutil.rmtree(older, ignore_errors=True)
+
+    def newest(self, report: Callable[[str], None]) -> Checkpoint | None:
+        """The newest checkpoint that is intact; those that are not are reported and passed over.
+
+        Raises:
+            UserError: The folder of checkpoints cannot be read.
+        """
+        return self._newest_intact("checkpoints", report)
+
+    def best(self, report: Callable[[str], None]) -> Checkpoint | None:
+        """The weights of the best evaluation, if there was one; otherwise as `newest`."""
+        return self._newest_intact("best", report)
+
+    def to_resume(self, report: Callable[[str], None]) -> Checkpoint | None:
+        """The newest intact checkpoint, where training goes on; damaged ones beyond it are renamed.
+
+        Returns:
+            None where the run has no checkpoint at all.
+
+        Raises:
+            UserError: There are checkpoints and none is intact, or their folder cannot be read.
+        """
+        checkpoint = self.newest(report)
+        folders = _complete_folders(self._part("checkpoints"))
+        if checkpoint is None and folders:
+            names = ", ".join(folder.name for folder in folders)
+            raise UserError(
+                f"no checkpoint in {self._run} is intact ({names}), so training cannot go on, and nothing was changed. "
+                "Put back an intact copy, or start again with another --run-dir; weights of the best evaluation, if "
+                f"there are any, are in {self._run / 'best'}",
+                exit_code=1,
+            )
+        for folder in folders:
+            if checkpoint is not None and int(folder.name) > checkpoint.steps:
+                aside = _free_name(folder.with_name(f"{DAMAGED}{folder.name}"))
+                folder.rename(aside)
+                report(f"the damaged checkpoint is kept as {aside}")
+        return checkpoint
+
+    def restore(self, checkpoint: Checkpoint, agent: Learner) -> State:
+        """Put the agent back to where it was and return the state of the training loop.
+
+        Raises:
+            UserError: If the checkpoint belongs to another kind of agent.
+        """
+        for part in ("checkpoints", "best", "replay"):
+            remove_scratch(self._part(part))
+        remove_scratch(self._run)
+        tree = load_tree(checkpoint.folder, "training")
+        try:
+            agent.load_weights(checkpoint.weights())
+            agent.load_state(tree["agent"])
+            if agent.replay is not None:
+                self._segments = list(checkpoint.manifest["replay"])
+                for segment in self._segments:
+                    agent.replay.restore_rows(segment["start"], self._read_segment(segment, agent.replay))
+                agent.replay.load_state(tree["replay"])
+            loop: State = tree["loop"]
+        except _MISFITS as error:
+            sentence = f"{checkpoint.folder} does not fit the agent that config.json describes: {error}"
+            raise UserError(sentence, exit_code=1) from error
+        return loop
+
+    def _part(self, name: str) -> Path:
+        """A folder of the run, which is no link to another place."""
+        return paths.path_inside(self._run, name)
+
+    def _newest_intact(self, part: str, report: Callable[[str], None]) -> Checkpoint | None:
+        for folder in reversed(_complete_folders(self._part(part))):
+            try:
+                checkpoint = read_checkpoint(folder)
+                if checkpoint.steps != _steps_of(folder):
+                    raise UserError(f"{folder} holds a checkpoint after {checkpoint.steps:,} steps", exit_code=1)
+                return checkpoint
+            except UserError as error:
+                report(f"passing over a damaged checkpoint: {error}")
+        return None
+
+    # ------------------------------------------------------------------------------------------------ replay segments
+
+    def _save_segments(self, replay: ReplayBuffer) -> None:
+        """Write the rows that came since the last checkpoint; what that costs does not depend on the buffer's size."""
+        folder = self._part("replay")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._segments = [segment for segment in self._segments if segment["stop"] > replay.oldest]
+        start = max(replay.oldest, self._segments[-1]["stop"] if self._segments else 0)
+        rows_at_once = max(1, SEGMENT_BYTES // replay.row_dtype.itemsize)
+        while start < replay.written:
+            stop = min(start + rows_at_once, replay.written)
+            name, digest = write_array(folder, f"segment-{start:012d}-{stop:012d}", replay.rows(start, stop))
+            self._segments.append({"file": name, "start": start, "stop": stop, "sha256": digest})
+            start = stop
+
+    def _read_segment(self, segment: Mapping[str, Any], replay: ReplayBuffer) -> Any:
+        path = paths.path_inside(self._part("replay"), segment["file"])
+        return read_array(path, replay.row_dtype, segment["stop"] - segment["start"])
+
+    def _prune(self) -> None:
+        folders = _complete_folders(self._part("checkpoints"))
+        readable: dict[Path, dict[str, Any]] = {}
+        for folder in folders:
+            with contextlib.suppress(UserError):  # a damaged one takes nobody's place
+                readable[folder] = _read_manifest(folder)
+        kept = dict(list(readable.items())[-KEPT:])
+        for older in folders:
+            if kept and older < next(iter(kept)):
+                shutil.rmtree(older, ignore_errors=True)
+        needed = {segment["file"] for manifest in kept.values() for segment in manifest["replay"]}
+        replay = self._part("replay")
+        for segment in replay.glob("segment-*.npy") if replay.is_dir() else ():
+            if segment.name not in needed:
+                segment.unlink(missing_ok=True)
+
+
+def _write_manifest(
+    folder: Path, steps: int, segments: list[dict[str, Any]], evaluation: Mapping[str, Any] | None = None
+) -> None:
+    files = {path.name: sha256(path) for path in sorted(folder.iterdir())}
+    manifest = {"format": FORMAT, "steps": steps, "files": files, "replay": segments, "evaluation": evaluation}
+    write_json(folder / "manifest.json", manifest)
+
+
+def saved_steps(run: Path) -> int:
+    """Steps of a run's newest checkpoint whose files are all there, their content unread; 0 where there is none.
+
+    Raises:
+        UserError: The folder of checkpoints cannot be read.
+    """
+    for folder in reversed(_complete_folders(paths.path_inside(run, "checkpoints"))):
+        try:
+            manifest = _read_manifest(folder)
+            if all(path.is_file() for path, _ in _files_of(folder, manifest)):
+                return int(manifest["steps"])
+        except UserError:
+            continue
+    return 0
+
+
+def _complete_folders(parent: Path) -> list[Path]:
+    """Checkpoint folders by their step, oldest first.
+
+    Raises:
+        UserError: The folder that holds them cannot be read.
+    """
+    if not os.path.lexists(parent):
+        return []
+    found = [entry for entry in paths.entries(parent) if _STEPS.fullmatch(entry.name)]
+    return sorted((Path(entry.path) for entry in found if entry.is_dir(follow_symlinks=False)), key=_steps_of)
+
+
+def _steps_of(folder: Path) -> int:
+    return int(folder.name)
+
+
+def _free_name(path: Path) -> Path:
+    number = 1
+    free = path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.name}-{number}")
+    return free
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read a checkpoint's manifest and hold every file against it.
+
+    Raises:
+        UserError: Naming the file that is missing or differs.
+    """
+    manifest = _read_manifest(folder)
+    for path, digest in _files_of(folder, manifest):
+        if not path.is_file():
+            raise UserError(f"{path} is missing", exit_code=1)
+        if sha256(path) != digest:
+            raise UserError(f"{path} is damaged: its content is not what was saved", exit_code=1)
+    return Checkpoint(folder, manifest)
+
+
+def _files_of(folder: Path, manifest: Mapping[str, Any]) -> list[tuple[Path, str]]:
+    """What a manifest names, with digests: files of the checkpoint's folder and segments of the run's replay buffer."""
+    replay = paths.path_inside(folder.parent.parent, "replay")
+    files = [(paths.path_inside(folder, name), digest) for name, digest in manifest["files"].items()]
+    segments = manifest["replay"]
+    return files + [(paths.path_inside(replay, segment["file"]), segment["sha256"]) for segment in segments]
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    """Read a manifest, with every entry of the kind that it should be.
+
+    Raises:
+        UserError: It is missing, damaged, or of another format.
+    """
+    path = paths.path_inside(folder, "manifest.json")
+    manifest = read_json(path)
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise UserError(f"{path} is not a checkpoint's manifest", exit_code=1)
+    if manifest.get("format") != FORMAT:
+        given = manifest.get("format")
+        raise UserError(f"{folder} has format {given}; this version reads format {FORMAT}", exit_code=1)
+    segments = manifest.setdefault("replay", [])
+    sound = _is_count(manifest.get("steps")) and "/" not in "".join(manifest["files"]) and isinstance(segments, list)
+    sound = sound and all(isinstance(digest, str) for digest in manifest["files"].values())
+    if not sound or not all(map(_is_segment, segments)):
+        raise UserError(f"{path} is damaged: its entries are not those of a checkpoint's manifest", exit_code=1)
+    return manifest
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST
+
+
+def _is_segment(segment: Any) -> bool:
+    if not isinstance(segment, dict) or not all(isinstance(segment.get(key), str) for key in ("file", "sha256")):
+        return False
+    start, stop = segment.get("start"), segment.get("stop")
+    return _is_count(start) and _is_count(stop) and segment["start"] < segment["stop"] and "/" not in segment["file"]

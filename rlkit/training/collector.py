@@ -1,0 +1,149 @@
+"""Running episodes of the training environments: their seeds, what was done in them, what they came to.
+
+An episode is (environment, seed, actions): that is all a checkpoint stores of it. To go on with it, the actions are
+carried out again and the last observation is held against a digest of the one that was there.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rlkit.agent import State
+from rlkit.env.seeding import digest, episode_seed
+from rlkit.env.vector import Environments, Step
+
+RECENT = 100  # finished episodes that running means are taken over, as Stable-Baselines3 does
+
+
+class Episodes:
+    """The running episodes of N environments and the latest finished ones.
+
+    Args:
+        environments: Where they run; nobody else may step or reset these.
+        seed: Seed of the run; the seeds of all episodes follow from it.
+    """
+
+    def __init__(self, environments: Environments, seed: int):
+        self._environments = environments
+        self._seed = seed
+        count = environments.num_envs
+        self._numbers = np.zeros(count, dtype=np.int64)  # how many episodes each environment has begun
+        self._actions: list[list[int]] = [[] for _ in range(count)]
+        self._returns = np.zeros(count)
+        self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
+        self.finished = 0
+        self._digests: list[str] = []  # of the observations at which a checkpoint was written
+        self.observations = environments.reset(self._seeds())
+
+    def _seeds(self) -> list[int]:
+        return [episode_seed(self._seed, index, int(number)) for index, number in enumerate(self._numbers)]
+
+    def advance(self, actions: npt.NDArray[np.int64]) -> Step:
+        """Carry out one action in every environment; the step holds the real last observations."""
+        step = self._environments.step(actions)
+        self._returns += step.rewards
+        for index, action in enumerate(actions.tolist()):
+            self._actions[index].append(action)
+        self.observations = step.observations
+        ended = step.terminated | step.truncated
+        if ended.any():
+            self._begin_anew(step, ended)
+        return step
+
+    def _begin_anew(self, step: Step, ended: npt.NDArray[np.bool_]) -> None:
+        for index in np.flatnonzero(ended).tolist():
+            episode = {"reward": float(self._returns[index]), "length": len(self._actions[index])}
+            self._recent.append(episode | self._environments.episode_metrics(step, index))
+            self._actions[index] = []
+        self.finished += int(ended.sum())
+        self._returns[ended] = 0
+        self._numbers[ended] += 1
+        self.observations = self._environments.reset(self._seeds(), ended)
+
+    def recent(self) -> list[dict[str, Any]]:
+        """The latest finished episodes: reward, length, and what the environment tells of them."""
+        return list(self._recent)
+
+    # -------------------------------------------------------------------------------------------------------- saving
+
+    def state(self) -> State:
+        """What is needed to be in the middle of the same episodes again."""
+        return {
+            "numbers": self._numbers.tolist(),
+            "actions": {str(index): np.asarray(done, np.int32) for index, done in enumerate(self._actions)},
+            "returns": self._returns.tolist(),
+            "recent": list(self._recent),
+            "finished": self.finished,
+            "digests": [digest(self.observations, index) for index in range(len(self._actions))],
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Read what `state` gave; `replay` has to follow.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError, OverflowError: It is not of that form.
+        """
+        self._numbers[:] = _one_each(state["numbers"], len(self._numbers))
+        count = self._environments.spaces.num_actions
+        self._actions = [_checked_actions(state["actions"][str(index)], count) for index in range(len(self._actions))]
+        self._returns[:] = _one_each(state["returns"], len(self._returns))
+        self._recent.extend(_checked_episode(episode) for episode in state["recent"])
+        self.finished = int(state["finished"])
+        self._digests = [str(text) for text in state["digests"]]
+
+    def replay(self) -> bool:
+        """Carry out the running episodes again; return whether they came out as they were.
+
+        Where they did not (an environment that its seed does not determine), new episodes have begun.
+        """
+        self._replay()
+        exact = self._digests == [digest(self.observations, index) for index in range(len(self._actions))]
+        if not exact:
+            self._numbers += 1
+            self._returns[:] = 0
+            self._actions = [[] for _ in self._actions]
+            self.observations = self._environments.reset(self._seeds())
+        return exact
+
+    def _replay(self) -> None:
+        """Step all environments together so that every running episode reaches its latest step at the same time."""
+        seeds = self._seeds()
+        self.observations = self._environments.reset(seeds)
+        lengths = np.array([len(done) for done in self._actions])
+        for left in range(int(lengths.max()), 0, -1):
+            begins = lengths == left
+            if begins.any():  # until now it was stepped for company only
+                self._environments.reset(seeds, begins)
+            actions = [done[-left] if left <= len(done) else 0 for done in self._actions]
+            step = self._environments.step(np.asarray(actions, dtype=np.int64))
+            ended = step.terminated | step.truncated
+            self.observations = self._environments.reset(seeds, ended) if ended.any() else step.observations
+        idle = lengths == 0
+        if idle.any():
+            self.observations = self._environments.reset(seeds, idle)
+
+
+def _one_each(values: Any, count: int) -> Any:
+    """A list with one number for each environment, as a checkpoint keeps it."""
+    if not isinstance(values, list) or len(values) != count:
+        raise ValueError(f"there should be {count} numbers, one for each environment")
+    return values
+
+
+def _checked_actions(actions: Any, count: int) -> list[int]:
+    """The actions of one episode as a checkpoint keeps them."""
+    taken = np.asarray(actions)
+    if taken.ndim != 1 or taken.dtype.kind not in "iu" or not ((taken >= 0) & (taken < count)).all():
+        raise ValueError(f"an episode's actions should be a list of numbers from 0 to {count - 1}")
+    found: list[int] = taken.tolist()
+    return found
+
+
+def _checked_episode(episode: Any) -> dict[str, Any]:
+    """What a checkpoint tells of a finished episode."""
+    if not isinstance(episode, Mapping):
+        raise TypeError(f"an episode is told as an object, not {episode!r}")
+    return {**episode, "reward": float(episode["reward"]), "length": int(episode["length"])}

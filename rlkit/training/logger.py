@@ -1,0 +1,116 @@
+"""Scalars of a run: the same ones as lines of JSON for programs and as TensorBoard events for people."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from rlkit.errors import UserError
+from rlkit.utils import paths
+from rlkit.utils.io import disk_errors, write_bytes
+from rlkit.utils.terminal import has_control_characters
+
+FILE = "metrics.jsonl"
+LARGEST_LOG = 256 * 2**20  # bytes; a run logs some hundred lines of less than a thousand
+LARGEST_STEP = 10**15
+LARGEST_VALUE = 1e300  # floats hold 1.8e308; sums of values have to be finite, too
+
+
+class MetricsLog:
+    """Append-only scalars, tagged as Stable-Baselines3's users know them.
+
+    Args:
+        run: The run folder.
+        resume_at: Drop what was logged beyond this step: the run is about to go there again.
+    """
+
+    def __init__(self, run: Path, resume_at: int = 0):
+        from torch.utils.tensorboard import SummaryWriter  # takes a second to import
+
+        path = paths.path_inside(run, FILE)
+        self._name = str(path)
+        with disk_errors(self._name):
+            if path.exists():
+                kept = [line for line, record in _records(path) if record["steps"] <= resume_at]
+                write_bytes(path, b"".join(kept))
+            self._lines = path.open("a", encoding="utf-8")
+        self._board = SummaryWriter(str(run), purge_step=resume_at + 1 if resume_at else None)
+
+    def write(self, steps: int, seconds: float, scalars: Mapping[str, float]) -> None:
+        """Record scalars by tag after `steps` steps and `seconds` of training."""
+        # NaN is no JSON and no point of a curve: a tag without a value is left out.
+        scalars = {tag: value for tag, value in scalars.items() if value == value}
+        with disk_errors(self._name):
+            self._lines.write(json.dumps({"steps": steps, "seconds": round(seconds, 3), **scalars}) + "\n")
+            self._lines.flush()
+        for tag, value in scalars.items():
+            self._board.add_scalar(tag, value, steps)
+
+    def write_text(self, tag: str, text: str) -> None:
+        """Put a text on TensorBoard as it stands, such as the configuration."""
+        self._board.add_text(tag, "".join(f"    {line}\n" for line in text.splitlines()))
+
+    def write_picture(self, tag: str, steps: int, pixels: npt.NDArray[np.uint8]) -> None:
+        """Put an (H, W, 3) uint8 picture on TensorBoard."""
+        self._board.add_image(tag, pixels, steps, dataformats="HWC")
+
+    def flush(self) -> None:
+        """Hand everything to the disk."""
+        self._board.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lines.close()
+        self._board.close()
+
+
+def read_metrics(run: Path) -> list[dict[str, float]]:
+    """All records of a run, in order; what is no record, such as half a line at the end, is passed over.
+
+    Raises:
+        UserError: If the file is missing, is no regular file, or is larger than `LARGEST_LOG`.
+    """
+    path = run / FILE
+    if not path.exists():
+        raise UserError(f"{path} is missing: the run has logged nothing yet", exit_code=1)
+    return [record for _, record in _records(path)]
+
+
+def logged_steps(run: Path) -> int:
+    """How far a run's log goes; 0 where there is none."""
+    return int(max((record["steps"] for _, record in _records(run / FILE)), default=0))
+
+
+def _records(path: Path) -> list[tuple[bytes, dict[str, float]]]:
+    """Lines that hold a record, with what they hold; none where the file is missing."""
+    try:
+        lines = paths.read_bytes(path, LARGEST_LOG).splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
+    found = ((line, _record(line)) for line in lines)
+    return [(line, record) for line, record in found if record is not None]
+
+
+def _record(line: bytes) -> dict[str, float] | None:
+    """The scalars of a line by tag; None where it is no record, as after a process was killed while it wrote."""
+    try:
+        record = json.loads(line)
+        steps = record["steps"]
+        sound = isinstance(record, dict) and type(steps) is int and 0 <= steps <= LARGEST_STEP
+        if not sound or not _is_number(record.get("seconds")):
+            return None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return {tag: value for tag, value in record.items() if _is_number(value) and not has_control_characters(tag)}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_VALUE

@@ -1,0 +1,255 @@
+"""Runs as Python calls: train, start, resume."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rlkit import plugins
+from rlkit.agent import Agent
+from rlkit.env.config import EnvironmentConfig, absolute_id, code_of
+from rlkit.env.make import check_arguments, make_environments, read_metadata
+from rlkit.env.vector import Environments
+from rlkit.errors import UserError
+from rlkit.hyperparameters import from_plain
+from rlkit.nn.utils import torch_set_up
+from rlkit.spaces import Spaces
+from rlkit.training.config import MEASURED_ENVS, PYTHON_ENVS, RunConfig, plan
+from rlkit.training.progress import Reporter, make_reporter
+from rlkit.training.run_folder import RunFolder, check_restart
+from rlkit.training.trainer import Training
+from rlkit.utils.system import available_memory
+
+SAVES_MEMORY = ("buffer_size=N", "replay_on_disk=true")  # settings that agents with a replay buffer tend to have
+
+
+MakeReporter = Callable[[int], Reporter]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended, or stopped.
+
+    Args:
+        path: Its folder.
+        steps: How many steps were taken in all.
+        stopped: Why before the budget was used up; None if it was not.
+    """
+
+    path: Path
+    steps: int
+    stopped: str | None
+
+
+def train(
+    env: str | EnvironmentConfig,
+    *,
+    run_dir: str | Path | None = None,
+    time_limit: float | None = None,
+    reporter: MakeReporter = make_reporter,
+    started: Callable[[Path], None] | None = None,
+    **plan_options: Any,
+) -> Run:
+    """Train an agent and keep the run in a folder.
+
+    Args:
+        env: Id of an environment, or its description.
+        run_dir: The run folder; None makes one under `runs/`.
+        time_limit: Seconds after which to stop; the run can be resumed.
+        reporter: Makes who is told how it goes, from the budget in steps.
+        started: Called with the run folder once it is there.
+        **plan_options: What else to decide; see `plan`.
+
+    Raises:
+        UserError: For anything that the caller can mend.
+    """
+    config = plan(env, **plan_options)
+    return start(config, run_dir=run_dir, time_limit=time_limit, reporter=reporter, started=started)
+
+
+def start(
+    config: RunConfig,
+    *,
+    run_dir: str | Path | None = None,
+    time_limit: float | None = None,
+    reporter: MakeReporter = make_reporter,
+    started: Callable[[Path], None] | None = None,
+) -> Run:
+    """Start the run that `config` describes; the arguments are those of `train`.
+
+    Raises:
+        UserError: For anything that the caller can mend.
+    """
+    check_time_limit(time_limit)
+    with ExitStack() as stack:
+        environments = stack.enter_context(make_environments(config.environment, config.num_envs))
+        if config.overlap and not environments.busy_elsewhere:
+            raise UserError(
+                f"--overlap: {config.environment.id} is stepped in Python and in this process, where the agent learns: "
+                "add --env-kwargs workers=1 (or more), or leave --overlap out."
+            )
+        agent = build_agent(config, environments.spaces)
+        check_memory(agent)
+        run = RunFolder.create(None if run_dir is None else Path(run_dir), config)
+        if started is not None:
+            started(run.path)
+        return _go(run, agent, environments, stack.enter_context(reporter(config.steps)), time_limit, resume=False)
+
+
+def resume(
+    path: str | Path,
+    *,
+    env: str | None = None,
+    env_kwargs: Mapping[str, Any] | None = None,
+    time_limit: float | None = None,
+    reporter: MakeReporter = make_reporter,
+    network: str | None = None,
+) -> Run:
+    """Go on with a run from its newest intact checkpoint, exactly as if it had not been interrupted.
+
+    Args:
+        path: The run folder.
+        env: The environment's id, typed again: needed where it names a file or a module to import.
+        env_kwargs: Arguments of the environment, typed again: needed for those that name code to import.
+        time_limit: Seconds after which to stop again.
+        reporter: Makes who is told how it goes, from the budget in steps.
+        network: The network of the model that the agent sees by, typed again: needed where it is a user's own code.
+
+    Raises:
+        UserError: If there is no such run, or it does not fit.
+    """
+    check_time_limit(time_limit)
+    run = RunFolder.open(Path(path))
+    if network is not None:
+        run.config = run.config.with_network(network)
+    run.config = config = typed_again(run.config, env, env_kwargs)
+    environment = config.environment
+    with ExitStack() as stack:
+        environments = stack.enter_context(make_environments(environment, config.num_envs, allow_code=env is not None))
+        agent = build_agent(config, environments.spaces)
+        check_memory(agent)
+        return _go(run, agent, environments, stack.enter_context(reporter(config.steps)), time_limit, resume=True)
+
+
+def _go(
+    run: RunFolder,
+    agent: Agent,
+    environments: Environments,
+    reporter: Reporter,
+    time_limit: float | None,
+    resume: bool,
+) -> Run:
+    config = run.config
+    count = min(config.eval_episodes, MEASURED_ENVS if environments.native else PYTHON_ENVS)
+    evaluation = dataclasses.replace(config.evaluation, id=environments.config.id)
+    count_threads = 1 if config.deterministic else agent.threads
+    if config.overlap:
+        # Threads of torch that share a core with the environments wait for each other in every operation.
+        count_threads = min(count_threads or torch.get_num_threads(), max(1, torch.get_num_threads() - 1))
+    with (
+        run.locked(),
+        make_environments(evaluation, count) as measured,
+        torch_set_up(count_threads, config.deterministic),
+    ):
+        environments.warn = measured.warn = reporter.warn
+        for line in [*environments.describe(), *agent.describe()]:
+            reporter.say(line)
+        told = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())
+        reporter.say(f"evaluation: {config.eval_episodes} episodes of its own{f' with {told}' if told else ''}")
+        reporter.say(f"run: {run.path}")
+        training = Training(run, agent, environments, measured, reporter)
+        if resume:
+            checkpoint = run.checkpoints.to_resume(reporter.warn)
+            if checkpoint is None:
+                # A run that is killed between logging and saving has logged the step of its first checkpoint.
+                first = -(-config.save_freq // config.num_envs) * config.num_envs if config.save_freq else config.steps
+                check_restart(run.path, min(first, config.steps - 1))
+            else:
+                training.resume(run.checkpoints.restore(checkpoint, agent))
+            if training.steps >= config.steps:
+                reporter.say(f"this run is complete: its {config.steps:,} steps are taken")
+                return Run(run.path, training.steps, None)
+            reporter.say(f"going on after {training.steps:,} steps of {config.steps:,}")
+        stopped = training.go(time_limit)
+    if stopped is not None:
+        reporter.say(
+            f"stopped by {stopped} after {training.steps:,} steps; go on with: rlkit train --resume {run.path}"
+        )
+    return Run(run.path, training.steps, stopped)
+
+
+def build_agent(config: RunConfig, spaces: Spaces) -> Agent:
+    """The untrained agent of a run.
+
+    Raises:
+        UserError: If the hyperparameters are impossible, or do not fit into memory.
+    """
+    agent_type = plugins.agent_class(config.algorithm)
+    hyperparameters: Any = from_plain(agent_type.Config, config.hyperparameters)
+    device = "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device
+    try:
+        return agent_type.build(spaces, hyperparameters, config.num_envs, device, config.seed)
+    except MemoryError as error:
+        raise UserError(f"Not enough memory: {error}. Try a smaller buffer_size.", exit_code=1) from error
+    except ValueError as error:
+        raise UserError(f"The agent {config.algorithm!r} cannot be built: {error}.") from error
+
+
+def check_memory(agent: Agent) -> None:
+    """Refuse at once what would be killed hours later.
+
+    Raises:
+        UserError: If what the agent will hold does not fit.
+    """
+    needed, free = agent.memory_estimate(), available_memory()
+    if free is not None and needed > free:
+        known = {field.name for field in dataclasses.fields(agent.Config)}
+        remedies = [f"--set {setting}" for setting in SAVES_MEMORY if setting.partition("=")[0] in known]
+        raise UserError(
+            f"Training would take {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free. "
+            f"What helps: {', or '.join(remedies) or 'a smaller network'}.",
+            exit_code=1,
+        )
+
+
+def check_time_limit(seconds: float | None) -> None:
+    """Refuse a limit that is no time at all.
+
+    Raises:
+        UserError: If it is not greater than 0.
+    """
+    if seconds is not None and not seconds > 0:
+        raise UserError(f"--time-limit {seconds:g}: expected a number of seconds greater than 0.")
+
+
+def typed_again(config: RunConfig, env: str | None, env_kwargs: Mapping[str, Any] | None = None) -> RunConfig:
+    """The configuration of a run, read from a file, with the code that it names allowed as far as it was typed.
+
+    Args:
+        config: As the file describes it.
+        env: The environment's id as typed; None if it was not.
+        env_kwargs: Arguments of the environment as typed: none may differ from the run's.
+
+    Raises:
+        UserError: Something else was typed, or code is named that was not typed.
+    """
+    environment = config.environment
+    for name, value in (env_kwargs or {}).items():
+        if environment.kwargs.get(name) != value:
+            raise UserError(f"--env-kwargs {name}: this run has {environment.kwargs.get(name)!r} there: leave it out")
+    if env is None and environment.code is not None:
+        read_metadata(environment, allow_code=False)  # says what to type
+    if env is not None:
+        typed = absolute_id(env)
+        # A run that was moved finds its environment's file under another path.
+        if typed != environment.id and not (code_of(typed) and Path(typed).name == Path(environment.id).name):
+            raise UserError(f"This run was trained in {environment.id} and cannot go on in {env}: leave out {env}.")
+        environment = dataclasses.replace(environment, id=typed)
+    evaluation = dataclasses.replace(config.evaluation, id=environment.id)
+    for described in (environment, evaluation):
+        check_arguments(described, env_kwargs or {})
+    return dataclasses.replace(config, environment=environment, evaluation=evaluation)

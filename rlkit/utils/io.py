@@ -1,0 +1,239 @@
+"""Writing files so that they are complete or absent, and reading them so that they can be wrong but never dangerous.
+
+State is kept as JSON for what is plain and safetensors for arrays; nothing is pickled. Sizes are held against bounds
+before memory is taken, and what is written never passes through a link (`rlkit.utils.paths`).
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from safetensors.torch import save as serialised
+
+from rlkit.errors import UserError
+from rlkit.utils import paths
+
+ARRAY = "$array"  # {"$array": "key in the safetensors file"} stands for an array in a JSON file
+SCRATCH = ".unfinished-"  # how the names of files and folders begin that are not complete yet
+JSON_LIMIT = 16 * 2**20  # bytes; a manifest that names all segments of a replay buffer of 100 GB has less than one
+
+
+@contextlib.contextmanager
+def disk_errors(what: str) -> Iterator[None]:
+    """Turn a full disk or a folder that cannot be written into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        reasons = {
+            errno.ENOSPC: "the disk is full; free some space (a run goes on with --resume)",
+            errno.EDQUOT: "the disk quota is used up; free some space (a run goes on with --resume)",
+            errno.EROFS: "the folder is read-only; choose another",
+            errno.EACCES: "permission is denied; choose another folder",
+        }
+        reason = reasons.get(error.errno or 0, error.strerror or str(error))
+        raise UserError(f"cannot write {what}: {reason} ({error.filename or what})", exit_code=1) from error
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file so that after a crash the old content or the new one stands there, never half of it."""
+    scratch = path.with_name(f"{SCRATCH}{path.name}")
+    with paths.create_file(scratch) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(path)
+
+
+@contextlib.contextmanager
+def scratch_file(path: Path) -> Iterator[Path]:
+    """An empty file beside `path` for others to write to, removed at the end unless it was renamed."""
+    scratch = path.with_name(f"{SCRATCH}{path.name}")
+    paths.create_file(scratch).close()
+    try:
+        yield scratch
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def write_array(folder: Path, prefix: str, array: npt.NDArray[Any]) -> tuple[str, str]:
+    """Write an array as an .npy file whose name ends with the beginning of its digest; return (name, digest)."""
+    scratch = folder / f"{SCRATCH}array.npy"
+    with paths.create_file(scratch) as file:
+        np.save(file, array, allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())
+    digest = sha256(scratch)
+    name = f"{prefix}-{digest[:8]}.npy"
+    scratch.replace(folder / name)
+    return name, digest
+
+
+def read_array(path: Path, dtype: np.dtype[Any], count: int) -> npt.NDArray[Any]:
+    """Map the rows of an .npy file that `write_array` wrote, if its header says what is expected.
+
+    Args:
+        path: The file.
+        dtype: Of its rows.
+        count: How many rows.
+
+    Returns:
+        (count,) of that type, read from the disk as it is used.
+
+    Raises:
+        UserError: It is missing, or holds something else; no memory is taken then.
+    """
+    try:
+        with paths.open_regular(path) as file:
+            version = np.lib.format.read_magic(file)
+            if version not in ((1, 0), (2, 0)):
+                raise ValueError(f"it has version {version} of the format")
+            read_header = (
+                np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            )
+            shape, fortran, found = read_header(file)
+            offset = file.tell()
+            size = os.fstat(file.fileno()).st_size - offset
+        if found != dtype or shape != (count,) or fortran:
+            raise ValueError(f"it holds {shape} of {found}, expected ({count},) of {dtype}")
+        if size != count * dtype.itemsize:
+            raise ValueError(f"it has {size:,} bytes of rows, expected {count * dtype.itemsize:,}")
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing", exit_code=1) from error
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        raise UserError(f"{path} is damaged: {error}", exit_code=1) from error
+    return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=(count,))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file, complete or not at all."""
+    write_bytes(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of at most `JSON_LIMIT` bytes.
+
+    Raises:
+        UserError: If it is missing, is larger, or is not JSON.
+    """
+    try:
+        return json.loads(paths.read_bytes(path, JSON_LIMIT))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing", exit_code=1) from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged: {error}", exit_code=1) from error
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which takes its real name only when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=path.parent))
+    try:
+        scratch.chmod(0o755)  # mkdtemp makes it private, but a run folder is an ordinary one
+        yield scratch
+        for part in (*scratch.iterdir(), scratch):
+            _sync(part)
+        scratch.rename(path)
+        _sync(path.parent)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    """Have a file's content, or the names in a folder, survive a power failure."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_scratch(folder: Path) -> None:
+    """Clear away what a killed process left unfinished."""
+    for scratch in folder.glob(f"{SCRATCH}*"):
+        if scratch.is_dir() and not scratch.is_symlink():
+            shutil.rmtree(scratch, ignore_errors=True)
+        else:
+            scratch.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file's content."""
+    with paths.open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --------------------------------------------------------------------------------------------------- trees of state
+
+
+def save_tree(folder: Path, name: str, tree: Mapping[str, Any]) -> None:
+    """Write nested dicts and lists as NAME.json, the arrays in them as NAME.safetensors."""
+    arrays: dict[str, torch.Tensor] = {}
+    plain = _split(tree, "", arrays)
+    save_tensors(folder / f"{name}.safetensors", arrays)
+    write_json(folder / f"{name}.json", plain)
+
+
+def load_tree(folder: Path, name: str) -> dict[str, Any]:
+    """Read what `save_tree` wrote; arrays come back as tensors."""
+    arrays = load_tensors(folder / f"{name}.safetensors")
+    plain = read_json(folder / f"{name}.json")
+    try:
+        tree = _join(plain, arrays)
+    except (KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"{folder / name}.json is damaged: {error!r}", exit_code=1) from error
+    if not isinstance(tree, dict):
+        raise UserError(f"{folder / name}.json is damaged: expected an object", exit_code=1)
+    return tree
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
+    """Write tensors or arrays by name."""
+    plain = {name: torch.as_tensor(tensor).detach().cpu().contiguous() for name, tensor in tensors.items()}
+    path.write_bytes(serialised(plain))  # safetensors' own writer hides a full disk in an error of its own
+
+
+def load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Read tensors by name.
+
+    Raises:
+        UserError: If the file is missing or damaged.
+    """
+    try:
+        paths.open_regular(path).close()
+        return load_file(path)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing", exit_code=1) from error
+    except SafetensorError as error:
+        raise UserError(f"{path} is damaged: {error}", exit_code=1) from error
+
+
+def _split(tree: Any, key: str, arrays: dict[str, torch.Tensor]) -> Any:
+    if isinstance(tree, Mapping):
+        return {name: _split(branch, f"{key}/{name}", arrays) for name, branch in tree.items()}
+    if isinstance(tree, torch.Tensor | np.ndarray):
+        arrays[key] = torch.as_tensor(tree)
+        return {ARRAY: key}
+    if isinstance(tree, np.generic):
+        return tree.item()
+    return tree
+
+
+def _join(tree: Any, arrays: Mapping[str, torch.Tensor]) -> Any:
+    if isinstance(tree, dict):
+        if ARRAY in tree:
+            return arrays[tree[ARRAY]]
+        return {name: _join(branch, arrays) for name, branch in tree.items()}
+    return tree

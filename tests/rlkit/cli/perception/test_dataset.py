@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+
+from rlkit.cli.perception.dataset import Data
+from rlkit.errors import UserError
+from rlkit.segmentation.datasets import find_source
+
+SMALL = (("num_circuits=1", "camera_size=[16,32]", "circuit_length=[300,400]", "weather=rain"),)
+
+
+def test_pictures_of_a_simulator_are_written_and_can_be_learnt_from(tmp_path, capsys):
+    Data(tmp_path / "data", pictures=5, measured=1, env_kwargs=SMALL).run()
+    source = find_source(tmp_path / "data")
+    assert source.training_pictures == 5
+    assert source.size == (16, 32)
+    assert "5 train" in capsys.readouterr().out
+
+
+def test_a_folder_that_exists_is_refused_before_anything_is_made(tmp_path):
+    with pytest.raises(UserError, match="exists already"):
+        Data(tmp_path, pictures=5).run()
+    with pytest.raises(UserError, match="at least 1"):
+        Data(tmp_path / "x", pictures=0).run()
+
+
+def test_how_an_environment_is_stepped_may_be_said_and_what_an_agent_is_shown_may_not(tmp_path, rlkit, capsys):
+    road_camera = f"env:{Path(__file__).parents[2] / 'perception/road_camera.py'}:RoadCamera"
+    command = ("perception", "data", tmp_path / "data", "--data", road_camera, "--pictures", 3, "--measured", 2)
+    assert rlkit(*command, "--env-kwargs", "frame_skip=4") == 2
+    assert "leave frame_skip out" in capsys.readouterr().err
+    assert rlkit(*command, "--env-kwargs", "workers=2", "step_timeout=30") == 0
+    assert find_source(tmp_path / "data").training_pictures == 3

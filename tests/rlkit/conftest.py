@@ -1,0 +1,67 @@
+import contextlib
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from rlkit.perception.model import Card, SegmentationModel
+from rlkit.spaces import Classes
+
+ROAD_CAMERA = f"{Path(__file__).parent / 'perception/road_camera.py'}:RoadCamera"
+
+
+class ByColour(torch.nn.Module):
+    """Knows sky, grass and road of `road_camera` by their colours; `sureness` is the scale of its scores."""
+
+    def __init__(self, num_classes: int):
+        super().__init__()
+        # Nearest colour: -|x - c|² = 2 c·x - |c|² and what is the same for all.
+        colours = torch.tensor([(90, 120, 200), (40, 90, 30), (80, 80, 84)], dtype=torch.float32) / 255
+        self.score = torch.nn.Conv2d(3, num_classes, 1)
+        self.sureness = torch.nn.Parameter(torch.tensor(100.0))
+        with torch.no_grad():
+            self.score.weight.copy_(2 * colours[:, :, None, None])
+            self.score.bias.copy_(-(colours**2).sum(1))
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return self.sureness * self.score(pictures)
+
+
+@pytest.fixture
+def soon():
+    """A block that has to end within twenty seconds, since otherwise it would never do."""
+
+    @contextlib.contextmanager
+    def block():
+        before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it waits"))
+        signal.alarm(20)
+        try:
+            yield
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
+
+    return block
+
+
+@pytest.fixture
+def road_camera() -> str:
+    return ROAD_CAMERA
+
+
+@pytest.fixture
+def by_colour() -> SegmentationModel:
+    network = ByColour(3)
+    return SegmentationModel(network, Card("by-colour", Classes(("sky", "grass", "road"), ("road",)), (24, 32)))
+
+
+@pytest.fixture
+def model_file(tmp_path, by_colour, monkeypatch) -> Path:
+    """A model on disk whose network is known by name."""
+    from rlkit.perception.networks import NETWORKS
+
+    monkeypatch.setitem(NETWORKS, "by-colour", ByColour)
+    file = tmp_path / "by-colour.safetensors"
+    by_colour.save(file)
+    return file

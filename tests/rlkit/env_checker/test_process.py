@@ -1,0 +1,148 @@
+"""What can only be seen from another process: hanging, crashing, and what differs from one process to the next."""
+
+import functools
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from rlkit.cli.check import Check, fact_lines
+from rlkit.env.config import EnvironmentConfig
+from rlkit.env_checker import Report, process
+from rlkit.env_checker.process import check_environment
+from rlkit.errors import UserError
+
+PLANTED = Path(__file__).with_name("planted.py")
+
+
+@pytest.fixture
+def untimed(monkeypatch):
+    """Verbs, which take the times too, without the five seconds for them."""
+    monkeypatch.setattr(process, "check_environment", functools.partial(check_environment, timed=False))
+
+
+def line_of(text):
+    return next(number for number, line in enumerate(PLANTED.read_text().splitlines(), 1) if text in line)
+
+
+def test_an_environment_that_hangs_is_told_with_its_line_and_the_time():
+    report = check_environment(f"{PLANTED}:HangsInStep", steps=100, time_out=1.5)
+    (found,) = report.findings
+    assert found.name == "hangs"
+    assert "after 1.5 s" in found.seen
+    assert f"planted.py:{line_of('time.sleep(0.1)')}" in found.seen
+    assert not report.passed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_an_environment_that_crashes_is_told_with_its_line():
+    report = check_environment(f"{PLANTED}:Crashes", steps=100)
+    (found,) = report.findings
+    assert found.name == "crashes"
+    assert "SIGSEGV" in found.seen
+    assert f"planted.py:{line_of('os.kill')}" in found.seen
+
+
+def test_what_differs_between_processes_is_found():
+    report = check_environment(f"{PLANTED}:DependsOnHash", steps=100, timed=False)
+    assert [finding.name for finding in report.of("fault")] == ["process-not-reproduced"]
+
+
+def test_a_sound_environment_passes_in_a_process_of_its_own_and_says_what_it_does():
+    heard = []
+    report = check_environment(f"{PLANTED}:Sound", steps=100, timed=False, tell=heard.append)
+    assert report.findings == ()
+    assert {"import", "make"} <= set(heard)
+    assert Report.from_json(json.loads(json.dumps(report.to_json()))) == report
+
+
+def test_an_id_that_does_not_exist_is_for_the_one_who_asks():
+    with pytest.raises(UserError, match=r"no environment called 'CartPoel-v1'.*Did you mean CartPole-v1") as caught:
+        check_environment("CartPoel-v1")
+    assert caught.value.exit_code == 2
+
+
+def test_an_environment_whose_file_does_not_import_is_refused_with_the_line(tmp_path):
+    (tmp_path / "mine.py").write_text("import gymnasium\n1 / 0\n")
+    with pytest.raises(UserError, match=r"ZeroDivisionError.*mine\.py:2") as caught:
+        check_environment(f"{tmp_path / 'mine.py'}:Mine")
+    assert caught.value.exit_code == 1
+
+
+def test_numbers_that_make_no_sense_are_refused():
+    with pytest.raises(UserError, match="0 steps"):
+        check_environment("CartPole-v1", steps=0)
+    with pytest.raises(UserError, match="time-out of nan"):
+        check_environment("CartPole-v1", time_out=float("nan"))
+
+
+def test_the_verb_prints_the_findings_writes_them_and_leaves_with_1(tmp_path, capsys):
+    result = tmp_path / "result.json"
+    with pytest.raises(SystemExit) as left:
+        Check(f"{PLANTED}:OldApi", steps=100, json=str(result)).run()
+    assert left.value.code == 1
+    printed = capsys.readouterr().out
+    assert "FAULT old-api" in printed
+    assert "Return five values from step" in printed
+    assert "not looked at" in printed
+    tree = json.loads(result.read_text())
+    assert tree["passed"] is False
+    assert [finding["name"] for finding in tree["findings"]] == ["old-api"]
+
+
+def test_the_verb_leaves_quietly_where_there_is_no_fault(untimed, capsys):
+    Check("CartPole-v1", env_kwargs=(("max_episode_steps=20",),), steps=300).run()
+    printed = capsys.readouterr().out
+    assert printed.startswith("CartPole-v1, max_episode_steps=20: no fault")
+    assert "2 actions (0, 1)" in printed
+
+
+def test_the_verb_prints_json_alone_where_asked(untimed, capsys):
+    Check("CartPole-v1", steps=100, json="-").run()
+    assert json.loads(capsys.readouterr().out)["env"] == "CartPole-v1"
+
+
+@pytest.mark.parametrize("options", [{"steps": 0}, {"time_out": 0.0}, {"time_out": float("nan")}])
+def test_the_verb_refuses_numbers_that_make_no_sense(options):
+    with pytest.raises(UserError, match=r"--(steps|time-out)"):
+        Check("CartPole-v1", **options).run()
+
+
+def test_what_was_measured_is_told_in_words():
+    facts = {
+        "observations": {"camera": "picture 8×8×3"},
+        "actions": [str(n) for n in range(9)],
+        "actions_note": "a grid",
+        "random_play": {"steps": 1200, "episodes": 0},
+    }
+    assert fact_lines(facts) == [
+        ("sees camera", "picture 8×8×3"),
+        ("does", "9 actions (0, 1, 2, 3, 4, 5, 6, 7, …); a grid"),
+        ("random play", "1,200 steps, and no episode ended"),
+    ]
+
+
+SHIPPED = (
+    "CartPole-v1",
+    "FrozenLake-v1",
+    "Pendulum-v1",
+    "rlkit/Driving-v0",
+    "rlkit/DrivingCamera-v0",
+    "rlkit/DrivingContinuous-v0",
+    "rlkit/DrivingTraffic-v0",
+    "rlkit/CarRacing-v0",
+    "rlkit/Duel-v0",
+    "rlkit/Bricks-v0",
+    "rlkit/Waves-v0",
+    "rlkit/Crossing-v0",
+    "rlkit/Undersea-v0",
+    "rlkit/Maze-v0",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_environment_that_ships_passes(name):
+    report = check_environment(EnvironmentConfig(name))
+    assert report.of("fault") == ()

@@ -1,0 +1,63 @@
+"""The mirrors that the shipped environments declare, compared with the environments."""
+
+import pytest
+
+from rlkit.env.config import EnvironmentConfig
+from rlkit.env.registry import find_spec
+from rlkit.env_checker.declarations import declared_mirror
+from rlkit.env_checker.runner import examine
+from rlkit.env_checker.subject import Subject
+from rlkit.env_checker.symmetry import compare_with_mirror
+
+DRIVING, CAMERA, TRAFFIC, RACING = (
+    f"rlkit/{name}-v0" for name in ("Driving", "DrivingCamera", "DrivingTraffic", "CarRacing")
+)
+
+
+def subject(name, **kwargs):
+    return Subject(find_spec(name), {"num_circuits": 2, **kwargs}, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs"),
+    [
+        (DRIVING, {}),
+        (DRIVING, {"sensors": "birdview,state,preview"}),
+        (DRIVING, {"observation": "picture"}),
+        (DRIVING, {"observation": "picture", "birdview": "colour", "weather": "all"}),
+        (DRIVING, {"observation": "picture", "sensors": "camera,state", "camera_size": (48, 64)}),
+        (CAMERA, {"camera_size": (48, 64), "weather": "storm"}),
+        (TRAFFIC, {}),
+        (RACING, {"continuous": False}),
+        (RACING, {"continuous": False, "sensors": "birdview,state"}),
+    ],
+)
+def test_the_declared_mirror_of_driving_is_right(name, kwargs):
+    looked_at = subject(name, **kwargs)
+    env = looked_at.make()
+    assert declared_mirror(looked_at, env) is not None
+    env.close()
+    compare_with_mirror(looked_at)
+    assert looked_at.found == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs"), [(DRIVING, {"sensors": "lidar"}), (DRIVING, {"actions": "continuous"}), (RACING, {})]
+)
+def test_what_declares_no_mirror_has_none_to_be_looked_at(name, kwargs):
+    looked_at = subject(name, **kwargs)
+    env = looked_at.make()
+    assert declared_mirror(looked_at, env) is None
+    env.close()
+    compare_with_mirror(looked_at)
+    assert looked_at.found == {}
+
+
+def test_a_mirror_that_is_wrong_is_found_in_driving_too(monkeypatch):
+    from rlkit_envs.driving.spaces import _MIRROR_SIGNS
+
+    monkeypatch.setitem(_MIRROR_SIGNS, "state", (1.0, -1.0, 1.0))
+    report = examine(EnvironmentConfig(DRIVING, {"num_circuits": 2}), 100, timed=False)
+    (found,) = report.findings
+    assert found.name == "mirror-differs"
+    assert "observation 'state': 33.3 % of the values differ" in found.seen

@@ -1,0 +1,169 @@
+import os
+
+import numpy as np
+import pytest
+
+from rlkit.errors import UserError
+from rlkit.segmentation.datasets import folder as folder_module
+from rlkit.segmentation.datasets.bounds import LARGEST_BATCH
+from rlkit.segmentation.datasets.folder import hold_out, open_folder
+from rlkit.segmentation.datasets.io import PictureFiles
+
+
+def shades(*batches):
+    return [shade for batch in batches for shade in batch.images[:, 0, 0, 0].tolist()]
+
+
+def test_every_pass_shows_each_picture_once_and_in_another_order(make_camvid):
+    source = open_folder(make_camvid({("train", "a"): 12, ("val", "b"): 2}), held_out=0.0)
+    batches = source.training(4, np.random.default_rng(0))
+    passes = [shades(*(next(batches) for _ in range(3))) for _ in range(3)]
+    assert [sorted(one) for one in passes] == [list(range(12))] * 3
+    assert passes[0] != passes[1] != passes[2]
+
+
+def test_batches_are_full_even_if_there_are_fewer_pictures(make_camvid):
+    source = open_folder(make_camvid({("train", "a"): 3, ("val", "b"): 2}), held_out=0.0)
+    assert len(next(source.training(8, np.random.default_rng(0)))) == 8
+
+
+def test_the_same_generator_gives_the_same_batches(make_camvid):
+    source = open_folder(make_camvid({("train", "a"): 9, ("val", "b"): 2}))
+    one, other = (source.training(4, np.random.default_rng(7)) for _ in range(2))
+    assert all(next(one).names == next(other).names for _ in range(5))
+
+
+def test_labels_belong_to_their_pictures(make_camvid):
+    source = open_folder(make_camvid({("train", "a"): 9, ("val", "b"): 2}))
+    batch = next(source.training(8, np.random.default_rng(0)))
+    assert batch.labels[:, 0, 0].tolist() == [shade % 11 for shade in shades(batch)]
+
+
+def test_the_last_pictures_of_each_sequence_are_held_out_and_not_learnt_from(make_camvid):
+    source = open_folder(make_camvid({("train", "a"): 10, ("train", "b"): 20, ("val", "c"): 2}), held_out=0.2)
+    selected = shades(*source.selection())
+    assert selected == [8, 9, 26, 27, 28, 29]
+    batches = source.training(6, np.random.default_rng(0))
+    learnt = {shade for _ in range(8) for shade in shades(next(batches))}
+    assert learnt == set(range(30)) - set(selected)
+    assert source.training_pictures == 24
+
+
+def test_nothing_is_held_out_if_that_is_asked_for(make_camvid):
+    source = open_folder(make_camvid({("train", "a"): 10, ("val", "c"): 2}), held_out=0.0)
+    assert source.training_pictures == 10
+    assert list(source.selection()) == []
+
+
+def test_a_split_is_measured_in_order_with_the_condition_of_each_picture(make_camvid):
+    source = open_folder(make_camvid({("train", "a"): 4, ("val", "b"): 18, ("val", "c"): 3}))
+    batches = list(source.measured("val"))
+    assert shades(*batches) == list(range(4, 25))
+    assert [condition for batch in batches for condition in batch.conditions] == ["b"] * 18 + ["c"] * 3
+    assert source.splits == ("val",)
+
+
+def test_without_another_split_a_second_block_is_set_apart_to_measure_on(make_camvid):
+    source = open_folder(make_camvid({("train", "a"): 20}), held_out=0.2)
+    measured, selected = (shades(*part) for part in (source.measured("val"), source.selection()))
+    assert measured == [16, 17, 18, 19]
+    assert selected == [13, 14, 15]
+    assert source.training_pictures == 13
+
+
+def test_pictures_are_brought_to_the_size_that_is_asked_for(make_camvid):
+    source = open_folder(make_camvid({("train", "a"): 4, ("val", "b"): 2}, size=(12, 16)), (6, 8))
+    batch = next(source.training(2, np.random.default_rng(0)))
+    assert batch.images.shape == (2, 6, 8, 3)
+    assert batch.labels.shape == (2, 6, 8)
+    assert source.size == (6, 8)
+
+
+def test_pictures_that_do_not_fit_into_memory_are_the_same(make_camvid):
+    folder = make_camvid({("train", "a"): 8, ("val", "b"): 2})
+    kept, read_again = (open_folder(folder, memory=memory) for memory in (1 << 30, 0))
+    one, other = (source.training(4, np.random.default_rng(3)) for source in (kept, read_again))
+    for _ in range(6):
+        first, second = next(one), next(other)
+        assert (first.images == second.images).all()
+        assert first.names == second.names
+
+
+def test_batches_are_copies_which_may_be_written(make_camvid):
+    source = open_folder(make_camvid({("train", "a"): 4, ("val", "b"): 2}))
+    next(iter(source.measured("val"))).images[:] = 0
+    assert shades(next(iter(source.measured("val")))) == [4, 5]
+
+
+def test_an_unknown_split_is_refused_with_those_that_are_there(make_camvid):
+    source = open_folder(make_camvid({("train", "a"): 4, ("val", "b"): 2}))
+    with pytest.raises(UserError, match=r"no split 'test': val are there"):
+        next(source.measured("test"))
+
+
+def test_labels_of_another_size_are_found_before_anything_is_learnt(make_camvid, save):
+    folder = make_camvid({("train", "a"): 4, ("val", "b"): 2})
+    save("trainannot/a_00002.png", np.zeros((5, 5)))
+    with pytest.raises(UserError, match=r"a_00002\.png is 16×12 pixels, but its labels"):
+        open_folder(folder)
+
+
+def test_a_damaged_picture_stops_before_the_first_batch(make_camvid):
+    folder = make_camvid({("train", "a"): 30, ("val", "b"): 2}, size=(40, 60))
+    path = folder / "train" / "a_00011.png"
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(UserError, match=r"a_00011\.png cannot be read"):
+        next(open_folder(folder, held_out=0.0).training(2, np.random.default_rng(0)))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_an_impossible_share_is_refused(make_camvid, share):
+    with pytest.raises(UserError, match="held out"):
+        open_folder(make_camvid({("train", "a"): 4}), held_out=share)
+
+
+def test_a_sequence_of_one_picture_is_learnt_from(tmp_path):
+    one = PictureFiles(tmp_path / "p", tmp_path / "l")
+    assert hold_out([one], 0.5) == ((one,), ())
+
+
+def test_a_batch_that_would_take_gigabytes_is_refused_before_a_picture_is_read(make_camvid, monkeypatch):
+    source = open_folder(make_camvid({("train", "a"): 2, ("val", "b"): 1}, size=(64, 64)))
+    monkeypatch.setattr(folder_module, "read_pair", lambda *_: pytest.fail("a picture was read"))
+    with pytest.raises(UserError, match="Choose smaller pictures"):
+        next(source.training(LARGEST_BATCH // 64**2 + 1, np.random.default_rng(0)))
+
+
+def test_of_very_large_pictures_fewer_are_measured_at_once(make_camvid, monkeypatch):
+    source = open_folder(make_camvid({("train", "a"): 2, ("val", "b"): 7}, size=(30, 40)))
+    assert [len(batch) for batch in source.measured("val")] == [7]
+    monkeypatch.setattr(folder_module, "_BATCH_PIXELS", 3 * 30 * 40)
+    assert [len(batch) for batch in source.measured("val")] == [3, 3, 1]
+    monkeypatch.setattr(folder_module, "_BATCH_PIXELS", 1)
+    assert [len(batch) for batch in source.measured("val")] == [1] * 7
+
+
+def test_of_very_large_pictures_fewer_are_decoded_at_once(make_camvid, monkeypatch):
+    monkeypatch.setattr(folder_module, "READING", 3 * 12 * 30 * 40)
+    folder = make_camvid({("train", "a"): 2, ("val", "b"): 1}, size=(30, 40))
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert open_folder(folder)._pool._max_workers == 3
+    monkeypatch.setattr(folder_module, "READING", 1)
+    assert open_folder(folder)._pool._max_workers == 1
+
+
+@pytest.mark.parametrize("part", ["train", "trainannot"])
+def test_a_pipe_among_the_pictures_is_refused_at_once(part, make_camvid, soon):
+    folder = make_camvid({("train", "a"): 2, ("val", "b"): 1})
+    pipe = folder / part / "a_00001.png"
+    pipe.unlink()
+    os.mkfifo(pipe)
+    with soon(), pytest.raises(UserError, match=r"a_00001\.png is not a regular file"):
+        open_folder(folder)
+
+
+def test_pictures_and_folders_may_be_links(make_camvid, tmp_path):
+    folder = make_camvid({("train", "a"): 2, ("val", "b"): 1})
+    (folder / "train").rename(folder / "elsewhere")
+    (folder / "train").symlink_to("elsewhere")
+    assert open_folder(folder).training_pictures == 1

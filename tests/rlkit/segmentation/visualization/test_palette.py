@@ -1,0 +1,67 @@
+"""Colours of classes, of errors, of doubt."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlkit.segmentation.visualization.palette import (
+    NAMED,
+    UNKNOWN,
+    WRONG,
+    class_colours,
+    laid_over,
+    paint_classes,
+    paint_errors,
+    paint_shares,
+)
+from rlkit.spaces import IGNORED
+
+SIMULATOR = ("sky", "tree", "grass", "gravel", "road", "line", "kerb", "vehicle", "obstacle")
+
+
+@given(st.lists(st.one_of(st.sampled_from(sorted(NAMED)), st.text(max_size=8)), min_size=2, max_size=60, unique=True))
+def test_no_two_classes_look_alike(names):
+    colours = class_colours(names)
+    assert colours.shape == (len(names), 3)
+    assert len({tuple(colour) for colour in colours.tolist()}) == len(names)
+
+
+def test_what_people_know_by_a_colour_has_it():
+    road, red = class_colours(["road", "my own class"])
+    assert tuple(road) == NAMED["road"]
+    assert tuple(red) not in NAMED.values()
+
+
+def test_the_simulators_classes_are_far_apart():
+    colours = class_colours(SIMULATOR).astype(int)
+    apart = [np.abs(a - b).sum() for n, a in enumerate(colours) for b in colours[:n]]
+    assert min(apart) > 60
+
+
+def test_labels_become_their_colours_and_unknown_ones_stay_dark():
+    colours = class_colours(["road", "sky"])
+    painted = paint_classes(np.array([[0, 1, IGNORED]], dtype=np.uint8), colours)
+    assert painted[0].tolist() == [colours[0].tolist(), colours[1].tolist(), list(UNKNOWN)]
+
+
+def test_errors_are_marked_where_something_is_known():
+    image = np.full((1, 3, 3), 100, dtype=np.uint8)
+    painted = paint_errors(image, np.array([[0, 1, 1]], dtype=np.uint8), np.array([[0, 0, IGNORED]], dtype=np.uint8))
+    grey, wrong, unknown = painted[0].tolist()
+    assert len(set(grey)) == 1
+    assert tuple(wrong) == WRONG
+    assert tuple(unknown) == UNKNOWN
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 10), (1.0, 200), (0.5, 105)])
+def test_one_picture_is_seen_through_another(share, expected):
+    low, high = np.full((1, 1, 3), 10, np.uint8), np.full((1, 1, 3), 200, np.uint8)
+    assert laid_over(low, high, share).tolist() == [[[expected] * 3]]
+
+
+def test_doubt_is_brighter_the_greater_it_is():
+    painted = paint_shares(np.linspace(-0.5, 1.5, 50)[None]).astype(int)[0]
+    brightness = painted @ np.array([0.299, 0.587, 0.114])
+    assert np.all(np.diff(brightness) >= -0.5)
+    assert brightness[-1] > brightness[0] + 150

@@ -1,0 +1,63 @@
+"""Sheets: everything that is shown of a picture stands on them, whatever the size."""
+
+import numpy as np
+import pytest
+
+from rlkit.segmentation.visualization.palette import class_colours
+from rlkit.segmentation.visualization.sheet import CLASS_SHARE, LARGEST_PANEL, PANEL_WIDTH, Row, draw_moment, draw_sheet
+
+
+def row(colours, truth=True, uncertainty=True, caption="a picture"):
+    labels = np.zeros(colours.shape[:2], dtype=np.uint8)
+    doubt = np.full(colours.shape[:2], 0.5, dtype=np.float32)
+    return Row(colours, labels, labels if truth else None, doubt if uncertainty else None, caption)
+
+
+def holds(sheet, colour):
+    return bool((sheet == np.array(colour, dtype=np.uint8)).all(-1).any())
+
+
+def test_small_pictures_are_enlarged_by_whole_factors_and_never_smeared(colours, classes):
+    sheet = draw_sheet([row(colours)], classes)
+    red = (sheet == [200, 0, 0]).all(-1)
+    factor = -(-PANEL_WIDTH // 24)
+    assert red.sum() == (16 * factor) * (12 * factor)
+    assert sheet.dtype == np.uint8
+
+
+def test_the_legend_names_every_class_by_its_colour(colours, classes):
+    sheet = draw_sheet([row(colours)], classes)
+    assert all(holds(sheet, colour) for colour in class_colours(classes.names))
+    without = draw_sheet([row(colours, truth=False, uncertainty=False)], classes)
+    assert without.shape[1] < sheet.shape[1]
+
+
+def test_classes_are_seen_through_the_picture(colours, classes):
+    sky = class_colours(classes.names)[0].astype(float)
+    expected = (200 * np.array([1, 0, 0]) * (1 - CLASS_SHARE) + sky * CLASS_SHARE + 0.5).astype(np.uint8)
+    sheet = draw_sheet([row(colours)], classes).astype(int)
+    assert (np.abs(sheet - expected.astype(int)).max(-1) <= 1).any()
+
+
+def test_large_pictures_are_made_smaller(classes):
+    large = np.zeros((900, 3000, 3), dtype=np.uint8)
+    sheet = draw_sheet([row(large, truth=False, uncertainty=False)], classes, "title", "note")
+    assert sheet.shape[1] < 2 * LARGEST_PANEL + 100
+
+
+def test_pictures_of_several_shapes_keep_them(colours, classes):
+    wide = np.full((8, 48, 3), 255, dtype=np.uint8)
+    sheet = draw_sheet([row(colours, False, False), row(wide, False, False)], classes)
+    white = (sheet == 255).all(-1)
+    height, width = (np.ptp(np.nonzero(white.sum(axis) > 50)) + 1 for axis in (1, 0))
+    assert width / height == pytest.approx(6, rel=0.05)
+
+
+def test_a_moment_has_the_shape_of_a_screen(colours, classes):
+    height, width = draw_moment(row(colours), classes).shape[:2]
+    assert 1 < width / height < 2.2
+
+
+def test_the_longest_names_are_cut_and_not_drawn_beyond_the_edge(colours, classes):
+    sheet = draw_sheet([row(colours, False, False, caption="x" * 500)], classes, "title", "y" * 500)
+    assert sheet.shape == draw_sheet([row(colours, False, False, caption="x")], classes, "title", "y").shape

@@ -1,0 +1,129 @@
+"""Environments that take their steps while the agent learns: who does what in which thread, and what comes of it."""
+
+import json
+import threading
+
+import numpy as np
+import pytest
+
+from rlkit.env.make import make_environments
+from rlkit.errors import UserError
+from rlkit.training.config import RunConfig, plan
+from rlkit.training.progress import PlainReporter
+from rlkit.training.run import build_agent, train
+from rlkit.training.run_folder import RunFolder
+from rlkit.training.trainer import Training
+
+SETTINGS = {"batch_size": "16", "hidden": "16", "learning_starts": "64", "buffer_size": "512", "update_interval": "16"}
+
+
+def training(folder, **options):
+    """A run that is about to begin."""
+    config = plan("rlkit/Driving-v0", steps=320, settings=SETTINGS, num_envs=16, eval_freq=0, save_freq=0, **options)
+    environments = make_environments(config.environment, config.num_envs)
+    agent = build_agent(config, environments.spaces)
+    return Training(RunFolder.create(folder, config), agent, environments, environments, PlainReporter(320, quiet=True))
+
+
+def noted(run, last=None):
+    """What is called in which thread, in the order in which it ends; `last` ends after what goes on beside it."""
+    calls = []
+    other_ended = threading.Event()
+
+    def note(owner, name):
+        function = getattr(owner, name)
+
+        def noting(*args, **kwargs):
+            result = function(*args, **kwargs)
+            if name == last:
+                assert other_ended.wait(timeout=60)
+                other_ended.clear()
+            calls.append((name, threading.current_thread() is threading.main_thread()))
+            if last is not None and name in {"advance", "update"} - {last}:
+                other_ended.set()
+            return result
+
+        setattr(owner, name, noting)
+
+    note(run.episodes, "advance")
+    for name in ("act", "observe", "update"):
+        note(run.agent, name)
+    return calls
+
+
+def weights(run):
+    return {name: value.numpy().copy() for name, value in run.agent.weights().items()}
+
+
+def test_without_overlap_all_happens_in_turn_and_in_one_thread(tmp_path):
+    run = training(tmp_path / "run")
+    calls = noted(run)
+    run.go()
+    assert calls == [("act", True), ("advance", True), ("observe", True), ("update", True)] * 20
+
+
+@pytest.mark.parametrize("order", [("update", "advance"), ("advance", "update")])
+def test_with_overlap_environments_step_in_another_thread_while_the_agent_learns(tmp_path, order):
+    run = training(tmp_path / "run", overlap=True)
+    calls = noted(run, last=order[1])
+    run.go()
+    thread = {"update": True, "advance": False}
+    once = [("act", True), *((name, thread[name]) for name in order), ("observe", True)]
+    assert calls == once * 20
+
+
+def test_numbers_do_not_depend_on_who_is_first(tmp_path):
+    learned = []
+    for last in ("advance", "update"):
+        run = training(tmp_path / last, overlap=True)
+        noted(run, last)
+        run.go()
+        learned.append(weights(run))
+    for name, values in learned[0].items():
+        np.testing.assert_array_equal(values, learned[1][name])
+
+
+def test_an_update_learns_from_all_steps_but_the_newest(tmp_path):
+    stored = {}
+    for overlap in (False, True):
+        run = training(tmp_path / str(overlap), overlap=overlap)
+        learn, seen = run.agent.update, []
+        run.agent.update = lambda steps, learn=learn, seen=seen, run=run: (
+            seen.append((steps, run.agent.steps)) or learn(steps)
+        )
+        run.go()
+        assert all(told == observed for told, observed in seen)
+        stored[overlap] = [observed for _, observed in seen]
+    assert stored[False] == list(range(16, 321, 16))
+    assert stored[True] == list(range(0, 320, 16))
+
+
+def test_what_fails_in_the_other_thread_ends_the_run_as_ever(tmp_path):
+    run = training(tmp_path / "run", overlap=True)
+    run.episodes.advance = lambda actions: 1 // 0
+    with pytest.raises(ZeroDivisionError):
+        run.go()
+
+
+def test_the_choice_is_kept_with_the_run_and_older_runs_did_not_have_it():
+    config = plan("rlkit/Driving-v0", steps=320, overlap=True)
+    plain = json.loads(json.dumps(config.to_json()))
+    assert RunConfig.from_json(plain).overlap
+    del plain["overlap"]
+    assert not RunConfig.from_json(plain).overlap
+
+
+def test_what_cannot_be_overlapped_is_refused_before_there_is_a_run(tmp_path):
+    with pytest.raises(UserError, match=r"--overlap.*--deterministic"):
+        plan("rlkit/Driving-v0", overlap=True, deterministic=True)
+    with pytest.raises(UserError, match=r"--overlap: CartPole-v1 .* workers=1"):
+        train("CartPole-v1", steps=64, overlap=True, run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_environments_in_worker_processes_can_be_overlapped(tmp_path):
+    trained = train(
+        "CartPole-v1", steps=160, num_envs=4, settings=SETTINGS, overlap=True, env_kwargs={"workers": 1},
+        eval_freq=0, run_dir=tmp_path / "run", reporter=lambda total: PlainReporter(total, quiet=True),
+    )  # fmt: skip
+    assert trained.steps == 160

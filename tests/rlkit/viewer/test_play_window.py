@@ -1,0 +1,253 @@
+import dataclasses
+import threading
+import time
+from pathlib import Path
+
+import imageio.v2 as imageio
+import numpy as np
+import pygame
+import pytest
+
+from rlkit.env.config import EnvironmentConfig
+from rlkit.errors import UserError
+from rlkit.perception.result import Perceived
+from rlkit.viewer import play, play_window
+from rlkit.viewer.game import Game, Place
+from rlkit.viewer.panels import EYES
+from rlkit.viewer.play_window import KEYS, PlayWindow
+from rlkit.viewer.scores import BestFile
+
+FILE = Path(__file__).with_name("drift.py")
+
+
+@pytest.fixture
+def window(screen):
+    pygame.display.init()
+    pygame.display.set_mode((1280, 720), pygame.RESIZABLE)
+    place = Place(EnvironmentConfig(f"{FILE}:Drift"))
+    with Game(place, 0, BestFile()) as game:
+
+        def others():
+            for seed in range(1, 9):
+                game.begin(seed)
+                yield game
+
+        yield PlayWindow(game, others)
+
+
+def press(window, code):
+    window.handle(pygame.event.Event(pygame.KEYDOWN, key=code))
+
+
+def release(window, code):
+    window.handle(pygame.event.Event(pygame.KEYUP, key=code))
+
+
+def tap(window, code):
+    press(window, code)
+    release(window, code)
+
+
+def finish(window, code=pygame.K_RIGHT):
+    press(window, code)
+    for _ in range(12):
+        window.tick(0.1)
+    release(window, code)
+
+
+def actions(window):
+    return window.game.env.unwrapped.actions
+
+
+def test_nothing_happens_until_a_key_of_the_game_is_pressed(window):
+    window.tick(5.0)
+    tap(window, pygame.K_F7)
+    window.tick(5.0)
+    assert actions(window) == []
+    press(window, pygame.K_RIGHT)
+    window.tick(0.05)
+    assert actions(window) == [2]
+
+
+def test_decisions_come_at_the_games_own_rate_with_the_keys_held_then(window):
+    tap(window, pygame.K_RIGHT)
+    actions(window).clear()
+    for held in (pygame.K_RIGHT, pygame.K_LEFT, None):
+        if held:
+            press(window, held)
+        for _ in range(12):
+            window.tick(1 / 60)
+        if held:
+            release(window, held)
+    assert actions(window)[:2].count(2) >= 1
+    assert len(actions(window)) in (6, 7)  # 0.6 s at 10 a second
+    assert actions(window)[-1] == 0
+
+
+def test_a_tap_between_two_decisions_counts_once(window):
+    tap(window, pygame.K_RIGHT)
+    window.tick(0.05)  # the first decision comes at once
+    window.tick(0.02)
+    tap(window, pygame.K_LEFT)
+    for _ in range(4):
+        window.tick(0.05)
+    assert actions(window)[:3] == [2, 1, 0]
+
+
+def test_pause_stops_time_and_goes_on(window):
+    press(window, pygame.K_RIGHT)
+    window.tick(0.1)
+    done = len(actions(window))
+    tap(window, pygame.K_p)
+    window.tick(3.0)
+    assert (window.paused, len(actions(window))) == (True, done)
+    tap(window, pygame.K_SPACE)
+    window.tick(0.1)
+    assert len(actions(window)) == done + 1
+
+
+def test_a_window_that_loses_its_focus_pauses_and_forgets_the_keys(window):
+    press(window, pygame.K_RIGHT)
+    window.tick(0.1)
+    window.handle(pygame.event.Event(pygame.WINDOWFOCUSLOST))
+    assert window.paused
+    tap(window, pygame.K_p)
+    window.tick(0.1)
+    assert actions(window)[-1] == 0
+
+
+def test_an_attempt_that_is_over_waits_and_enter_begins_again(window):
+    finish(window)
+    assert (window.game.over, len(window.done), window.game.was_best) == (True, 1, True)
+    assert "best" in window.status().prompt
+    window.tick(60.0)
+    assert window.game.over
+    tap(window, pygame.K_RETURN)
+    assert (window.game.over, window.waiting, window.game.seed) == (False, True, 0)
+
+
+def test_r_begins_again_and_n_goes_elsewhere(window):
+    press(window, pygame.K_RIGHT)
+    window.tick(0.2)
+    tap(window, pygame.K_r)
+    assert (window.waiting, window.game.returns) == (True, [0.0])
+    tap(window, pygame.K_n)
+    assert window.game.seed == 1
+
+
+def test_the_ghost_is_set_for_the_second_attempt(window):
+    finish(window)
+    tap(window, pygame.K_RETURN)
+    assert len(window.game.env.unwrapped.ghosts[-1]) == 6
+
+
+def test_e_hides_the_mistakes_of_perception_or_says_that_there_is_none(window):
+    tap(window, pygame.K_e)
+    assert "--perception" in window.status().note
+    mask = np.ones((6, 8), dtype=bool)
+    seen = Perceived(np.zeros((6, 8, 3), np.uint8), np.uint8(255) * mask, mask, None, "somebody")
+    frame = dataclasses.replace(window.game.frame(), perceived=seen)
+    window.game.frame = lambda share=1.0: frame
+    assert not window.painter.errors
+    window.draw()
+    tap(window, pygame.K_e)
+    assert window.painter.errors
+    assert "are shown" in window.status().note
+    assert EYES in window._panels(frame, 1)[0]
+    assert EYES in window._panels(frame, 2)[0]
+
+
+@pytest.mark.parametrize("code", [pygame.K_ESCAPE, pygame.K_q])
+def test_escape_and_q_quit(window, code):
+    tap(window, code)
+    assert window.stopped
+
+
+def test_the_game_has_its_keys_first(window):
+    window.hands.codes |= {pygame.K_r}
+    press(window, pygame.K_RIGHT)
+    window.tick(0.2)
+    tap(window, pygame.K_r)
+    assert len(window.game.returns) > 1  # R is a key of the game here and restarts nothing
+
+
+def test_help_pauses_and_lists_keys_with_those_of_the_game(window):
+    press(window, pygame.K_RIGHT)
+    window.tick(0.1)
+    tap(window, pygame.K_h)
+    assert window.paused
+    shown = dict(window.status().help)
+    assert any("←" in label and "WASD" not in label for label in shown)
+    assert {key.label for key in KEYS} <= shown.keys()
+    tap(window, pygame.K_F1)
+    assert not window.paused
+    assert not window.status().help
+
+
+def test_every_state_can_be_drawn_in_any_size(window):
+    pictures = set()
+    for size in ((1280, 720), (640, 480), (500, 900)):
+        pygame.display.set_mode(size, pygame.RESIZABLE)
+        for change in (lambda: None, lambda: finish(window), lambda: tap(window, pygame.K_h),
+                       lambda: tap(window, pygame.K_TAB), lambda: tap(window, pygame.K_RETURN)):  # fmt: skip
+            change()
+            window.draw()
+            pictures.add(pygame.image.tobytes(pygame.display.get_surface(), "RGB"))
+    assert len(pictures) >= 10
+
+
+def test_nothing_is_drawn_twice(window, monkeypatch):
+    flips = []
+    monkeypatch.setattr(pygame.display, "flip", lambda: flips.append(1))
+    for _ in range(3):
+        window.draw()
+    assert len(flips) == 1
+
+
+def test_it_closes_by_itself_after_so_many_attempts(window):
+    window._episodes = 1
+    finish(window)
+    assert not window.stopped
+    for _ in range(10):
+        window.tick(0.5)
+    assert window.stopped
+
+
+def test_screenshots_have_names_of_their_own(window, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    window.draw()
+    tap(window, pygame.K_F12)
+    tap(window, pygame.K_F12)
+    assert len(list(tmp_path.glob("*.png"))) == 2
+
+
+def test_without_a_display_that_is_said(no_display):
+    pygame.display.quit()
+    with pytest.raises(UserError, match="no display") as error:
+        play([Place(EnvironmentConfig(f"{FILE}:Drift"))], lambda turn: turn, bests=BestFile())
+    assert error.value.exit_code == 2
+
+
+def test_a_film_lasts_as_long_as_the_attempt_and_its_end(screen, monkeypatch, tmp_path):
+    monkeypatch.setattr(play_window, "has_display", lambda: True)
+    stop = threading.Event()
+
+    def drive():
+        start = time.monotonic()
+        while not stop.is_set() and time.monotonic() < start + 20.0:
+            if pygame.display.get_init() and pygame.display.get_surface() is not None:
+                pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_RIGHT))
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=drive)
+    thread.start()
+    try:
+        done = play([Place(EnvironmentConfig(f"{FILE}:Drift"))], lambda turn: turn, bests=BestFile(),
+                    record=tmp_path / "lap.mp4", episodes=1)  # fmt: skip
+    finally:
+        stop.set()
+        thread.join()
+    assert [attempt.succeeded for attempt in done] == [True]
+    with imageio.get_reader(tmp_path / "lap.mp4") as video:
+        seconds = sum(1 for _ in video) / video.get_meta_data()["fps"]
+    assert 1.2 < seconds < 2.2  # half a second of play, a second of its end

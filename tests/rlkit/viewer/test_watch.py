@@ -1,0 +1,28 @@
+from rlkit.policy import find
+from rlkit.viewer.watch import film_path, playback, succeeded
+
+
+def test_what_is_shown_is_what_is_measured():
+    """`rlkit watch` and `rlkit evaluate` with one seed go through the same episodes."""
+    from rlkit.policy import measure
+
+    who = find("expert", env="rlkit/Driving-v0")
+    measured = measure(who, episodes=2, seed=3)
+    with playback(who, seed=3) as shown:
+        for episode in measured.episodes:
+            while not shown.over:
+                shown.advance()
+            assert shown.frame().metrics["circuit"].value == episode["circuit"]
+            assert shown.frame().metrics["lap_time"].value == episode["lap_time"]
+            assert succeeded(shown.frame())
+            shown.next_episode()
+
+
+def test_a_film_gets_a_free_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    who = find("random", env="CartPole-v1")
+    first = film_path(who)
+    first.touch()
+    second = film_path(who)
+    assert first != second
+    assert first.parent.name == "videos"

@@ -1,0 +1,36 @@
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from rlkit_agents.dqn.batch import random_shift, shifted
+
+
+@given(
+    down=st.integers(-6, 6),
+    right=st.integers(-6, 6),
+    shape=st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 2, 3, 4, 8])),
+)
+def test_a_shift_is_a_crop_of_the_padded_picture(down, right, shape):
+    """Yarats et al. 2021: pad by repeating the border, then crop."""
+    picture = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
+    padded = np.pad(picture, ((6, 6), (6, 6), (0, 0)), mode="edge")
+    expected = padded[6 + down :, 6 + right :][: shape[0], : shape[1]]
+    ours = shifted(torch.from_numpy(picture[None]), torch.tensor([[down]]), torch.tensor([[right]]))
+    np.testing.assert_array_equal(ours[0], expected)
+
+
+def test_each_picture_has_its_own_shift_and_all_shifts_come_up():
+    places = torch.arange(49, dtype=torch.uint8).view(1, 7, 7, 1).expand(2_000, 7, 7, 1)
+    centres = random_shift(places, 2, torch.Generator().manual_seed(0))[:, 3, 3, 0]
+    rows, columns = centres // 7, centres % 7
+    assert set(rows.tolist()) == set(columns.tolist()) == {1, 2, 3, 4, 5}
+    assert torch.bincount((rows - 1) * 5 + columns - 1).min() > 40  # 80 each are expected
+
+
+def test_frames_of_a_stack_move_together_and_the_original_stays():
+    frame = torch.arange(25, dtype=torch.uint8).view(1, 5, 5, 1)
+    stack = frame.expand(1, 5, 5, 4).contiguous()
+    before = stack.clone()
+    out = random_shift(stack, 2, torch.Generator().manual_seed(3))
+    assert (out == out[..., :1]).all()
+    assert torch.equal(stack, before)

@@ -1,0 +1,120 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from rlkit_envs.arcade.games.bricks import (
+    BRICK_HEIGHT,
+    BRICK_WIDTH,
+    CLEARED,
+    COLUMNS,
+    LENGTH,
+    LIVES,
+    PADDLE_Y,
+    ROW_POINTS,
+    ROWS,
+    SHORT_LENGTH,
+    WALL_TOP,
+    WIDE_LENGTH,
+    paddle_length,
+)
+
+
+def fly(game, **values) -> None:
+    game.set(wait=0, **values)
+
+
+@pytest.mark.parametrize("row", range(ROWS))
+def test_a_brick_is_worth_what_its_row_is(play, row: int) -> None:
+    game = play("bricks")
+    bricks = np.zeros((ROWS, COLUMNS), dtype=np.int8)
+    bricks[row, 5] = bricks[0, 0] = 1
+    fly(game, bricks=bricks, x=37.0, y=WALL_TOP + BRICK_HEIGHT * (row + 1) + 0.5, vx=0.0, vy=-2.0)
+    assert game.act("stay") == ROW_POINTS[row]
+    assert game.record["bricks"][row, 5] == 0
+    assert game.record["vy"] > 0.0
+
+
+def test_silver_takes_two_hits(play) -> None:
+    game = play("bricks")
+    bricks = np.zeros((ROWS, COLUMNS), dtype=np.int8)
+    bricks[5, 5], bricks[0, 0] = 2, 1
+    where = {"x": 37.0, "y": WALL_TOP + BRICK_HEIGHT * ROWS + 0.5, "vx": 0.0, "vy": -2.0}
+    fly(game, bricks=bricks, **where)
+    assert game.act("stay") == 0.0
+    assert game.record["bricks"][5, 5] == 1
+    fly(game, **where)
+    assert game.act("stay") == ROW_POINTS[5]
+
+
+def test_the_last_brick_brings_the_next_wall(play) -> None:
+    game = play("bricks")
+    bricks = np.zeros((ROWS, COLUMNS), dtype=np.int8)
+    bricks[5, 5] = 1
+    fly(game, bricks=bricks, x=37.0, y=WALL_TOP + BRICK_HEIGHT * ROWS + 0.5, vx=0.0, vy=-2.0)
+    assert game.act("stay") == ROW_POINTS[5] + CLEARED
+    assert game.record["level"] == 2
+    assert game.record["bricks"].sum() > 20
+    assert (game.record["bricks"] == 2).any()
+
+
+def test_every_wall_stands_and_can_be_told_from_the_one_before(play) -> None:
+    walls = []
+    for level in range(1, 13):
+        game = play("bricks")
+        bricks = np.zeros((ROWS, COLUMNS), dtype=np.int8)
+        bricks[5, 5] = 1
+        fly(game, level=level, bricks=bricks, x=37.0, y=WALL_TOP + BRICK_HEIGHT * ROWS + 0.5, vx=0.0, vy=-2.0)
+        game.act("stay")
+        walls.append(game.record["bricks"].copy())
+        assert (walls[-1] > 0).sum() >= 20
+    assert all((one != other).any() for one, other in pairwise(walls))
+
+
+def test_a_missed_ball_costs_a_life_and_the_last_one_the_game(play) -> None:
+    game = play("bricks")
+    for left in (2, 1, 0):
+        fly(game, x=60.0, y=82.0, vx=0.0, vy=3.0, paddle=0.0)
+        assert game.act("stay") == 0.0
+        assert game.record["lives"] == left
+    assert LIVES == 3
+    assert game.record["over"] == 1
+
+
+def test_the_paddle_sends_the_ball_to_the_side_on_which_it_is_met(play) -> None:
+    directions = []
+    for paddle in (30.0, 36.0, 42.0):
+        game = play("bricks")
+        fly(game, x=42.0, y=PADDLE_Y - 4.0, vx=0.0, vy=3.0, paddle=paddle)
+        game.act("stay")
+        assert game.record["vy"] < 0.0
+        directions.append(float(game.record["vx"]))
+    assert directions[0] > directions[1] > directions[2]
+    assert directions[0] > 0.0 > directions[2]
+
+
+def test_a_capsule_makes_the_paddle_wide_for_a_while(play) -> None:
+    game = play("bricks")
+    game.set(capsule=1, capsule_x=40.0, capsule_y=PADDLE_Y - 4.0, paddle=35.0, wait=1000)
+    game.act("stay", 3)
+    assert paddle_length(game.record) == WIDE_LENGTH
+    game.act("stay", 300)
+    assert paddle_length(game.record) == LENGTH
+    game.set(level=3)
+    assert paddle_length(game.record) == SHORT_LENGTH
+
+
+def test_the_ball_never_gets_through_a_wall_or_out_of_the_sides(play) -> None:
+    game = play("bricks", 3)
+    names = game.names
+    for _ in range(2000):
+        game.act(names[int(game.cabinet.expert_actions()[0])])
+        assert 0.0 <= game.record["x"] <= 82.0
+        column, row = int(game.record["x"] // BRICK_WIDTH), int((game.record["y"] - WALL_TOP) // BRICK_HEIGHT)
+        if 0 <= row < ROWS and game.record["y"] >= WALL_TOP:
+            assert game.record["bricks"][row, column] == 0
+
+
+def test_the_picture_shows_every_brick(play) -> None:
+    game = play("bricks")
+    game.act("stay")
+    assert game.count("1") == COLUMNS * (BRICK_WIDTH - 1) * (BRICK_HEIGHT - 1)

@@ -1,0 +1,90 @@
+"""Compiled code on disk is used again exactly as long as it is what its sources say."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import numba
+import pytest
+from rlkit_envs.jit import compile_kernel
+
+PACKAGE = {
+    "callee.py": """
+        from toy.compiled import kernel
+
+        @kernel
+        def inner(x):
+            return x + 1
+    """,
+    "caller.py": """
+        from toy.callee import inner
+        from toy.compiled import kernel
+
+        @kernel
+        def outer(x):
+            return 10 * inner(x)
+    """,
+    "compiled.py": """
+        from pathlib import Path
+
+        from rlkit_envs.jit import compile_kernel, digest_of
+
+        CALLED = digest_of(Path(__file__).with_name("callee.py"))
+
+        def kernel(function):
+            return compile_kernel(function, CALLED)
+    """,
+    "__init__.py": "",
+}
+RUN = "from toy.caller import outer; print(outer(1), sum(outer.stats.cache_hits.values()))"
+
+
+@pytest.fixture
+def toy(tmp_path):
+    folder = tmp_path / "toy"
+    folder.mkdir()
+    for name, text in PACKAGE.items():
+        (folder / name).write_text(textwrap.dedent(text))
+    return folder
+
+
+def run(toy, **variables):
+    """The result, and how much of the outer kernel came from disk."""
+    environment = {**os.environ, "PYTHONPATH": str(toy.parent), "PYTHONDONTWRITEBYTECODE": "1", **variables}
+    done = subprocess.run([sys.executable, "-c", RUN], env=environment, capture_output=True, text=True, check=True)
+    return [int(number) for number in done.stdout.split()], done.stderr
+
+
+def edit(file, old, new):
+    file.write_text(file.read_text().replace(old, new))
+
+
+def test_code_is_loaded_until_a_file_changes_that_it_calls_or_stands_in(toy):
+    assert run(toy)[0] == [20, 0]
+    assert run(toy)[0] == [20, 1]
+    edit(toy / "callee.py", "x + 1", "x + 2")
+    assert run(toy)[0] == [30, 0]
+    edit(toy / "caller.py", "10 *", "100 *")
+    assert run(toy)[0] == [300, 0]
+
+
+def test_new_times_of_the_same_text_change_nothing(toy):
+    run(toy)
+    for file in toy.glob("*.py"):
+        os.utime(file, (1, 1))
+    assert run(toy)[0] == [20, 1]
+
+
+def test_every_run_compiles_where_nothing_can_be_kept_and_says_so(monkeypatch):
+    njit = numba.njit
+
+    def without_a_folder(*arguments, cache=False, **options):
+        if cache:
+            raise RuntimeError("no locator available")
+        return njit(*arguments, **options)
+
+    monkeypatch.setattr(numba, "njit", without_a_folder)
+    with pytest.warns(UserWarning, match="every run compiles anew"):
+        kernel = compile_kernel(lambda x: x + 1, "")
+    assert kernel(1) == 2
