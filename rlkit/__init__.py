@@ -3,7 +3,7 @@
 Not Berkeley's rlkit. Everything that the command line does is a call too:
 
     run = rlkit.train("CartPole-v1", steps=50_000)
-    policy = rlkit.load(run.path)
+    policy = rlkit.load_policy(run.path)
     action = policy.act(observation)
 """
 
@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 if TYPE_CHECKING:
-    from rlkit.policy import Policy, load
+    from rlkit.policy import Policy, load_policy
     from rlkit.training.run import Run, resume, train
 
 __version__ = "0.1.0"
-__all__ = ["Policy", "Run", "load", "resume", "train"]
+__all__ = ["Policy", "Run", "load_policy", "resume", "train"]
 
 _HOMES = {
     "Policy": "policy",
-    "load": "policy",
+    "load_policy": "policy",
     "Run": "training.run",
     "resume": "training.run",
     "train": "training.run",

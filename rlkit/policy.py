@@ -13,8 +13,8 @@ import numpy.typing as npt
 from rlkit import capabilities, plugins
 from rlkit.agent import Agent, Inspection
 from rlkit.capabilities import scenario_option
-from rlkit.env.config import EnvironmentConfig, absolute_id
-from rlkit.env.make import check_arguments, make_environments, read_metadata
+from rlkit.env.config import EnvConfig, absolute_id
+from rlkit.env.make import check_arguments, make_vec_env, read_metadata
 from rlkit.env.observations import push_frame, repeat_frame
 from rlkit.env.seeding import episode_seed
 from rlkit.errors import UserError
@@ -35,7 +35,7 @@ EPISODES = 20
 
 
 @dataclass(frozen=True)
-class Who:
+class PolicySpec:
     """Somebody who can act, and where.
 
     Args:
@@ -46,7 +46,7 @@ class Who:
     """
 
     name: str
-    environment: EnvironmentConfig
+    environment: EnvConfig
     config: RunConfig | None = None
     checkpoint: Checkpoint | None = None
 
@@ -92,7 +92,7 @@ class Who:
         return agent
 
 
-def find(
+def find_policy(
     who: str | Path,
     *,
     env: str | None = None,
@@ -100,7 +100,7 @@ def find(
     perception: str | Path | PerceptionConfig | None = None,
     perception_kwargs: Mapping[str, Any] | None = None,
     report: Callable[[str], None] | None = None,
-) -> Who:
+) -> PolicySpec:
     """Find who is meant by a run folder, the folder of one checkpoint, or an agent's name with an environment.
 
     Of a run, the weights of the best evaluation are taken, or the latest if there was none.
@@ -125,7 +125,7 @@ def find(
             raise UserError(f"{name} has learned nothing yet: give the folder of a run, or one of: random, expert.")
         if env is None:
             raise UserError(f"Say where {name} is to act, for instance --env CartPole-v1.")
-        return Who(name, _evaluated(EnvironmentConfig(env), env_kwargs).seen_by(perception, perception_kwargs))
+        return PolicySpec(name, _evaluated(EnvConfig(env), env_kwargs).seen_by(perception, perception_kwargs))
     if str(who).startswith("pretrained:"):
         raise UserError(f"{who}: no trained weights ship with this version; train your own with rlkit train.")
     if not path.exists():
@@ -147,7 +147,7 @@ def find(
     environment = run.config.evaluation.with_kwargs(env_kwargs or {})
     if env is not None and absolute_id(env) != environment.id:
         environment = dataclasses.replace(
-            _evaluated(EnvironmentConfig(env), env_kwargs),
+            _evaluated(EnvConfig(env), env_kwargs),
             frame_stack=environment.frame_stack,
             perception=environment.perception,
         )
@@ -158,10 +158,10 @@ def find(
         )
     else:
         check_arguments(environment, env_kwargs or {})
-    return Who(path.name, environment.seen_by(perception, perception_kwargs), run.config, checkpoint)
+    return PolicySpec(path.name, environment.seen_by(perception, perception_kwargs), run.config, checkpoint)
 
 
-def _seen_by(environment: EnvironmentConfig) -> str:
+def _seen_by(environment: EnvConfig) -> str:
     """What stands between the camera and the agent, in words."""
     perception = environment.perception
     if perception is None:
@@ -170,7 +170,7 @@ def _seen_by(environment: EnvironmentConfig) -> str:
     return f"{perception.what} in a {perception.view} view{size}"
 
 
-def _evaluated(environment: EnvironmentConfig, env_kwargs: Mapping[str, Any] | None) -> EnvironmentConfig:
+def _evaluated(environment: EnvConfig, env_kwargs: Mapping[str, Any] | None) -> EnvConfig:
     advised = capabilities.evaluation_kwargs(read_metadata(environment))
     return environment.with_kwargs(advised).with_kwargs(env_kwargs or {})
 
@@ -185,8 +185,8 @@ class Policy:
         who: Who acts, and in which environment.
     """
 
-    def __init__(self, who: Who):
-        with make_environments(who.environment, 1) as environments:
+    def __init__(self, who: PolicySpec):
+        with make_vec_env(who.environment, 1) as environments:
             self._spaces = environments.spaces
             self._observer = environments.observer
             self._actions = environments.actions
@@ -226,7 +226,7 @@ class Policy:
         return leaves
 
 
-def load(
+def load_policy(
     who: str | Path,
     env: str | None = None,
     *,
@@ -245,10 +245,12 @@ def load(
     Raises:
         UserError: If there is no such run or agent.
     """
-    return Policy(find(who, env=env, perception=perception, perception_kwargs=perception_kwargs))
+    return Policy(find_policy(who, env=env, perception=perception, perception_kwargs=perception_kwargs))
 
 
-def measure(who: Who, *, episodes: int | None = None, seed: int = 0, scenario: Path | None = None) -> Evaluation:
+def evaluate_policy(
+    who: PolicySpec, *, episodes: int | None = None, seed: int = 0, scenario: Path | None = None
+) -> Evaluation:
     """Let somebody act through whole episodes and say what came of it.
 
     Args:
@@ -271,17 +273,17 @@ def measure(who: Who, *, episodes: int | None = None, seed: int = 0, scenario: P
     )
 
 
-def _measure(who: Who, environment: EnvironmentConfig, episodes: int, seed: int) -> Evaluation:
-    with make_environments(environment, 1) as one:
+def _measure(who: PolicySpec, environment: EnvConfig, episodes: int, seed: int) -> Evaluation:
+    with make_vec_env(environment, 1) as one:
         most = MEASURED_ENVS if one.native else PYTHON_ENVS
-    with make_environments(environment, min(episodes, most)) as environments:
+    with make_vec_env(environment, min(episodes, most)) as environments:
         agent = who.agent(environments.spaces, environments.num_envs)
         seeds = [episode_seed(seed, 0, number, "evaluation") for number in range(episodes)]
         with torch_set_up(agent.threads, deterministic=False):
             return evaluate(agent, who.name, environments, seeds)
 
 
-def scenarios(environment: EnvironmentConfig, path: Path) -> list[EnvironmentConfig]:
+def scenarios(environment: EnvConfig, path: Path) -> list[EnvConfig]:
     """The environment once for each scenario file, in the order of their names.
 
     Raises:

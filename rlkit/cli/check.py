@@ -15,7 +15,7 @@ from rlkit.utils.terminal import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from rlkit.env_checker import Finding, Report
+    from rlkit.env_checker import Issue, Report
 
 RESULT = frozenset({"env", "passed", "findings"})  # what its JSON is known by
 COLOURS = {"fault": "bold red", "doubt": "bold yellow", "note": "bold cyan"}
@@ -47,9 +47,9 @@ class Check:
         if not 0 < self.time_out < float("inf"):
             raise UserError(f"--time-out {self.time_out:g}: expected a number of seconds greater than 0")
         check_result_target(self.json, RESULT)
-        from rlkit.env.config import EnvironmentConfig
+        from rlkit.env.config import EnvConfig
 
-        report = self._examine(EnvironmentConfig(self.env, read_kwargs("--env-kwargs", self.env_kwargs)))
+        report = self._examine(EnvConfig(self.env, read_kwargs("--env-kwargs", self.env_kwargs)))
         if self.json != "-":
             from rich.console import Console
 
@@ -140,7 +140,7 @@ def _random_play(told: Mapping[str, Any]) -> str:
     )
 
 
-def _print_finding(finding: "Finding", console: "Console") -> None:
+def _print_finding(finding: "Issue", console: "Console") -> None:
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text

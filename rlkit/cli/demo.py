@@ -24,16 +24,16 @@ class Demo:
         """Train, measure, show."""
         if self.seed < 0:
             raise UserError(f"--seed {self.seed}: expected a whole number of at least 0")
-        from rlkit.policy import find, measure
+        from rlkit.policy import evaluate_policy, find_policy
         from rlkit.training.run import train
         from rlkit.viewer import has_display, show, watch
 
         run = train(self.env, seed=self.seed, time_limit=self.time_limit)
         if run.stopped not in (None, "time limit"):
             return
-        who = find(run.path, env=self.env)
+        who = find_policy(run.path, env=self.env)
         print_line(f"\nMeasuring the driver on {CIRCUITS} circuits that it never saw ...")
-        print_line(measure(who, episodes=CIRCUITS).summary())
+        print_line(evaluate_policy(who, episodes=CIRCUITS).summary())
         if has_display():
             print_line("A window opens: space pauses, N takes the next circuit, H lists the keys, Q closes it.")
             with watch.playback(who) as shown:

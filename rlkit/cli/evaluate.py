@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from rlkit.cli.options import (
-    Eyes,
-    EyesOptions,
     KeyValues,
+    PerceptionOption,
+    PerceptionOptions,
     check_result_target,
     print_line,
     read_kwargs,
@@ -32,8 +32,8 @@ class Evaluate:
     """Where to measure; for a run, its own environment if not given."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment."""
-    perception: Eyes = None
-    perception_kwargs: EyesOptions = ()
+    perception: PerceptionOption = None
+    perception_kwargs: PerceptionOptions = ()
     circuit: Annotated[Path | None, unset("FILE|FOLDER")] = None
     """A scenario's file, or a folder of them: one episode on each (driving: circuits as CSV)."""
     episodes: Annotated[int | None, unset("N")] = None
@@ -60,16 +60,16 @@ class Evaluate:
             write_result(self.json, result.to_json())
 
     def _measure(self) -> tuple["Evaluation", str]:
-        from rlkit.policy import find, measure
+        from rlkit.policy import evaluate_policy, find_policy
 
-        who = find(
+        who = find_policy(
             self.who,
             env=self.env,
             env_kwargs=read_kwargs("--env-kwargs", self.env_kwargs),
             perception=self.perception,
             perception_kwargs=read_kwargs("--perception-kwargs", self.perception_kwargs),
         )
-        result = measure(who, episodes=self.episodes, seed=self.seed, scenario=self.circuit)
+        result = evaluate_policy(who, episodes=self.episodes, seed=self.seed, scenario=self.circuit)
         told = [f"{key}={value}" for key, value in who.environment.kwargs.items()]
         if who.environment.perception is not None:
             told.append(f"perception={who.environment.perception.what}")

@@ -18,7 +18,7 @@ KeyValues = Annotated[
     Pairs, tyro.conf.arg(metavar="KEY=VALUE [KEY=VALUE ...]", help_behavior_hint="(may be given several times)")
 ]
 
-Eyes = Annotated[
+PerceptionOption = Annotated[
     str | None,
     tyro.conf.arg(
         metavar="RUN|FILE|truth|none",
@@ -27,7 +27,7 @@ Eyes = Annotated[
         "pretrained:NAME, or as it truly is (truth); none for the picture. As it was trained if not given.",
     ),
 ]
-EyesOptions = Annotated[
+PerceptionOptions = Annotated[
     Pairs,
     tyro.conf.arg(
         metavar="KEY=VALUE [KEY=VALUE ...]",

@@ -43,13 +43,13 @@ class Play:
             raise UserError(f"--seed {self.seed}: expected a whole number of at least 0")
         if self.episodes is not None and self.episodes < 1:
             raise UserError(f"--episodes {self.episodes}: expected a whole number of at least 1")
-        from rlkit.env.config import EnvironmentConfig
+        from rlkit.env.config import EnvConfig
         from rlkit.viewer import play
         from rlkit.viewer.game import places_of, with_advice
         from rlkit.viewer.scores import BestFile
 
         bests = BestFile(self.best)
-        asked = EnvironmentConfig(self.env, read_kwargs("--env-kwargs", self.env_kwargs)).seen_by(
+        asked = EnvConfig(self.env, read_kwargs("--env-kwargs", self.env_kwargs)).seen_by(
             self.perception, read_kwargs("--perception-kwargs", self.perception_kwargs)
         )
         config = with_advice(asked)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from rlkit.cli.options import Eyes, EyesOptions, KeyValues, print_line, read_kwargs, unset
+from rlkit.cli.options import KeyValues, PerceptionOption, PerceptionOptions, print_line, read_kwargs, unset
 from rlkit.errors import UserError
 
 PATIENCE = 600  # s that --live waits for the first checkpoint of a run
@@ -26,8 +26,8 @@ class Watch:
     """Where it is to act; for a run, its own environment if not given."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment."""
-    perception: Eyes = None
-    perception_kwargs: EyesOptions = ()
+    perception: PerceptionOption = None
+    perception_kwargs: PerceptionOptions = ()
     circuit: Annotated[Path | None, unset("FILE|FOLDER")] = None
     """A scenario's file, or a folder of them (driving: circuits as CSV)."""
     seed: int = 0
@@ -43,12 +43,12 @@ class Watch:
         """Show the agent."""
         if self.seed < 0 or self.episodes < 1:
             raise UserError("--seed takes a whole number of at least 0, --episodes one of at least 1")
-        from rlkit.policy import find
+        from rlkit.policy import find_policy
         from rlkit.viewer import has_display, show, watch
 
         if self.live and self.record is None:
             self._wait_for_a_checkpoint()
-        who = find(
+        who = find_policy(
             self.who,
             env=self.env,
             env_kwargs=read_kwargs("--env-kwargs", self.env_kwargs),

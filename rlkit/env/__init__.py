@@ -3,19 +3,19 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rlkit.env.config import EnvironmentConfig
-    from rlkit.env.make import make_environments
+    from rlkit.env.config import EnvConfig
+    from rlkit.env.make import make_vec_env
     from rlkit.env.seeding import episode_seed
-    from rlkit.env.vector import Environments, Step
+    from rlkit.env.vector import Step, VecEnv
 
-__all__ = ["EnvironmentConfig", "Environments", "Step", "episode_seed", "make_environments"]
+__all__ = ["EnvConfig", "Step", "VecEnv", "episode_seed", "make_vec_env"]
 
 _HOMES = {
-    "EnvironmentConfig": "config",
-    "Environments": "vector",
+    "EnvConfig": "config",
+    "VecEnv": "vector",
     "Step": "vector",
     "episode_seed": "seeding",
-    "make_environments": "make",
+    "make_vec_env": "make",
 }
 
 

@@ -219,7 +219,7 @@ def _those_named(names: Collection[str], arguments: Mapping[str, Any]) -> dict[s
 
 
 @dataclass(frozen=True)
-class EnvironmentConfig:
+class EnvConfig:
     """Everything that is needed to make the same environment again; it is stored in the run.
 
     Args:
@@ -228,7 +228,7 @@ class EnvironmentConfig:
             those of `FrameOptions` and `SteppingOptions` say what to make of its frames
             and how it is stepped.
         frame_stack: How many frames of a picture lie behind each other; None chooses by
-            `observations.default_frame_stack`. `Environments.config` holds the number that was chosen.
+            `observations.default_frame_stack`. `VecEnv.config` holds the number that was chosen.
         perception: What replaces the camera's picture; None where it is seen as it is.
     """
 
@@ -260,17 +260,17 @@ class EnvironmentConfig:
         """The module or file that has to be imported to make it; None for environments that packages register."""
         return code_of(self.id)
 
-    def with_kwargs(self, kwargs: Mapping[str, Any]) -> "EnvironmentConfig":
+    def with_kwargs(self, kwargs: Mapping[str, Any]) -> "EnvConfig":
         """The same with these arguments; where both have one, the new one holds."""
         return replace(self, kwargs={**self.kwargs, **kwargs})
 
-    def with_defaults(self, kwargs: Mapping[str, Any]) -> "EnvironmentConfig":
+    def with_defaults(self, kwargs: Mapping[str, Any]) -> "EnvConfig":
         """The same with these arguments where it has none of its own."""
         return replace(self, kwargs={**kwargs, **self.kwargs})
 
     def seen_by(
         self, perception: str | Path | PerceptionConfig | None, options: Mapping[str, Any] | None = None
-    ) -> "EnvironmentConfig":
+    ) -> "EnvConfig":
         """The same with other perception.
 
         Args:
@@ -285,7 +285,7 @@ class EnvironmentConfig:
             base, perception = perception, None
         return replace(self, perception=choose_perception(perception, options, base))
 
-    def located(self, folder: Path) -> "EnvironmentConfig":
+    def located(self, folder: Path) -> "EnvConfig":
         """The same, with the file of perception's model looked for from a folder where its path is relative."""
         return self if self.perception is None else replace(self, perception=self.perception.located(folder))
 

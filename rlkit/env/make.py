@@ -26,7 +26,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from rlkit.env import registry
-from rlkit.env.config import EPISODE_NAMES, EnvironmentConfig, SteppingOptions, absolute_id, split_arguments
+from rlkit.env.config import EPISODE_NAMES, EnvConfig, SteppingOptions, absolute_id, split_arguments
 from rlkit.env.registry import (
     accepted_arguments,
     accepts,
@@ -36,11 +36,11 @@ from rlkit.env.registry import (
     make_single,
     spec_metadata,
 )
-from rlkit.env.subproc.vector_env import WorkerEnvs
+from rlkit.env.subproc.vector_env import SubprocVectorEnv
 from rlkit.env.subproc.worker import Blueprint, spec_as_json
-from rlkit.env.timeout import Alarm
-from rlkit.env.vector import AnyVectorEnv, Environments
-from rlkit.env.wrappers import MODE_KEY, BatchesOfOne, WatchedEnvs
+from rlkit.env.timeout import StepTimeout
+from rlkit.env.vector import AnyVectorEnv, VecEnv
+from rlkit.env.wrappers import MODE_KEY, ListVectorEnv, TimedSyncVectorEnv
 from rlkit.errors import UserError
 from rlkit.utils.system import available_memory
 
@@ -102,10 +102,10 @@ def vectorize(
         return singles, False, f"{how}, because {shown}"
     if stepping.workers:
         raise _no_workers(spec, stepping, "is a vector environment only")
-    alarm = Alarm(stepping.step_timeout)
+    alarm = StepTimeout(stepping.step_timeout)
     batches = guarded(
         spec,
-        lambda: BatchesOfOne(
+        lambda: ListVectorEnv(
             alarm.watch(lambda: [_make_native(spec, 1, arguments) for _ in _beginning(alarm, num_envs)]), alarm
         ),
     )
@@ -154,11 +154,11 @@ def _singles(spec: EnvSpec, num_envs: int, blueprint: Blueprint, stepping: Stepp
     """Single environments stepped together, and how."""
     if stepping.workers:
         workers = min(stepping.workers, num_envs)
-        side_by_side = guarded(spec, lambda: WorkerEnvs(blueprint, num_envs, stepping))
+        side_by_side = guarded(spec, lambda: SubprocVectorEnv(blueprint, num_envs, stepping))
         return side_by_side, f"single environments in {workers} process{'es' if workers > 1 else ''} of their own"
     make = partial(make_single, spec, blueprint.kwargs, frame_skip=blueprint.frame_skip)
-    alarm = Alarm(stepping.step_timeout)
-    return guarded(spec, lambda: WatchedEnvs(make, num_envs, alarm)), "single environments one after the other"
+    alarm = StepTimeout(stepping.step_timeout)
+    return guarded(spec, lambda: TimedSyncVectorEnv(make, num_envs, alarm)), "single environments one after the other"
 
 
 def _no_workers(spec: EnvSpec, stepping: SteppingOptions, why: str) -> UserError:
@@ -168,16 +168,16 @@ def _no_workers(spec: EnvSpec, stepping: SteppingOptions, why: str) -> UserError
     )
 
 
-def _beginning(alarm: Alarm, num_envs: int) -> Iterator[int]:
+def _beginning(alarm: StepTimeout, num_envs: int) -> Iterator[int]:
     """0 to N - 1, each with its own time."""
     for index in range(num_envs):
         alarm.begin(index)
         yield index
 
 
-def make_environments(
-    config: EnvironmentConfig, num_envs: int, *, render_mode: str | None = None, allow_code: bool = True
-) -> Environments:
+def make_vec_env(
+    config: EnvConfig, num_envs: int, *, render_mode: str | None = None, allow_code: bool = True
+) -> VecEnv:
     """Make N environments from their description.
 
     Args:
@@ -199,19 +199,19 @@ def make_environments(
     skip, own_id = split.frames.frame_skip, absolute_id(config.id)
     vector, native, why = vectorize(spec, num_envs, split.theirs, render_mode, skip, split.stepping, own_id)
     try:
-        return Environments(vector, config, native, why, split)
+        return VecEnv(vector, config, native, why, split)
     except BaseException:
         vector.close()
         raise
 
 
-def _check_memory(config: EnvironmentConfig, num_envs: int) -> None:
+def _check_memory(config: EnvConfig, num_envs: int) -> None:
     """Refuse more environments than memory holds, by what one of them shows.
 
     Raises:
         UserError: They would not fit.
     """
-    with make_environments(config, 1) as one:
+    with make_vec_env(config, 1) as one:
         each = sum(math.prod(leaf.shape) * np.dtype(leaf.dtype).itemsize for leaf in one.spaces.observations.values())
     needed, free = COPIES * num_envs * each, available_memory()
     if free is not None and needed > free:
@@ -222,12 +222,12 @@ def _check_memory(config: EnvironmentConfig, num_envs: int) -> None:
         )
 
 
-def played_to_the_end(config: EnvironmentConfig, *, allow_code: bool = True) -> EnvironmentConfig:
+def played_to_the_end(config: EnvConfig, *, allow_code: bool = True) -> EnvConfig:
     """The same environment without what ends its episodes early for the sake of learning.
 
     Args:
         config: Which environment.
-        allow_code: As in `make_environments`.
+        allow_code: As in `make_vec_env`.
 
     Raises:
         UserError: It does not exist or cannot be imported.
@@ -240,12 +240,12 @@ def played_to_the_end(config: EnvironmentConfig, *, allow_code: bool = True) -> 
     return replace(config, kwargs={name: value for name, value in config.kwargs.items() if name not in early})
 
 
-def read_metadata(config: EnvironmentConfig, *, allow_code: bool = True) -> dict[str, Any]:
+def read_metadata(config: EnvConfig, *, allow_code: bool = True) -> dict[str, Any]:
     """Read an environment's metadata, for the arguments that it advises, before it is made.
 
     Args:
         config: Which environment.
-        allow_code: As in `make_environments`.
+        allow_code: As in `make_vec_env`.
 
     Raises:
         UserError: It does not exist, or cannot be imported.
@@ -253,13 +253,13 @@ def read_metadata(config: EnvironmentConfig, *, allow_code: bool = True) -> dict
     return spec_metadata(registry.find_spec(config.id, allow_code))
 
 
-def check_arguments(config: EnvironmentConfig, typed: Mapping[str, Any], *, allow_code: bool = True) -> None:
+def check_arguments(config: EnvConfig, typed: Mapping[str, Any], *, allow_code: bool = True) -> None:
     """Refuse arguments that were read from a file and name code that the environment may import.
 
     Args:
         config: An environment as a file describes it.
         typed: Arguments that the user typed: what is among them with the same value is trusted.
-        allow_code: As in `make_environments`.
+        allow_code: As in `make_vec_env`.
 
     Raises:
         UserError: An argument names code, and was not typed.

@@ -1,8 +1,8 @@
 """Turn observations of any space into named leaves: uint8 pictures (H, W, C) and float32 vectors (D,).
 
 `leaf_rules` decides once, from the space, how each part is converted and why; `convert` applies the rules at every
-step; `repeat_frame` and `push_frame` stack frames, so that one observation shows motion. `Observer` does so for N
-environments and replaces the camera's picture by perception where that is asked for.
+step; `repeat_frame` and `push_frame` stack frames, so that one observation shows motion. `ObservationAdapter` does so
+for N environments and replaces the camera's picture by perception where that is asked for.
 """
 
 import math
@@ -15,13 +15,13 @@ import numpy.typing as npt
 from gymnasium import spaces as gym_spaces
 
 from rlkit import capabilities
-from rlkit.env.config import EnvironmentConfig, FrameOptions
+from rlkit.env.config import EnvConfig, FrameOptions
 from rlkit.errors import UserError
 from rlkit.perception.config import CAMERA, DRIVABLE, SEGMENTATION, PerceptionConfig
 from rlkit.spaces import Leaf, Observations, Pixels, Spaces
 
 if TYPE_CHECKING:
-    from rlkit.perception.pipeline import Perceiver
+    from rlkit.perception.pipeline import PerceptionPipeline
 
 Array = npt.NDArray[Any]
 
@@ -354,7 +354,7 @@ def _is_channel_first(shape: tuple[int, ...]) -> bool:
     return first < last
 
 
-class Observer:
+class ObservationAdapter:
     """Turns the observations of N environments into leaves, a single frame each.
 
     Args:
@@ -373,7 +373,7 @@ class Observer:
         self,
         space: gym_spaces.Space[Any],
         metadata: Mapping[str, Any],
-        config: EnvironmentConfig,
+        config: EnvConfig,
         options: FrameOptions,
         num_envs: int,
         fresh: bool,
@@ -384,7 +384,7 @@ class Observer:
         self._fresh = fresh
         self.left_out = left_out(space)
         """Names of the parts that no agent sees, because they are text."""
-        self.perceiver: Perceiver | None = None
+        self.perceiver: PerceptionPipeline | None = None
         """What stands between the camera and the agent, if anything does."""
         self.leaves = [rule.leaf for rule in self._rules]
         """What an agent sees, before frames are stacked."""
@@ -443,8 +443,8 @@ class Observer:
         config: PerceptionConfig,
         options: FrameOptions,
         environment: str,
-    ) -> "Perceiver":
-        from rlkit.perception.pipeline import make_perceiver  # numba and torch, only where they are needed
+    ) -> "PerceptionPipeline":
+        from rlkit.perception.pipeline import make_pipeline  # numba and torch, only where they are needed
 
         if options.grayscale or options.resize is not None:
             raise UserError("grayscale and resize do not go with --perception, which needs the camera's own picture.")
@@ -454,7 +454,7 @@ class Observer:
         labels = space.get(SEGMENTATION) if isinstance(space, gym_spaces.Dict) else None
         if isinstance(labels, gym_spaces.Box):
             shapes[SEGMENTATION] = labels.shape
-        return make_perceiver(config, metadata, shapes, self._num_envs, environment)
+        return make_pipeline(config, metadata, shapes, self._num_envs, environment)
 
 
 def _batched(part: Any) -> Any:

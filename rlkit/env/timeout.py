@@ -24,7 +24,7 @@ class Interruption(BaseException):
     """Is raised inside the code that hangs; not an Exception, so that `except Exception` there does not swallow it."""
 
 
-class Alarm:
+class StepTimeout:
     """Gives each of several environments so many seconds for a call.
 
     Args:

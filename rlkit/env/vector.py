@@ -1,6 +1,6 @@
 """N environments stepped together, with named leaves as observations and numbered actions.
 
-`rlkit.env.make.make_environments` makes them; `Environments.describe` says what was chosen and why.
+`rlkit.env.make.make_vec_env` makes them; `VecEnv.describe` says what was chosen and why.
 """
 
 import logging
@@ -16,15 +16,15 @@ from gymnasium.vector import SyncVectorEnv, VectorEnv
 
 from rlkit import capabilities
 from rlkit.env.actions import Bins, DiscreteActions, discrete_actions, with_typed
-from rlkit.env.config import EnvironmentConfig, SplitArguments, absolute_id, split_arguments
-from rlkit.env.observations import Observer, default_frame_stack, push_frame, repeat_frame, stacked
-from rlkit.env.subproc.vector_env import LOST, WorkerEnvs
-from rlkit.env.wrappers import BatchesOfOne
+from rlkit.env.config import EnvConfig, SplitArguments, absolute_id, split_arguments
+from rlkit.env.observations import ObservationAdapter, default_frame_stack, push_frame, repeat_frame, stacked
+from rlkit.env.subproc.vector_env import LOST, SubprocVectorEnv
+from rlkit.env.wrappers import ListVectorEnv
 from rlkit.errors import EnvironmentFailure, UserError, failures_told, place
 from rlkit.spaces import Mirror, Observations, Spaces
 
 if TYPE_CHECKING:
-    from rlkit.perception.result import Perceived
+    from rlkit.perception.result import PerceptionResult
 
 AnyVectorEnv = VectorEnv[Any, Any, Any]
 
@@ -33,11 +33,11 @@ _log = logging.getLogger(__name__)
 
 def offers(vector: AnyVectorEnv, name: str) -> bool:
     """Whether what is stepped in a vector environment has a method or attribute of this name, for `vector.call`."""
-    if isinstance(vector, WorkerEnvs):
+    if isinstance(vector, SubprocVectorEnv):
         return vector.offers(name)
     if isinstance(vector, SyncVectorEnv):
         return bool(vector.envs[0].has_wrapper_attr(name))
-    own = vector.batches[0] if isinstance(vector, BatchesOfOne) else vector
+    own = vector.batches[0] if isinstance(vector, ListVectorEnv) else vector
     return hasattr(own, "call") and hasattr(own.unwrapped, name)
 
 
@@ -71,7 +71,7 @@ class Step:
         return lost
 
 
-class Environments:
+class VecEnv:
     """N environments stepped together; none resets unless told.
 
     Observations that are given out are never written again, and must not be written by who receives them.
@@ -95,7 +95,7 @@ class Environments:
     def __init__(
         self,
         vector: AnyVectorEnv,
-        config: EnvironmentConfig,
+        config: EnvConfig,
         native: bool,
         why: str,
         arguments: SplitArguments | None = None,
@@ -106,17 +106,19 @@ class Environments:
         self.num_envs = vector.num_envs
         self.metadata: dict[str, Any] = dict(vector.metadata)
         self.native = native
-        self.busy_elsewhere = native or isinstance(vector, WorkerEnvs)
+        self.busy_elsewhere = native or isinstance(vector, SubprocVectorEnv)
         self.metrics = capabilities.episode_metrics(self.metadata)
         self.warn: Callable[[str], None] = _log.warning
         self._vector = vector
-        if isinstance(vector, WorkerEnvs):
+        if isinstance(vector, SubprocVectorEnv):
             vector.on_loss = self._tell_of_loss
         self._why = why
         self.single_observation_space = vector.single_observation_space
         # A promise that an environment can make so that large batches need not be copied.
         fresh = native and self.metadata.get("fresh_observations") is True
-        self.observer = Observer(self.single_observation_space, self.metadata, config, options, self.num_envs, fresh)
+        self.observer = ObservationAdapter(
+            self.single_observation_space, self.metadata, config, options, self.num_envs, fresh
+        )
         self.actions = self._read_actions(arguments.bins)
         names = self.actions.names
         single = Spaces({leaf.name: leaf for leaf in self.observer.leaves}, names)
@@ -231,7 +233,7 @@ class Environments:
         """
         return {key: capabilities.info_value(step.infos, key, index) for key in self.metrics}
 
-    def perceived(self, index: int) -> "Perceived | None":
+    def perceived(self, index: int) -> "PerceptionResult | None":
         """What was made of the newest camera picture of one environment; None where nothing stands between.
 
         Args:

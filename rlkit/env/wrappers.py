@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 from gymnasium.wrappers import OrderEnforcing, TimeLimit
 
-from rlkit.env.timeout import Alarm
+from rlkit.env.timeout import StepTimeout
 from rlkit.errors import UserError
 
 # What `gymnasium.make` puts around an environment and does not look at an observation; its checker does.
@@ -106,7 +106,7 @@ class Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
         index: Which one it is.
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any], alarm: Alarm, index: int):
+    def __init__(self, env: gymnasium.Env[Any, Any], alarm: StepTimeout, index: int):
         super().__init__(env)
         self._alarm = alarm
         self._index = index
@@ -122,7 +122,7 @@ class Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
         return self.env.step(action)
 
 
-class WatchedEnvs(SyncVectorEnv):
+class TimedSyncVectorEnv(SyncVectorEnv):
     """Steps single environments one after the other, and interrupts one that does not come back.
 
     Args:
@@ -134,7 +134,7 @@ class WatchedEnvs(SyncVectorEnv):
         DescribedError: One takes too long, then or later.
     """
 
-    def __init__(self, make: Callable[[], gymnasium.Env[Any, Any]], num_envs: int, alarm: Alarm):
+    def __init__(self, make: Callable[[], gymnasium.Env[Any, Any]], num_envs: int, alarm: StepTimeout):
         self._alarm = alarm
 
         def watched(index: int) -> gymnasium.Env[Any, Any]:
@@ -154,7 +154,7 @@ class WatchedEnvs(SyncVectorEnv):
         return self._alarm.watch(super().step, actions)
 
 
-class BatchesOfOne(VectorEnv[Any, Any, Any]):
+class ListVectorEnv(VectorEnv[Any, Any, Any]):
     """Joins vector environments of one environment each, so that each is reset alone and from a seed.
 
     Args:
@@ -167,7 +167,7 @@ class BatchesOfOne(VectorEnv[Any, Any, Any]):
         UserError: The batches do not say how they reset.
     """
 
-    def __init__(self, batches: Sequence[VectorEnv[Any, Any, Any]], alarm: Alarm):
+    def __init__(self, batches: Sequence[VectorEnv[Any, Any, Any]], alarm: StepTimeout):
         self.batches = list(batches)
         self._alarm = alarm
         first = self.batches[0]

@@ -65,10 +65,10 @@ def main() -> None:
 
 
 def _answer(request: dict[str, Any], beats: Beats) -> dict[str, Any]:
-    from rlkit.env.config import EnvironmentConfig
+    from rlkit.env.config import EnvConfig
     from rlkit.env_checker.runner import digest_of, examine
 
-    config = EnvironmentConfig(request["id"], request["kwargs"])
+    config = EnvConfig(request["id"], request["kwargs"])
     if request["only_digest"]:
         return {"digest": digest_of(config, pulse=beats)}
     report = examine(config, request["steps"], timed=request["timed"], pulse=beats)

@@ -9,7 +9,7 @@ Level = Literal["fault", "doubt", "note"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class Issue:
     """One thing that is wrong, may be wrong, or is worth knowing.
 
     Args:
@@ -42,7 +42,7 @@ class Report:
 
     environment: str
     kwargs: Mapping[str, Any]
-    findings: tuple[Finding, ...]
+    findings: tuple[Issue, ...]
     facts: Mapping[str, Any]
     skipped: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -52,7 +52,7 @@ class Report:
         """Whether no fault was found."""
         return not self.of("fault")
 
-    def of(self, level: Level) -> tuple[Finding, ...]:
+    def of(self, level: Level) -> tuple[Issue, ...]:
         """The findings of one level."""
         return tuple(finding for finding in self.findings if finding.level == level)
 
@@ -60,7 +60,7 @@ class Report:
         """The names of all findings."""
         return {finding.name for finding in self.findings}
 
-    def with_finding(self, finding: Finding) -> Self:
+    def with_finding(self, finding: Issue) -> Self:
         """The same with one more finding."""
         return dataclasses.replace(self, findings=in_order([*self.findings, finding]))
 
@@ -82,14 +82,14 @@ class Report:
         return cls(
             environment=tree["env"],
             kwargs=tree["kwargs"],
-            findings=tuple(Finding(**finding) for finding in tree["findings"]),
+            findings=tuple(Issue(**finding) for finding in tree["findings"]),
             facts=tree["facts"],
             skipped=tuple(tree["skipped"]),
             seconds=tree["seconds"],
         )
 
 
-def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+def in_order(findings: Sequence[Issue]) -> tuple[Issue, ...]:
     """Faults, doubts, notes; within each as they were found."""
     levels: tuple[Level, ...] = ("fault", "doubt", "note")
     return tuple(sorted(findings, key=lambda finding: levels.index(finding.level)))
@@ -110,7 +110,7 @@ class Entry:
     mend: str
 
 
-def finding(name: str, seen: str) -> Finding:
+def finding(name: str, seen: str) -> Issue:
     """A finding from the catalogue.
 
     Args:
@@ -118,7 +118,7 @@ def finding(name: str, seen: str) -> Finding:
         seen: What happened this time.
     """
     entry = CATALOGUE[name]
-    return Finding(name, entry.level, seen, entry.why, entry.mend)
+    return Issue(name, entry.level, seen, entry.why, entry.mend)
 
 
 CATALOGUE: dict[str, Entry] = {

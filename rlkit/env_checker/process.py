@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 
-from rlkit.env.config import EnvironmentConfig
-from rlkit.env_checker.issues import Finding, Report, finding
+from rlkit.env.config import EnvConfig
+from rlkit.env_checker.issues import Issue, Report, finding
 from rlkit.env_checker.runner import STEPS
 from rlkit.errors import UserError, place_in_trace
 
@@ -24,7 +24,7 @@ HIDDEN = ("DISPLAY", "WAYLAND_DISPLAY")  # machines that train have no screen
 
 
 def check_environment(
-    environment: str | EnvironmentConfig,
+    environment: str | EnvConfig,
     *,
     steps: int = STEPS,
     timed: bool = True,
@@ -50,11 +50,11 @@ def check_environment(
         raise UserError(f"{steps} steps: expected a whole number of at least 1")
     if not time_out > 0:
         raise UserError(f"a time-out of {time_out} s: expected a number greater than 0")
-    config = EnvironmentConfig(environment) if isinstance(environment, str) else environment
+    config = EnvConfig(environment) if isinstance(environment, str) else environment
     began = time.monotonic()
     request = {"id": config.id, "kwargs": dict(config.kwargs), "steps": steps, "timed": timed, "only_digest": False}
     answer = _ask(request, time_out, tell, hash_seed="0")
-    if isinstance(answer, Finding):
+    if isinstance(answer, Issue):
         return Report(config.id, config.kwargs, (answer,), {}, ("everything after it",), time.monotonic() - began)
     report = Report.from_json(answer["report"])
     digest = report.facts.get("digest")
@@ -68,7 +68,7 @@ def check_environment(
 
 def _ask(
     request: Mapping[str, Any], time_out: float, tell: Callable[[str], None], hash_seed: str
-) -> dict[str, Any] | Finding:
+) -> dict[str, Any] | Issue:
     """Let a child answer; a finding where it hangs or dies instead."""
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as printed:
         child = _start(printed, hash_seed)
@@ -136,14 +136,14 @@ def _lines(child: "subprocess.Popen[str]") -> Iterator[str]:
         yield from child.stdout
 
 
-def _hanging(child: "subprocess.Popen[str]", printed: IO[str], doing: str, allowed: float) -> Finding:
+def _hanging(child: "subprocess.Popen[str]", printed: IO[str], doing: str, allowed: float) -> Issue:
     if hasattr(signal, "SIGUSR1"):
         child.send_signal(signal.SIGUSR1)
         time.sleep(0.5)  # the trace is written by a signal handler in C: a moment is enough
     return finding("hangs", f"{doing} had not come back after {allowed:g} s{_place(printed)}")
 
 
-def _dead(child: "subprocess.Popen[str]", printed: IO[str], doing: str) -> Finding:
+def _dead(child: "subprocess.Popen[str]", printed: IO[str], doing: str) -> Issue:
     code = child.wait()
     how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
     return finding("crashes", f"the process ended {how} during or shortly after: {doing}{_place(printed)}")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rlkit.env.actions import Bins
-from rlkit.env.config import EnvironmentConfig, split_arguments
+from rlkit.env.config import EnvConfig, split_arguments
 from rlkit.env.registry import accepted_arguments, find_spec
 from rlkit.env_checker import determinism, performance, rendering, symmetry, vectorization
 from rlkit.env_checker.declarations import read_declarations, run_checker
@@ -17,7 +17,7 @@ STEPS = 2_000
 
 
 def examine(
-    config: EnvironmentConfig, steps: int = STEPS, *, timed: bool = True, seconds: float = 10.0, pulse: Pulse = silent
+    config: EnvConfig, steps: int = STEPS, *, timed: bool = True, seconds: float = 10.0, pulse: Pulse = silent
 ) -> Report:
     """Try everything with an environment, in this process: it may hang, or take the process with it.
 
@@ -48,7 +48,7 @@ def examine(
     )
 
 
-def digest_of(config: EnvironmentConfig, *, pulse: Pulse = silent) -> str | None:
+def digest_of(config: EnvConfig, *, pulse: Pulse = silent) -> str | None:
     """Digest of what one seed brings, for comparing with another process.
 
     Args:
@@ -68,7 +68,7 @@ def digest_of(config: EnvironmentConfig, *, pulse: Pulse = silent) -> str | None
         return None
 
 
-def _subject(config: EnvironmentConfig, steps: int, seconds: float, pulse: Pulse) -> tuple[Subject, Bins | None]:
+def _subject(config: EnvConfig, steps: int, seconds: float, pulse: Pulse) -> tuple[Subject, Bins | None]:
     spec = find_spec(config.id)
     split = split_arguments(config.kwargs, lambda: accepted_arguments(spec))
     return Subject(spec, split.theirs, steps, seconds, pulse), split.bins

@@ -19,7 +19,7 @@ from rlkit.env.make import vectorize
 from rlkit.env.registry import make_single
 from rlkit.env.vector import AnyVectorEnv
 from rlkit.env_checker.compare import Answer, Misfit, bad_flag, bad_number, misfit
-from rlkit.env_checker.issues import Finding, finding
+from rlkit.env_checker.issues import Issue, finding
 from rlkit.errors import UserError, describe_error
 
 Env = gymnasium.Env[Any, Any]
@@ -82,7 +82,7 @@ class Halted(Exception):  # noqa: N818 - it is no error of ours
         finding: Why.
     """
 
-    def __init__(self, finding: Finding):
+    def __init__(self, finding: Issue):
         super().__init__(finding.seen)
         self.finding = finding
 
@@ -106,7 +106,7 @@ class Subject:
         self.steps = steps
         self.seconds = seconds
         self.pulse = pulse
-        self.found: dict[str, Finding] = {}
+        self.found: dict[str, Issue] = {}
         self._at: dict[int, tuple[int | None, int]] = {}  # seed and step of each environment's episode
         self._warm = {"reset": False, "step": False}
 
@@ -206,7 +206,7 @@ class Subject:
                 self.write_down(found[0], f"{where}: {found[1]}")
 
 
-def _raised(doing: str, where: str, error: BaseException) -> Finding:
+def _raised(doing: str, where: str, error: BaseException) -> Issue:
     """Tell kinds of failure apart by what was raised."""
     text = str(error)
     seen = f"{where} raised {describe_error(error)}"
@@ -221,7 +221,7 @@ def _raised(doing: str, where: str, error: BaseException) -> Finding:
     return finding("needs-display" if NO_DISPLAY.search(text) else f"raises-in-{doing}", seen)
 
 
-def _not_made(error: UserError) -> Finding:
+def _not_made(error: UserError) -> Issue:
     text = str(error)
     if isinstance(error.__cause__, ModuleNotFoundError | gymnasium.error.DependencyNotInstalled):
         return finding("needs-package", text)

@@ -128,7 +128,7 @@ class CosineEmbedding(nn.Module):
 
 
 @torch.no_grad()
-def he_initialise(module: nn.Module, generator: torch.Generator) -> None:
+def kaiming_init_(module: nn.Module, generator: torch.Generator) -> None:
     """Draw the weights of layers that feed a ReLU as He et al. 2015 do, those of a head's last layer a tenth of that.
 
     A head that starts near zero lets the first targets be the rewards and not the noise of the initialisation. Dense

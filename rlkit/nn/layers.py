@@ -12,8 +12,8 @@ class NoisyLinear(nn.Module):
     """A dense layer with a learned spread around each weight: y = (w + s ⊙ e) x + (b + t ⊙ f).
 
     The noise is factorised: e is the outer product of one number per output and one per input, each drawn from a normal
-    distribution and turned into sign(x) √|x|, and f is the former. `renew_noise` draws it and `silence` takes it away;
-    a silent layer, such as one that was just made, computes with the mean weights.
+    distribution and turned into sign(x) √|x|, and f is the former. `reset_noise` draws it and `disable_noise` takes it
+    away; a silent layer, such as one that was just made, computes with the mean weights.
 
     Args:
         in_features: Length of the vector that comes in.
@@ -63,14 +63,14 @@ class NoisyLinear(nn.Module):
         return F.linear(features, weight, self.bias + self.bias_spread * self.out_noise)
 
 
-def renew_noise(network: nn.Module, generator: torch.Generator) -> None:
+def reset_noise(network: nn.Module, generator: torch.Generator) -> None:
     """Draw fresh noise for every noisy layer of a network; does nothing where there is none."""
     for layer in network.modules():
         if isinstance(layer, NoisyLinear):
             layer.draw(generator)
 
 
-def silence(network: nn.Module) -> None:
+def disable_noise(network: nn.Module) -> None:
     """Let every noisy layer compute with its mean weights until noise is drawn again."""
     for layer in network.modules():
         if isinstance(layer, NoisyLinear):
@@ -81,8 +81,8 @@ class Dropout(nn.Module):
     """Set a share of the features to 0 and scale the others up, so that no feature relies on others (Srivastava 2014).
 
     `nn.Dropout` draws from torch's global generator, which no checkpoint of ours holds. This one does nothing until it
-    is handed a generator by `drop_with`, and nothing again once that is taken away: copies that act or give targets
-    never drop.
+    is handed a generator by `set_dropout_generator`, and nothing again once that is taken away: copies that act or give
+    targets never drop.
 
     Args:
         share: Of the features, from 0 to below 1.
@@ -101,7 +101,7 @@ class Dropout(nn.Module):
         return features * kept.div_(1 - self.share)
 
 
-def drop_with(network: nn.Module, generator: torch.Generator | None) -> None:
+def set_dropout_generator(network: nn.Module, generator: torch.Generator | None) -> None:
     """Let every `Dropout` of a network draw from a generator on its device; None lets them pass everything on."""
     for layer in network.modules():
         if isinstance(layer, Dropout):

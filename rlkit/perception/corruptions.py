@@ -21,7 +21,7 @@ _PATCH_SIDE = (0.1, 0.4)  # of the picture's sides
 _FLIPPED = 0.35  # share of pixels that are wrong at full noise
 
 
-class Faults:
+class Corruptions:
     """The faults of N drivers' perception.
 
     Args:

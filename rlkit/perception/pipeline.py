@@ -1,7 +1,7 @@
-"""From camera pictures to what a driver sees: the drivable area, found by somebody's eyes, in some view.
+"""From camera pictures to what a driver sees: the drivable area, as an estimator finds it, in some view.
 
-The environments' vector is asked for pictures; `Perceiver` replaces each by one leaf, `drivable`. Eyes are the truth
-of a simulator or a segmentation model; anything with the method `look` can take their place.
+The environments' vector is asked for pictures; `PerceptionPipeline` replaces each by one leaf, `drivable`. An estimator
+gives the truth of a simulator or what a segmentation model finds; anything with the method `look` can take its place.
 """
 
 import os
@@ -25,8 +25,8 @@ from rlkit.perception.config import (
     PerceptionConfig,
     Precision,
 )
-from rlkit.perception.corruptions import Faults
-from rlkit.perception.result import DRIVABLE_FROM, Perceived
+from rlkit.perception.corruptions import Corruptions
+from rlkit.perception.result import DRIVABLE_FROM, PerceptionResult
 from rlkit.spaces import Classes, Leaf, Pixels
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ BATCH = 8  # pictures per inference; larger ones are no quicker
 SMALLEST_BATCH = 2
 
 
-class Eyes(Protocol):
+class DrivableEstimator(Protocol):
     """Finds the drivable area in pictures."""
 
     name: str
@@ -61,7 +61,7 @@ class Eyes(Protocol):
         ...
 
 
-class TruthEyes:
+class GroundTruthEstimator:
     """See what is drivable by the simulator's own labels: the upper bound for every network.
 
     Args:
@@ -85,7 +85,7 @@ class TruthEyes:
         return None
 
 
-class ModelEyes:
+class SegmentationEstimator:
     """See what a segmentation network finds drivable.
 
     Args:
@@ -127,7 +127,7 @@ class ModelEyes:
         return likely
 
 
-class Perceiver:
+class PerceptionPipeline:
     """Turns the camera pictures of N drivers into what they see.
 
     Args:
@@ -141,9 +141,9 @@ class Perceiver:
 
     def __init__(
         self,
-        eyes: Eyes,
+        eyes: DrivableEstimator,
         view: PixelMap,
-        faults: Faults,
+        faults: Corruptions,
         num_envs: int,
         classes: Classes | None = None,
         note: str = "",
@@ -211,11 +211,11 @@ class Perceiver:
         found, true = self._found >= DRIVABLE_FROM, _drivable(self._labels, self._truth)
         return (found & true).sum(axis=(1, 2)), (found | true).sum(axis=(1, 2))
 
-    def perceived(self, index: int) -> Perceived:
+    def perceived(self, index: int) -> PerceptionResult:
         """What was made of the newest picture of one driver; the uncertainty is worked out only now."""
         picture = None if self._pictures is None else self._pictures[index]
         known = self._labels is not None and self._truth is not None
-        return Perceived(
+        return PerceptionResult(
             picture=picture,
             drivable=self._found[index].copy(),
             truth=_drivable(self._labels[index], self._truth) if known else None,  # type: ignore[index, arg-type]
@@ -224,13 +224,13 @@ class Perceiver:
         )
 
 
-def make_perceiver(
+def make_pipeline(
     config: PerceptionConfig,
     metadata: Mapping[str, Any],
     shapes: Mapping[str, tuple[int, ...]],
     num_envs: int,
     environment: str,
-) -> Perceiver:
+) -> PerceptionPipeline:
     """Make what an environment's drivers see with.
 
     Args:
@@ -255,11 +255,11 @@ def make_perceiver(
             "nothing to look at. rlkit/DrivingCamera-v0 has one (--env-kwargs sensors=camera,segmentation,state)."
         )
     height, width = shapes[CAMERA if CAMERA in shapes else SEGMENTATION][:2]
-    eyes: Eyes
-    finder = TruthEyes.name
+    eyes: DrivableEstimator
+    finder = GroundTruthEstimator.name
     if config.is_truth:
         assert classes is not None
-        eyes = TruthEyes(classes)
+        eyes = GroundTruthEstimator(classes)
     else:
         model = _loaded(config)
         if model.card.size != (height, width):
@@ -268,10 +268,11 @@ def make_perceiver(
                 f"the camera of {environment} gives {height}×{width}. Change the camera (for driving: --env-kwargs "
                 f"camera_size=[{model.card.size[0]},{model.card.size[1]}]) or train a model for this size."
             )
-        eyes = ModelEyes(model, config.soft, max(SMALLEST_BATCH, min(BATCH, num_envs)))
+        eyes = SegmentationEstimator(model, config.soft, max(SMALLEST_BATCH, min(BATCH, num_envs)))
         finder = f"{eyes.name} ({model.parameters:,} parameters)"
     view = _view(config, metadata, (height, width), environment)
-    return Perceiver(eyes, view, Faults(config, num_envs), num_envs, classes, _note(config, view.size, finder))
+    corruptions, note = Corruptions(config, num_envs), _note(config, view.size, finder)
+    return PerceptionPipeline(eyes, view, corruptions, num_envs, classes, note)
 
 
 def _note(config: PerceptionConfig, size: tuple[int, int], eyes: str) -> str:

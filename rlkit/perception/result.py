@@ -11,7 +11,7 @@ DRIVABLE_FROM = 128  # of 255, the probability from which a pixel counts as driv
 
 
 @dataclass(frozen=True)
-class Perceived:
+class PerceptionResult:
     """The drivable area that somebody found in a picture, beside the truth where it is known.
 
     Args:

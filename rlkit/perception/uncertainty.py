@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from rlkit.nn.layers import Dropout, drop_with
+from rlkit.nn.layers import Dropout, set_dropout_generator
 
 Map = npt.NDArray[np.float32]
 _FOREIGN = (nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
@@ -113,13 +113,13 @@ def _dropout(network: nn.Module, generator: torch.Generator) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices, enabled=bool(foreign)):
         if foreign:  # torch's own layers know its global generator only: it is lent a seed of ours and put back
             torch.manual_seed(int(torch.randint(2**62, (), generator=generator, device=generator.device)))
-        drop_with(network, generator)
+        set_dropout_generator(network, generator)
         for layer in foreign:
             layer.train()
         try:
             yield
         finally:
-            drop_with(network, None)
+            set_dropout_generator(network, None)
             for layer in foreign:
                 layer.eval()
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlkit.replay.n_step import NO_ACTION, look_ahead, stack_rows
+from rlkit.replay.n_step import NO_ACTION, n_step_returns, stack_rows
 from rlkit.replay.prioritized import Priorities, SumTree
 from rlkit.replay.storage import frames_bytes, frames_in_memory, frames_on_disk, gather
 from rlkit.spaces import Leaf, Observations
@@ -215,7 +215,7 @@ class ReplayBuffer:
             ValueError: If nothing can be sampled yet.
         """
         rows, weights = self._draw(batch_size, importance_exponent)
-        returns, discounts, next_rows = look_ahead(
+        returns, discounts, next_rows = n_step_returns(
             rows, self.n_step, self.gamma, self._actions, self._rewards, self._discounts, self._ahead
         )
         return Batch(

@@ -13,7 +13,7 @@ NO_ACTION = -1
 
 
 @kernel
-def look_ahead(
+def n_step_returns(
     rows: npt.NDArray[np.int64],
     n_step: int,
     gamma: np.float32,

@@ -12,12 +12,12 @@ from torch import nn
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain, with_settings
 from rlkit.nn.utils import choose_device
-from rlkit.perception.model import find_model, load_model, read_card
+from rlkit.perception.model import find_model, load_model, read_model_card
 from rlkit.perception.networks import build_network, check_network
 from rlkit.perception.networks.vgg16 import load_vgg16
-from rlkit.segmentation.datasets import find_source
-from rlkit.segmentation.datasets.base import PictureSource
-from rlkit.segmentation.hyperparameters import PRESETS, Recipe, settings_of, usual_preset
+from rlkit.segmentation.datasets import open_dataset
+from rlkit.segmentation.datasets.base import Dataset
+from rlkit.segmentation.hyperparameters import PRESETS, Hyperparameters, settings_of, usual_preset
 from rlkit.segmentation.loader import batches_in_a_pass
 from rlkit.spaces import Classes
 from rlkit.training.config import versions
@@ -139,7 +139,7 @@ class Plan:
     """
 
     config: TrainingConfig
-    source: PictureSource
+    source: Dataset
     network: nn.Module
     notes: tuple[str, ...] = ()
 
@@ -149,7 +149,7 @@ class Plan:
         height, width = config.size
         many = "new pictures for ever" if config.pictures is None else f"{config.pictures} pictures to learn from"
         count = sum(parameter.numel() for parameter in self.network.parameters())
-        recipe = from_plain(Recipe, config.recipe)
+        recipe = from_plain(Hyperparameters, config.recipe)
         passes = (
             "" if config.pictures is None else f" ({config.steps * recipe.batch_size / config.pictures:.0f} passes)"
         )
@@ -165,7 +165,7 @@ class Plan:
 
 
 def plan(
-    data: str | Path | PictureSource = "sim",
+    data: str | Path | Dataset = "sim",
     *,
     model: str = "segnet-compact",
     preset: str | None = None,
@@ -214,7 +214,7 @@ def plan(
     if init is not None and vgg16 is not None:
         raise UserError("--init and --pretrained-vgg16 both say where weights begin: leave one out.")
     where = choose_device(device)
-    source = open_source(data, size=size, seed=seed, env_kwargs=env_kwargs, held_out=held_out)
+    source = open_or_keep(data, size=size, seed=seed, env_kwargs=env_kwargs, held_out=held_out)
     pictures = source.training_pictures
     name, recipe = _choose_recipe(preset, settings or {}, source)
     budget = _budget(steps, epochs, pictures, recipe.batch_size)
@@ -242,7 +242,7 @@ def plan(
     return Plan(config, source, network, notes)
 
 
-def _choose_recipe(preset: str | None, settings: Mapping[str, str], source: PictureSource) -> tuple[str, Recipe]:
+def _choose_recipe(preset: str | None, settings: Mapping[str, str], source: Dataset) -> tuple[str, Hyperparameters]:
     name = preset or usual_preset(source.training_pictures)
     if name not in PRESETS:
         raise UserError(f"There is no preset {name!r}.{did_you_mean(name, PRESETS)} Known: {', '.join(PRESETS)}.")
@@ -258,7 +258,7 @@ def _budget(steps: int | None, epochs: int | None, pictures: int | None, batch_s
     return (epochs or EPOCHS) * batches_in_a_pass(pictures, batch_size) if steps is None else steps
 
 
-def _learned_from(recipe: Recipe, source: PictureSource) -> tuple[int, int]:
+def _learned_from(recipe: Hyperparameters, source: Dataset) -> tuple[int, int]:
     """Height and width of what the network sees while it learns."""
     return (recipe.crop[0], recipe.crop[1]) if recipe.crop else source.size
 
@@ -281,7 +281,7 @@ def _begin_with(
     if init is None:
         return "", ()
     path = find_model(init)
-    same = typed if read_card(path).network == typed else None
+    same = typed if read_model_card(path).network == typed else None
     theirs = load_model(path, network=same, fuse=False).network.state_dict()
     ours = network.state_dict()
     fits = {name: tensor for name, tensor in theirs.items() if name in ours and ours[name].shape == tensor.shape}
@@ -297,16 +297,16 @@ def _named(path: Path) -> str:
     return f"{path.name} (sha256 {sha256(path)[:16]})"
 
 
-def open_source(data: str | Path | PictureSource, **options: Any) -> PictureSource:
+def open_or_keep(data: str | Path | Dataset, **options: Any) -> Dataset:
     """Find a source by what a person types; one that is a source already is left as it is.
 
     Raises:
-        UserError: See `rlkit.segmentation.datasets.find_source`, which takes the same options.
+        UserError: See `rlkit.segmentation.datasets.open_dataset`, which takes the same options.
     """
-    return find_source(data, **options) if isinstance(data, str | Path) else data
+    return open_dataset(data, **options) if isinstance(data, str | Path) else data
 
 
-def _absolute(data: str | Path | PictureSource) -> str:
+def _absolute(data: str | Path | Dataset) -> str:
     """A folder's path that holds wherever the run is resumed from; what is no folder stays as it is."""
     if not isinstance(data, str | Path):
         return data.name
@@ -314,6 +314,6 @@ def _absolute(data: str | Path | PictureSource) -> str:
     return str(path.absolute()) if path.is_dir() else str(data)
 
 
-def _differences(recipe: Recipe, preset: Recipe) -> str:
+def _differences(recipe: Hyperparameters, preset: Hyperparameters) -> str:
     changed = [name for name, value in settings_of(recipe).items() if value != getattr(preset, name)]
     return ", ".join(f"{name}={getattr(recipe, name)}" for name in changed)

@@ -13,7 +13,7 @@ import torch
 
 from rlkit.errors import UserError
 from rlkit.perception.model import SegmentationModel
-from rlkit.segmentation.datasets.base import LabelledPictures, PictureSource
+from rlkit.segmentation.datasets.base import Dataset, LabelledImages
 from rlkit.segmentation.datasets.io import resize_label_batch, resize_pictures
 from rlkit.segmentation.metrics.boundary import BoundaryF1
 from rlkit.segmentation.metrics.calibration import Calibration
@@ -59,7 +59,7 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class PerceptionResult:
+class SegmentationResult:
     """What came of measuring a model.
 
     Args:
@@ -240,7 +240,7 @@ class Progress(Protocol):
 
 def evaluate(
     model: SegmentationModel,
-    source: PictureSource,
+    source: Dataset,
     split: str | None = None,
     *,
     name: str = "",
@@ -250,7 +250,7 @@ def evaluate(
     drivable_only: bool = False,
     timed: bool = True,
     progress: Progress | None = None,
-) -> PerceptionResult:
+) -> SegmentationResult:
     """Measure a model on labelled pictures, which pass by one batch after the other.
 
     Args:
@@ -308,7 +308,7 @@ def evaluate(
         raise UserError(f"{source.name} has no pictures in the split {split!r}.")
     for one in conditions.values():
         confusion = confusion + one
-    return PerceptionResult(
+    return SegmentationResult(
         model=name or model.card.network,
         parameters=model.parameters,
         data=source.name,
@@ -326,12 +326,12 @@ def evaluate(
     )
 
 
-def _parts(pictures: LabelledPictures, limit: int | None) -> Iterator[LabelledPictures]:
+def _parts(pictures: LabelledImages, limit: int | None) -> Iterator[LabelledImages]:
     """Cut a batch into smaller ones, up to a limit of pictures in all."""
     count = len(pictures) if limit is None else min(len(pictures), limit)
     for first in range(0, count, AT_ONCE):
         part = slice(first, min(first + AT_ONCE, count))
-        yield LabelledPictures(
+        yield LabelledImages(
             pictures.images[part], pictures.labels[part], pictures.names[part], pictures.conditions[part]
         )
 

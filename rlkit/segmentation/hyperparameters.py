@@ -14,7 +14,7 @@ MANY_CLASSES = 5  # from which on rare classes are worth weights of their own
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Hyperparameters:
     """Every setting of a training, with its meaning; `--set KEY=VALUE` reaches each."""
 
     batch_size: int = hyperparameter(16, "Pictures per step.", low=1, high=65_536)
@@ -123,31 +123,31 @@ class Recipe:
         Raises:
             UserError: A setting is out of its range.
         """
-        same = {name: getattr(self, name) for name in _names(Augmentation) & _names(Recipe) - {"crop"}}
+        same = {name: getattr(self, name) for name in _names(Augmentation) & _names(Hyperparameters) - {"crop"}}
         crop = (self.crop[0], self.crop[1]) if self.crop else None
         return Augmentation(crop=crop, scale=(self.scale_min, self.scale_max), **same)
 
 
-def _names(kind: type[Augmentation] | type[Recipe]) -> set[str]:
+def _names(kind: type[Augmentation] | type[Hyperparameters]) -> set[str]:
     return {field.name for field in dataclasses.fields(kind)}
 
 
 def _strengths(augmentation: Augmentation) -> dict[str, Any]:
     """The settings of a recipe that give this augmentation."""
-    same = {name: getattr(augmentation, name) for name in _names(Augmentation) & _names(Recipe) - {"crop"}}
+    same = {name: getattr(augmentation, name) for name in _names(Augmentation) & _names(Hyperparameters) - {"crop"}}
     low, high = augmentation.scale
     return {"crop": augmentation.crop or (), "scale_min": low, "scale_max": high, **same}
 
 
-def simulator(classes: Classes, pictures: int | None) -> Recipe:
+def simulator(classes: Classes, pictures: int | None) -> Hyperparameters:
     """New pictures for ever: light, colours and lenses change, so that nobody leans on those of the simulator."""
-    return Recipe(learning_rate=4e-3, **_strengths(SIMULATOR))
+    return Hyperparameters(learning_rate=4e-3, **_strengths(SIMULATOR))
 
 
-def files(classes: Classes, pictures: int | None) -> Recipe:
+def files(classes: Classes, pictures: int | None) -> Hyperparameters:
     """A folder of pictures, seen again and again: every pass cuts, mirrors, scales and colours them anew."""
     many = len(classes) >= MANY_CLASSES
-    return Recipe(
+    return Hyperparameters(
         batch_size=8,
         class_weights="median-frequency" if many else "none",
         select_by="mean_iou" if many else "drivable_iou",
@@ -156,7 +156,7 @@ def files(classes: Classes, pictures: int | None) -> Recipe:
     )
 
 
-PRESETS: dict[str, Callable[[Classes, int | None], Recipe]] = {"simulator": simulator, "files": files}
+PRESETS: dict[str, Callable[[Classes, int | None], Hyperparameters]] = {"simulator": simulator, "files": files}
 
 
 def usual_preset(pictures: int | None) -> str:
@@ -164,6 +164,6 @@ def usual_preset(pictures: int | None) -> str:
     return "simulator" if pictures is None else "files"
 
 
-def settings_of(recipe: Recipe) -> dict[str, Any]:
+def settings_of(recipe: Hyperparameters) -> dict[str, Any]:
     """Write a recipe out for JSON."""
     return dataclasses.asdict(recipe)

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from rlkit.nn.layers import drop_with
+from rlkit.nn.layers import set_dropout_generator
 from rlkit.nn.utils import computing_in, precision_for
 from rlkit.perception.model import as_floats
-from rlkit.segmentation.hyperparameters import Recipe
+from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.losses import cross_entropy, dice
 from rlkit.spaces import Pixels
 
@@ -129,7 +129,7 @@ class SegmentationLearner:
     def __init__(
         self,
         network: nn.Module,
-        recipe: Recipe,
+        recipe: Hyperparameters,
         steps: int,
         *,
         seed: int = 0,
@@ -229,10 +229,10 @@ class SegmentationLearner:
         """Let dropout draw from what the seed and the step fix: ours from a generator, others' from torch's own."""
         number = int(np.random.SeedSequence([self._seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
         self._dropping.manual_seed(number)
-        drop_with(self.network, self._dropping)
+        set_dropout_generator(self.network, self._dropping)
         with seeded(number, self.device):
             yield
-        drop_with(self.network, None)
+        set_dropout_generator(self.network, None)
 
 
 @contextlib.contextmanager
@@ -246,7 +246,7 @@ def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
         yield
 
 
-def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimizer(network: nn.Module, recipe: Hyperparameters) -> torch.optim.Optimizer:
     kernels = [parameter for parameter in network.parameters() if parameter.requires_grad and parameter.ndim > 1]
     others = [parameter for parameter in network.parameters() if parameter.requires_grad and parameter.ndim <= 1]
     groups = [{"params": kernels, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]

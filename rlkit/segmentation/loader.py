@@ -17,12 +17,12 @@ from typing import Self
 
 import numpy as np
 
-from rlkit.segmentation.datasets.base import LabelledPictures, PictureSource
+from rlkit.segmentation.datasets.base import Dataset, LabelledImages
 from rlkit.spaces import Pixels
 
 STREAM, CHANGES, STATISTICS, WEIGHTS = range(4)  # what a generator is for
 
-Augment = Callable[[LabelledPictures, np.random.Generator], LabelledPictures]
+Augment = Callable[[LabelledImages, np.random.Generator], LabelledImages]
 
 
 class TrainingPictures:
@@ -39,7 +39,7 @@ class TrainingPictures:
         statistics: (B, H, W, 3) uint8 batches, there as soon as the first batch is, and the same ones in every session.
     """
 
-    def __init__(self, source: PictureSource, augment: Augment, batch_size: int, seed: int, statistics: int = 0):
+    def __init__(self, source: Dataset, augment: Augment, batch_size: int, seed: int, statistics: int = 0):
         self.statistics: list[Pixels] = []
         self._source = source
         self._augment = augment
@@ -47,7 +47,7 @@ class TrainingPictures:
         self._seed = seed
         self._wanted = -(-statistics // batch_size)
 
-    def batches(self, first: int = 0) -> Generator[LabelledPictures, None, None]:
+    def batches(self, first: int = 0) -> Generator[LabelledImages, None, None]:
         """Give batch number `first` and all after it, augmented, for ever."""
         pictures = self._source.training_pictures
         stream = self._simulated(first) if pictures is None else self._passes(pictures, first)
@@ -55,7 +55,7 @@ class TrainingPictures:
             for number, batch in enumerate(stream, first):
                 yield self._augment(batch, np.random.default_rng([self._seed, CHANGES, number]))
 
-    def _simulated(self, first: int) -> Generator[LabelledPictures, None, None]:
+    def _simulated(self, first: int) -> Generator[LabelledImages, None, None]:
         generator = np.random.default_rng(self._seed)
         with opened_stream(self._source, self._batch_size, generator) as stream:
             self.statistics = [self._drawn(stream, generator, STATISTICS, n).images for n in range(self._wanted)]
@@ -65,13 +65,13 @@ class TrainingPictures:
                 number += 1
 
     def _drawn(
-        self, stream: Iterator[LabelledPictures], generator: np.random.Generator, purpose: int, number: int
-    ) -> LabelledPictures:
+        self, stream: Iterator[LabelledImages], generator: np.random.Generator, purpose: int, number: int
+    ) -> LabelledImages:
         """The batch of a simulator that has a number."""
         generator.bit_generator.state = np.random.default_rng([self._seed, purpose, number]).bit_generator.state
         return next(stream)
 
-    def _passes(self, pictures: int, first: int) -> Generator[LabelledPictures, None, None]:
+    def _passes(self, pictures: int, first: int) -> Generator[LabelledImages, None, None]:
         unchanged = np.random.default_rng([self._seed, STATISTICS])
         with opened_stream(self._source, self._batch_size, unchanged) as stream:
             self.statistics = [next(stream).images for _ in range(self._wanted)]
@@ -89,8 +89,8 @@ class TrainingPictures:
 
 @contextlib.contextmanager
 def opened_stream(
-    source: PictureSource, batch_size: int, generator: np.random.Generator
-) -> Iterator[Iterator[LabelledPictures]]:
+    source: Dataset, batch_size: int, generator: np.random.Generator
+) -> Iterator[Iterator[LabelledImages]]:
     """The endless batches of a source; after the block it clears up, as a simulator has to.
 
     Args:
@@ -112,7 +112,7 @@ def batches_in_a_pass(pictures: int, batch_size: int) -> int:
     return max(1, -(-pictures // batch_size))
 
 
-class Ahead:
+class Prefetcher:
     """Draws from an iterator in a thread of its own, a few items ahead; as a context, and an iterator itself.
 
     Args:
@@ -120,13 +120,13 @@ class Ahead:
         ahead: How many items may wait; 0 draws in the thread that asks.
     """
 
-    def __init__(self, items: Generator[LabelledPictures, None, None], ahead: int):
+    def __init__(self, items: Generator[LabelledImages, None, None], ahead: int):
         self._items = items
-        self._ready: queue.Queue[LabelledPictures | BaseException] = queue.Queue(ahead)
+        self._ready: queue.Queue[LabelledImages | BaseException] = queue.Queue(ahead)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._draw, name="rlkit-pictures", daemon=True) if ahead else None
 
-    def __next__(self) -> LabelledPictures:
+    def __next__(self) -> LabelledImages:
         """Wait for the next item.
 
         Raises:

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import torch.nn.functional as F
 from torch import Tensor
 
-from rlkit.segmentation.datasets.base import LabelledPictures, PictureSource
-from rlkit.segmentation.hyperparameters import Recipe
+from rlkit.segmentation.datasets.base import Dataset, LabelledImages
+from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.loader import WEIGHTS, batches_in_a_pass, opened_stream
 from rlkit.spaces import IGNORED
 
@@ -49,7 +49,7 @@ def dice(logits: Tensor, labels: Tensor) -> Tensor:
     return (lost * there).sum() / there.sum().clamp_min(1)
 
 
-def median_frequency_weights(batches: Iterable[LabelledPictures], num_classes: int) -> npt.NDArray[np.float32]:
+def median_frequency_weights(batches: Iterable[LabelledImages], num_classes: int) -> npt.NDArray[np.float32]:
     """Weigh classes by how rare they are where they occur: the median frequency over their own (Eigen, Fergus 2015).
 
     The frequency of a class is its pixels over all known pixels of the pictures that hold it; so a class that is small
@@ -78,7 +78,7 @@ def median_frequency_weights(batches: Iterable[LabelledPictures], num_classes: i
     return weights
 
 
-def class_weights(recipe: Recipe, source: PictureSource, seed: int) -> npt.NDArray[np.float32] | None:
+def class_weights(recipe: Hyperparameters, source: Dataset, seed: int) -> npt.NDArray[np.float32] | None:
     """(C,) weights by the recipe, or None where all classes count alike; the same whenever it is asked.
 
     Args:

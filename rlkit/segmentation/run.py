@@ -7,21 +7,21 @@ from typing import Any
 
 import torch
 
-from rlkit.env.config import EnvironmentConfig
+from rlkit.env.config import EnvConfig
 from rlkit.env.make import check_arguments
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain
 from rlkit.nn.utils import torch_set_up
 from rlkit.perception.networks import build_network
-from rlkit.segmentation.config import Plan, open_source, plan
+from rlkit.segmentation.config import Plan, open_or_keep, plan
 from rlkit.segmentation.datasets import environment_id, is_simulator
-from rlkit.segmentation.datasets.base import PictureSource
-from rlkit.segmentation.hyperparameters import Recipe
+from rlkit.segmentation.datasets.base import Dataset
+from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.learner import SegmentationLearner
 from rlkit.segmentation.loader import TrainingPictures
 from rlkit.segmentation.losses import class_weights
 from rlkit.segmentation.run_folder import PerceptionRun
-from rlkit.segmentation.trainer import Selection, Trainer
+from rlkit.segmentation.trainer import SegmentationTrainer, Validation
 from rlkit.training.progress import Reporter, make_reporter
 from rlkit.training.run import check_time_limit
 from rlkit.training.run_folder import check_restart
@@ -47,7 +47,7 @@ class Trained:
 
 
 def train(
-    data: str | Path | PictureSource = "sim",
+    data: str | Path | Dataset = "sim",
     *,
     run_dir: str | Path | None = None,
     time_limit: float | None = None,
@@ -89,7 +89,7 @@ def start(
 def resume(
     path: str | Path,
     *,
-    data: str | Path | PictureSource | None = None,
+    data: str | Path | Dataset | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
     model: str | None = None,
     time_limit: float | None = None,
@@ -118,9 +118,9 @@ def resume(
             given = config.env_kwargs.get(name)
             raise UserError(f"--env-kwargs {name}: this run has {given!r} there: leave it out")
     if config.env_kwargs and is_simulator(config.data):
-        environment = EnvironmentConfig(environment_id(config.data), config.env_kwargs)
+        environment = EnvConfig(environment_id(config.data), config.env_kwargs)
         check_arguments(environment, env_kwargs or {}, allow_code=data is not None)
-    source = open_source(
+    source = open_or_keep(
         config.data if data is None else data,
         size=config.size,
         seed=config.seed,
@@ -145,7 +145,7 @@ def resume(
 
 def _go(run: PerceptionRun, planned: Plan, time_limit: float | None, make: MakeReporter, *, resume: bool) -> Trained:
     config = planned.config
-    recipe = from_plain(Recipe, config.recipe)
+    recipe = from_plain(Hyperparameters, config.recipe)
     device = "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device
     with run.locked(), torch_set_up(recipe.threads or None, False), make(config.steps) as reporter:
         weights = class_weights(recipe, planned.source, config.seed)
@@ -160,7 +160,7 @@ def _go(run: PerceptionRun, planned: Plan, time_limit: float | None, make: MakeR
         pictures = TrainingPictures(
             planned.source, recipe.augmentation(), recipe.batch_size, config.seed, recipe.statistics_pictures
         )
-        trainer = Trainer(run, pictures, Selection(planned.source), learner, reporter)
+        trainer = SegmentationTrainer(run, pictures, Validation(planned.source), learner, reporter)
         if resume:
             checkpoint = run.checkpoints.to_resume(reporter.warn)
             if checkpoint is None:
@@ -193,6 +193,6 @@ def _check_restart(run: PerceptionRun) -> None:
         )
 
 
-def _trained(run: PerceptionRun, trainer: Trainer, stopped: str | None) -> Trained:
+def _trained(run: PerceptionRun, trainer: SegmentationTrainer, stopped: str | None) -> Trained:
     best = trainer.best if trainer.best > float("-inf") else None
     return Trained(run.path, trainer.steps, best, stopped)

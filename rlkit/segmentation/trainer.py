@@ -14,15 +14,15 @@ from PIL import Image
 from torch import Tensor
 
 from rlkit.errors import UserError
-from rlkit.perception.model import Card, SegmentationModel
-from rlkit.segmentation.datasets.base import LabelledPictures, PictureSource
-from rlkit.segmentation.hyperparameters import Recipe
+from rlkit.perception.model import ModelCard, SegmentationModel
+from rlkit.segmentation.datasets.base import Dataset, LabelledImages
+from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.learner import SegmentationLearner
-from rlkit.segmentation.loader import Ahead, TrainingPictures
+from rlkit.segmentation.loader import Prefetcher, TrainingPictures
 from rlkit.segmentation.metrics import Confusion
 from rlkit.segmentation.run_folder import PerceptionRun
 from rlkit.segmentation.visualization.sheet import Row, draw_sheet
-from rlkit.training.logger import MetricsLog
+from rlkit.training.logger import Logger
 from rlkit.training.progress import Reporter
 from rlkit.training.signals import stop_request
 from rlkit.utils.io import disk_errors
@@ -37,7 +37,7 @@ SHEETS = 20  # pictures of what is found that are kept in a run
 
 
 @dataclass(frozen=True)
-class Selected:
+class ValidationResult:
     """What came of a selection.
 
     Args:
@@ -51,18 +51,18 @@ class Selected:
     pictures: int
 
 
-class Selection:
+class Validation:
     """The pictures that weights are chosen by; what fits is kept in memory.
 
     Args:
         source: Where they come from.
     """
 
-    def __init__(self, source: PictureSource):
+    def __init__(self, source: Dataset):
         self._source = source
-        self._kept: list[LabelledPictures] | None = None
+        self._kept: list[LabelledImages] | None = None
 
-    def measure(self, model: SegmentationModel) -> Selected:
+    def measure(self, model: SegmentationModel) -> ValidationResult:
         """Measure a model on all of them."""
         classes = self._source.classes
         matrix = Confusion(len(classes))
@@ -76,7 +76,7 @@ class Selection:
             if len(rows) < ROWS:
                 rows.append(Row(batch.images[0], found[0], batch.labels[0], caption=batch.names[0]))
         if pictures == 0:
-            return Selected({}, [], 0)
+            return ValidationResult({}, [], 0)
         scores = {
             "drivable_iou": matrix.drivable_iou(classes.drivable_mask),
             "mean_iou": matrix.mean_iou,
@@ -84,13 +84,13 @@ class Selection:
         }
         by_class = zip(classes.names, matrix.iou.tolist(), strict=True)
         scores |= {f"iou/{name}": value for name, value in by_class if value == value}
-        return Selected(scores, rows, pictures)
+        return ValidationResult(scores, rows, pictures)
 
-    def _batches(self) -> Iterator[LabelledPictures]:
+    def _batches(self) -> Iterator[LabelledImages]:
         if self._kept is not None:
             yield from self._kept
             return
-        kept: list[LabelledPictures] | None = []
+        kept: list[LabelledImages] | None = []
         size = 0
         for pictures in self._source.selection():
             for batch in _split(pictures):
@@ -100,16 +100,16 @@ class Selection:
         self._kept = kept
 
 
-def _split(pictures: LabelledPictures) -> Iterator[LabelledPictures]:
+def _split(pictures: LabelledImages) -> Iterator[LabelledImages]:
     for start in range(0, len(pictures), AT_ONCE):
         part = slice(start, start + AT_ONCE)
-        yield LabelledPictures(
+        yield LabelledImages(
             pictures.images[part], pictures.labels[part], pictures.names[part], pictures.conditions[part]
         )
 
 
 @dataclass
-class Trainer:
+class SegmentationTrainer:
     """A training under way.
 
     Args:
@@ -122,7 +122,7 @@ class Trainer:
 
     run: PerceptionRun
     pictures: TrainingPictures
-    selection: Selection
+    selection: Validation
     learner: SegmentationLearner
     reporter: Reporter
     steps: int = 0
@@ -134,7 +134,7 @@ class Trainer:
     def __post_init__(self) -> None:
         """Prepare what a training begins and goes on with alike."""
         self.config = self.run.config
-        self.recipe: Recipe = self.learner.recipe
+        self.recipe: Hyperparameters = self.learner.recipe
         self._began = time.monotonic()
         self._refreshed = 0.0
         self._waited = self._aside = 0.0  # s spent waiting for pictures, and on other things than learning
@@ -157,8 +157,8 @@ class Trainer:
         self._first = self.steps
         with (
             stop_request(time_limit) as stop,
-            MetricsLog(self.run.path, resume_at=self.steps) as log,
-            Ahead(self.pictures.batches(first=self.steps), self.recipe.prefetch) as batches,
+            Logger(self.run.path, resume_at=self.steps) as log,
+            Prefetcher(self.pictures.batches(first=self.steps), self.recipe.prefetch) as batches,
         ):
             if self.steps == 0:
                 log.write_text("configuration", json.dumps(self.config.to_json(), indent=2))
@@ -213,13 +213,13 @@ class Trainer:
     def _due(self, interval: int) -> bool:
         return interval > 0 and self.steps % interval == 0
 
-    def _wait_for(self, batches: Ahead) -> LabelledPictures:
+    def _wait_for(self, batches: Prefetcher) -> LabelledImages:
         began = time.monotonic()
         batch = next(batches)
         self._waited += time.monotonic() - began
         return batch
 
-    def _log(self, log: MetricsLog) -> None:
+    def _log(self, log: Logger) -> None:
         spent = self._spent
         scalars = {
             "train/loss": float(self._sound_losses().mean()),
@@ -250,7 +250,7 @@ class Trainer:
             )
         return losses
 
-    def _select(self, log: MetricsLog, counts: bool = True) -> None:
+    def _select(self, log: Logger, counts: bool = True) -> None:
         """Measure the averaged weights, and keep them if nothing was better before.
 
         Args:
@@ -275,7 +275,7 @@ class Trainer:
             self._draw(selected, log)
         self._aside += time.monotonic() - began
 
-    def _card(self, scores: dict[str, float]) -> Card:
+    def _card(self, scores: dict[str, float]) -> ModelCard:
         config = self.config
         trained = {
             "data": config.data if config.pictures is None else config.data.rpartition("/")[2],
@@ -286,9 +286,9 @@ class Trainer:
             "selection": {name: round(value, 5) for name, value in scores.items()},
             "versions": dict(config.versions),
         }
-        return Card(config.network, config.classes, config.size, trained)
+        return ModelCard(config.network, config.classes, config.size, trained)
 
-    def _say_selected(self, selected: Selected, better: bool) -> None:
+    def _say_selected(self, selected: ValidationResult, better: bool) -> None:
         if not selected.pictures:
             return
         scores = selected.scores
@@ -299,7 +299,7 @@ class Trainer:
             f"{'   (best so far)' if better else ''}"
         )
 
-    def _draw(self, selected: Selected, log: MetricsLog) -> None:
+    def _draw(self, selected: ValidationResult, log: Logger) -> None:
         note = f"drivable IoU {selected.scores['drivable_iou']:.4f}, mean IoU {selected.scores['mean_iou']:.4f}"
         title = f"{self.config.network} after {self.steps:,} steps"
         sheet = draw_sheet(selected.rows, self.config.classes, title, note)
@@ -307,7 +307,7 @@ class Trainer:
             Image.fromarray(sheet).save(self.run.new_picture(self.steps))
         log.write_picture("pictures", self.steps, sheet)
 
-    def _save(self, log: MetricsLog) -> None:
+    def _save(self, log: Logger) -> None:
         losses = self._sound_losses()
         log.flush()
         state = {

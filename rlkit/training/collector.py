@@ -13,12 +13,12 @@ import numpy.typing as npt
 
 from rlkit.agent import State
 from rlkit.env.seeding import digest, episode_seed
-from rlkit.env.vector import Environments, Step
+from rlkit.env.vector import Step, VecEnv
 
 RECENT = 100  # finished episodes that running means are taken over, as Stable-Baselines3 does
 
 
-class Episodes:
+class Collector:
     """The running episodes of N environments and the latest finished ones.
 
     Args:
@@ -26,7 +26,7 @@ class Episodes:
         seed: Seed of the run; the seeds of all episodes follow from it.
     """
 
-    def __init__(self, environments: Environments, seed: int):
+    def __init__(self, environments: VecEnv, seed: int):
         self._environments = environments
         self._seed = seed
         count = environments.num_envs

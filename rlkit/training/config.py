@@ -12,8 +12,8 @@ from typing import Any, Self
 
 from rlkit import capabilities, plugins
 from rlkit.agent import Agent
-from rlkit.env.config import EnvironmentConfig
-from rlkit.env.make import make_environments, played_to_the_end, read_metadata
+from rlkit.env.config import EnvConfig
+from rlkit.env.make import make_vec_env, played_to_the_end, read_metadata
 from rlkit.errors import UserError
 from rlkit.hyperparameters import with_settings
 from rlkit.perception.config import PerceptionConfig
@@ -70,8 +70,8 @@ class RunConfig:
         versions: Of Python and of the packages that numbers may depend on.
     """
 
-    environment: EnvironmentConfig
-    evaluation: EnvironmentConfig
+    environment: EnvConfig
+    evaluation: EnvConfig
     algorithm: str
     preset: str
     hyperparameters: Mapping[str, Any]
@@ -149,7 +149,7 @@ class RunConfig:
         if perception.digest not in ("", digest):
             raise UserError(f"The model {perception.what} has changed since it was chosen: start again")
 
-        def owning(environment: EnvironmentConfig) -> EnvironmentConfig:
+        def owning(environment: EnvConfig) -> EnvConfig:
             assert environment.perception is not None
             own = dataclasses.replace(environment.perception, what=MODEL, digest=digest)
             return dataclasses.replace(environment, perception=own)
@@ -211,13 +211,13 @@ class RunConfig:
         if values.keys() != names:
             odd = sorted(values.keys() ^ names)
             raise UserError(f"the run configuration lacks or has too much: {', '.join(odd)}")
-        values["environment"] = EnvironmentConfig.from_json(values["environment"])
-        values["evaluation"] = EnvironmentConfig.from_json(values["evaluation"])
+        values["environment"] = EnvConfig.from_json(values["environment"])
+        values["evaluation"] = EnvConfig.from_json(values["evaluation"])
         return cls(**values)
 
 
 def plan(
-    env: str | EnvironmentConfig,
+    env: str | EnvConfig,
     *,
     algo: str = "dqn",
     preset: str | None = None,
@@ -268,11 +268,11 @@ def plan(
     agent_type = plugins.agent_class(algo)
     if not agent_type.learns:
         raise UserError(f"The agent {algo!r} does not learn: measure it with rlkit evaluate {algo} --env ENV.")
-    asked = (env if isinstance(env, EnvironmentConfig) else EnvironmentConfig(env)).with_kwargs(env_kwargs or {})
+    asked = (env if isinstance(env, EnvConfig) else EnvConfig(env)).with_kwargs(env_kwargs or {})
     asked = asked.seen_by(perception, perception_kwargs)
     metadata = read_metadata(asked)
     for_training = asked.with_defaults(capabilities.training_kwargs(metadata))
-    with make_environments(for_training, 1) as one:
+    with make_vec_env(for_training, 1) as one:
         spaces, native, for_training = one.spaces, one.native, one.config
     budget = steps if steps is not None else agent_type.default_steps(spaces)
     name, hyperparameters = choose_hyperparameters(agent_type, preset, settings or {}, spaces, budget)

@@ -10,7 +10,7 @@ import numpy as np
 from rlkit.agent import Agent
 from rlkit.capabilities import EpisodeMetric, MetricKind
 from rlkit.env.seeding import digest
-from rlkit.env.vector import Environments
+from rlkit.env.vector import VecEnv
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def describe_metric(metric: EpisodeMetric, value: float) -> str:
     return f"{name} {value:.1f} s" if metric.kind == "seconds" else f"{name} {value:.3g}"
 
 
-def evaluate(agent: Agent, name: str, environments: Environments, seeds: Sequence[int]) -> Evaluation:
+def evaluate(agent: Agent, name: str, environments: VecEnv, seeds: Sequence[int]) -> Evaluation:
     """Let an agent act greedily through one episode per seed.
 
     How many environments run side by side changes only how long it takes: each episode depends on its seed alone. One

@@ -20,7 +20,7 @@ LARGEST_STEP = 10**15
 LARGEST_VALUE = 1e300  # floats hold 1.8e308; sums of values have to be finite, too
 
 
-class MetricsLog:
+class Logger:
     """Append-only scalars, tagged as Stable-Baselines3's users know them.
 
     Args:

@@ -11,9 +11,9 @@ import torch
 
 from rlkit import plugins
 from rlkit.agent import Agent
-from rlkit.env.config import EnvironmentConfig, absolute_id, code_of
-from rlkit.env.make import check_arguments, make_environments, read_metadata
-from rlkit.env.vector import Environments
+from rlkit.env.config import EnvConfig, absolute_id, code_of
+from rlkit.env.make import check_arguments, make_vec_env, read_metadata
+from rlkit.env.vector import VecEnv
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain
 from rlkit.nn.utils import torch_set_up
@@ -21,7 +21,7 @@ from rlkit.spaces import Spaces
 from rlkit.training.config import MEASURED_ENVS, PYTHON_ENVS, RunConfig, plan
 from rlkit.training.progress import Reporter, make_reporter
 from rlkit.training.run_folder import RunFolder, check_restart
-from rlkit.training.trainer import Training
+from rlkit.training.trainer import Trainer
 from rlkit.utils.system import available_memory
 
 SAVES_MEMORY = ("buffer_size=N", "replay_on_disk=true")  # settings that agents with a replay buffer tend to have
@@ -46,7 +46,7 @@ class Run:
 
 
 def train(
-    env: str | EnvironmentConfig,
+    env: str | EnvConfig,
     *,
     run_dir: str | Path | None = None,
     time_limit: float | None = None,
@@ -86,7 +86,7 @@ def start(
     """
     check_time_limit(time_limit)
     with ExitStack() as stack:
-        environments = stack.enter_context(make_environments(config.environment, config.num_envs))
+        environments = stack.enter_context(make_vec_env(config.environment, config.num_envs))
         if config.overlap and not environments.busy_elsewhere:
             raise UserError(
                 f"--overlap: {config.environment.id} is stepped in Python and in this process, where the agent learns: "
@@ -129,7 +129,7 @@ def resume(
     run.config = config = typed_again(run.config, env, env_kwargs)
     environment = config.environment
     with ExitStack() as stack:
-        environments = stack.enter_context(make_environments(environment, config.num_envs, allow_code=env is not None))
+        environments = stack.enter_context(make_vec_env(environment, config.num_envs, allow_code=env is not None))
         agent = build_agent(config, environments.spaces)
         check_memory(agent)
         return _go(run, agent, environments, stack.enter_context(reporter(config.steps)), time_limit, resume=True)
@@ -138,7 +138,7 @@ def resume(
 def _go(
     run: RunFolder,
     agent: Agent,
-    environments: Environments,
+    environments: VecEnv,
     reporter: Reporter,
     time_limit: float | None,
     resume: bool,
@@ -152,7 +152,7 @@ def _go(
         count_threads = min(count_threads or torch.get_num_threads(), max(1, torch.get_num_threads() - 1))
     with (
         run.locked(),
-        make_environments(evaluation, count) as measured,
+        make_vec_env(evaluation, count) as measured,
         torch_set_up(count_threads, config.deterministic),
     ):
         environments.warn = measured.warn = reporter.warn
@@ -161,7 +161,7 @@ def _go(
         told = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())
         reporter.say(f"evaluation: {config.eval_episodes} episodes of its own{f' with {told}' if told else ''}")
         reporter.say(f"run: {run.path}")
-        training = Training(run, agent, environments, measured, reporter)
+        training = Trainer(run, agent, environments, measured, reporter)
         if resume:
             checkpoint = run.checkpoints.to_resume(reporter.warn)
             if checkpoint is None:

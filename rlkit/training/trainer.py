@@ -11,11 +11,11 @@ from typing import Any
 
 from rlkit.agent import Agent, State, Transitions
 from rlkit.env.seeding import episode_seed
-from rlkit.env.vector import Environments, Step
+from rlkit.env.vector import Step, VecEnv
 from rlkit.errors import UserError
-from rlkit.training.collector import Episodes
+from rlkit.training.collector import Collector
 from rlkit.training.evaluation import Evaluation, evaluate, mean_metrics
-from rlkit.training.logger import MetricsLog
+from rlkit.training.logger import Logger
 from rlkit.training.progress import Reporter
 from rlkit.training.run_folder import RunFolder
 from rlkit.training.signals import stop_request
@@ -28,7 +28,7 @@ EXPLODED = 1e10  # a loss, gradient or value beyond this is as lost as one that 
 
 
 @dataclass
-class Training:
+class Trainer:
     """A run under way.
 
     Args:
@@ -41,8 +41,8 @@ class Training:
 
     run: RunFolder
     agent: Agent
-    environments: Environments
-    evaluation: Environments
+    environments: VecEnv
+    evaluation: VecEnv
     reporter: Reporter
     steps: int = 0
     best: float = -math.inf
@@ -52,7 +52,7 @@ class Training:
     def __post_init__(self) -> None:
         """Begin the first episodes."""
         self.config = self.run.config
-        self.episodes = Episodes(self.environments, self.config.seed)
+        self.episodes = Collector(self.environments, self.config.seed)
         self.agent.bind(self.environments)
         self._began = time.monotonic()
         self._refreshed = 0.0
@@ -69,7 +69,7 @@ class Training:
         self._began = time.monotonic()
         with (
             stop_request(time_limit) as stop,
-            MetricsLog(self.run.path, resume_at=self.steps) as log,
+            Logger(self.run.path, resume_at=self.steps) as log,
             ThreadPoolExecutor(1) if self.config.overlap else nullcontext() as meanwhile,
         ):
             if self.steps == 0:
@@ -152,7 +152,7 @@ class Training:
         """Whether the step just taken reached a multiple of `interval`; never for 0."""
         return interval > 0 and self.steps // interval > (self.steps - self.environments.num_envs) // interval
 
-    def _log(self, log: MetricsLog) -> None:
+    def _log(self, log: Logger) -> None:
         recent = self.episodes.recent()
         scalars = dict(self.latest)
         scalars["time/fps"] = self.steps / self.seconds
@@ -164,7 +164,7 @@ class Training:
             scalars |= {f"rollout/{name}": value for name, value in means.items()}
         log.write(self.steps, self.seconds, scalars)
 
-    def _evaluate(self, log: MetricsLog) -> None:
+    def _evaluate(self, log: Logger) -> None:
         count = self.config.eval_episodes
         seeds = [episode_seed(self.config.seed, 0, number, "selection") for number in range(count)]
         result = evaluate(self.agent, self.config.algorithm, self.evaluation, seeds)
@@ -183,7 +183,7 @@ class Training:
             with disk_errors(str(self.run.path)):
                 self.run.checkpoints.save_best(self.steps, self.agent, _without_episodes(result))
 
-    def _save(self, log: MetricsLog) -> None:
+    def _save(self, log: Logger) -> None:
         log.flush()
         state = {
             "steps": self.steps,

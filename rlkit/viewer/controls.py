@@ -82,7 +82,7 @@ class Gamepad:
         return number < self._joystick.get_numbuttons() and bool(self._joystick.get_button(number))
 
 
-class Hands:
+class Controls:
     """Turns keys and a gamepad into actions of one environment.
 
     Args:

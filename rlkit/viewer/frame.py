@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit.capabilities import Reading
-from rlkit.perception.result import Perceived
+from rlkit.perception.result import PerceptionResult
 from rlkit.spaces import Leaf
 
 Array = npt.NDArray[np.generic]
@@ -76,7 +76,7 @@ class Frame:
     ended: str = ""
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     spread: npt.NDArray[np.float32] | None = None
-    perceived: Perceived | None = None
+    perceived: PerceptionResult | None = None
 
     @property
     def episode_return(self) -> float:

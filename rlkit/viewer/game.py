@@ -26,11 +26,11 @@ from rlkit.capabilities import (
     scenario_option,
 )
 from rlkit.env import registry
-from rlkit.env.config import EnvironmentConfig, FrameOptions
+from rlkit.env.config import EnvConfig, FrameOptions
 from rlkit.env.make import read_metadata
-from rlkit.env.observations import Observer
+from rlkit.env.observations import ObservationAdapter
 from rlkit.errors import UserError, describe_error
-from rlkit.perception.result import Perceived
+from rlkit.perception.result import PerceptionResult
 from rlkit.viewer.frame import Frame, Metric, short_name
 from rlkit.viewer.scores import Attempt, Best, BestFile, Poses
 
@@ -47,7 +47,7 @@ class Place:
         option: The argument that names a scenario's file, if one is given.
     """
 
-    config: EnvironmentConfig
+    config: EnvConfig
     label: str = ""
     option: str | None = None
 
@@ -57,7 +57,7 @@ class Place:
         return f"{self.config.id} {json.dumps(kwargs, sort_keys=True)} seed {seed}"
 
 
-def places_of(config: EnvironmentConfig, scenario: Path | None) -> list[Place]:
+def places_of(config: EnvConfig, scenario: Path | None) -> list[Place]:
     """The environment, once for each scenario file where some are given.
 
     Raises:
@@ -72,7 +72,7 @@ def places_of(config: EnvironmentConfig, scenario: Path | None) -> list[Place]:
     return [Place(one, Path(str(one.kwargs[option])).stem, option) for one in made if option is not None]
 
 
-def with_advice(config: EnvironmentConfig) -> EnvironmentConfig:
+def with_advice(config: EnvConfig) -> EnvConfig:
     """The environment with what it advises for measuring and for a person, where no argument says otherwise."""
     metadata = read_metadata(config)
     return config.with_defaults({**evaluation_kwargs(metadata), **play_kwargs(metadata)})
@@ -99,7 +99,7 @@ class Game:
         except BaseException:
             self.env.close()
             raise
-        self._seen: Perceived | None = None
+        self._seen: PerceptionResult | None = None
         self.metadata: Mapping[str, Any] = dict(self.env.metadata or {})
         self.rate = float(self.metadata.get("render_fps") or UNKNOWN_RATE)
         self.attempts: list[Attempt] = []
@@ -238,7 +238,7 @@ class Game:
         if self._eyes is not None:
             self._eyes.see(self._eyes.batch_of_one(observation))
 
-    def _perceived(self) -> Perceived | None:
+    def _perceived(self) -> PerceptionResult | None:
         """What perception makes of this moment, worked out once however often it is drawn."""
         if self._seen is None and self._eyes is not None and self._eyes.perceiver is not None:
             self._seen = self._eyes.perceiver.perceived(0)
@@ -278,14 +278,14 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
-def _eyes(env: gymnasium.Env[Any, Any], config: EnvironmentConfig) -> Observer | None:
+def _eyes(env: gymnasium.Env[Any, Any], config: EnvConfig) -> ObservationAdapter | None:
     """What perceives for a person to look at; None where it is not asked for."""
     if config.perception is None:
         return None
-    return Observer(env.observation_space, dict(env.metadata or {}), config, FrameOptions(), 1, fresh=False)
+    return ObservationAdapter(env.observation_space, dict(env.metadata or {}), config, FrameOptions(), 1, fresh=False)
 
 
-def _make(config: EnvironmentConfig) -> gymnasium.Env[Any, Any]:
+def _make(config: EnvConfig) -> gymnasium.Env[Any, Any]:
     spec = registry.find_spec(config.id)
     try:
         env: gymnasium.Env[Any, Any] = gymnasium.make(

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pygame
 
-from rlkit.perception.result import Perceived
+from rlkit.perception.result import PerceptionResult
 from rlkit.viewer.frame import Frame
 from rlkit.viewer.layout import Demand
 from rlkit.viewer.theme import DIM, GREEN, ORANGE, PURPLE, SMALL, TROUGH, VERMILLION, Colour, Pen, picture
@@ -56,7 +56,7 @@ def draw_eyes(surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen: Pen
         _draw_legend(surface, pygame.Rect(place.left, place.bottom + pen.px(2), size[0], label), name, seen, pen)
 
 
-def overlaid(seen: Perceived) -> Picture:
+def overlaid(seen: PerceptionResult) -> Picture:
     """The camera's picture with the found area in green; where the truth is known, mistakes in colours of their own.
 
     Wrongly taken for drivable is vermillion, what was missed purple. The border is drawn at full strength.
@@ -85,7 +85,7 @@ def doubt(uncertainty: npt.NDArray[np.float32]) -> Picture:
     return shown
 
 
-def _pictures(seen: Perceived) -> list[tuple[str, Picture]]:
+def _pictures(seen: PerceptionResult) -> list[tuple[str, Picture]]:
     shown = [("area", overlaid(seen))]
     if seen.uncertainty is not None:
         shown.append(("uncertainty", doubt(seen.uncertainty)))
@@ -96,7 +96,7 @@ def _label_height(pen: Pen) -> int:
     return pen.line_height(SMALL) + pen.px(4)
 
 
-def _draw_legend(surface: pygame.Surface, room: pygame.Rect, name: str, seen: Perceived, pen: Pen) -> None:
+def _draw_legend(surface: pygame.Surface, room: pygame.Rect, name: str, seen: PerceptionResult, pen: Pen) -> None:
     if name != "area":
         pen.text(surface, f"uncertainty of {seen.eyes}", room.topleft, SMALL, DIM, width=room.width)
         return
@@ -121,6 +121,6 @@ def _inner(area: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return inner
 
 
-def _perceived(frame: Frame) -> Perceived:
+def _perceived(frame: Frame) -> PerceptionResult:
     assert frame.perceived is not None
     return frame.perceived

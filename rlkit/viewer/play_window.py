@@ -11,7 +11,7 @@ from pathlib import Path
 import pygame
 
 from rlkit.errors import UserError
-from rlkit.viewer.controls import START_BUTTON, Gamepad, Hands
+from rlkit.viewer.controls import START_BUTTON, Controls, Gamepad
 from rlkit.viewer.frame import Frame, short_name
 from rlkit.viewer.game import Game, Place
 from rlkit.viewer.panels import EYES, INSTRUMENTS, Painter, Panel, Status
@@ -57,7 +57,7 @@ def play(
         )
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(Game(places[0], seeds(0), bests))
-        Hands(first.env)  # says what is missing before a window opens
+        Controls(first.env)  # says what is missing before a window opens
         pygame.display.init()
         stack.callback(pygame.display.quit)
         pygame.joystick.init()
@@ -302,7 +302,7 @@ class PlayWindow:
 
     def _enter(self, game: Game) -> None:
         self.game = game
-        self.hands = Hands(game.env)
+        self.hands = Controls(game.env)
         pygame.display.set_caption(f"rlkit · {short_name(game.place.config.id)} · play")
         self._ready()
 

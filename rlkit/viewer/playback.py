@@ -16,7 +16,7 @@ from rlkit.spaces import Observations
 from rlkit.viewer.frame import Frame, Metric, short_name
 
 if TYPE_CHECKING:
-    from rlkit.env.vector import Environments, Step
+    from rlkit.env.vector import Step, VecEnv
 
 LOW, HIGH = 0.1, 0.9  # quantiles
 
@@ -60,7 +60,7 @@ class Episode:
     """
 
     seed: int
-    environments: "Environments | None" = None
+    environments: "VecEnv | None" = None
     label: str = ""
 
 
@@ -84,7 +84,7 @@ class Playback:
 
     def __init__(
         self,
-        environments: "Environments",
+        environments: "VecEnv",
         agent: Agent,
         episodes: Iterable[int | Episode],
         *,
@@ -281,7 +281,7 @@ class Playback:
 
     # Inside
 
-    def _enter(self, environments: "Environments") -> None:
+    def _enter(self, environments: "VecEnv") -> None:
         if environments.num_envs != 1:
             raise ValueError(f"playback shows one environment, not {environments.num_envs}")
         self.environments = environments

@@ -7,11 +7,11 @@ from datetime import datetime
 from pathlib import Path
 
 from rlkit.agent import Agent
-from rlkit.env.make import make_environments
+from rlkit.env.make import make_vec_env
 from rlkit.env.seeding import episode_seed
 from rlkit.errors import UserError
 from rlkit.nn.utils import torch_set_up
-from rlkit.policy import Who, scenarios
+from rlkit.policy import PolicySpec, scenarios
 from rlkit.training.run_folder import RunFolder
 from rlkit.utils.paths import path_inside
 from rlkit.viewer import Episode, Playback
@@ -19,7 +19,7 @@ from rlkit.viewer.frame import Frame
 
 
 @contextmanager
-def playback(who: Who, *, seed: int = 0, scenario: Path | None = None, live: bool = False) -> Iterator[Playback]:
+def playback(who: PolicySpec, *, seed: int = 0, scenario: Path | None = None, live: bool = False) -> Iterator[Playback]:
     """An agent in one environment, ready to be shown; its episodes are those that `rlkit evaluate` measures.
 
     Args:
@@ -33,7 +33,7 @@ def playback(who: Who, *, seed: int = 0, scenario: Path | None = None, live: boo
     """
     with ExitStack() as stack:
         places = [who.environment] if scenario is None else scenarios(who.environment, scenario)
-        drawn = [stack.enter_context(make_environments(place, 1, render_mode="rgb_array")) for place in places]
+        drawn = [stack.enter_context(make_vec_env(place, 1, render_mode="rgb_array")) for place in places]
         agent = who.agent(drawn[0].spaces, 1)
         stack.enter_context(torch_set_up(agent.threads, deterministic=False))
         names = [""] if scenario is None else [Path(str(list(place.kwargs.values())[-1])).stem for place in places]
@@ -49,7 +49,7 @@ def playback(who: Who, *, seed: int = 0, scenario: Path | None = None, live: boo
         yield Playback(drawn[0], agent, episodes(), agent_name=who.name)
 
 
-def _take_newest(agent: Agent, who: Who) -> None:
+def _take_newest(agent: Agent, who: PolicySpec) -> None:
     assert who.checkpoint is not None
     run = RunFolder.open(who.checkpoint.folder.parent.parent)
     checkpoint = run.checkpoints.newest(lambda _: None)  # one that is being pruned is passed over
@@ -60,7 +60,7 @@ def _take_newest(agent: Agent, who: Who) -> None:
             return  # pruned while it was read: the weights at hand are shown once more
 
 
-def film_path(who: Who) -> Path:
+def film_path(who: PolicySpec) -> Path:
     """A free name for a film: in the run's own folder, or in `videos/` for agents that come from no run.
 
     Raises:
@@ -83,7 +83,7 @@ def succeeded(frame: Frame) -> bool:
 
 
 def film(
-    who: Who,
+    who: PolicySpec,
     path: Path,
     *,
     seed: int = 0,

@@ -61,7 +61,7 @@ def ingredients(steps: int) -> dict[str, dict[str, str]]:
 
 def drive(name: str, seed: int, steps: int, circuits: int) -> dict[str, Any]:
     """Train one driver and measure it; runs in a process of its own."""
-    from rlkit.policy import find, measure
+    from rlkit.policy import evaluate_policy, find_policy
     from rlkit.training.logger import read_metrics
     from rlkit.training.run import train
 
@@ -73,7 +73,7 @@ def drive(name: str, seed: int, steps: int, circuits: int) -> dict[str, Any]:
         )
         whole(trained)
         seconds = read_metrics(run)[-1]["seconds"]
-        figures = measure(find(run), episodes=circuits).to_json()
+        figures = evaluate_policy(find_policy(run), episodes=circuits).to_json()
     return {"ingredient": name, "seed": seed, "seconds": seconds} | {key: figures.get(key) for key in FIGURES}
 
 

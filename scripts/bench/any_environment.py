@@ -22,7 +22,7 @@ from common.reporting import Row, Rows
 
 from rlkit.cli.options import read_seeds
 from rlkit.env.registry import find_spec
-from rlkit.policy import find, measure
+from rlkit.policy import evaluate_policy, find_policy
 
 OWN = "own_environment.py:Orchard"  # beside this file
 # Steps, with which each shows that it learns and not the best that it can do, and episodes of the measurement.
@@ -61,8 +61,8 @@ def tasks() -> dict[str, Task]:
 
 def played_at_random(task: Task) -> float:
     """Mean reward of random play, on the same episodes."""
-    who = find("random", env=task.env, env_kwargs=task.env_kwargs)
-    return measure(who, episodes=task.episodes).mean_reward
+    who = find_policy("random", env=task.env, env_kwargs=task.env_kwargs)
+    return evaluate_policy(who, episodes=task.episodes).mean_reward
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -22,10 +22,10 @@ from common.learning_runs import Task, learn_all
 from common.reporting import Row, Rows
 
 from rlkit.cli.options import read_pairs, read_seeds
-from rlkit.env.config import EnvironmentConfig
-from rlkit.env.make import make_environments
+from rlkit.env.config import EnvConfig
+from rlkit.env.make import make_vec_env
 from rlkit.env.seeding import episode_seed
-from rlkit.policy import find, measure
+from rlkit.policy import evaluate_policy, find_policy
 from rlkit.training.evaluation import evaluate
 
 GAMES = "Duel", "Bricks", "Waves", "Crossing", "Undersea", "Maze"
@@ -53,12 +53,15 @@ class Constant:
 def yardsticks(env: str, episodes: int) -> dict[str, float]:
     """Mean rewards of random play, of the scripted player, and of the best constant action."""
     constants = []
-    with make_environments(EnvironmentConfig(env), episodes) as environments:
+    with make_vec_env(EnvConfig(env), episodes) as environments:
         seeds = [episode_seed(0, 0, number, "evaluation") for number in range(episodes)]
         for action in range(environments.spaces.num_actions):
             agent: Any = Constant(action)
             constants.append(evaluate(agent, "constant", environments, seeds).mean_reward)
-    named = {name: measure(find(name, env=env), episodes=episodes).mean_reward for name in ("random", "expert")}
+    named = {
+        name: evaluate_policy(find_policy(name, env=env), episodes=episodes).mean_reward
+        for name in ("random", "expert")
+    }
     return {**named, "constant": max(constants)}
 
 

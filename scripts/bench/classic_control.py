@@ -31,16 +31,16 @@ from common.reporting import Row, Rows, quiet
 
 from rlkit.agent import Agent
 from rlkit.cli.options import read_seeds
-from rlkit.env.config import EnvironmentConfig
-from rlkit.env.make import make_environments
+from rlkit.env.config import EnvConfig
+from rlkit.env.make import make_vec_env
 from rlkit.env.seeding import episode_seed
-from rlkit.env.vector import Environments
+from rlkit.env.vector import VecEnv
 from rlkit.experiments.statistics import interval
 from rlkit.training import config as training_config
 from rlkit.training import run
 from rlkit.training.evaluation import evaluate
-from rlkit.training.logger import MetricsLog
-from rlkit.training.trainer import Training
+from rlkit.training.logger import Logger
+from rlkit.training.trainer import Trainer
 
 EPISODES = 20
 OTHERS = 100
@@ -115,7 +115,7 @@ class Race:
 
     env: str
     seed: int
-    places: Environments
+    places: VecEnv
     evaluations: list[tuple[int, float, float]] = field(default_factory=list)  # steps, seconds of training, mean reward
     measuring: float = 0.0  # seconds
 
@@ -163,20 +163,20 @@ def ours(env: str, seed: int, steps: int | None, every: int) -> Row:
     """Train with the default preset until the task is solved or the budget used up."""
     config = training_config.plan(env, seed=seed, steps=steps, device="cpu", eval_freq=every, eval_episodes=EPISODES)
     agents: list[Agent] = []
-    with make_environments(config.evaluation, EPISODES) as places, tempfile.TemporaryDirectory() as folder:
+    with make_vec_env(config.evaluation, EPISODES) as places, tempfile.TemporaryDirectory() as folder:
         race = Race(env, seed, places)
 
-        class Measured(Training):
+        class Measured(Trainer):
             """Our training loop, with the evaluation that the peer has too, and an end once the task is solved."""
 
-            def _evaluate(self, log: MetricsLog) -> None:
+            def _evaluate(self, log: Logger) -> None:
                 agents.append(self.agent)
                 race.measure(self.agent, self.steps, self.seconds)
                 self.agent.bind(self.environments)
                 if race.solved:
                     raise Solved
 
-        run.Training = Measured  # type: ignore[misc]
+        run.Trainer = Measured  # type: ignore[misc]
         with contextlib.suppress(Solved):
             run.start(config, run_dir=Path(folder) / "run", reporter=quiet)
         return race.row("ours", agents[-1], config.steps)
@@ -191,7 +191,7 @@ def peer(env: str, seed: int, steps: int | None, every: int) -> Row:
     budget = steps or budget
     model = DQN("MlpPolicy", gymnasium.make(env), policy_kwargs=WIDE, seed=seed, device="cpu", **arguments)
     agent = Greedy(model)
-    with make_environments(EnvironmentConfig(env), EPISODES) as places:
+    with make_vec_env(EnvConfig(env), EPISODES) as places:
         race = Race(env, seed, places)
         began = time.perf_counter()
 

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.colors import rgb_to_hsv
 
-from rlkit.segmentation.datasets import find_source
-from rlkit.segmentation.datasets.base import LabelledPictures, PictureSource
+from rlkit.segmentation.datasets import open_dataset
+from rlkit.segmentation.datasets.base import Dataset, LabelledImages
 from rlkit.segmentation.metrics import Confusion
 
 PICTURES = 512  # that the box is fitted on
@@ -29,7 +29,7 @@ Array = npt.NDArray[np.float64]
 DRIVABLE = np.array([False, True])  # of the two classes that a box tells apart
 
 
-def sample(source: PictureSource, generator: np.random.Generator) -> tuple[Array, npt.NDArray[np.bool_]]:
+def sample(source: Dataset, generator: np.random.Generator) -> tuple[Array, npt.NDArray[np.bool_]]:
     """(n, 3) hue, saturation, value and (n,) whether drivable, of random pixels of training pictures."""
     colours, truth = [], []
     batches = source.training(_BATCH, generator)
@@ -43,7 +43,7 @@ def sample(source: PictureSource, generator: np.random.Generator) -> tuple[Array
     return np.concatenate(colours), np.concatenate(truth)
 
 
-def drivable_in(source: PictureSource, batch: LabelledPictures) -> npt.NDArray[np.bool_]:
+def drivable_in(source: Dataset, batch: LabelledImages) -> npt.NDArray[np.bool_]:
     """(N, H, W) bool, where a car could drive."""
     return np.isin(batch.labels, np.flatnonzero(source.classes.drivable_mask))
 
@@ -79,7 +79,7 @@ def fit(colours: Array, truth: npt.NDArray[np.bool_], generator: np.random.Gener
     return best
 
 
-def fit_on(source: PictureSource, seed: int) -> tuple[Array, float]:
+def fit_on(source: Dataset, seed: int) -> tuple[Array, float]:
     """The best box for a source's training pictures, and its IoU on the pixels it was fitted on."""
     generator = np.random.default_rng(seed)
     colours, truth = sample(source, generator)
@@ -87,7 +87,7 @@ def fit_on(source: PictureSource, seed: int) -> tuple[Array, float]:
     return box, iou(box, colours, truth)
 
 
-def measure(box: Array, source: PictureSource, split: str) -> dict[str, Confusion]:
+def measure(box: Array, source: Dataset, split: str) -> dict[str, Confusion]:
     """What a box takes for drivable in a split, by condition."""
     found: dict[str, Confusion] = {}
     for batch in source.measured(split):
@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="file for the figures")
     arguments = parser.parse_args()
-    source = find_source(arguments.data, seed=arguments.seed)
+    source = open_dataset(arguments.data, seed=arguments.seed)
     box, fitted = fit_on(source, arguments.seed)
     figures: dict[str, Any] = {"fitted on": fitted}
     for split in source.splits:

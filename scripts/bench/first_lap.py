@@ -15,7 +15,7 @@ from typing import Any
 from common.reporting import Rows, quiet
 
 from rlkit.cli.options import read_seeds
-from rlkit.policy import find, measure
+from rlkit.policy import evaluate_policy, find_policy
 from rlkit.training.run import resume, train
 
 
@@ -36,7 +36,7 @@ def learn(folder: Path, encoder: str, seed: int, seconds: list[float], circuits:
         elif run.stopped is not None:
             run = resume(folder, time_limit=limit - spent, reporter=quiet)
         spent = limit
-        result = measure(find(folder), episodes=circuits)
+        result = evaluate_policy(find_policy(folder), episodes=circuits)
         figures = result.to_json()
         row = {"encoder": encoder, "seed": seed, "seconds": limit, "steps": run.steps, "circuits": circuits}
         row |= {key: figures.get(key) for key in ("lap_rate", "lap_time", "ratio", "mean_reward")}

@@ -21,8 +21,8 @@ import torch
 from rlkit_envs.minatar import register
 
 from rlkit import plugins
-from rlkit.env.config import EnvironmentConfig
-from rlkit.env.make import make_environments
+from rlkit.env.config import EnvConfig
+from rlkit.env.make import make_vec_env
 from rlkit.env.seeding import episode_seed
 from rlkit.nn.utils import torch_set_up
 from rlkit.training.config import plan
@@ -30,7 +30,7 @@ from rlkit.training.evaluation import evaluate
 from rlkit.training.progress import PlainReporter
 from rlkit.training.run import build_agent
 from rlkit.training.run_folder import RunFolder
-from rlkit.training.trainer import Training
+from rlkit.training.trainer import Trainer
 
 LONGEST = 20_000  # steps of an episode in a measurement: a game that goes on for ever has to end some time
 ENDLESS = 10_000_000  # steps, for an agent that is stopped by the clock
@@ -85,7 +85,7 @@ def learn_ours(options: argparse.Namespace, curve: Curve) -> tuple[Any, Callable
     )
     with (
         tempfile.TemporaryDirectory() as folder,
-        make_environments(config.environment, config.num_envs) as environments,
+        make_vec_env(config.environment, config.num_envs) as environments,
         torch_set_up(1, False),
     ):
         agent = build_agent(config, environments.spaces)
@@ -98,7 +98,7 @@ def learn_ours(options: argparse.Namespace, curve: Curve) -> tuple[Any, Callable
 
         agent.update = update  # type: ignore[method-assign]
         run = RunFolder.create(Path(folder) / "run", config)
-        training = Training(run, agent, environments, environments, PlainReporter(config.steps, quiet=True))
+        training = Trainer(run, agent, environments, environments, PlainReporter(config.steps, quiet=True))
         training.go(None if options.seconds is None else options.seconds - curve.seconds)
         if not curve.kept or curve.kept[-1][1] < training.steps:
             curve.keep(training.steps, agent.weights)
@@ -191,7 +191,7 @@ def learn_peer(options: argparse.Namespace, curve: Curve) -> tuple[Any, Callable
 
 def no_learning(options: argparse.Namespace, curve: Curve) -> tuple[Any, Callable[[Any], None]]:
     """Act at random: what a score of nothing is."""
-    with make_environments(EnvironmentConfig(options.env), 1) as one:
+    with make_vec_env(EnvConfig(options.env), 1) as one:
         agent_type = plugins.agent_class("random")
         agent = agent_type.build(one.spaces, agent_type.Config(), options.episodes, "cpu", options.seed)
     curve.keep(0, dict)
@@ -233,8 +233,8 @@ def main() -> None:
     player, give = SIDES[options.side](options, curve)
     points = []
     seeds = [episode_seed(options.seed, 0, number, "evaluation") for number in range(options.episodes)]
-    measured = EnvironmentConfig(options.env, {"max_episode_steps": LONGEST})
-    with make_environments(measured, options.episodes) as environments:
+    measured = EnvConfig(options.env, {"max_episode_steps": LONGEST})
+    with make_vec_env(measured, options.episodes) as environments:
         for seconds, steps, weights in curve.kept:
             give(weights)
             score = evaluate(player, options.side, environments, seeds).mean_reward

@@ -24,9 +24,9 @@ from common.reporting import Row, Rows, quiet
 from rlkit.cli.options import read_pairs
 from rlkit.perception.model import find_model, load_model
 from rlkit.segmentation import train
-from rlkit.segmentation.datasets import find_source
-from rlkit.segmentation.datasets.base import PictureSource
-from rlkit.segmentation.evaluation import PerceptionResult, evaluate
+from rlkit.segmentation.datasets import open_dataset
+from rlkit.segmentation.datasets.base import Dataset
+from rlkit.segmentation.evaluation import SegmentationResult, evaluate
 from rlkit.segmentation.hyperparameters import PRESETS, usual_preset
 from rlkit.training.progress import PlainReporter
 
@@ -57,7 +57,7 @@ def main() -> None:
     data = Path(asked.data).name if Path(asked.data).is_dir() else asked.data  # the same wherever the folder lies
     rows = Rows(asked.json, COLUMNS, options={"data": data} | {name: getattr(asked, name) for name in shared})
     size = None if asked.size is None else (asked.size[0], asked.size[1])
-    source = find_source(asked.data, size=size, pictures=asked.measured)
+    source = open_dataset(asked.data, size=size, pictures=asked.measured)
     if not rows.has(network=THRESHOLD, seed=0, split=source.splits[0]):
         rows.add(*threshold_rows(source))
     for seed in asked.seeds:
@@ -74,7 +74,7 @@ def main() -> None:
 
 def network_rows(
     asked: argparse.Namespace,
-    source: PictureSource,
+    source: Dataset,
     size: tuple[int, int] | None,
     network: str,
     seed: int,
@@ -123,7 +123,7 @@ class Stopwatch(PlainReporter):
         self.times.append(time.perf_counter())
 
 
-def figures_of(result: PerceptionResult) -> Row:
+def figures_of(result: SegmentationResult) -> Row:
     """The figures of a result in a row, speed where it was timed."""
     tree = result.to_json()
     names = (
@@ -144,7 +144,7 @@ def figures_of(result: PerceptionResult) -> Row:
     return {name: tree.get(name) for name in names}
 
 
-def threshold_rows(source: PictureSource) -> list[Row]:
+def threshold_rows(source: Dataset) -> list[Row]:
     """The best threshold of colours, measured as the networks are."""
     box, _ = fit_on(source, seed=0)
     rows = []
@@ -165,7 +165,7 @@ def threshold_rows(source: PictureSource) -> list[Row]:
     return rows
 
 
-def print_table(rows: list[Row], source: PictureSource) -> None:
+def print_table(rows: list[Row], source: Dataset) -> None:
     """One line per network and seed: IoU of the drivable area and mean IoU in each split, and speed."""
     head = "".join(f" | {split + ': drivable':>20} {'mean':>6}" for split in source.splits)
     rates = ("frames_per_second", "frames_per_second_in_batches_of_32")

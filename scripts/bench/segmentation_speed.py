@@ -26,10 +26,10 @@ from rich.console import Console
 from rich.table import Table
 
 from rlkit.errors import UserError
-from rlkit.perception.model import Card, SegmentationModel, find_model, likeliest, load_model
+from rlkit.perception.model import ModelCard, SegmentationModel, find_model, load_model, predicted_classes
 from rlkit.perception.networks import NETWORKS, build_network
-from rlkit.segmentation.datasets import find_source
-from rlkit.segmentation.datasets.base import LabelledPictures
+from rlkit.segmentation.datasets import open_dataset
+from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.segmentation.export.common import as_input
 from rlkit.segmentation.export.onnx_export import calibration_pictures, int8_bytes, onnx_bytes, run, session_of
 from rlkit.spaces import IGNORED, Classes, Pixels
@@ -87,7 +87,7 @@ def find(name: str, size: tuple[int, int]) -> tuple[SegmentationModel, bool]:
     if name not in NETWORKS:
         return load_model(find_model(name), fuse=False), True
     network = build_network(name, len(CLASSES), generator=torch.Generator().manual_seed(0))
-    return SegmentationModel(network, Card(name, CLASSES, size)), False
+    return SegmentationModel(network, ModelCard(name, CLASSES, size)), False
 
 
 def prepared(model: SegmentationModel, runtime: str, trained: bool, threads: int) -> tuple[Labelling, int]:
@@ -102,7 +102,7 @@ def prepared(model: SegmentationModel, runtime: str, trained: bool, threads: int
     session = session_of(content, threads)
 
     def labels(pictures: Pixels) -> Pixels:
-        return likeliest(torch.from_numpy(run(session, as_input(pictures))))
+        return predicted_classes(torch.from_numpy(run(session, as_input(pictures))))
 
     return labels, len(content)
 
@@ -112,7 +112,7 @@ def calibration(model: SegmentationModel, trained: bool) -> Pixels:
     generator = np.random.default_rng(0)
     if not trained:
         return generator.integers(0, 256, (8, *model.card.size, 3), dtype=np.uint8)
-    return calibration_pictures(find_source("sim", size=model.card.size), generator)
+    return calibration_pictures(open_dataset("sim", size=model.card.size), generator)
 
 
 def speed(label: Labelling, batch: int, size: tuple[int, int], seconds: float) -> dict[str, float]:
@@ -147,9 +147,9 @@ def drivable_iou(label: Labelling, model: SegmentationModel, split: str, count: 
 
 
 @functools.cache
-def measured(split: str, size: tuple[int, int], count: int) -> list[LabelledPictures]:
+def measured(split: str, size: tuple[int, int], count: int) -> list[LabelledImages]:
     """The first pictures of a split of the simulator, kept for the next network."""
-    batches = find_source("sim", size=size).measured(split)
+    batches = open_dataset("sim", size=size).measured(split)
     first = next(batches)
     return [first, *islice(batches, max(0, -(-count // len(first)) - 1))]
 

@@ -12,7 +12,7 @@ os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 
 import pygame
 
-from rlkit.policy import find
+from rlkit.policy import find_policy
 from rlkit.viewer.panels import Painter
 from rlkit.viewer.watch import playback
 
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--errors", action="store_true", help="show the mistakes of perception")
     options = parser.parse_args()
     kwargs = {} if options.weather is None else {"weather": options.weather}
-    who = find(options.run, env_kwargs=kwargs, perception=options.perception)
+    who = find_policy(options.run, env_kwargs=kwargs, perception=options.perception)
     with playback(who, seed=options.seed) as shown:
         for _ in range(round(options.seconds * shown.rate)):
             shown.advance()

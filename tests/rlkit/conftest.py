@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rlkit.perception.model import Card, SegmentationModel
+from rlkit.perception.model import ModelCard, SegmentationModel
 from rlkit.spaces import Classes
 
 ROAD_CAMERA = f"{Path(__file__).parent / 'perception/road_camera.py'}:RoadCamera"
@@ -53,7 +53,7 @@ def road_camera() -> str:
 @pytest.fixture
 def by_colour() -> SegmentationModel:
     network = ByColour(3)
-    return SegmentationModel(network, Card("by-colour", Classes(("sky", "grass", "road"), ("road",)), (24, 32)))
+    return SegmentationModel(network, ModelCard("by-colour", Classes(("sky", "grass", "road"), ("road",)), (24, 32)))
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 from rlkit import plugins
 from rlkit.agent import Agent
-from rlkit.env.config import EnvironmentConfig
-from rlkit.env.make import make_environments
+from rlkit.env.config import EnvConfig
+from rlkit.env.make import make_vec_env
 from rlkit.env.registry import find_spec
 from rlkit.errors import UserError
 from rlkit.utils.parsing import nearest
@@ -48,7 +48,7 @@ def register():
 
 def test_a_package_brings_environments_by_importing_a_module(site):
     install(site, "toy-envs", "[rlkit.envs]\ntoy = toy_envs\n", toy_envs=REGISTERING + "register()\n")
-    with make_environments(EnvironmentConfig("toy/Pole-v1"), 1) as environments:
+    with make_vec_env(EnvConfig("toy/Pole-v1"), 1) as environments:
         assert environments.spaces.num_actions == 2
 
 
@@ -88,13 +88,13 @@ def test_a_broken_package_is_named_in_one_line_and_stops_no_other(site, caplog):
 def test_an_unknown_id_recalls_the_package_that_did_not_load(site):
     install(site, "toy-broken", "[rlkit.envs]\nbroken = toy_broken\n", toy_broken="1 / 0\n")
     with pytest.raises(UserError, match=r"did not load: .*broken"):
-        make_environments(EnvironmentConfig("toy/Missing-v0"), 1)
+        make_vec_env(EnvConfig("toy/Missing-v0"), 1)
 
 
 def test_an_extra_that_is_not_installed_is_an_offer_and_no_fault(site, caplog):
     install(site, "toy-games", "[rlkit.envs]\ntoy = toy_absent [games]\n")
     with pytest.raises(UserError, match=r'needs an extra: pip install "toy-games\[games\]"'):
-        make_environments(EnvironmentConfig("toy/Game-v0"), 1)
+        make_vec_env(EnvConfig("toy/Game-v0"), 1)
     assert not [record for record in caplog.records if "toy" in record.getMessage()]
 
 
@@ -103,7 +103,7 @@ def test_a_module_that_lacks_a_package_of_its_extra_is_an_offer_and_no_fault(sit
     registering = "def register():\n    import toy_emulator\n"
     install(site, "toy-games", "[rlkit.envs]\ntoy = toy_games:register [games]\n", requires, toy_games=registering)
     with pytest.raises(UserError, match=r'needs an extra: pip install "toy-games\[games\]"'):
-        make_environments(EnvironmentConfig("toy/Game-v0"), 1)
+        make_vec_env(EnvConfig("toy/Game-v0"), 1)
     assert not [record for record in caplog.records if "toy" in record.getMessage()]
 
 

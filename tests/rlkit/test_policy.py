@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 import rlkit
-from rlkit.env.config import EnvironmentConfig
-from rlkit.env.make import make_environments
+from rlkit.env.config import EnvConfig
+from rlkit.env.make import make_vec_env
 from rlkit.training.progress import PlainReporter
 
 SMALL = {"batch_size": "16", "hidden": "16", "learning_starts": "100"}
@@ -51,7 +51,7 @@ def moving():
 
 
 def test_a_loaded_policy_acts_on_plain_observations(tmp_path):
-    policy = rlkit.load(trained("CartPole-v1", tmp_path / "run"))
+    policy = rlkit.load_policy(trained("CartPole-v1", tmp_path / "run"))
     env = gymnasium.make("CartPole-v1")
     observation, _ = env.reset(seed=0)
     for _ in range(5):
@@ -63,9 +63,9 @@ def test_a_loaded_policy_acts_on_plain_observations(tmp_path):
 
 def test_a_policy_stacks_frames_as_the_agent_saw_them_in_training(moving, tmp_path):
     run = trained(moving, tmp_path / "run")
-    policy = rlkit.load(run)
-    config = EnvironmentConfig(moving, frame_stack=4)
-    with make_environments(config, 1) as environments:
+    policy = rlkit.load_policy(run)
+    config = EnvConfig(moving, frame_stack=4)
+    with make_vec_env(config, 1) as environments:
         for seed in (1, 2):
             policy.reset()
             env = gymnasium.make(moving)

@@ -2,8 +2,8 @@ import gymnasium
 import numpy as np
 import pytest
 
-from rlkit.env.config import EnvironmentConfig
-from rlkit.env.make import make_environments
+from rlkit.env.config import EnvConfig
+from rlkit.env.make import make_vec_env
 from rlkit.errors import UserError
 from rlkit.plugins import agent_class
 from rlkit.training.evaluation import evaluate
@@ -15,7 +15,7 @@ def build(name, environments, seed=0):
 
 
 def test_random_play_uses_every_action_and_repeats_by_its_seed():
-    with make_environments(EnvironmentConfig("Acrobot-v1"), 50) as environments:
+    with make_vec_env(EnvConfig("Acrobot-v1"), 50) as environments:
         observations = environments.reset(range(50))
         first, again, other = (
             build("random", environments, seed).act(observations, explore=False) for seed in (1, 1, 2)
@@ -26,8 +26,8 @@ def test_random_play_uses_every_action_and_repeats_by_its_seed():
 
 
 def test_the_expert_drives_laps_that_random_play_does_not():
-    config = EnvironmentConfig("rlkit/Driving-v0", {"split": "test"})
-    with make_environments(config, 5) as environments:
+    config = EnvConfig("rlkit/Driving-v0", {"split": "test"})
+    with make_vec_env(config, 5) as environments:
         rates = {
             name: evaluate(build(name, environments), name, environments, range(5)).means["lap_rate"]
             for name in ("expert", "random")
@@ -36,8 +36,8 @@ def test_the_expert_drives_laps_that_random_play_does_not():
 
 
 def test_the_expert_drives_laps_with_continuous_actions_too():
-    config = EnvironmentConfig("rlkit/DrivingContinuous-v0", {"split": "test"})
-    with make_environments(config, 5) as environments:
+    config = EnvConfig("rlkit/DrivingContinuous-v0", {"split": "test"})
+    with make_vec_env(config, 5) as environments:
         assert "steer 1, pedal 0" in environments.spaces.action_names
         assert evaluate(build("expert", environments), "expert", environments, range(5)).means["lap_rate"] == 1.0
 
@@ -58,7 +58,7 @@ class Target(gymnasium.Env):
 
 def test_the_expert_of_a_box_takes_the_nearest_of_the_grid(monkeypatch):
     gymnasium.register("Target-v0", Target)
-    with make_environments(EnvironmentConfig("Target-v0"), 2) as environments:
+    with make_vec_env(EnvConfig("Target-v0"), 2) as environments:
         expert = build("expert", environments)
         expert.bind(environments)
         observations = environments.reset(range(2))
@@ -70,7 +70,7 @@ def test_the_expert_of_a_box_takes_the_nearest_of_the_grid(monkeypatch):
 
 
 def test_the_expert_says_where_there_is_none():
-    with make_environments(EnvironmentConfig("CartPole-v1"), 1) as environments:
+    with make_vec_env(EnvConfig("CartPole-v1"), 1) as environments:
         expert = build("expert", environments)
         with pytest.raises(UserError, match="no scripted expert"):
             expert.bind(environments)

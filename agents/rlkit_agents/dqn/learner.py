@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rlkit.nn.heads import he_initialise
-from rlkit.nn.layers import drop_with, renew_noise, silence
+from rlkit.nn.heads import kaiming_init_
+from rlkit.nn.layers import disable_noise, reset_noise, set_dropout_generator
 from rlkit_agents.dqn.batch import TensorBatch, shift_batch
 from rlkit_agents.dqn.config import DQNConfig
 from rlkit_agents.dqn.distributions import Distribution
@@ -67,13 +67,13 @@ class Learner:
         if self.config.random_shift > 0:
             batch = shift_batch(batch, self.config.random_shift, self.generator)
         if self.config.noisy:
-            renew_noise(self.online, self.generator)
-            renew_noise(self.target, self.generator)
+            reset_noise(self.online, self.generator)
+            reset_noise(self.target, self.generator)
         if self.config.dropout > 0:
-            drop_with(self.online, self.generator)
+            set_dropout_generator(self.online, self.generator)
         outcome = self.distribution.sample_losses(self.online, self.target, batch)
         if self.config.dropout > 0:
-            drop_with(self.online, None)
+            set_dropout_generator(self.online, None)
         loss = (batch.weights * outcome.losses).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -119,7 +119,7 @@ class Learner:
         same draw, so that targets fit again.
         """
         fresh = copy.deepcopy(self.online).cpu()
-        he_initialise(fresh, torch.Generator().manual_seed(self._draw_seed()))
+        kaiming_init_(fresh, torch.Generator().manual_seed(self._draw_seed()))
         fresh.to(self.generator.device)
         for network in (self.online, self.target, self.averaged):
             encoder = {id(parameter) for parameter in network.encoder.parameters()}
@@ -138,14 +138,14 @@ class Learner:
     def exploring_values(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Action values (B, A) of the online network, with fresh noise if it has noisy layers."""
         if self.config.noisy:
-            renew_noise(self.online, self.generator)
+            reset_noise(self.online, self.generator)
         return self.distribution.expected(self.online, observations)
 
     @torch.no_grad()
     def thoughts(self, observations: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What to act by where nothing is to be explored, by the fields of an `Inspection`; draws nothing."""
         if self.config.noisy:
-            silence(self.greedy)
+            disable_noise(self.greedy)
         return self.distribution.inspect(self.greedy, observations)
 
     @property

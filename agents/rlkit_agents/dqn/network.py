@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rlkit.nn.encoders import choose_encoder, is_small
-from rlkit.nn.heads import CosineEmbedding, DuelingHead, LinearHead, MakeDense, dense_layers, he_initialise
+from rlkit.nn.heads import CosineEmbedding, DuelingHead, LinearHead, MakeDense, dense_layers, kaiming_init_
 from rlkit.nn.layers import NoisyLinear
 from rlkit.nn.observation_encoder import ObservationEncoder
 from rlkit.nn.utils import computing_in, precision_for
@@ -112,7 +112,7 @@ def build_network(
         dense_first = not any(leaf.is_picture for leaf in spaces.observations.values())
         embedding = CosineEmbedding(width if dense_first else encoder.features, config.num_cosines)
         network = ImplicitQNetwork(encoder, dense, head, embedding, dense_first, precision)
-    he_initialise(network, generator)
+    kaiming_init_(network, generator)
     return network.to(device)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from rlkit.nn.encoders import choose_encoder
-from rlkit.nn.heads import LinearHead, dense_layers, he_initialise
+from rlkit.nn.heads import LinearHead, dense_layers, kaiming_init_
 from rlkit.nn.observation_encoder import ObservationEncoder
 from rlkit.spaces import Spaces
 from rlkit_agents.pqn.config import PQNConfig
@@ -35,7 +35,7 @@ def build_network(spaces: Spaces, config: PQNConfig, generator: torch.Generator)
     dense = dense_layers(encoder.features, config.hidden, config.layer_norm)
     width = config.hidden[-1] if config.hidden else encoder.features
     network = QNetwork(encoder, dense, LinearHead(width, spaces.num_actions))
-    he_initialise(network, generator)
+    kaiming_init_(network, generator)
     return network
 
 

@@ -30,7 +30,7 @@ class Outcome:
     truncated: npt.NDArray[np.bool_]
 
 
-class Cabinet:
+class GameBatch:
     """N copies of one game, each with random numbers of its own.
 
     Args:

@@ -10,7 +10,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from rlkit_envs.arcade.batch import Cabinet
+from rlkit_envs.arcade.batch import GameBatch
 from rlkit_envs.arcade.config import METADATA, MOST_GAMES, MOST_THREADS, Settings, check_count, load_game
 from rlkit_envs.arcade.drawing import SIZE
 from rlkit_envs.utils import (
@@ -65,7 +65,7 @@ class ArcadeVectorEnv(VectorEnv[Any, Any, Any]):
         self.num_envs = num_envs
         self.render_mode = render_mode
         self.autoreset_mode = checked_autoreset_mode(autoreset_mode)
-        self.cabinet = Cabinet(load_game(game), num_envs, Settings(**kwargs), num_threads or available_cores())
+        self.cabinet = GameBatch(load_game(game), num_envs, Settings(**kwargs), num_threads or available_cores())
         self.action_names = self.cabinet.game.action_names
         self.metadata = METADATA | {"autoreset_mode": self.autoreset_mode, "action_names": self.action_names}
         self.single_observation_space = gymnasium.spaces.Box(0, 255, (SIZE, SIZE, 1), np.uint8)

@@ -29,7 +29,7 @@ CIRCUIT = np.dtype(
 )
 
 
-class CircuitPool:
+class CircuitCache:
     """A shelf with a limited number of circuits; the one that has not been asked for longest makes room for a new one.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit_envs.driving.config import Settings, check_circuit
-from rlkit_envs.driving.expert.driver import Pilot
+from rlkit_envs.driving.expert.driver import ExpertDriver
 from rlkit_envs.driving.road.circuit import Circuit
 from rlkit_envs.driving.road.csv_file import load_circuit
 from rlkit_envs.driving.road.generator import make_circuit
@@ -40,7 +40,7 @@ class Episodes:
         self._keys = [0] * num_envs  # that fix the looks of episodes
         self._driven: list[int | str] = [0] * num_envs
         self._mirrored = [False] * num_envs
-        self._pilots: dict[tuple[int, float], Pilot] = {}
+        self._pilots: dict[tuple[int, float], ExpertDriver] = {}
         self._files: dict[str, Circuit] = {}
         if settings.circuit is not None:
             self._recipe(settings.circuit)  # A file that cannot be read is reported now, not at the first reset
@@ -173,7 +173,7 @@ class Episodes:
             "circuit": circuit.name,
         }
 
-    def pilot(self, i: int) -> Pilot:
+    def pilot(self, i: int) -> ExpertDriver:
         """The driver of car ``i``'s circuit, on a road of this grip."""
         car = self.simulator.cars[i]
         slot, grip = int(car["slot"]), float(car["road_grip"])
@@ -182,7 +182,7 @@ class Episodes:
         if known is None or known.circuit is not circuit:
             if self.settings.grip is None:  # As many grips as episodes
                 self._pilots.clear()
-            known = self._pilots[slot, grip] = Pilot(circuit, self.simulator.vehicle, grip)
+            known = self._pilots[slot, grip] = ExpertDriver(circuit, self.simulator.vehicle, grip)
         return known
 
     def expert_action(self, i: int) -> Any:

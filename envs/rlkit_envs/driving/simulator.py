@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.driving.circuit_cache import CircuitPool
+from rlkit_envs.driving.circuit_cache import CircuitCache
 from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, Circuit
-from rlkit_envs.driving.sensors.suite import Observer, Sensors
+from rlkit_envs.driving.sensors.suite import Sensors, SensorSuite
 from rlkit_envs.driving.step import OUTCOME, RULES, decide_range, step_range
 from rlkit_envs.driving.traffic.behaviour import OTHER
 from rlkit_envs.driving.traffic.spawn import DRAWS, LANE_DRAW, place_others
 from rlkit_envs.driving.vehicle.dynamics import PHYSICS_STEP
 from rlkit_envs.driving.vehicle.parameters import CAR, GRAVITY, VEHICLES
-from rlkit_envs.driving.weather.tables import Looks
+from rlkit_envs.driving.weather.tables import WeatherTables
 from rlkit_envs.utils import Threads
 
 SLOWEST_LAP = 4.0  # m/s, average speed that the default time limit allows for
@@ -134,15 +134,17 @@ class Simulator:
         self.cars = np.zeros(num_cars, dtype=CAR)
         self.cars["slot"] = -1
         self.others = np.zeros((num_cars, traffic.cars + traffic.obstacles), dtype=OTHER)
-        self.pool = CircuitPool(capacity, sensors.needs)
+        self.pool = CircuitCache(capacity, sensors.needs)
         self.looks = (
-            Looks(num_cars, sensors.camera.mount_height if sensors.has_camera else 0.0) if sensors.sees_looks else None
+            WeatherTables(num_cars, sensors.camera.mount_height if sensors.has_camera else 0.0)
+            if sensors.sees_looks
+            else None
         )
         self.vehicle = VEHICLES[rules.vehicle]
         self.decision_time = rules.substeps * PHYSICS_STEP
         self._rules = rules.record()
         self._traffic = traffic
-        self._observer = Observer(sensors)
+        self._observer = SensorSuite(sensors)
         self._seen: dict[str, npt.NDArray[Any]] | None = None
         self._moved = np.ones(num_cars, dtype=np.bool_)
         self._threads = Threads(num_threads, _CARS_PER_TASK)

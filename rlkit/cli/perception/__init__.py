@@ -8,7 +8,7 @@ def perception_verbs() -> dict[str, Any]:
     from rlkit.cli.perception.dataset import Data
     from rlkit.cli.perception.evaluate import Evaluate
     from rlkit.cli.perception.export import Export
-    from rlkit.cli.perception.hyperparameters import RecipeTable
+    from rlkit.cli.perception.hyperparameters import HyperparameterTable
     from rlkit.cli.perception.show import Show
     from rlkit.cli.perception.train import Train
 
@@ -18,5 +18,5 @@ def perception_verbs() -> dict[str, Any]:
         "show": Show,
         "export": Export,
         "data": Data,
-        "recipe": RecipeTable,
+        "recipe": HyperparameterTable,
     }

@@ -35,11 +35,11 @@ class Data:
         from rich.console import Console
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-        from rlkit.segmentation.datasets import find_source
+        from rlkit.segmentation.datasets import open_dataset
         from rlkit.segmentation.datasets.writer import check_target, write_dataset
 
         check_target(self.out, self.pictures)
-        source = find_source(self.data, size=size, seed=self.seed, env_kwargs=env_kwargs, pictures=self.measured)
+        source = open_dataset(self.data, size=size, seed=self.seed, env_kwargs=env_kwargs, pictures=self.measured)
         columns = (SpinnerColumn(), TextColumn("{task.completed} pictures written"), TimeElapsedColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("", total=None)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from rlkit.perception.model import Card, SegmentationModel
-    from rlkit.segmentation.datasets.base import PictureSource
-    from rlkit.segmentation.evaluation import PerceptionResult
+    from rlkit.perception.model import ModelCard, SegmentationModel
+    from rlkit.segmentation.datasets.base import Dataset
+    from rlkit.segmentation.evaluation import SegmentationResult
 
 RESULT = frozenset({"model", "parameters", "pictures", "iou"})  # what its JSON is known by
 
@@ -60,11 +60,11 @@ class Evaluate:
 
         from rlkit.nn.utils import choose_device
         from rlkit.perception.model import find_model, load_model
-        from rlkit.segmentation.datasets import find_source, is_simulator
+        from rlkit.segmentation.datasets import is_simulator, open_dataset
 
         model = load_model(find_model(self.what), device=choose_device(self.device), network=self.model)
         data = self.data or usual_data(self.what, model.card)
-        source = find_source(
+        source = open_dataset(
             data,
             # A simulator makes pictures of any size; those of a folder are measured as they are, and resized.
             size=model.card.size if is_simulator(data) else None,
@@ -81,14 +81,12 @@ class Evaluate:
         if self.json is not None:
             write_result(self.json, _joined(results), RESULT)
 
-    def _measure(
-        self, model: "SegmentationModel", source: "PictureSource", console: "Console"
-    ) -> list["PerceptionResult"]:
+    def _measure(self, model: "SegmentationModel", source: "Dataset", console: "Console") -> list["SegmentationResult"]:
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         from rlkit.segmentation.evaluation import evaluate
 
-        results: list[PerceptionResult] = []
+        results: list[SegmentationResult] = []
         columns = (SpinnerColumn(), TextColumn("{task.description}: {task.completed} pictures"), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=True) as progress:
             for split in [self.split] if self.split else source.splits:
@@ -109,7 +107,7 @@ class Evaluate:
         return results
 
 
-def usual_data(what: str, card: "Card") -> str:
+def usual_data(what: str, card: "ModelCard") -> str:
     """What a model was trained on, as its run folder or its card knows it.
 
     Raises:
@@ -134,7 +132,7 @@ def held_out_of(what: str) -> float:
     return PerceptionRun.open(Path(what)).config.held_out if is_run else 0.1
 
 
-def _joined(results: list["PerceptionResult"]) -> dict[str, object]:
+def _joined(results: list["SegmentationResult"]) -> dict[str, object]:
     """The figures of the first split, and those of all beside them where there are several."""
     first = results[0].to_json()
     if len(results) == 1:
@@ -142,7 +140,7 @@ def _joined(results: list["PerceptionResult"]) -> dict[str, object]:
     return {**first, "splits": {result.split: result.to_json() for result in results}}
 
 
-def print_result(result: "PerceptionResult", console: "Console") -> None:
+def print_result(result: "SegmentationResult", console: "Console") -> None:
     """Print the figures as tables."""
     speed = result.speed
     console.print(
@@ -165,7 +163,7 @@ def print_result(result: "PerceptionResult", console: "Console") -> None:
         )
 
 
-def _figures(result: "PerceptionResult") -> "Table":
+def _figures(result: "SegmentationResult") -> "Table":
     table = _table("", "")
     mask = result.classes.drivable_mask
     rows = (
@@ -191,7 +189,7 @@ def _figures(result: "PerceptionResult") -> "Table":
     return table
 
 
-def _classes(result: "PerceptionResult") -> "Table":
+def _classes(result: "SegmentationResult") -> "Table":
     table = _table("class", "IoU", "accuracy", "boundary F1", "share of pixels")
     shares = result.confusion.counts.sum(axis=1) / max(1, result.confusion.pixels)
     columns = (result.confusion.iou, result.confusion.class_accuracy, result.boundaries.by_class)
@@ -206,7 +204,7 @@ def _classes(result: "PerceptionResult") -> "Table":
     return table
 
 
-def _conditions(result: "PerceptionResult") -> "Table":
+def _conditions(result: "SegmentationResult") -> "Table":
     table = _table("condition", "drivable IoU", "mean IoU", "accuracy")
     for name, confusion in result.by_condition.items():
         figures = (confusion.drivable_iou(result.classes.drivable_mask), confusion.mean_iou, confusion.global_accuracy)

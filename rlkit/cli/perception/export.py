@@ -51,11 +51,11 @@ class Export:
             )
         if self.calibration is not None and self.calibration < 8:
             raise UserError(f"--calibration {self.calibration}: expected a whole number of at least 8")
-        from rlkit.perception.model import find_model, load_model, read_card
+        from rlkit.perception.model import find_model, load_model, read_model_card
         from rlkit.segmentation.export.common import check_target
 
         path = find_model(self.what)
-        card = read_card(path)
+        card = read_model_card(path)
         out = self.out or Path(
             f"{card.network.rpartition(':')[2]}{'-int8' * (self.format == INT8)}{SUFFIXES[self.format]}"
         )
@@ -79,9 +79,9 @@ class Export:
     def _pictures(self, model: "SegmentationModel") -> "Pixels":
         import numpy as np
 
-        from rlkit.segmentation.datasets import find_source
+        from rlkit.segmentation.datasets import open_dataset
         from rlkit.segmentation.export.onnx_export import CALIBRATION, calibration_pictures
 
         kwargs = read_kwargs("--env-kwargs", self.env_kwargs)
-        source = find_source(self.data, size=model.card.size, seed=self.seed, env_kwargs=kwargs)
+        source = open_dataset(self.data, size=model.card.size, seed=self.seed, env_kwargs=kwargs)
         return calibration_pictures(source, np.random.default_rng(self.seed), self.calibration or CALIBRATION)

@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class RecipeTable:
+class HyperparameterTable:
     """List the hyperparameters of `rlkit perception train`, with their values for a simulator and for files."""
 
     json: bool = False
@@ -34,7 +34,7 @@ class RecipeTable:
 
 
 def _rows() -> list[dict[str, Any]]:
-    from rlkit.segmentation.hyperparameters import MANY_CLASSES, PRESETS, Recipe
+    from rlkit.segmentation.hyperparameters import MANY_CLASSES, PRESETS, Hyperparameters
     from rlkit.spaces import Classes
 
     classes = Classes(tuple(f"class {number}" for number in range(MANY_CLASSES)), ("class 0",))
@@ -47,5 +47,5 @@ def _rows() -> list[dict[str, Any]]:
             "allowed": " | ".join(field.metadata["choices"]),
             "source": field.metadata["source"],
         }
-        for field in dataclasses.fields(Recipe)
+        for field in dataclasses.fields(Hyperparameters)
     ]

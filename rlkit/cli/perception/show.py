@@ -12,7 +12,7 @@ from rlkit.errors import UserError
 
 if TYPE_CHECKING:
     from rlkit.perception.model import SegmentationModel
-    from rlkit.segmentation.visualization.predictor import Onlooker
+    from rlkit.segmentation.visualization.predictor import Predictor
     from rlkit.segmentation.visualization.sources import Views
     from rlkit.spaces import Classes
 
@@ -58,7 +58,7 @@ class Show:
         self._check()
         from rlkit.nn.utils import choose_device
         from rlkit.perception.model import find_model, load_model
-        from rlkit.segmentation.visualization.predictor import Onlooker
+        from rlkit.segmentation.visualization.predictor import Predictor
         from rlkit.viewer import has_display
 
         model = load_model(find_model(self.what), device=choose_device(self.device), network=self.model)
@@ -67,7 +67,7 @@ class Show:
             out = _free_name()
             print_line(f"there is no display here: writing {out} instead")
         classes, views = self._views(model, film=out is None or out.suffix.lower() == ".mp4")
-        onlooker = Onlooker(model, classes, self.samples)
+        onlooker = Predictor(model, classes, self.samples)
         if onlooker.note:
             print_line(f"note: {onlooker.note}")
         if out is None:
@@ -95,13 +95,13 @@ class Show:
             raise UserError(f"--out {self.out}: the file exists; choose another name or remove it", exit_code=1)
 
     def _views(self, model: "SegmentationModel", film: bool) -> "tuple[Classes | None, Views]":
-        from rlkit.segmentation.datasets import find_source, is_simulator
+        from rlkit.segmentation.datasets import is_simulator, open_dataset
         from rlkit.segmentation.visualization.sources import views_of_path, views_of_source
 
         if self.input is not None:
             return None, views_of_path(self.input.expanduser(), self.pictures or (None if film else ON_A_SHEET))
         data = self.data or usual_data(self.what, model.card)
-        source = find_source(
+        source = open_dataset(
             data,
             size=model.card.size if is_simulator(data) else None,
             seed=self.seed,
@@ -117,7 +117,7 @@ class Show:
     def _title(self) -> str:
         return self.what.rstrip("/").rpartition("/")[2]
 
-    def _sheet(self, onlooker: "Onlooker", views: "Views", out: Path) -> None:
+    def _sheet(self, onlooker: "Predictor", views: "Views", out: Path) -> None:
         from PIL import Image
 
         from rlkit.segmentation.visualization.sheet import draw_sheet
@@ -132,7 +132,7 @@ class Show:
             scratch.rename(out)
         print_line(f"{len(rows)} pictures: {out}")
 
-    def _film(self, onlooker: "Onlooker", views: "Views", out: Path) -> None:
+    def _film(self, onlooker: "Predictor", views: "Views", out: Path) -> None:
         from rich.progress import track
 
         from rlkit.segmentation.visualization.sheet import draw_moment
@@ -143,7 +143,7 @@ class Show:
         count = write_film(out, sheets, views.rate)
         print_line(f"{count} pictures, {views.rate:g} per second: {out}")
 
-    def _open_window(self, onlooker: "Onlooker", views: "Views") -> None:
+    def _open_window(self, onlooker: "Predictor", views: "Views") -> None:
         from rlkit.segmentation.visualization.sheet import draw_moment
         from rlkit.segmentation.visualization.window import show
 

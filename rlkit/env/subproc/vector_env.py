@@ -44,7 +44,7 @@ class Loss:
     hung: bool
 
 
-class WorkerEnvs(VectorEnv[Any, Any, Any]):
+class SubprocVectorEnv(VectorEnv[Any, Any, Any]):
     """Steps single environments in processes of their own.
 
     Args:

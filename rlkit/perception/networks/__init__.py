@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from rlkit.errors import UserError, describe_error
-from rlkit.nn.heads import he_initialise
+from rlkit.nn.heads import kaiming_init_
 from rlkit.perception.networks.fcn import FCN8s, FCN8sCompact, FCN32s
 from rlkit.perception.networks.segnet import BayesianSegNet, SegNet, SegNetBasic, SegNetCompact
 from rlkit.utils.parsing import did_you_mean
@@ -80,7 +80,7 @@ def build_network(
         )
     network = NETWORKS[name](num_classes)
     if generator is not None:
-        he_initialise(network, generator)
+        kaiming_init_(network, generator)
     return network
 
 

@@ -26,7 +26,8 @@ class FCN(nn.Module):
         depths: Convolutions of each encoder block.
         dense_width: Channels of fc6 and fc7.
         dense_kernel: Side of fc6's kernel, in pixels.
-        dropout: Share of fc6's and fc7's features that are dropped while training; see `rlkit.nn.layers.drop_with`.
+        dropout: Share of fc6's and fc7's features that are dropped while training; see
+            `rlkit.nn.layers.set_dropout_generator`.
         batch_norm: Whether the encoder is normalised; the paper's, which starts from ImageNet's weights, is not.
     """
 

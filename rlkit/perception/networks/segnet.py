@@ -30,7 +30,8 @@ class SegNet(nn.Module):
         pool_first: Whether an encoder block pools before its last ReLU rather than after it. The maxima are the same
             then, a quarter of the numbers has to be rectified, and where nothing in a window is positive the decoder
             still learns which pixel came nearest, rather than always the first one.
-        dropout: For each block, the share of features that are dropped while sampling (and training); see `drop_with`.
+        dropout: For each block, the share of features that are dropped while sampling (and training); see
+            `set_dropout_generator`.
     """
 
     def __init__(
@@ -142,7 +143,8 @@ class BayesianSegNet(SegNet):
     """SegNet with dropout of one half after its three deepest encoders and decoders.
 
     Several passes with dropout (Monte-Carlo samples, `rlkit.perception.uncertainty`) differ where the network is
-    unsure. Dropout acts only while a generator is handed in by `rlkit.nn.layers.drop_with`, for training as well.
+    unsure. Dropout acts only while a generator is handed in by `rlkit.nn.layers.set_dropout_generator`, for training as
+    well.
 
     Args:
         num_classes: C.

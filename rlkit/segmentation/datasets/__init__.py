@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.base import Dataset, Layout, PictureSource
+from rlkit.segmentation.datasets.base import Dataset, DatasetIndex, DatasetLayout
 from rlkit.segmentation.datasets.bdd100k import BDD100K
 from rlkit.segmentation.datasets.bounds import check_size
 from rlkit.segmentation.datasets.camvid import CamVid
@@ -19,7 +19,7 @@ from rlkit.segmentation.datasets.kitti_road import KittiRoad
 SIMULATOR = "env:rlkit/DrivingCamera-v0"  # what `sim` stands for
 _ENVIRONMENT = "env:"
 
-LAYOUTS: tuple[Layout, ...] = (CamVid(), KittiRoad(), BDD100K(), Cityscapes(), Own())
+LAYOUTS: tuple[DatasetLayout, ...] = (CamVid(), KittiRoad(), BDD100K(), Cityscapes(), Own())
 
 
 def is_simulator(data: str | Path) -> bool:
@@ -32,7 +32,7 @@ def environment_id(data: str) -> str:
     return (SIMULATOR if data == "sim" else data).removeprefix(_ENVIRONMENT)
 
 
-def find_source(
+def open_dataset(
     data: str | Path,
     *,
     size: tuple[int, int] | None = None,
@@ -41,7 +41,7 @@ def find_source(
     held_out: float = 0.1,
     pictures: int | None = None,
     allow_code: bool = True,
-) -> PictureSource:
+) -> Dataset:
     """Find what `--data` names.
 
     Args:
@@ -63,11 +63,11 @@ def find_source(
     text = SIMULATOR if str(data) == "sim" else str(data)
     # Each kind brings its own libraries.
     if text.startswith(_ENVIRONMENT):
-        from rlkit.env.config import EnvironmentConfig
-        from rlkit.segmentation.datasets.simulator import SimulatedPictures
+        from rlkit.env.config import EnvConfig
+        from rlkit.segmentation.datasets.simulator import SimulatorDataset
 
-        environment = EnvironmentConfig(text.removeprefix(_ENVIRONMENT), dict(env_kwargs or {}))
-        return SimulatedPictures(environment, size, seed, allow_code=allow_code, measured=pictures)
+        environment = EnvConfig(text.removeprefix(_ENVIRONMENT), dict(env_kwargs or {}))
+        return SimulatorDataset(environment, size, seed, allow_code=allow_code, measured=pictures)
     if env_kwargs:
         raise UserError(f"--env-kwargs belong to a simulator; {text} is a folder of pictures.")
     from rlkit.segmentation.datasets.folder import open_folder
@@ -75,7 +75,7 @@ def find_source(
     return open_folder(Path(text).expanduser(), size, held_out=held_out)
 
 
-def read_dataset(folder: Path) -> Dataset:
+def read_dataset(folder: Path) -> DatasetIndex:
     """Find out by its folders and files which data set lies in a folder, and which pictures it has.
 
     Raises:

@@ -8,12 +8,12 @@ from typing import Protocol
 import numpy as np
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.io import PICTURE_ENDINGS, Decoder, PictureFiles
+from rlkit.segmentation.datasets.io import PICTURE_ENDINGS, Decoder, ImageFiles
 from rlkit.spaces import Classes, Pixels
 
 
 @dataclass(frozen=True)
-class LabelledPictures:
+class LabelledImages:
     """A batch of pictures of one size.
 
     Args:
@@ -32,7 +32,7 @@ class LabelledPictures:
         return len(self.images)
 
 
-class PictureSource(Protocol):
+class Dataset(Protocol):
     """Where labelled pictures come from: a folder of files or a simulator.
 
     `training` gives pictures to learn from, `selection` others by which the best weights are chosen, and `measured`
@@ -49,24 +49,24 @@ class PictureSource(Protocol):
     training_pictures: int | None
     """How many there are to learn from; None where they never end."""
 
-    def training(self, batch_size: int, generator: np.random.Generator) -> Iterator[LabelledPictures]:
+    def training(self, batch_size: int, generator: np.random.Generator) -> Iterator[LabelledImages]:
         """Give batches for ever, each pass in another order (files) or always new ones (simulator).
 
         A simulator's batch depends on nothing but the generator's state before it, so that a run can go on with any.
         """
         ...
 
-    def selection(self) -> Iterator[LabelledPictures]:
+    def selection(self) -> Iterator[LabelledImages]:
         """Give each picture of the held-out block once, the same every time."""
         ...
 
-    def measured(self, split: str) -> Iterator[LabelledPictures]:
+    def measured(self, split: str) -> Iterator[LabelledImages]:
         """Give each picture of a split once, the same every time."""
         ...
 
 
 @dataclass(frozen=True)
-class Dataset:
+class DatasetIndex:
     """A data set on disk, none of whose pictures has been opened yet.
 
     Args:
@@ -80,12 +80,12 @@ class Dataset:
 
     kind: str
     classes: Classes
-    splits: Mapping[str, tuple[PictureFiles, ...]]
+    splits: Mapping[str, tuple[ImageFiles, ...]]
     decode: Decoder
-    selection: tuple[PictureFiles, ...] = ()
+    selection: tuple[ImageFiles, ...] = ()
 
 
-class Layout(Protocol):
+class DatasetLayout(Protocol):
     """Knows how one data set lies on disk."""
 
     name: str
@@ -96,7 +96,7 @@ class Layout(Protocol):
         """Whether a folder looks like this data set."""
         ...
 
-    def read(self, folder: Path) -> Dataset:
+    def read(self, folder: Path) -> DatasetIndex:
         """List its pictures.
 
         Raises:

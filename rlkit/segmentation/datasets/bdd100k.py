@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.base import Dataset, matched, pictures_in
-from rlkit.segmentation.datasets.io import Numbers, PictureFiles, read_labels
+from rlkit.segmentation.datasets.base import DatasetIndex, matched, pictures_in
+from rlkit.segmentation.datasets.io import ImageFiles, Numbers, read_labels
 from rlkit.segmentation.datasets.json_entries import read_entries
 from rlkit.spaces import IGNORED, LONGEST_NAME, Classes, is_word
 
@@ -70,7 +70,7 @@ class BDD100K:
         """Whether label files of either release are there."""
         return any((folder / release.labels).is_dir() for release in _RELEASES)
 
-    def read(self, folder: Path) -> Dataset:
+    def read(self, folder: Path) -> DatasetIndex:
         """List the pictures.
 
         Raises:
@@ -84,10 +84,10 @@ class BDD100K:
             raise UserError(f"{folder / release.labels} has none of the folders {', '.join(_SPLITS)}.")
         splits = {split: _pairs(folder, split, release) for split in there}
         _check_meaning([files for pairs in splits.values() for files in pairs], release)
-        return Dataset(f"{self.name} ({release.year})", CLASSES, splits, release.numbers)
+        return DatasetIndex(f"{self.name} ({release.year})", CLASSES, splits, release.numbers)
 
 
-def _pairs(folder: Path, split: str, release: _Release) -> tuple[PictureFiles, ...]:
+def _pairs(folder: Path, split: str, release: _Release) -> tuple[ImageFiles, ...]:
     if not (folder / _PICTURES / split).is_dir():
         raise UserError(f"{folder / _PICTURES / split} is missing: there are labels for it.")
     pairs = matched(
@@ -97,7 +97,7 @@ def _pairs(folder: Path, split: str, release: _Release) -> tuple[PictureFiles, .
     )
     names = {picture.name for picture, _ in pairs}
     weathers = _weathers(folder / "labels" / "det_20" / f"det_{split}.json", names) if split == "val" else {}
-    return tuple(PictureFiles(picture, labels, weathers.get(picture.name, "")) for picture, labels in pairs)
+    return tuple(ImageFiles(picture, labels, weathers.get(picture.name, "")) for picture, labels in pairs)
 
 
 def _weathers(path: Path, names: Collection[str]) -> Mapping[str, str]:
@@ -119,7 +119,7 @@ def _weathers(path: Path, names: Collection[str]) -> Mapping[str, str]:
     return found
 
 
-def _check_meaning(files: list[PictureFiles], release: _Release) -> None:
+def _check_meaning(files: list[ImageFiles], release: _Release) -> None:
     """Refuse label files that count as the other release does.
 
     Raises:

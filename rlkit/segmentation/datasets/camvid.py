@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.base import Dataset, matched, pictures_in
-from rlkit.segmentation.datasets.io import PictureFiles, same_numbers
+from rlkit.segmentation.datasets.base import DatasetIndex, matched, pictures_in
+from rlkit.segmentation.datasets.io import ImageFiles, same_numbers
 from rlkit.spaces import Classes
 
 CLASSES = Classes(
@@ -48,7 +48,7 @@ class CamVid:
         """Whether a folder has pictures and labels to learn from side by side."""
         return (folder / "train").is_dir() and (folder / "trainannot").is_dir()
 
-    def read(self, folder: Path) -> Dataset:
+    def read(self, folder: Path) -> DatasetIndex:
         """List the pictures of each split that is there.
 
         Raises:
@@ -56,16 +56,16 @@ class CamVid:
         """
         splits = {split: _pairs(folder / split, folder / f"{split}annot") for split in _SPLITS if _there(folder, split)}
         numbers = same_numbers(len(CLASSES), "CamVid's class numbers (11 is void)", (VOID, 255))
-        return Dataset(self.name, CLASSES, splits, numbers)
+        return DatasetIndex(self.name, CLASSES, splits, numbers)
 
 
 def _there(folder: Path, split: str) -> bool:
     return (folder / split).is_dir() or (folder / f"{split}annot").is_dir()
 
 
-def _pairs(pictures: Path, labels: Path) -> tuple[PictureFiles, ...]:
+def _pairs(pictures: Path, labels: Path) -> tuple[ImageFiles, ...]:
     for folder in (pictures, labels):
         if not folder.is_dir():
             raise UserError(f"{folder} is missing: each of CamVid's splits has pictures and labels (…annot).")
     pairs = matched(pictures_in(pictures), pictures_in(labels))
-    return tuple(PictureFiles(picture, label, picture.stem.partition("_")[0]) for picture, label in pairs)
+    return tuple(ImageFiles(picture, label, picture.stem.partition("_")[0]) for picture, label in pairs)

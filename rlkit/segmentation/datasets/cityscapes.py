@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.base import Dataset, matched, pictures_in
-from rlkit.segmentation.datasets.io import Numbers, PictureFiles
+from rlkit.segmentation.datasets.base import DatasetIndex, matched, pictures_in
+from rlkit.segmentation.datasets.io import ImageFiles, Numbers
 from rlkit.spaces import IGNORED, Classes
 
 # The 19 classes that are trained and measured, with the numbers in files of `labelIds`.
@@ -61,7 +61,7 @@ class Cityscapes:
         """Whether pictures or fine annotations are there."""
         return (folder / _PICTURES).is_dir() or (folder / _LABELS).is_dir()
 
-    def read(self, folder: Path) -> Dataset:
+    def read(self, folder: Path) -> DatasetIndex:
         """List the pictures.
 
         Raises:
@@ -74,11 +74,11 @@ class Cityscapes:
         if not there:
             raise UserError(f"{folder / _PICTURES} has none of the folders {', '.join(_SPLITS)}.")
         splits = {split: _pairs(folder, split) for split in there}
-        return Dataset(self.name, CLASSES, splits, _NUMBERS)
+        return DatasetIndex(self.name, CLASSES, splits, _NUMBERS)
 
 
-def _pairs(folder: Path, split: str) -> tuple[PictureFiles, ...]:
-    files: list[PictureFiles] = []
+def _pairs(folder: Path, split: str) -> tuple[ImageFiles, ...]:
+    files: list[ImageFiles] = []
     for city in sorted(path for path in (folder / _PICTURES / split).iterdir() if path.is_dir()):
         labels = folder / _LABELS / split / city.name
         if not labels.is_dir():
@@ -89,7 +89,7 @@ def _pairs(folder: Path, split: str) -> tuple[PictureFiles, ...]:
             lambda path: path.stem.removesuffix(_PICTURE),
             lambda path: path.stem.removesuffix(_LABEL),
         )
-        files += [PictureFiles(picture, label, city.name) for picture, label in pairs]
+        files += [ImageFiles(picture, label, city.name) for picture, label in pairs]
     if not files:
         raise UserError(f"{folder / _PICTURES / split} holds no cities: a folder for each is expected.")
     return tuple(files)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.base import Dataset, matched, pictures_in
-from rlkit.segmentation.datasets.io import PictureFiles, same_numbers
+from rlkit.segmentation.datasets.base import DatasetIndex, matched, pictures_in
+from rlkit.segmentation.datasets.io import ImageFiles, same_numbers
 from rlkit.spaces import LONGEST_NAME, Classes, is_word
 
 IMAGES, MASKS, CLASSES, CONDITIONS = "images", "masks", "classes.json", "conditions.json"
@@ -37,7 +37,7 @@ class Own:
         parts = [(folder / IMAGES).is_dir(), (folder / MASKS).is_dir(), (folder / CLASSES).is_file()]
         return sum(parts) >= 2
 
-    def read(self, folder: Path) -> Dataset:
+    def read(self, folder: Path) -> DatasetIndex:
         """List the pictures.
 
         Raises:
@@ -60,7 +60,7 @@ class Own:
             splits = {TRAIN: splits.pop(TRAIN), **splits}
         selection = splits.pop(SELECTION, ())
         numbers = same_numbers(len(classes), f"the {len(classes)} classes of {CLASSES} (255 is ignored)")
-        return Dataset(self.name, classes, splits, numbers, selection)
+        return DatasetIndex(self.name, classes, splits, numbers, selection)
 
 
 def _conditions(path: Path) -> Mapping[str, str]:
@@ -79,9 +79,9 @@ def _conditions(path: Path) -> Mapping[str, str]:
     return tree
 
 
-def _pairs(folder: Path, split: str, conditions: Mapping[str, str]) -> tuple[PictureFiles, ...]:
+def _pairs(folder: Path, split: str, conditions: Mapping[str, str]) -> tuple[ImageFiles, ...]:
     pictures, masks = folder / IMAGES / split, folder / MASKS / split
     if not masks.is_dir():
         raise UserError(f"{masks} is missing: every folder of pictures needs one of masks.")
     pairs = matched(pictures_in(pictures), pictures_in(masks))
-    return tuple(PictureFiles(picture, mask, conditions.get(picture.stem, "")) for picture, mask in pairs)
+    return tuple(ImageFiles(picture, mask, conditions.get(picture.stem, "")) for picture, mask in pairs)

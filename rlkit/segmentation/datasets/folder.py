@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from rlkit.errors import UserError
 from rlkit.segmentation.datasets import read_dataset
-from rlkit.segmentation.datasets.base import Dataset, LabelledPictures
+from rlkit.segmentation.datasets.base import DatasetIndex, LabelledImages
 from rlkit.segmentation.datasets.bounds import check_batch
 from rlkit.segmentation.datasets.image_file import read_size
-from rlkit.segmentation.datasets.io import PictureFiles, check_sizes, read_pair, resize_labels, resize_picture
+from rlkit.segmentation.datasets.io import ImageFiles, check_sizes, read_pair, resize_labels, resize_picture
 from rlkit.spaces import Pixels
 
 MEMORY = 1 << 30  # bytes of pictures that are kept after they were read once
@@ -27,8 +27,8 @@ _DECODING = 12  # bytes per pixel while a picture and its labels are decoded
 Pair = tuple[Pixels, Pixels]
 
 
-class FolderPictures:
-    """The pictures of a data set on disk, of one size; a `PictureSource`.
+class FolderDataset:
+    """The pictures of a data set on disk, of one size; a `Dataset`.
 
     A block of consecutive pictures at the end of each training sequence is set apart to choose the best weights by,
     where the data set has none for that: single frames drawn at random would have near doubles among those that are
@@ -51,7 +51,7 @@ class FolderPictures:
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: DatasetIndex,
         name: str,
         size: tuple[int, int] | None = None,
         *,
@@ -84,7 +84,7 @@ class FolderPictures:
         picture_bytes = 4 * self.size[0] * self.size[1]
         self._kept: dict[Path, Pair] | None = {} if len(files) * picture_bytes <= memory else None
 
-    def training(self, batch_size: int, generator: np.random.Generator) -> Iterator[LabelledPictures]:
+    def training(self, batch_size: int, generator: np.random.Generator) -> Iterator[LabelledImages]:
         """Give batches for ever; each pass over the pictures goes in another order, all batches are full.
 
         Where pictures fit into memory, all are read before the first batch, so that a damaged one stops at once.
@@ -105,11 +105,11 @@ class FolderPictures:
             batch, coming = coming, self._begin([self._training[next(order)] for _ in range(batch_size)])
             yield self._finish(batch)
 
-    def selection(self) -> Iterator[LabelledPictures]:
+    def selection(self) -> Iterator[LabelledImages]:
         """Give the pictures that were set apart, in order."""
         return self._in_order(self._selection)
 
-    def measured(self, split: str) -> Iterator[LabelledPictures]:
+    def measured(self, split: str) -> Iterator[LabelledImages]:
         """Give the pictures of a split, in order; `train` and `selection` are splits, too, for who asks.
 
         Raises:
@@ -120,25 +120,25 @@ class FolderPictures:
             raise UserError(f"{self.name} ({self.kind}) has no split {split!r}: {', '.join(self.splits)} are there.")
         return self._in_order(known[split])
 
-    def _in_order(self, files: Sequence[PictureFiles]) -> Iterator[LabelledPictures]:
+    def _in_order(self, files: Sequence[ImageFiles]) -> Iterator[LabelledImages]:
         count = max(1, min(_BATCH, _BATCH_PIXELS // (self.size[0] * self.size[1])))
         for first in range(0, len(files), count):
             yield self._finish(self._begin(files[first : first + count]))
 
-    def _begin(self, files: Sequence[PictureFiles]) -> "_Reading":
+    def _begin(self, files: Sequence[ImageFiles]) -> "_Reading":
         """Have pictures read by the threads."""
         return [(one, self._pool.submit(self._pair, one)) for one in files]
 
-    def _finish(self, reading: "_Reading") -> LabelledPictures:
+    def _finish(self, reading: "_Reading") -> LabelledImages:
         pairs = [future.result() for _, future in reading]
-        return LabelledPictures(
+        return LabelledImages(
             np.stack([picture for picture, _ in pairs]),
             np.stack([labels for _, labels in pairs]),
             tuple(files.name for files, _ in reading),
             tuple(files.condition for files, _ in reading),
         )
 
-    def _pair(self, files: PictureFiles) -> Pair:
+    def _pair(self, files: ImageFiles) -> Pair:
         """One picture and its labels at the size of all; threads may read one twice, to the same result."""
         if self._kept is not None and files.picture in self._kept:
             return self._kept[files.picture]
@@ -149,10 +149,10 @@ class FolderPictures:
         return pair
 
 
-_Reading = list[tuple[PictureFiles, Future[Pair]]]
+_Reading = list[tuple[ImageFiles, Future[Pair]]]
 
 
-def hold_out(files: Sequence[PictureFiles], share: float) -> tuple[tuple[PictureFiles, ...], tuple[PictureFiles, ...]]:
+def hold_out(files: Sequence[ImageFiles], share: float) -> tuple[tuple[ImageFiles, ...], tuple[ImageFiles, ...]]:
     """Set the last pictures of every sequence apart.
 
     Args:
@@ -165,8 +165,8 @@ def hold_out(files: Sequence[PictureFiles], share: float) -> tuple[tuple[Picture
     sequences = defaultdict(list)
     for one in files:
         sequences[one.condition].append(one)
-    kept: list[PictureFiles] = []
-    apart: list[PictureFiles] = []
+    kept: list[ImageFiles] = []
+    apart: list[ImageFiles] = []
     for sequence in sequences.values():
         count = min(len(sequence) - 1, max(1, round(share * len(sequence)))) if share else 0
         kept += sequence[: len(sequence) - count]
@@ -181,7 +181,7 @@ def _passes(count: int, generator: np.random.Generator) -> Iterator[int]:
         yield from order.tolist()
 
 
-def _pixels(files: PictureFiles) -> int:
+def _pixels(files: ImageFiles) -> int:
     """How many pixels a picture has, by its header, which has to agree with that of its labels."""
     height, width = read_size(files.picture)
     check_sizes(files, (height, width), read_size(files.labels))
@@ -190,7 +190,7 @@ def _pixels(files: PictureFiles) -> int:
 
 def open_folder(
     folder: Path, size: tuple[int, int] | None = None, *, held_out: float = 0.1, memory: int = MEMORY
-) -> FolderPictures:
+) -> FolderDataset:
     """Open a data set on disk, whose layout is found out by its folders.
 
     Args:
@@ -202,4 +202,4 @@ def open_folder(
     Raises:
         UserError: There is no such folder, no known layout, or something is wrong with one of its files.
     """
-    return FolderPictures(read_dataset(folder), str(folder), size, held_out=held_out, memory=memory)
+    return FolderDataset(read_dataset(folder), str(folder), size, held_out=held_out, memory=memory)

@@ -22,7 +22,7 @@ _TILED = range(322, 326)  # TIFF's tags for the size, places and lengths of tile
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")  # of a JPEG's segments; all else is data of a scan
 
 
-class NoPicture(UserError):  # noqa: N818 - the sentence is the user's error
+class NoImage(UserError):  # noqa: N818 - the sentence is the user's error
     """A file that is of no format that can be read."""
 
 
@@ -93,7 +93,7 @@ def _opened(path: Path) -> Iterator[tuple[ImageFile.ImageFile, BinaryIO]]:
             exit_code=1,
         ) from error
     except UnidentifiedImageError as error:
-        raise NoPicture(
+        raise NoImage(
             f"{path} cannot be read as a picture: it is no {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, or its "
             "beginning is damaged.",
             exit_code=1,

@@ -18,7 +18,7 @@ Decoder = Callable[[Image.Image, Path], Pixels]
 
 
 @dataclass(frozen=True)
-class PictureFiles:
+class ImageFiles:
     """The two files of a labelled picture.
 
     Args:
@@ -98,7 +98,7 @@ def read_labels(path: Path, decode: Decoder) -> Pixels:
     return decode(load_picture(path), path)
 
 
-def read_pair(files: PictureFiles, decode: Decoder) -> tuple[Pixels, Pixels]:
+def read_pair(files: ImageFiles, decode: Decoder) -> tuple[Pixels, Pixels]:
     """Read a picture and its labels.
 
     Returns:
@@ -112,7 +112,7 @@ def read_pair(files: PictureFiles, decode: Decoder) -> tuple[Pixels, Pixels]:
     return picture, labels
 
 
-def check_sizes(files: PictureFiles, picture: tuple[int, int], labels: tuple[int, int]) -> None:
+def check_sizes(files: ImageFiles, picture: tuple[int, int], labels: tuple[int, int]) -> None:
     """Refuse a pair of files of different sizes.
 
     Raises:

@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.base import Dataset, matched, pictures_in
-from rlkit.segmentation.datasets.io import PictureFiles
+from rlkit.segmentation.datasets.base import DatasetIndex, matched, pictures_in
+from rlkit.segmentation.datasets.io import ImageFiles
 from rlkit.spaces import IGNORED, Classes, Pixels
 
 CLASSES = Classes(("background", "road"), ("road",))
@@ -36,7 +36,7 @@ class KittiRoad:
         """Whether pictures and truth lie side by side in the folder or in its `training/`."""
         return (_root(folder) / _LABELS).is_dir()
 
-    def read(self, folder: Path) -> Dataset:
+    def read(self, folder: Path) -> DatasetIndex:
         """List the pictures that have truth.
 
         Raises:
@@ -47,8 +47,8 @@ class KittiRoad:
             raise UserError(f"{root / _PICTURES} is missing: the pictures of {root / _LABELS} are expected there.")
         labels = [path for path in pictures_in(root / _LABELS) if _TASK in path.name]
         pairs = matched(pictures_in(root / _PICTURES), labels, label_key=lambda path: path.stem.replace(_TASK, "_"))
-        files = tuple(PictureFiles(picture, truth, picture.stem.partition("_")[0]) for picture, truth in pairs)
-        return Dataset(self.name, CLASSES, {"train": files}, read_colours)
+        files = tuple(ImageFiles(picture, truth, picture.stem.partition("_")[0]) for picture, truth in pairs)
+        return DatasetIndex(self.name, CLASSES, {"train": files}, read_colours)
 
 
 def _root(folder: Path) -> Path:

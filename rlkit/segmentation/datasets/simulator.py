@@ -19,14 +19,14 @@ from gymnasium.envs.registration import EnvSpec
 
 from rlkit import capabilities
 from rlkit.env import registry
-from rlkit.env.config import EnvironmentConfig, SplitArguments, absolute_id, split_arguments
+from rlkit.env.config import EnvConfig, SplitArguments, absolute_id, split_arguments
 from rlkit.env.make import vectorize
 from rlkit.env.registry import accepted_arguments, spec_metadata
 from rlkit.env.seeding import Stream, episode_seed
-from rlkit.env.subproc.vector_env import WorkerEnvs
+from rlkit.env.subproc.vector_env import SubprocVectorEnv
 from rlkit.env.vector import offers
 from rlkit.errors import UserError, failures_told, place
-from rlkit.segmentation.datasets.base import LabelledPictures
+from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.segmentation.datasets.bounds import check_batch
 from rlkit.segmentation.datasets.io import resize_label_batch, resize_pictures
 from rlkit.spaces import IGNORED, Classes, Pixels
@@ -61,8 +61,8 @@ _MEANINGLESS = {
 _log = logging.getLogger(__name__)
 
 
-class SimulatedPictures:
-    """Any number of pictures with exact labels from a simulator; a `PictureSource`.
+class SimulatorDataset:
+    """Any number of pictures with exact labels from a simulator; a `Dataset`.
 
     Every picture to learn from is of an episode of its own: another place, another look, after up to a second of
     driving that is now and then led astray, so that the road is seen askew and from its edge as well. A batch depends
@@ -92,7 +92,7 @@ class SimulatedPictures:
 
     def __init__(
         self,
-        environment: EnvironmentConfig,
+        environment: EnvConfig,
         size: tuple[int, int] | None = None,
         seed: int = 0,
         *,
@@ -112,7 +112,7 @@ class SimulatedPictures:
         self._looks = capabilities.conditions(metadata)
         self._seed, self._selected_pictures, self._measured_pictures = seed, selected, measured
         self._idle: dict[int, _Cars] = {}  # by their number: their circuits took seconds to make
-        self._selected: list[LabelledPictures] = []
+        self._selected: list[LabelledImages] = []
         probe = self._make(1, TRAINING, self._environment)
         self.name = environment.id
         self.classes = probe.classes
@@ -121,7 +121,7 @@ class SimulatedPictures:
         self.splits: tuple[str, ...] = ("test", HELD_OUT) if held_out else ("test",)
         probe.close()
 
-    def training(self, batch_size: int, generator: np.random.Generator) -> Iterator[LabelledPictures]:
+    def training(self, batch_size: int, generator: np.random.Generator) -> Iterator[LabelledImages]:
         """Give batches of new pictures for ever; each depends on the generator's state before it and on nothing else.
 
         Args:
@@ -146,14 +146,14 @@ class SimulatedPictures:
         while self._idle:
             self._idle.popitem()[1].close()
 
-    def selection(self) -> Iterator[LabelledPictures]:
+    def selection(self) -> Iterator[LabelledImages]:
         """Give pictures of the circuits and looks of training in episodes of their own; made once, then kept."""
         if not self._selected:
             draws = self._drives(TRAINING, self._environment, self._selected_pictures, 0, "selection")
             self._selected = list(draws)
         yield from self._selected
 
-    def measured(self, split: str) -> Iterator[LabelledPictures]:
+    def measured(self, split: str) -> Iterator[LabelledImages]:
         """Give pictures of circuits that nobody learns from, each look in turn.
 
         Args:
@@ -182,8 +182,8 @@ class SimulatedPictures:
         return None if self._looks is None else self._environment.kwargs.get(self._looks.option)
 
     def _drives(
-        self, look: str, environment: EnvironmentConfig, pictures: int, number: int, stream: Stream
-    ) -> Iterator[LabelledPictures]:
+        self, look: str, environment: EnvConfig, pictures: int, number: int, stream: Stream
+    ) -> Iterator[LabelledImages]:
         """Give so many pictures of one look, the same every time; `number` keeps looks apart."""
         count = -(-pictures // PER_CAR)
         seeds = [episode_seed(self._seed, number, car, stream) for car in range(count)]
@@ -199,7 +199,7 @@ class SimulatedPictures:
         finally:
             cars.close()
 
-    def _make(self, count: int, look: str, environment: EnvironmentConfig) -> "_Cars":
+    def _make(self, count: int, look: str, environment: EnvConfig) -> "_Cars":
         if self._looks is not None:
             environment = environment.with_defaults({self._looks.option: look})
         split = split_arguments(environment.kwargs, lambda: accepted_arguments(self._spec))
@@ -218,7 +218,7 @@ class SimulatedPictures:
         look = self._chosen_look or look
         return MIXTURE if look in (TRAINING, HELD_OUT) else look
 
-    def _sized(self, pictures: LabelledPictures) -> LabelledPictures:
+    def _sized(self, pictures: LabelledImages) -> LabelledImages:
         return replace(
             pictures,
             images=resize_pictures(pictures.images, self.size),
@@ -238,7 +238,7 @@ class _Cars:
         self._seeds = [0] * count
         self._decisions = np.zeros(count, dtype=np.int64)
         self._seen: Mapping[str, Any] = {}
-        if isinstance(self._vector, WorkerEnvs):
+        if isinstance(self._vector, SubprocVectorEnv):
             self._vector.on_loss = self._tell_of_loss
         try:
             self.classes, self.size = self._read_spaces()
@@ -283,7 +283,7 @@ class _Cars:
         with self._failures_told("reset"):
             self._seen, _ = self._vector.reset(seed=self._seeds, options={"reset_mask": over})  # type: ignore[arg-type]
 
-    def look(self, first: int | None = None) -> LabelledPictures:
+    def look(self, first: int | None = None) -> LabelledImages:
         """What the cameras of the first of them (None for all) see now, in new arrays."""
         images: Pixels = np.array(self._seen[CAMERA][:first], dtype=np.uint8)
         labels: Pixels = np.array(self._seen[SEGMENTATION][:first], dtype=np.uint8).reshape(images.shape[:3])
@@ -297,7 +297,7 @@ class _Cars:
         where = f"{self._id}, {self._look}" if self._look else self._id
         episodes = list(zip(self._seeds, self._decisions.tolist(), strict=True))[:first]
         names = tuple(f"{where}, seed {seed}, decision {decision}" for seed, decision in episodes)
-        return LabelledPictures(images, labels, names, (self._look,) * len(images))
+        return LabelledImages(images, labels, names, (self._look,) * len(images))
 
     def close(self) -> None:
         """Release the environments."""

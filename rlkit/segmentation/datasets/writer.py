@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.base import LabelledPictures, PictureSource
+from rlkit.segmentation.datasets.base import Dataset, LabelledImages
 from rlkit.segmentation.datasets.custom import CLASSES, CONDITIONS, IMAGES, MASKS, SELECTION, TRAIN
 from rlkit.spaces import Pixels
 from rlkit.utils.io import disk_errors, new_folder
@@ -24,7 +24,7 @@ _FASTEST = 1  # of PNG's degrees of compression; the others are many times slowe
 
 
 def write_dataset(
-    source: PictureSource,
+    source: Dataset,
     out: Path,
     pictures: int,
     seed: int = 0,
@@ -82,7 +82,7 @@ def check_target(out: Path, pictures: int) -> None:
         raise UserError(f"{out} exists already; name a new folder.", exit_code=1)
 
 
-def _splits(source: PictureSource, pictures: int, seed: int) -> Iterator[tuple[str, Iterator[LabelledPictures]]]:
+def _splits(source: Dataset, pictures: int, seed: int) -> Iterator[tuple[str, Iterator[LabelledImages]]]:
     yield TRAIN, _first(source.training(_BATCH, np.random.default_rng(seed)), pictures)
     yield SELECTION, source.selection()
     for split in source.splits:
@@ -90,11 +90,11 @@ def _splits(source: PictureSource, pictures: int, seed: int) -> Iterator[tuple[s
             yield split, source.measured(split)
 
 
-def _first(batches: Iterator[LabelledPictures], count: int) -> Iterator[LabelledPictures]:
+def _first(batches: Iterator[LabelledImages], count: int) -> Iterator[LabelledImages]:
     for batch in islice(batches, -(-count // _BATCH)):
         part = slice(min(count, len(batch)))
         count -= len(batch)
-        yield LabelledPictures(batch.images[part], batch.labels[part], batch.names[part], batch.conditions[part])
+        yield LabelledImages(batch.images[part], batch.labels[part], batch.names[part], batch.conditions[part])
 
 
 def _write(folder: Path, split: str, name: str, image: Pixels, labels: Pixels) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from rlkit.errors import UserError
 from rlkit.perception.model import SegmentationModel
-from rlkit.segmentation.datasets.base import LabelledPictures, PictureSource
+from rlkit.segmentation.datasets.base import Dataset, LabelledImages
 from rlkit.segmentation.export.common import Exported, Floats, as_input, check_target, checked, write_target
 from rlkit.segmentation.export.torch_export import INPUT, OUTPUT, quietly, traced
 from rlkit.spaces import Pixels
@@ -207,7 +207,7 @@ def int8_bytes(model: SegmentationModel, calibration: Pixels) -> bytes:
         return integers.read_bytes()
 
 
-def calibration_pictures(source: PictureSource, generator: np.random.Generator, count: int = CALIBRATION) -> Pixels:
+def calibration_pictures(source: Dataset, generator: np.random.Generator, count: int = CALIBRATION) -> Pixels:
     """Take pictures that a network was, or could have been, trained on: (count, H, W, 3) uint8.
 
     Args:
@@ -215,7 +215,7 @@ def calibration_pictures(source: PictureSource, generator: np.random.Generator, 
         generator: Decides which.
         count: How many.
     """
-    batches: Iterator[LabelledPictures] = source.training(min(16, count), generator)
+    batches: Iterator[LabelledImages] = source.training(min(16, count), generator)
     taken: list[Pixels] = []
     while sum(map(len, taken)) < count:
         taken.append(next(batches).images)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.base import LabelledPictures
+from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.segmentation.transforms.colour import apply_colours, draw_colours
 from rlkit.segmentation.transforms.domain import blotch, haze, recolour
 from rlkit.segmentation.transforms.geometry import cut_windows, draw_windows
@@ -72,7 +72,7 @@ class Augmentation:
         names = ("brightness", "contrast", "saturation", "hue", "gamma")
         return {name: getattr(self, name) for name in names}
 
-    def __call__(self, pictures: LabelledPictures, generator: np.random.Generator) -> LabelledPictures:
+    def __call__(self, pictures: LabelledImages, generator: np.random.Generator) -> LabelledImages:
         """Give changed pictures in new arrays, in the order in which nature would: scene, light, lens, sensor.
 
         Args:

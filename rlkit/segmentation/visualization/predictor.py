@@ -16,7 +16,7 @@ from rlkit.spaces import IGNORED, Classes, Pixels
 DRIVABLE = Classes(("other", "drivable"), ("drivable",))
 
 
-class Onlooker:
+class Predictor:
     """Says what a model finds in pictures, at the size and in the classes in which they are shown.
 
     A picture of another size than the model was trained on is made of that size for it. Where the truth has other
@@ -60,7 +60,7 @@ class Onlooker:
         """Look at a picture."""
         answer = self._model.sampled(resized(view.image, self._model.card.size)[None], self._samples)
         size = (view.image.shape[0], view.image.shape[1])
-        found = likeliest(answer.probabilities[0], size)
+        found = resized_classes(answer.probabilities[0], size)
         truth = view.truth
         if self._joined and self._truth is not None:
             found = self._model.classes.drivable_mask[found].astype(np.uint8)
@@ -76,7 +76,7 @@ def resized(image: Pixels, size: tuple[int, int]) -> Pixels:
     return made
 
 
-def likeliest(probabilities: npt.NDArray[np.float32], size: tuple[int, int]) -> Pixels:
+def resized_classes(probabilities: npt.NDArray[np.float32], size: tuple[int, int]) -> Pixels:
     """The likeliest class of each pixel at another size: smooth edges, since probabilities are enlarged, not classes.
 
     Args:

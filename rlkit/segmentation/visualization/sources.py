@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.base import PictureSource
-from rlkit.segmentation.datasets.image_file import MOST_PIXELS, NoPicture, check_pixels, load_picture
+from rlkit.segmentation.datasets.base import Dataset
+from rlkit.segmentation.datasets.image_file import MOST_PIXELS, NoImage, check_pixels, load_picture
 from rlkit.spaces import Pixels
 from rlkit.utils import paths
 
@@ -65,7 +65,7 @@ class Views:
     count: int | None = None
 
 
-def views_of_source(source: PictureSource, split: str, count: int) -> Views:
+def views_of_source(source: Dataset, split: str, count: int) -> Views:
     """Labelled pictures of as many conditions as there are, one of each in turn.
 
     Args:
@@ -131,7 +131,7 @@ def read_photo(path: Path) -> Pixels:
     """
     try:
         picture = load_picture(path, mode="RGB", upright=True)
-    except NoPicture as error:
+    except NoImage as error:
         known = ", ".join((*PHOTOS, *VIDEOS))
         raise UserError(f"{path} is neither a picture nor a video that can be read ({known})") from error
     return np.array(_reduced(picture))

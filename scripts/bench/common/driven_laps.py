@@ -9,11 +9,11 @@ import numpy as np
 
 import rlkit
 from common.reporting import Row, quiet, whole
-from rlkit.env.make import make_environments
+from rlkit.env.make import make_vec_env
 from rlkit.env.seeding import episode_seed
-from rlkit.env.vector import Environments
+from rlkit.env.vector import VecEnv
 from rlkit.nn.utils import torch_set_up
-from rlkit.policy import find
+from rlkit.policy import find_policy
 from rlkit.training.config import MEASURED_ENVS
 from rlkit.training.evaluation import evaluate
 from rlkit.training.run import resume
@@ -32,12 +32,12 @@ class Witness:
         environments: Where it drives.
     """
 
-    def __init__(self, agent: Any, environments: Environments):
+    def __init__(self, agent: Any, environments: VecEnv):
         self._agent = agent
         self._perceiver = environments.observer.perceiver
         self._both = self._either = 0
 
-    def bind(self, environments: Environments) -> None:
+    def bind(self, environments: VecEnv) -> None:
         """As the driver's."""
         self._agent.bind(environments)
 
@@ -92,14 +92,14 @@ def drive(
         perception_kwargs: How it sees, as far as it differs.
         seed: Which circuits.
     """
-    who = find(
+    who = find_policy(
         run,
         env_kwargs={**EVERY_SENSOR, "weather": weather},
         perception=perception,
         perception_kwargs=perception_kwargs,
     )
     seeds = [episode_seed(seed, 0, number, "evaluation") for number in range(circuits)]
-    with make_environments(who.environment, min(circuits, MEASURED_ENVS)) as environments:
+    with make_vec_env(who.environment, min(circuits, MEASURED_ENVS)) as environments:
         agent = who.agent(environments.spaces, environments.num_envs)
         witness: Any = Witness(agent, environments)
         with torch_set_up(agent.threads, deterministic=False):

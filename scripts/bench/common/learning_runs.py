@@ -8,7 +8,7 @@ from typing import Any
 
 from common.reporting import Row, Rows, quiet, whole
 from rlkit.env.config import code_of
-from rlkit.policy import find, measure
+from rlkit.policy import evaluate_policy, find_policy
 from rlkit.training.logger import read_metrics
 from rlkit.training.run import resume, train
 from rlkit.training.run_folder import RunFolder
@@ -98,8 +98,8 @@ def learn(task: Task, seed: int, folder: Path) -> Row:
     whole(trained)
     metrics = list(read_metrics(run))
     evaluations = [row for row in metrics if "eval/mean_reward" in row]
-    last = measure(find(newest(run), env=trusted), episodes=task.episodes)
-    best = measure(find(run, env=trusted), episodes=task.episodes) if evaluations else last
+    last = evaluate_policy(find_policy(newest(run), env=trusted), episodes=task.episodes)
+    best = evaluate_policy(find_policy(run, env=trusted), episodes=task.episodes) if evaluations else last
     return {
         "run": run.name,
         "env": Path(task.env).name if trusted else task.env,  # the same in whatever folder the file lies

@@ -207,10 +207,10 @@ def test_types_of_what_is_written_hold(packages):
 def test_the_environment_is_learned_with_nothing_but_its_id(packages, tmp_path):
     code = (
         "import rlkit\n"
-        "from rlkit.policy import measure\n"
-        "from rlkit.policy import find\n"
+        "from rlkit.policy import evaluate_policy\n"
+        "from rlkit.policy import find_policy\n"
         f"run = rlkit.train('windy_grid/WindyGrid-v0', steps=40_000, run_dir={str(tmp_path / 'run')!r})\n"
-        "print(measure(find(run.path), episodes=50).mean_reward)"
+        "print(evaluate_policy(find_policy(run.path), episodes=50).mean_reward)"
     )
     found = python(packages["environment"], "-c", code)
     assert found.returncode == 0, found.stderr
@@ -221,10 +221,10 @@ def test_the_environment_is_learned_with_nothing_but_its_id(packages, tmp_path):
 def test_the_agent_learns_cartpole(packages, tmp_path):
     code = (
         "import rlkit\n"
-        "from rlkit.policy import measure\n"
-        "from rlkit.policy import find\n"
+        "from rlkit.policy import evaluate_policy\n"
+        "from rlkit.policy import find_policy\n"
         f"run = rlkit.train('CartPole-v1', algo='windy-grid', steps=30_000, run_dir={str(tmp_path / 'run')!r})\n"
-        "print(measure(find(run.path), episodes=20).mean_reward)"
+        "print(evaluate_policy(find_policy(run.path), episodes=20).mean_reward)"
     )
     found = python(packages["agent"], "-c", code)
     assert found.returncode == 0, found.stderr

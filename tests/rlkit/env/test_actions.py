@@ -17,8 +17,8 @@ from rlkit.env.actions import (
     read_mirror_actions,
     with_typed,
 )
-from rlkit.env.config import EnvironmentConfig
-from rlkit.env.make import make_environments
+from rlkit.env.config import EnvConfig
+from rlkit.env.make import make_vec_env
 from rlkit.errors import UserError
 from rlkit.spaces import Mirror
 
@@ -249,20 +249,20 @@ def test_nobody_can_type_what_becomes_of_a_vector():
 
 
 def test_an_environment_that_says_nothing_is_learned_from_in_a_mirror():
-    with make_environments(EnvironmentConfig("rlkit/Bricks-v0"), 1) as made:
+    with make_vec_env(EnvConfig("rlkit/Bricks-v0"), 1) as made:
         names = made.spaces.action_names
         assert made.spaces.mirror is None
     left, right = names.index("left"), names.index("right")
     exchanged = list(range(len(names)))
     exchanged[left], exchanged[right] = right, left
-    with make_environments(EnvironmentConfig("rlkit/Bricks-v0", {"mirror_actions": exchanged}), 1) as made:
+    with make_vec_env(EnvConfig("rlkit/Bricks-v0", {"mirror_actions": exchanged}), 1) as made:
         assert made.spaces.mirror == Mirror({}, tuple(exchanged))
 
 
 def test_actions_that_were_continuous_are_mirrored_as_they_are_numbered():
     kwargs = {"action_bins": 3, "mirror_actions": [2, 1, 0]}
     with pytest.raises(UserError, match="shows vectors"):
-        make_environments(EnvironmentConfig("Pendulum-v1", kwargs), 1)
+        make_vec_env(EnvConfig("Pendulum-v1", kwargs), 1)
     only_the_picture = {"sensors": ["birdview"], "action_bins": [3, 1], "mirror_actions": [2, 1, 0]}
-    with make_environments(EnvironmentConfig("rlkit/DrivingContinuous-v0", only_the_picture), 1) as made:
+    with make_vec_env(EnvConfig("rlkit/DrivingContinuous-v0", only_the_picture), 1) as made:
         assert made.spaces.mirror == Mirror({}, (2, 1, 0))

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from rlkit.env.config import (
     MOST_UNREWARDED,
     OPTION_NAMES,
-    EnvironmentConfig,
+    EnvConfig,
     EpisodeOptions,
     FrameOptions,
     SteppingOptions,
     split_arguments,
 )
-from rlkit.env.make import make_environments, played_to_the_end, vectorize
+from rlkit.env.make import make_vec_env, played_to_the_end, vectorize
 from rlkit.env.observations import convert, leaf_rules
 from rlkit.env.vector import UnrewardedSteps
 from rlkit.errors import UserError
@@ -71,7 +71,7 @@ def test_a_value_of_ours_that_cannot_be_is_refused(typed):
 @pytest.mark.parametrize("name", OPTION_NAMES)
 def test_every_one_is_offered_to_who_mistypes_it(name):
     with pytest.raises(UserError, match=rf"takes no argument '{name}z'\. Did you mean {name}"):
-        make_environments(EnvironmentConfig("CartPole-v1", {f"{name}z": 2}), 1)
+        make_vec_env(EnvConfig("CartPole-v1", {f"{name}z": 2}), 1)
 
 
 class Film(gymnasium.Env):
@@ -103,7 +103,7 @@ class OwnSkip(Film):
 
 
 def environments(name="Film", num_envs=2, **kwargs):
-    return make_environments(EnvironmentConfig(f"{__file__}:{name}", kwargs), num_envs)
+    return make_vec_env(EnvConfig(f"{__file__}:{name}", kwargs), num_envs)
 
 
 def test_skipped_frames_sum_their_rewards_and_show_the_last():
@@ -140,8 +140,8 @@ def test_all_of_it_at_once_is_told_and_stored():
     with environments(frame_skip=2, grayscale=True, resize=[3, 4], frame_stack=2) as made:
         assert made.spaces.observations["observation"].shape == (3, 4, 2)
         assert "picture 6×8×3, made grey, resized to 3×4, 2 frames stacked (as asked)" in made.describe()[1]
-        again = EnvironmentConfig.from_json(made.config.to_json())
-        with make_environments(again, 1) as same:
+        again = EnvConfig.from_json(made.config.to_json())
+        with make_vec_env(again, 1) as same:
             assert same.spaces == made.spaces
 
 
@@ -235,7 +235,7 @@ class OwnWorkers(gymnasium.Env):
 
 
 def test_an_environment_that_takes_such_an_argument_gets_it_itself():
-    with make_environments(EnvironmentConfig(f"{__file__}:OwnWorkers", {"workers": 2}), 1) as made:
+    with make_vec_env(EnvConfig(f"{__file__}:OwnWorkers", {"workers": 2}), 1) as made:
         assert made.call("hired") == (2,)
 
 
@@ -264,7 +264,7 @@ def test_a_value_that_cannot_be_is_refused(wrong, said):
 
 def test_workers_are_refused_where_there_are_no_single_environments_to_share_out():
     with pytest.raises(UserError, match=r"workers=2: .* rlkit/CarRacing-v0 has a vector environment of its own"):
-        make_environments(EnvironmentConfig("rlkit/CarRacing-v0", {"workers": 2, "continuous": False}), 2)
+        make_vec_env(EnvConfig("rlkit/CarRacing-v0", {"workers": 2, "continuous": False}), 2)
 
     def insists(num_envs):
         raise AssertionError
@@ -294,7 +294,7 @@ def test_without_a_limit_nothing_is_ever_over():
 
 def lengths(config, actions, episodes):
     """How long the first episodes last when the same action is always taken, and how they end."""
-    with make_environments(config, 1) as environments:
+    with make_vec_env(config, 1) as environments:
         ends = []
         for seed in range(episodes):
             environments.reset([seed])
@@ -307,28 +307,28 @@ def lengths(config, actions, episodes):
 
 
 def test_an_episode_that_earns_nothing_ends_like_a_failure_in_batches_and_one_by_one():
-    idle = EnvironmentConfig("MountainCar-v0", {"unrewarded_limit": 7})  # every step costs a point
+    idle = EnvConfig("MountainCar-v0", {"unrewarded_limit": 7})  # every step costs a point
     assert lengths(idle, 1, 3) == [(7, True, False)] * 3
-    waiting = EnvironmentConfig("rlkit/Maze-v0", {"unrewarded_limit": 9})
+    waiting = EnvConfig("rlkit/Maze-v0", {"unrewarded_limit": 9})
     assert all(count <= 9 and terminated for count, terminated, _ in lengths(waiting, 0, 3))
 
 
 def test_an_episode_that_earns_goes_on():
-    earning = EnvironmentConfig("CartPole-v1")
+    earning = EnvConfig("CartPole-v1")
     assert lengths(earning.with_kwargs({"unrewarded_limit": 2}), 1, 5) == lengths(earning, 1, 5)
 
 
 def test_who_learns_is_told():
-    with make_environments(EnvironmentConfig("CartPole-v1", {"unrewarded_limit": 25}), 1) as environments:
+    with make_vec_env(EnvConfig("CartPole-v1", {"unrewarded_limit": 25}), 1) as environments:
         assert environments.describe()[-1] == "episodes: over after 25 steps in a row without a reward above 0"
-    with make_environments(EnvironmentConfig("CartPole-v1"), 1) as environments:
+    with make_vec_env(EnvConfig("CartPole-v1"), 1) as environments:
         assert "episodes" not in environments.describe()[-1]
 
 
 def test_measuring_plays_to_the_end():
-    config = EnvironmentConfig("MountainCar-v0", {"unrewarded_limit": 7, "goal_velocity": 0.01})
+    config = EnvConfig("MountainCar-v0", {"unrewarded_limit": 7, "goal_velocity": 0.01})
     assert played_to_the_end(config).kwargs == {"goal_velocity": 0.01}
-    assert played_to_the_end(EnvironmentConfig("CartPole-v1")) == EnvironmentConfig("CartPole-v1")
+    assert played_to_the_end(EnvConfig("CartPole-v1")) == EnvConfig("CartPole-v1")
 
 
 def test_an_environment_with_such_an_argument_of_its_own_keeps_it(tmp_path):
@@ -339,7 +339,7 @@ def test_an_environment_with_such_an_argument_of_its_own_keeps_it(tmp_path):
         "    def __init__(self, unrewarded_limit=1, render_mode=None):\n"
         "        super().__init__(render_mode=render_mode)\n"
     )
-    config = EnvironmentConfig(f"{file}:Own", {"unrewarded_limit": 3})
+    config = EnvConfig(f"{file}:Own", {"unrewarded_limit": 3})
     assert played_to_the_end(config) == config
 
 

@@ -8,8 +8,8 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from rlkit.env.config import EnvironmentConfig
-from rlkit.env.make import make_environments, vectorize
+from rlkit.env.config import EnvConfig
+from rlkit.env.make import make_vec_env, vectorize
 from rlkit.env.vector import offers
 from rlkit.errors import UserError
 
@@ -67,7 +67,7 @@ def test_an_environment_that_can_leave_resetting_to_us_is_stepped_as_one_batch(c
 
 
 def test_a_registered_batch_of_ours_is_stepped_as_one():
-    with make_environments(EnvironmentConfig("rlkit/CarRacing-v0", {"continuous": False}), 2) as cars:
+    with make_vec_env(EnvConfig("rlkit/CarRacing-v0", {"continuous": False}), 2) as cars:
         assert cars.native
 
 

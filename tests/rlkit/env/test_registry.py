@@ -9,8 +9,8 @@ import pytest
 from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
-from rlkit.env.config import EnvironmentConfig
-from rlkit.env.make import make_environments
+from rlkit.env.config import EnvConfig
+from rlkit.env.make import make_vec_env
 from rlkit.env.registry import check_render_mode, find_spec, make_single, spec_metadata
 from rlkit.errors import UserError
 
@@ -62,8 +62,8 @@ def test_an_unknown_id_offers_the_nearest():
 @pytest.mark.usefixtures("_clean_imports")
 def test_a_class_in_a_file_is_an_environment(tmp_path):
     (tmp_path / "their_env.py").write_text(ENVIRONMENT)
-    config = EnvironmentConfig(f"{tmp_path}/their_env.py:Corridor", {"length": 2})
-    with make_environments(config, 2) as environments:
+    config = EnvConfig(f"{tmp_path}/their_env.py:Corridor", {"length": 2})
+    with make_vec_env(config, 2) as environments:
         environments.reset([0, 1])
         assert not environments.step([1, 1]).ended.any()
         assert environments.step([1, 0]).terminated.tolist() == [True, False]
@@ -135,8 +135,8 @@ def test_a_folder_called_envs_beside_the_file_is_no_problem(tmp_path):
     (tmp_path / "envs" / "__init__.py").write_text("LENGTH = 3\n")
     (tmp_path / "mine.py").write_text("from envs import LENGTH\n" + ENVIRONMENT)
     code = (
-        "from rlkit.env.config import EnvironmentConfig; from rlkit.env.make import make_environments\n"
-        "print(make_environments(EnvironmentConfig('mine.py:Corridor'), 1).reset([0])['observation'].shape)"
+        "from rlkit.env.config import EnvConfig; from rlkit.env.make import make_vec_env\n"
+        "print(make_vec_env(EnvConfig('mine.py:Corridor'), 1).reset([0])['observation'].shape)"
     )
     (tmp_path / "elsewhere.py").write_text(code)
     done = subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)

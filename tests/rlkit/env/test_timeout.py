@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from rlkit.env.timeout import Alarm
+from rlkit.env.timeout import StepTimeout
 from rlkit.errors import DescribedError
 
 
@@ -23,7 +23,7 @@ def _nothing_is_left_over():
 
 
 def test_what_does_not_come_back_is_interrupted_and_its_place_and_number_told():
-    alarm = Alarm(0.05)
+    alarm = StepTimeout(0.05)
 
     def work():
         alarm.begin(0)
@@ -38,7 +38,7 @@ def test_what_does_not_come_back_is_interrupted_and_its_place_and_number_told():
 
 
 def test_each_environment_has_its_own_seconds():
-    alarm = Alarm(0.3)
+    alarm = StepTimeout(0.3)
 
     def work():
         for index in range(5):
@@ -64,17 +64,17 @@ def test_code_that_catches_every_exception_is_interrupted_all_the_same():
 
     for work in (stubborn, more_stubborn):
         with pytest.raises(DescribedError):
-            Alarm(0.05).watch(work)
+            StepTimeout(0.05).watch(work)
 
 
 def test_a_process_that_was_stopped_meanwhile_has_its_seconds_anew(monkeypatch):
     monkeypatch.setattr("rlkit.env.timeout.LATE", -1.0)  # every ring is too late
-    Alarm(0.05).watch(hang, 0.2)
+    StepTimeout(0.05).watch(hang, 0.2)
 
 
 def test_other_threads_are_left_alone():
     done = []
-    thread = threading.Thread(target=lambda: done.append(Alarm(0.02).watch(hang, 0.1)))
+    thread = threading.Thread(target=lambda: done.append(StepTimeout(0.02).watch(hang, 0.1)))
     thread.start()
     thread.join()
     assert done == [None]
@@ -84,17 +84,17 @@ def test_other_threads_are_left_alone():
 def test_whoever_else_listens_does_so_again_afterwards(theirs):
     before = signal.signal(signal.SIGALRM, theirs)
     try:
-        assert Alarm(20.0).watch(lambda: signal.getsignal(signal.SIGALRM)) is not theirs
+        assert StepTimeout(20.0).watch(lambda: signal.getsignal(signal.SIGALRM)) is not theirs
         assert signal.getsignal(signal.SIGALRM) is theirs
         with pytest.raises(DescribedError):
-            Alarm(0.02).watch(hang)
+            StepTimeout(0.02).watch(hang)
         assert signal.getsignal(signal.SIGALRM) is theirs
     finally:
         signal.signal(signal.SIGALRM, before)
 
 
 def test_one_alarm_within_another_leaves_it_in_force():
-    inner, outer = Alarm(20.0), Alarm(0.2)
+    inner, outer = StepTimeout(20.0), StepTimeout(0.2)
 
     def work():
         outer.begin(4)
@@ -113,7 +113,7 @@ def test_a_timer_of_somebody_elses_rings_when_it_should_or_as_soon_as_it_can():
         for due, took in ((0.2, 0.05), (0.05, 0.2)):
             began = time.monotonic()
             signal.setitimer(signal.ITIMER_REAL, due)
-            Alarm(20.0).watch(hang, took)
+            StepTimeout(20.0).watch(hang, took)
             while not rung:
                 hang(0.01)
             assert rung.pop() - began >= max(due, took)
@@ -128,5 +128,5 @@ def test_a_listener_in_c_is_left_alone(monkeypatch):
         raise AssertionError("it could not be given back")
 
     monkeypatch.setattr(signal, "signal", refused)
-    assert Alarm(0.01).watch(lambda: "done") == "done"
+    assert StepTimeout(0.01).watch(lambda: "done") == "done"
     monkeypatch.undo()

@@ -9,10 +9,10 @@ from gymnasium.vector import SyncVectorEnv
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlkit.env.config import EnvironmentConfig
-from rlkit.env.make import make_environments, read_metadata
+from rlkit.env.config import EnvConfig
+from rlkit.env.make import make_vec_env, read_metadata
 from rlkit.env.seeding import episode_seed
-from rlkit.env.vector import Environments
+from rlkit.env.vector import VecEnv
 from rlkit.errors import UserError
 from rlkit.perception.config import PerceptionConfig
 
@@ -67,9 +67,9 @@ class Toy(gymnasium.Env):
         return {"count": {"value": self.count, "unit": "", "low": 0, "high": self.length}}
 
 
-def toys(count: int, frame_stack: int | None = None, **kwargs: Any) -> Environments:
+def toys(count: int, frame_stack: int | None = None, **kwargs: Any) -> VecEnv:
     vector = SyncVectorEnv([lambda: Toy(**kwargs)] * count, copy=False, autoreset_mode="Disabled")
-    return Environments(vector, EnvironmentConfig("Toy-v0", frame_stack=frame_stack), False, "test")
+    return VecEnv(vector, EnvConfig("Toy-v0", frame_stack=frame_stack), False, "test")
 
 
 ZEROS = np.zeros(2, np.int64)
@@ -78,7 +78,7 @@ ZEROS = np.zeros(2, np.int64)
 def test_cartpole_is_the_same_through_environments_as_by_itself():
     plain = gymnasium.make("CartPole-v1", max_episode_steps=40)
     generator = np.random.default_rng(0)
-    with make_environments(EnvironmentConfig("CartPole-v1", {"max_episode_steps": 40}), 1) as environments:
+    with make_vec_env(EnvConfig("CartPole-v1", {"max_episode_steps": 40}), 1) as environments:
         for seed in range(4):
             expected, _ = plain.reset(seed=seed)
             assert np.array_equal(environments.reset([seed])["observation"][0], expected)
@@ -156,7 +156,7 @@ def test_frames_are_stacked_as_asked():
     assert toy.spaces.observations["view"].shape == (4, 4, 2)
     assert toy.spaces.observations["state"].shape == (2,)
     with pytest.raises(UserError, match="only pictures are stacked"):
-        make_environments(EnvironmentConfig("CartPole-v1", frame_stack=4), 1)
+        make_vec_env(EnvConfig("CartPole-v1", frame_stack=4), 1)
 
 
 def test_actions_that_do_not_start_at_zero_are_shifted():
@@ -236,7 +236,7 @@ class Failing(Toy):
 )
 def test_an_environment_that_fails_is_a_sentence_with_its_own_error(where, said):
     vector = SyncVectorEnv([lambda: Failing(where)], copy=False, autoreset_mode="Disabled")
-    environments = Environments(vector, EnvironmentConfig("Failing-v0"), False, "test")
+    environments = VecEnv(vector, EnvConfig("Failing-v0"), False, "test")
 
     def run():
         environments.reset([3])
@@ -250,7 +250,7 @@ def test_an_environment_that_fails_is_a_sentence_with_its_own_error(where, said)
 
 def test_continuous_actions_become_a_list_that_is_told():
     plain = gymnasium.make("Pendulum-v1", disable_env_checker=True)
-    with make_environments(EnvironmentConfig("Pendulum-v1", {"action_bins": 3}), 2) as environments:
+    with make_vec_env(EnvConfig("Pendulum-v1", {"action_bins": 3}), 2) as environments:
         assert environments.spaces.action_names == ("−2", "0", "2")
         assert "continuous axes as a grid, [−2, 2] in 3 (as asked" in environments.describe()[-1]
         environments.reset([5, 6])
@@ -262,7 +262,7 @@ def test_continuous_actions_become_a_list_that_is_told():
 
 
 def test_names_and_mirror_of_discrete_actions_are_not_taken_for_those_of_continuous_ones():
-    with make_environments(EnvironmentConfig("rlkit/DrivingContinuous-v0"), 1) as environments:
+    with make_vec_env(EnvConfig("rlkit/DrivingContinuous-v0"), 1) as environments:
         assert len(environments.actions) == 9
         assert environments.spaces.action_names[0].startswith(("[−1, −1]", "steer"))
         assert environments.spaces.mirror is None
@@ -282,16 +282,16 @@ def test_names_and_mirror_of_discrete_actions_are_not_taken_for_those_of_continu
     ],
 )
 def test_the_mirror_is_that_of_the_environments_that_were_made(name, kwargs, vectors):
-    with make_environments(EnvironmentConfig(name, kwargs), 2) as environments:
+    with make_vec_env(EnvConfig(name, kwargs), 2) as environments:
         mirror = environments.spaces.mirror
         assert (None if mirror is None else set(mirror.signs)) == vectors
 
 
 @pytest.mark.parametrize("view", ["birdview", "camera"])
 def test_the_drivable_area_by_true_labels_is_mirrored_to_the_last_bit(view):
-    config = EnvironmentConfig("rlkit/DrivingCamera-v0", perception=PerceptionConfig(view=view))
+    config = EnvConfig("rlkit/DrivingCamera-v0", perception=PerceptionConfig(view=view))
     worlds = [gymnasium.make_vec(config.id, 2, vectorization_mode="vector_entry_point") for _ in range(2)]
-    with make_environments(config, 2) as environments:
+    with make_vec_env(config, 2) as environments:
         observer, mirror = environments.observer, environments.spaces.mirror
         seen = [
             world.reset(seed=[4, 5], options={"mirrored": image})[0]
@@ -307,35 +307,35 @@ def test_the_drivable_area_by_true_labels_is_mirrored_to_the_last_bit(view):
 
 
 def test_the_list_of_continuous_actions_is_the_one_that_the_environment_advises():
-    with make_environments(EnvironmentConfig("rlkit/CarRacing-v0"), 1) as environments:
+    with make_vec_env(EnvConfig("rlkit/CarRacing-v0"), 1) as environments:
         assert len(environments.actions) == 27
         assert "(as the environment advises" in environments.describe()[-1]
-    with make_environments(EnvironmentConfig("rlkit/CarRacing-v0", {"action_bins": 2}), 1) as environments:
+    with make_vec_env(EnvConfig("rlkit/CarRacing-v0", {"action_bins": 2}), 1) as environments:
         assert len(environments.actions) == 8
-    with make_environments(EnvironmentConfig("rlkit/CarRacing-v0", {"continuous": False}), 1) as environments:
+    with make_vec_env(EnvConfig("rlkit/CarRacing-v0", {"continuous": False}), 1) as environments:
         assert len(environments.actions) == 5
 
 
 def test_actions_that_cannot_become_a_list_are_refused():
     with pytest.raises(UserError, match=r"action space is not continuous|is not continuous; leave action_bins out"):
-        make_environments(EnvironmentConfig("CartPole-v1", {"action_bins": 3}), 1)
+        make_vec_env(EnvConfig("CartPole-v1", {"action_bins": 3}), 1)
 
 
 def test_what_was_chosen_is_told():
-    lines = make_environments(EnvironmentConfig("CartPole-v1", {"sutton_barto_reward": True}), 2).describe()
+    lines = make_vec_env(EnvConfig("CartPole-v1", {"sutton_barto_reward": True}), 2).describe()
     assert lines[0].startswith("environment: CartPole-v1, sutton_barto_reward=True; 2 at once: single environments")
     assert lines[1:] == ["observation: vector of 4", "actions: 2 (0, 1)"]
     assert "4 frames stacked (a single picture shows no motion)" in toys(1, picture_only=True).describe()[1]
 
 
 def test_advice_is_read_before_the_environment_is_made():
-    assert "render_modes" in read_metadata(EnvironmentConfig("CartPole-v1"))
+    assert "render_modes" in read_metadata(EnvConfig("CartPole-v1"))
 
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_at_least_one_environment_is_needed(count):
     with pytest.raises(UserError, match="at least 1"):
-        make_environments(EnvironmentConfig("CartPole-v1"), count)
+        make_vec_env(EnvConfig("CartPole-v1"), count)
 
 
 JSON_VALUES = st.recursive(
@@ -347,8 +347,8 @@ JSON_VALUES = st.recursive(
 
 @given(kwargs=st.dictionaries(st.text(min_size=1).map(lambda s: f"k{s}"), JSON_VALUES))
 def test_a_description_survives_the_run_folder(kwargs):
-    config = EnvironmentConfig("CartPole-v1", kwargs, frame_stack=3)
-    assert EnvironmentConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+    config = EnvConfig("CartPole-v1", kwargs, frame_stack=3)
+    assert EnvConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 
 @pytest.mark.parametrize(
@@ -367,11 +367,11 @@ def test_a_description_survives_the_run_folder(kwargs):
 )
 def test_a_malformed_description_is_a_sentence(tree, said):
     with pytest.raises(UserError, match=said):
-        EnvironmentConfig.from_json(tree)
+        EnvConfig.from_json(tree)
 
 
 def test_arguments_are_added_below_or_above_the_users_own():
-    config = EnvironmentConfig("A-v0", {"split": "train"})
+    config = EnvConfig("A-v0", {"split": "train"})
     assert config.with_defaults({"split": "test", "start": 1}).kwargs == {"split": "train", "start": 1}
     assert config.with_kwargs({"split": "test"}).kwargs == {"split": "test"}
 
@@ -379,10 +379,10 @@ def test_arguments_are_added_below_or_above_the_users_own():
 def test_a_file_is_stored_so_that_it_is_found_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text("from gymnasium.envs.classic_control import CartPoleEnv as Mine\n")
-    config = make_environments(EnvironmentConfig("mine.py:Mine"), 1).config
+    config = make_vec_env(EnvConfig("mine.py:Mine"), 1).config
     assert config.id == f"{tmp_path}/mine.py:Mine"
     assert config.code == f"{tmp_path}/mine.py"
-    assert EnvironmentConfig("CartPole-v1").code is None
+    assert EnvConfig("CartPole-v1").code is None
 
 
 def test_no_episode_of_evaluation_is_one_of_training():
@@ -403,6 +403,6 @@ def test_seeds_of_episodes_are_those_of_every_other_day():
 
 
 def test_more_environments_than_memory_holds_are_refused_before_they_are_made():
-    config = EnvironmentConfig("rlkit/DrivingCamera-v0", {"camera_size": [1024, 1024], "num_circuits": 1})
+    config = EnvConfig("rlkit/DrivingCamera-v0", {"camera_size": [1024, 1024], "num_circuits": 1})
     with pytest.raises(UserError, match=r"16,384 environments of .* GiB are free"):
-        make_environments(config, 16_384)
+        make_vec_env(config, 16_384)

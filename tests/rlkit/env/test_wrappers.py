@@ -12,11 +12,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import GrayscaleObservation, PassiveEnvChecker
 
-from rlkit.env.config import EnvironmentConfig, SteppingOptions
+from rlkit.env.config import EnvConfig, SteppingOptions
 from rlkit.env.make import vectorize
-from rlkit.env.timeout import Alarm
-from rlkit.env.vector import Environments
-from rlkit.env.wrappers import BatchesOfOne, FrameSkip, can_leave_undrawn
+from rlkit.env.timeout import StepTimeout
+from rlkit.env.vector import VecEnv
+from rlkit.env.wrappers import FrameSkip, ListVectorEnv, can_leave_undrawn
 from rlkit.errors import UserError
 
 pytest.importorskip("Box2D", reason="CarRacing needs box2d: pip install -e '.[dev]'")
@@ -157,7 +157,7 @@ def test_a_constructor_that_hangs_is_interrupted():
 )
 def test_single_environments_that_hang_are_interrupted_and_named(spec, hanging):
     vector, native, why = vectorize(spec, 3, {}, None, stepping=HASTY)
-    made = Environments(vector, EnvironmentConfig("H"), native, why)
+    made = VecEnv(vector, EnvConfig("H"), native, why)
     began = time.monotonic()
     with pytest.raises(
         UserError, match=rf"H, environment {hanging} did not .* \(.*test_wrappers.*\); .*step_timeout=2 among"
@@ -217,11 +217,11 @@ class OnlyNextStep(Countdown):
         super().__init__(num_envs, AutoresetMode.NEXT_STEP)
 
 
-def environments(creator: type[VectorEnv], num_envs: int, step_timeout: float = 0, **kwargs: Any) -> Environments:
+def environments(creator: type[VectorEnv], num_envs: int, step_timeout: float = 0, **kwargs: Any) -> VecEnv:
     spec = EnvSpec("Toy", vector_entry_point=creator)
     stepping = SteppingOptions(step_timeout=step_timeout)
     vector, native, why = vectorize(spec, num_envs, kwargs, None, stepping=stepping)
-    return Environments(vector, EnvironmentConfig("Toy"), native, why)
+    return VecEnv(vector, EnvConfig("Toy"), native, why)
 
 
 @pytest.mark.parametrize("creator", [Countdown, OnlySameStep, OnlyNextStep])
@@ -258,7 +258,7 @@ def test_a_batch_that_does_not_say_how_it_resets_is_refused():
     silent = OnlyNextStep()
     silent.metadata = {}
     with pytest.raises(UserError, match="autoreset_mode"):
-        BatchesOfOne([silent], Alarm(0))
+        ListVectorEnv([silent], StepTimeout(0))
 
 
 class HangingBatch(OnlyNextStep):

@@ -7,7 +7,7 @@ from pathlib import Path
 import gymnasium
 import pytest
 
-from rlkit.env.config import EnvironmentConfig
+from rlkit.env.config import EnvConfig
 from rlkit.env.registry import find_spec
 from rlkit.env_checker import performance, vectorization
 from rlkit.env_checker.issues import CATALOGUE
@@ -79,7 +79,7 @@ def briefly(monkeypatch):
 
 @functools.cache
 def look(name, timed=False):
-    return examine(EnvironmentConfig(f"{PLANTED}:{name}"), 1_200, timed=timed)
+    return examine(EnvConfig(f"{PLANTED}:{name}"), 1_200, timed=timed)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def registered():
         if vector is not None:
             settings["vector_entry_point"] = find_spec(f"{PLANTED}:{vector}").vector_entry_point
         gymnasium.register("planted/Toy-v0", **settings)
-        return EnvironmentConfig("planted/Toy-v0")
+        return EnvConfig("planted/Toy-v0")
 
     yield register
     gymnasium.registry.pop("planted/Toy-v0", None)
@@ -217,7 +217,7 @@ def test_what_comes_after_an_environment_that_does_not_work_is_named():
 
 def test_wrong_arguments_are_for_the_one_who_asks():
     with pytest.raises(UserError, match="takes no argument 'wind'") as caught:
-        examine(EnvironmentConfig(f"{PLANTED}:Sound", {"wind": 1}), 10, timed=False)
+        examine(EnvConfig(f"{PLANTED}:Sound", {"wind": 1}), 10, timed=False)
     assert caught.value.exit_code == 2
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rlkit.cli.check import Check, fact_lines
-from rlkit.env.config import EnvironmentConfig
+from rlkit.env.config import EnvConfig
 from rlkit.env_checker import Report, process
 from rlkit.env_checker.process import check_environment
 from rlkit.errors import UserError
@@ -144,5 +144,5 @@ SHIPPED = (
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_environment_that_ships_passes(name):
-    report = check_environment(EnvironmentConfig(name))
+    report = check_environment(EnvConfig(name))
     assert report.of("fault") == ()

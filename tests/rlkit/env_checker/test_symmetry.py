@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlkit.env.config import EnvironmentConfig
+from rlkit.env.config import EnvConfig
 from rlkit.env.registry import find_spec
 from rlkit.env_checker.declarations import declared_mirror
 from rlkit.env_checker.runner import examine
@@ -57,7 +57,7 @@ def test_a_mirror_that_is_wrong_is_found_in_driving_too(monkeypatch):
     from rlkit_envs.driving.spaces import _MIRROR_SIGNS
 
     monkeypatch.setitem(_MIRROR_SIGNS, "state", (1.0, -1.0, 1.0))
-    report = examine(EnvironmentConfig(DRIVING, {"num_circuits": 2}), 100, timed=False)
+    report = examine(EnvConfig(DRIVING, {"num_circuits": 2}), 100, timed=False)
     (found,) = report.findings
     assert found.name == "mirror-differs"
     assert "observation 'state': 33.3 % of the values differ" in found.seen

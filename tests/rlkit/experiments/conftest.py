@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from rlkit.env.config import EnvironmentConfig
+from rlkit.env.config import EnvConfig
 from rlkit.training.config import RunConfig
 
 
@@ -13,8 +13,8 @@ def make_run(tmp_path):
     def make(name, evaluations, *, seed=0, env="CartPole-v1", steps=1000, seconds_per_step=0.01, **changed):
         hyperparameters = {"gamma": 0.99, "hidden": [64, 64]} | changed.pop("hyperparameters", {})
         options = {
-            "environment": EnvironmentConfig(env),
-            "evaluation": EnvironmentConfig(env),
+            "environment": EnvConfig(env),
+            "evaluation": EnvConfig(env),
             "algorithm": "dqn",
             "preset": "fast",
             "num_envs": 8,

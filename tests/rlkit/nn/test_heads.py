@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from rlkit.nn.heads import CosineEmbedding, DuelingHead, LinearHead, dense_layers, he_initialise
+from rlkit.nn.heads import CosineEmbedding, DuelingHead, LinearHead, dense_layers, kaiming_init_
 from rlkit.nn.layers import NoisyLinear
 
 
 def drawn(module, seed=0):
-    he_initialise(module, torch.Generator().manual_seed(seed))
+    kaiming_init_(module, torch.Generator().manual_seed(seed))
     return module
 
 

@@ -4,7 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from rlkit.nn.layers import LARGEST, Dropout, NoisyLinear, Standardise, drop_with, renew_noise, silence
+from rlkit.nn.layers import (
+    LARGEST,
+    Dropout,
+    NoisyLinear,
+    Standardise,
+    disable_noise,
+    reset_noise,
+    set_dropout_generator,
+)
 from rlkit.nn.observation_encoder import ObservationEncoder
 from rlkit.spaces import Leaf
 
@@ -47,9 +55,9 @@ def test_a_silent_layer_computes_with_its_means_and_noise_is_gone_from_every_lay
     x = torch.randn(3, 6, generator=chance(1))
     mean = network(x)
     assert torch.equal(nn.functional.linear(x, network[0].weight, network[0].bias).relu(), network[:2](x))
-    renew_noise(network, chance())
+    reset_noise(network, chance())
     assert not torch.allclose(network(x), mean)
-    silence(network)
+    disable_noise(network)
     assert torch.equal(network(x), mean)
 
 
@@ -78,15 +86,15 @@ def test_nothing_is_dropped_until_a_generator_is_handed_over_nor_after_it_is_tak
     network = nn.Sequential(Dropout(0.5))
     ones = torch.ones(100)
     assert torch.equal(network(ones), ones)
-    drop_with(network, torch.Generator().manual_seed(0))
+    set_dropout_generator(network, torch.Generator().manual_seed(0))
     assert not torch.equal(network(ones), ones)
-    drop_with(network, None)
+    set_dropout_generator(network, None)
     assert torch.equal(network(ones), ones)
 
 
 def test_the_share_is_dropped_and_the_mean_is_kept():
     network = Dropout(0.2)
-    drop_with(network, torch.Generator().manual_seed(0))
+    set_dropout_generator(network, torch.Generator().manual_seed(0))
     features = network(torch.ones(100_000))
     assert (features == 0).float().mean().item() == pytest.approx(0.2, abs=0.01)
     assert features.mean().item() == pytest.approx(1.0, abs=0.01)
@@ -97,7 +105,7 @@ def test_one_generator_fixes_what_is_dropped_and_the_global_one_is_not_touched()
     drawn = []
     for _ in range(2):
         network = Dropout(0.5)
-        drop_with(network, torch.Generator().manual_seed(3))
+        set_dropout_generator(network, torch.Generator().manual_seed(3))
         drawn.append(network(torch.ones(64)))
     assert torch.equal(*drawn)
     assert torch.equal(before, torch.get_rng_state())
@@ -105,7 +113,7 @@ def test_one_generator_fixes_what_is_dropped_and_the_global_one_is_not_touched()
 
 def test_gradients_pass_only_where_features_did():
     network = Dropout(0.5)
-    drop_with(network, torch.Generator().manual_seed(0))
+    set_dropout_generator(network, torch.Generator().manual_seed(0))
     features = torch.ones(64, requires_grad=True)
     kept = network(features)
     kept.sum().backward()
@@ -115,7 +123,7 @@ def test_gradients_pass_only_where_features_did():
 def test_a_copy_of_a_network_that_has_no_generator_has_none():
     network = nn.Sequential(Dropout(0.5))
     frozen = copy.deepcopy(network)
-    drop_with(network, torch.Generator().manual_seed(0))
+    set_dropout_generator(network, torch.Generator().manual_seed(0))
     assert torch.equal(frozen(torch.ones(64)), torch.ones(64))
 
 

@@ -9,11 +9,11 @@ import pytest
 from safetensors.torch import load_file
 
 import rlkit
-from rlkit.env.config import EnvironmentConfig
-from rlkit.env.make import make_environments
+from rlkit.env.config import EnvConfig
+from rlkit.env.make import make_vec_env
 from rlkit.errors import UserError
 from rlkit.perception.config import PerceptionConfig, choose_perception
-from rlkit.policy import find, measure
+from rlkit.policy import evaluate_policy, find_policy
 from rlkit.training.progress import PlainReporter
 from rlkit.training.run_folder import RunFolder
 
@@ -24,7 +24,7 @@ FAULTS = {"noise": 0.2, "latency": 1, "dropped": 0.2}
 
 
 def environments_of(road_camera, perception, count=3, **kwargs):
-    return make_environments(EnvironmentConfig(road_camera, kwargs, perception=perception), count)
+    return make_vec_env(EnvConfig(road_camera, kwargs, perception=perception), count)
 
 
 def quiet(total):
@@ -57,8 +57,8 @@ def test_the_drivable_area_takes_the_cameras_place(road_camera):
 
 
 def test_frames_of_the_view_are_stacked_as_those_of_any_picture(road_camera):
-    config = EnvironmentConfig(road_camera, frame_stack=3, perception=PerceptionConfig())
-    with make_environments(config, 1) as environments:
+    config = EnvConfig(road_camera, frame_stack=3, perception=PerceptionConfig())
+    with make_vec_env(config, 1) as environments:
         assert environments.spaces.observations["drivable"].shape == (24, 24, 3)
         first = environments.reset([0])["drivable"]
         second = environments.step(np.array([2])).observations["drivable"]
@@ -93,7 +93,7 @@ def test_what_an_environment_made_of_a_picture_can_be_looked_at(road_camera, mod
         seen = environments.perceived(2)
         assert seen.iou == 1.0
         assert seen.eyes == "by-colour"
-    with make_environments(EnvironmentConfig("CartPole-v1"), 1) as environments:
+    with make_vec_env(EnvConfig("CartPole-v1"), 1) as environments:
         assert environments.perceived(0) is None
 
 
@@ -103,10 +103,10 @@ def test_options_that_spoil_the_cameras_picture_do_not_go_with_perception(road_c
 
 
 def test_a_description_with_perception_comes_back_from_json():
-    config = EnvironmentConfig("Road-v0", perception=PerceptionConfig(noise=0.25, view="camera"))
-    assert EnvironmentConfig.from_json(config.to_json()) == config
-    older = {key: value for key, value in EnvironmentConfig("Road-v0").to_json().items() if key != "perception"}
-    assert EnvironmentConfig.from_json(older).perception is None
+    config = EnvConfig("Road-v0", perception=PerceptionConfig(noise=0.25, view="camera"))
+    assert EnvConfig.from_json(config.to_json()) == config
+    older = {key: value for key, value in EnvConfig("Road-v0").to_json().items() if key != "perception"}
+    assert EnvConfig.from_json(older).perception is None
 
 
 def test_a_run_carries_its_model_with_it(road_camera, model_file, tmp_path):
@@ -116,7 +116,7 @@ def test_a_run_carries_its_model_with_it(road_camera, model_file, tmp_path):
     shutil.move(run, moved)
     assert '"what": "perception/model.safetensors"' in (moved / "config.json").read_text()
     assert RunFolder.open(moved).config.environment.perception.what == str(moved / "perception/model.safetensors")
-    assert len(measure(find(moved, env=road_camera), episodes=2).episodes) == 2
+    assert len(evaluate_policy(find_policy(moved, env=road_camera), episodes=2).episodes) == 2
     rlkit.resume(moved, env=road_camera, reporter=quiet)
 
 
@@ -125,27 +125,27 @@ def test_a_run_whose_model_was_exchanged_is_refused(road_camera, model_file, by_
     by_colour.network.sureness.data.fill_(3.0)
     by_colour.save(run / "perception/model.safetensors")
     with pytest.raises(UserError, match="another one than the driver was trained with"):
-        measure(find(run, env=road_camera), episodes=1)
+        evaluate_policy(find_policy(run, env=road_camera), episodes=1)
 
 
 def test_a_driver_can_be_given_other_eyes(road_camera, model_file, tmp_path):
     run = trained(road_camera, tmp_path / "run", "truth")
     own, other, worse = (
-        find(run, env=road_camera, perception=perception, perception_kwargs=options)
+        find_policy(run, env=road_camera, perception=perception, perception_kwargs=options)
         for perception, options in ((None, None), (model_file, None), (None, {"noise": 0.5}))
     )
     assert own.environment.perception.is_truth
     assert other.environment.perception.what == str(model_file)
     assert worse.environment.perception == dataclasses.replace(own.environment.perception, noise=0.5)
     # The model of these tests finds exactly what is there.
-    scores = [[episode["reward"] for episode in measure(who, episodes=3).episodes] for who in (own, other)]
+    scores = [[episode["reward"] for episode in evaluate_policy(who, episodes=3).episodes] for who in (own, other)]
     assert scores[0] == scores[1]
 
 
 def test_a_driver_by_perception_does_not_fit_the_plain_picture(road_camera, tmp_path):
     run = trained(road_camera, tmp_path / "run", "truth")
     with pytest.raises(UserError, match=r"saw by truth in a birdview view.*the camera's own picture now"):
-        measure(find(run, env=road_camera, perception="none"), episodes=1)
+        evaluate_policy(find_policy(run, env=road_camera, perception="none"), episodes=1)
 
 
 @pytest.mark.parametrize("options", [{}, FAULTS])
@@ -175,7 +175,7 @@ class Listener(PlainReporter):
 
 
 def test_a_loaded_driver_takes_what_the_environment_or_a_real_camera_gives(road_camera, model_file, tmp_path):
-    policy = rlkit.load(trained(road_camera, tmp_path / "run", model_file), road_camera)
+    policy = rlkit.load_policy(trained(road_camera, tmp_path / "run", model_file), road_camera)
     env: gymnasium.Env = RoadCamera()
     observation, _ = env.reset(seed=3)
     for _ in range(3):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rlkit.perception.config import PerceptionConfig
-from rlkit.perception.corruptions import Faults
+from rlkit.perception.corruptions import Corruptions
 
 KINDS = ("boundary", "blobs", "patches", "pixels")
 
@@ -19,7 +19,7 @@ def iou(one, other):
 
 
 def spoilt(noise, kind="all", seed=0, count=40):
-    faults = Faults(PerceptionConfig(noise=noise, noise_kind=kind), 1)
+    faults = Corruptions(PerceptionConfig(noise=noise, noise_kind=kind), 1)
     faults.begin(0, seed)
     return [faults.spoil(0, road()) for _ in range(count)]
 
@@ -29,7 +29,7 @@ def numbered(value):
 
 
 def test_without_faults_nothing_changes():
-    faults = Faults(PerceptionConfig(), 1)
+    faults = Corruptions(PerceptionConfig(), 1)
     assert not faults.any
     faults.begin(0, 0)
     assert np.array_equal(faults.spoil(0, road()), road())
@@ -45,7 +45,7 @@ def test_more_noise_means_a_worse_mask(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_mask_that_was_found_is_left_as_it_is(kind):
-    faults = Faults(PerceptionConfig(noise=1.0, noise_kind=kind), 1)
+    faults = Corruptions(PerceptionConfig(noise=1.0, noise_kind=kind), 1)
     faults.begin(0, 0)
     mask = road()
     faults.spoil(0, mask)
@@ -58,7 +58,7 @@ def test_an_episode_has_the_same_faults_every_time():
 
 
 def test_faults_of_one_driver_do_not_depend_on_the_others():
-    alone, among = (Faults(PerceptionConfig(noise=0.5), count) for count in (1, 3))
+    alone, among = (Corruptions(PerceptionConfig(noise=0.5), count) for count in (1, 3))
     alone.begin(0, 5)
     for index, seed in enumerate((4, 5, 6)):
         among.begin(index, seed)
@@ -68,7 +68,7 @@ def test_faults_of_one_driver_do_not_depend_on_the_others():
 
 
 def test_a_late_view_is_the_one_of_so_many_decisions_ago():
-    faults = Faults(PerceptionConfig(latency=2), 1)
+    faults = Corruptions(PerceptionConfig(latency=2), 1)
     faults.begin(0, 0)
     assert [int(faults.delay(0, numbered(value))[0, 0]) for value in (1, 2, 3, 4, 5)] == [1, 1, 1, 2, 3]
     faults.begin(0, 1)
@@ -76,13 +76,13 @@ def test_a_late_view_is_the_one_of_so_many_decisions_ago():
 
 
 def test_a_lost_picture_leaves_the_view_before_in_place():
-    faults = Faults(PerceptionConfig(dropped=1.0), 1)
+    faults = Corruptions(PerceptionConfig(dropped=1.0), 1)
     faults.begin(0, 0)
     assert [int(faults.delay(0, numbered(value))[0, 0]) for value in (1, 2, 3)] == [1, 1, 1]
 
 
 def test_so_many_pictures_are_lost_as_was_asked():
-    faults = Faults(PerceptionConfig(dropped=0.25), 1)
+    faults = Corruptions(PerceptionConfig(dropped=0.25), 1)
     faults.begin(0, 0)
     shown = [int(faults.delay(0, numbered(value))[0, 0]) for value in range(256)]
     lost = sum(now == before for now, before in zip(shown[1:], shown[:-1], strict=True))
@@ -90,6 +90,6 @@ def test_so_many_pictures_are_lost_as_was_asked():
 
 
 def test_lost_and_late_pictures_add_up():
-    faults = Faults(PerceptionConfig(dropped=1.0, latency=1), 1)
+    faults = Corruptions(PerceptionConfig(dropped=1.0, latency=1), 1)
     faults.begin(0, 0)
     assert [int(faults.delay(0, numbered(value))[0, 0]) for value in (1, 2, 3)] == [1, 1, 1]

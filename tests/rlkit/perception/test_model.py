@@ -12,13 +12,13 @@ from rlkit.errors import UserError
 from rlkit.perception import model as perception_model
 from rlkit.perception.model import (
     FORMAT,
-    Card,
+    ModelCard,
     SegmentationModel,
     find_model,
-    likeliest,
     load_model,
+    predicted_classes,
     pretrained_names,
-    read_card,
+    read_model_card,
 )
 from rlkit.perception.networks import build_network
 from rlkit.spaces import Classes
@@ -86,7 +86,7 @@ def way(request, monkeypatch):
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_every_pixel_gets_the_class_of_its_largest_score(layout):
     scores = torch.randn(3, 5, 6, 7, generator=torch.Generator().manual_seed(0))
-    found = likeliest(scores.to(memory_format=layout))
+    found = predicted_classes(scores.to(memory_format=layout))
     assert found.shape == (3, 6, 7)
     assert found.dtype == np.uint8
     assert np.array_equal(found, scores.numpy().argmax(1))
@@ -95,23 +95,23 @@ def test_every_pixel_gets_the_class_of_its_largest_score(layout):
 @pytest.mark.usefixtures("way")
 def test_a_part_of_more_channels_is_read_as_it_is():
     scores = torch.randn(2, 8, 4, 4, generator=torch.Generator().manual_seed(0)).to(memory_format=torch.channels_last)
-    assert np.array_equal(likeliest(scores[:, 2:5]), scores[:, 2:5].numpy().argmax(1))
+    assert np.array_equal(predicted_classes(scores[:, 2:5]), scores[:, 2:5].numpy().argmax(1))
 
 
 @pytest.mark.usefixtures("way")
 def test_of_equal_scores_the_first_class_is_taken():
     scores = torch.tensor([1.0, 4.0, 4.0, -2.0]).view(1, 4, 1, 1)
-    assert likeliest(scores) == 1
-    assert likeliest(torch.full((1, 4, 1, 1), -float("inf"))) == 0
+    assert predicted_classes(scores) == 1
+    assert predicted_classes(torch.full((1, 4, 1, 1), -float("inf"))) == 0
 
 
 @pytest.mark.usefixtures("way")
 def test_no_pictures_have_no_classes():
-    assert likeliest(torch.zeros(0, 4, 2, 3)).shape == (0, 2, 3)
+    assert predicted_classes(torch.zeros(0, 4, 2, 3)).shape == (0, 2, 3)
 
 
 CLASSES = Classes(("sky", "road", "line"), ("road", "line"))
-CARD = Card("segnet-compact", CLASSES, (32, 48), {"data": "nothing"})
+CARD = ModelCard("segnet-compact", CLASSES, (32, 48), {"data": "nothing"})
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def pictures():
 def test_a_saved_model_comes_back_with_its_card(model, pictures, tmp_path):
     model.save(tmp_path / "m.safetensors")
     loaded = load_model(tmp_path / "m.safetensors", fuse=False)
-    assert loaded.card == read_card(tmp_path / "m.safetensors") == CARD
+    assert loaded.card == read_model_card(tmp_path / "m.safetensors") == CARD
     assert loaded.parameters == model.parameters
     assert np.array_equal(loaded.probabilities(pictures), model.probabilities(pictures))
 
@@ -253,10 +253,10 @@ def test_cards_that_make_no_sense_are_named(model, tmp_path, change, sentence):
 
 def test_files_of_other_kinds_are_refused(tmp_path):
     with pytest.raises(UserError, match="no model at"):
-        read_card(tmp_path / "none.safetensors")
+        read_model_card(tmp_path / "none.safetensors")
     (tmp_path / "bad.safetensors").write_bytes(b"x" * 99)
     with pytest.raises(UserError, match="damaged"):
-        read_card(tmp_path / "bad.safetensors")
+        read_model_card(tmp_path / "bad.safetensors")
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(UserError, match="holds no segmentation model"):
-        read_card(tmp_path / "other.safetensors")
+        read_model_card(tmp_path / "other.safetensors")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rlkit.perception.model import find_model, load_model, pretrained_names, read_card
-from rlkit.segmentation.datasets import find_source
+from rlkit.perception.model import find_model, load_model, pretrained_names, read_model_card
+from rlkit.segmentation.datasets import open_dataset
 from rlkit.segmentation.evaluation import evaluate
 
 LARGEST = 2_000_000  # bytes
@@ -14,7 +14,7 @@ def test_shipped_weights_are_small_and_have_a_model_card(name):
     path = find_model(f"pretrained:{name}")
     assert path.stat().st_size <= LARGEST
     assert path.with_suffix(".md").read_text().startswith(f"# {name}")
-    trained = read_card(path).trained
+    trained = read_model_card(path).trained
     assert trained["pictures"] > 0
     assert not str(trained["data"]).startswith("/")
 
@@ -22,5 +22,5 @@ def test_shipped_weights_are_small_and_have_a_model_card(name):
 @pytest.mark.parametrize(("split", "least"), [("test", 0.96), ("held-out", 0.93)])
 def test_the_compact_segnet_finds_the_road_on_circuits_it_never_saw(split, least):
     model = load_model(find_model("pretrained:segnet-compact"))
-    source = find_source("sim", pictures=2, env_kwargs={"num_circuits": 4})
+    source = open_dataset("sim", pictures=2, env_kwargs={"num_circuits": 4})
     assert evaluate(model, source, split, timed=False).drivable_iou > least

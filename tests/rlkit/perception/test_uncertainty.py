@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.stats import entropy as scipy_entropy
 from torch import nn
 
-from rlkit.perception.model import Card, SegmentationModel
+from rlkit.perception.model import ModelCard, SegmentationModel
 from rlkit.perception.networks import build_network
 from rlkit.perception.networks.segnet import SegNet
 from rlkit.perception.uncertainty import entropy, has_dropout, measure_uncertainty
@@ -68,7 +68,7 @@ def test_mutual_information_is_what_entropy_of_the_mean_exceeds_the_mean_entropy
 @pytest.fixture
 def bayesian():
     network = SegNet(3, widths=(4, 8), depths=(1, 1), dropout=(0.0, 0.5))
-    return SegmentationModel(network, Card("bayesian-segnet", Classes(("a", "b", "c"), ("a",)), (16, 16)))
+    return SegmentationModel(network, ModelCard("bayesian-segnet", Classes(("a", "b", "c"), ("a",)), (16, 16)))
 
 
 def test_samples_follow_their_generator_and_leave_the_network_certain(bayesian):

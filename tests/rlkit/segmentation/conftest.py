@@ -7,7 +7,7 @@ from PIL import Image
 from torch import nn
 
 from rlkit.perception.networks import NETWORKS
-from rlkit.segmentation.datasets.base import LabelledPictures
+from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.spaces import Classes
 
 
@@ -46,7 +46,7 @@ class Stripes:
         grey = np.where(labels, 70, 180) + generator.normal(0, 20, (count, height, width))
         images = np.repeat(np.clip(grey, 0, 255).astype(np.uint8)[..., None], 3, axis=-1)
         names = tuple(f"picture {number}" for number in range(count))
-        return LabelledPictures(images, labels.astype(np.uint8), names, ("",) * count)
+        return LabelledImages(images, labels.astype(np.uint8), names, ("",) * count)
 
     def training(self, batch_size, generator):
         while True:

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from rlkit.env.config import EnvironmentConfig
+from rlkit.env.config import EnvConfig
 from rlkit.errors import UserError
 from rlkit.perception.model import SegmentationModel
-from rlkit.segmentation.datasets.base import LabelledPictures
-from rlkit.segmentation.datasets.simulator import SimulatedPictures
+from rlkit.segmentation.datasets.base import LabelledImages
+from rlkit.segmentation.datasets.simulator import SimulatorDataset
 from rlkit.segmentation.evaluation import Comparison, evaluate
 from rlkit.segmentation.metrics import Confusion
 from rlkit.spaces import Classes
@@ -23,7 +23,7 @@ class Written:
     def __init__(self, images, labels, classes, conditions=None):
         self.classes, self.size = classes, labels.shape[1:]
         names = tuple(map(str, range(len(images))))
-        self._pictures = LabelledPictures(images, labels, names, conditions or ("",) * len(images))
+        self._pictures = LabelledImages(images, labels, names, conditions or ("",) * len(images))
 
     def training(self, batch_size, generator):
         yield self._pictures
@@ -37,7 +37,7 @@ class Written:
 
 @pytest.fixture
 def source(road_camera):
-    return SimulatedPictures(EnvironmentConfig(road_camera), measured=20)
+    return SimulatorDataset(EnvConfig(road_camera), measured=20)
 
 
 @pytest.fixture

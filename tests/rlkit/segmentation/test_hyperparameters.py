@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain, validated, with_settings
-from rlkit.segmentation.hyperparameters import PRESETS, Recipe, settings_of, usual_preset
+from rlkit.segmentation.hyperparameters import PRESETS, Hyperparameters, settings_of, usual_preset
 from rlkit.segmentation.learner import END, START, step_size_factor
 from rlkit.segmentation.transforms import FILES, SIMULATOR
 from rlkit.spaces import Classes
@@ -21,7 +21,7 @@ TWO, MANY = Classes(("other", "road"), ("road",)), Classes(tuple("abcdefgh"), ("
 def test_presets_are_valid_and_survive_being_written_down(preset, classes):
     recipe = validated(PRESETS[preset](classes, 100))
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in settings_of(recipe).items()}
-    assert from_plain(Recipe, plain) == recipe
+    assert from_plain(Hyperparameters, plain) == recipe
 
 
 def test_presets_change_pictures_as_the_data_say():
@@ -35,7 +35,7 @@ def test_what_best_weights_are_chosen_by_follows_the_classes():
 
 
 def test_every_setting_says_what_it_means():
-    assert all(field.metadata["meaning"].endswith(".") for field in dataclasses.fields(Recipe))
+    assert all(field.metadata["meaning"].endswith(".") for field in dataclasses.fields(Hyperparameters))
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ def test_every_setting_says_what_it_means():
 )
 def test_settings_that_cannot_be_are_named(settings, sentence):
     with pytest.raises(UserError, match=sentence):
-        with_settings(Recipe(), settings)
+        with_settings(Hyperparameters(), settings)
 
 
 def test_a_crop_is_typed_as_height_and_width():
-    assert with_settings(Recipe(), {"crop": "96,128"}).augmentation().crop == (96, 128)
+    assert with_settings(Hyperparameters(), {"crop": "96,128"}).augmentation().crop == (96, 128)
 
 
 @given(st.sampled_from(["one-cycle", "poly", "constant"]), st.floats(0, 0.9), st.floats(0, 1))

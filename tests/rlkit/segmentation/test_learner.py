@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from rlkit.nn.layers import Dropout
-from rlkit.segmentation.hyperparameters import Recipe
+from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.learner import AveragedWeights, SegmentationLearner, estimate_statistics, seeded
 
-RECIPE = Recipe(batch_size=4, statistics_pictures=0)
+RECIPE = Hyperparameters(batch_size=4, statistics_pictures=0)
 
 
 class Tiny(nn.Sequential):

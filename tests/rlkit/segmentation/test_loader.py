@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from rlkit.segmentation.loader import Ahead, TrainingPictures
+from rlkit.segmentation.loader import Prefetcher, TrainingPictures
 
 
 def noisy(pictures, generator):
@@ -57,7 +57,7 @@ def test_a_thread_draws_ahead_as_far_as_it_may():
             drawn.append(number)
             yield number
 
-    with Ahead(numbers(), 3) as ahead:
+    with Prefetcher(numbers(), 3) as ahead:
         deadline = time.monotonic() + 60
         while len(drawn) < 4 and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -78,7 +78,7 @@ def test_what_goes_wrong_is_told_to_who_waits_and_the_source_clears_up(ahead):
         finally:
             closed.append(True)
 
-    with Ahead(broken(), ahead) as items:
+    with Prefetcher(broken(), ahead) as items:
         assert next(items) == 1
         with pytest.raises(OSError, match="the disk is gone"):
             next(items)
@@ -95,6 +95,6 @@ def test_a_source_that_is_left_early_clears_up(ahead):
         finally:
             closed.append(True)
 
-    with Ahead(endless(), ahead) as items:
+    with Prefetcher(endless(), ahead) as items:
         next(items)
     assert closed == [True]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from rlkit.segmentation.datasets.base import LabelledPictures
-from rlkit.segmentation.hyperparameters import Recipe
+from rlkit.segmentation.datasets.base import LabelledImages
+from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.losses import class_weights, cross_entropy, dice, median_frequency_weights
 from rlkit.spaces import IGNORED
 
@@ -68,13 +68,13 @@ def test_dice_leaves_out_classes_that_are_not_there():
 
 
 def test_without_weights_all_classes_count_alike(source):
-    assert class_weights(Recipe(), source, 0) is None
+    assert class_weights(Hyperparameters(), source, 0) is None
     assert source.drawn == 0
 
 
 @pytest.mark.parametrize("pictures", [None, 10])
 def test_median_frequency_weights_are_the_same_whenever_asked(pictures, make_source):
-    recipe = Recipe(class_weights="median-frequency", batch_size=4)
+    recipe = Hyperparameters(class_weights="median-frequency", batch_size=4)
     source = make_source(pictures)
     weights = class_weights(recipe, source, 3)
     assert weights.shape == (2,)
@@ -85,7 +85,7 @@ def test_median_frequency_weights_are_the_same_whenever_asked(pictures, make_sou
 
 def test_root_weights_are_the_square_roots_of_those_by_median_frequency(make_source):
     plain, root = (
-        class_weights(Recipe(class_weights=name, batch_size=4), make_source(10), 3)
+        class_weights(Hyperparameters(class_weights=name, batch_size=4), make_source(10), 3)
         for name in ("median-frequency", "root-median-frequency")
     )
     assert np.allclose(root, np.sqrt(plain))
@@ -94,7 +94,7 @@ def test_root_weights_are_the_square_roots_of_those_by_median_frequency(make_sou
 def batch(*labels):
     stacked = np.array(labels, dtype=np.uint8)
     names = ("",) * len(stacked)
-    return LabelledPictures(np.zeros((*stacked.shape, 3), np.uint8), stacked, names, names)
+    return LabelledImages(np.zeros((*stacked.shape, 3), np.uint8), stacked, names, names)
 
 
 def test_weights_are_those_of_a_case_worked_out_by_hand():
@@ -128,9 +128,9 @@ def test_batches_add_up_to_the_whole():
 
 
 def test_the_weights_of_camvid_are_those_that_the_segnet_tutorial_publishes(camvid):
-    from rlkit.segmentation.datasets import find_source
+    from rlkit.segmentation.datasets import open_dataset
 
-    source = find_source(camvid, size=(90, 120), held_out=0.0)
+    source = open_dataset(camvid, size=(90, 120), held_out=0.0)
     weights = median_frequency_weights(source.measured("train"), 11)
     published = [0.2595, 0.1826, 4.5640, 0.1417, 0.9051, 0.3826, 9.6446, 1.8418, 0.6823, 6.2478, 7.3614]
     # Theirs count otherwise (the car's weight, for one); the order of magnitude and of the classes is the same.

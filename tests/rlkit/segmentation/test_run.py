@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rlkit.env.config import EnvironmentConfig
+from rlkit.env.config import EnvConfig
 from rlkit.errors import UserError
 from rlkit.perception.model import find_model, load_model
 from rlkit.segmentation import resume, train
-from rlkit.segmentation.datasets.simulator import SimulatedPictures
+from rlkit.segmentation.datasets.simulator import SimulatorDataset
 from rlkit.segmentation.learner import SegmentationLearner
 from rlkit.training.checkpoint import read_checkpoint
 from rlkit.training.logger import read_metrics
@@ -117,8 +117,8 @@ def test_interrupted_twice_and_resumed_equals_uninterrupted(pictures, go, make_s
 
 def test_with_the_simulator_too_a_resumed_run_equals_an_uninterrupted_one(go):
     def simulator():
-        environment = EnvironmentConfig("rlkit/DrivingCamera-v0", {"num_circuits": 2})
-        return SimulatedPictures(environment, selected=2)
+        environment = EnvConfig("rlkit/DrivingCamera-v0", {"num_circuits": 2})
+        return SimulatorDataset(environment, selected=2)
 
     whole, _ = go("whole", steps=5, source=simulator())
     parts, _ = go("parts", steps=5, source=simulator(), stop_after=2)

@@ -6,13 +6,13 @@ import threading
 import numpy as np
 import pytest
 
-from rlkit.env.make import make_environments
+from rlkit.env.make import make_vec_env
 from rlkit.errors import UserError
 from rlkit.training.config import RunConfig, plan
 from rlkit.training.progress import PlainReporter
 from rlkit.training.run import build_agent, train
 from rlkit.training.run_folder import RunFolder
-from rlkit.training.trainer import Training
+from rlkit.training.trainer import Trainer
 
 SETTINGS = {"batch_size": "16", "hidden": "16", "learning_starts": "64", "buffer_size": "512", "update_interval": "16"}
 
@@ -20,9 +20,9 @@ SETTINGS = {"batch_size": "16", "hidden": "16", "learning_starts": "64", "buffer
 def training(folder, **options):
     """A run that is about to begin."""
     config = plan("rlkit/Driving-v0", steps=320, settings=SETTINGS, num_envs=16, eval_freq=0, save_freq=0, **options)
-    environments = make_environments(config.environment, config.num_envs)
+    environments = make_vec_env(config.environment, config.num_envs)
     agent = build_agent(config, environments.spaces)
-    return Training(RunFolder.create(folder, config), agent, environments, environments, PlainReporter(320, quiet=True))
+    return Trainer(RunFolder.create(folder, config), agent, environments, environments, PlainReporter(320, quiet=True))
 
 
 def noted(run, last=None):

@@ -5,9 +5,9 @@ import gymnasium
 import numpy as np
 import pytest
 
-from rlkit.env.config import EnvironmentConfig
-from rlkit.env.make import make_environments
-from rlkit.training.collector import Episodes
+from rlkit.env.config import EnvConfig
+from rlkit.env.make import make_vec_env
+from rlkit.training.collector import Collector
 
 FICKLE = itertools.count()
 
@@ -42,7 +42,7 @@ def _registered():
 
 
 def begin(num_envs, **kwargs):
-    return Episodes(make_environments(EnvironmentConfig("Walk-v0", kwargs), num_envs), seed=7)
+    return Collector(make_vec_env(EnvConfig("Walk-v0", kwargs), num_envs), seed=7)
 
 
 def drive(episodes, steps, seed=0):

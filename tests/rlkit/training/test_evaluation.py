@@ -4,8 +4,8 @@ import gymnasium
 import numpy as np
 import pytest
 
-from rlkit.env.config import EnvironmentConfig
-from rlkit.env.make import make_environments
+from rlkit.env.config import EnvConfig
+from rlkit.env.make import make_vec_env
 from rlkit.env.subproc.vector_env import LOST
 from rlkit.plugins import agent_class
 from rlkit.training.evaluation import evaluate
@@ -41,7 +41,7 @@ def _registered():
 
 
 def run(seeds, num_envs, **kwargs):
-    with make_environments(EnvironmentConfig("Countdown-v0", kwargs), num_envs) as environments:
+    with make_vec_env(EnvConfig("Countdown-v0", kwargs), num_envs) as environments:
         random = agent_class("random")
         agent = random.build(environments.spaces, random.Config(), num_envs, "cpu", seed=0)
         return evaluate(agent, "random", environments, seeds)
@@ -66,7 +66,7 @@ def test_episodes_that_repeat_each_other_are_noticed():
 
 
 def test_equal_scores_from_different_beginnings_are_no_repetition():
-    with make_environments(EnvironmentConfig("CartPole-v1", {"max_episode_steps": 1}), 2) as environments:
+    with make_vec_env(EnvConfig("CartPole-v1", {"max_episode_steps": 1}), 2) as environments:
         random = agent_class("random")
         agent = random.build(environments.spaces, random.Config(), 2, "cpu", seed=0)
         result = evaluate(agent, "random", environments, [1, 2, 3])

@@ -11,9 +11,9 @@ import time
 import pytest
 import torch
 
-from rlkit.env.make import make_environments
+from rlkit.env.make import make_vec_env
 from rlkit.errors import UserError
-from rlkit.policy import find
+from rlkit.policy import find_policy
 from rlkit.training import run as training_run
 from rlkit.training.checkpoint import read_checkpoint
 from rlkit.training.logger import read_metrics
@@ -202,8 +202,8 @@ def test_a_run_from_another_agent_does_not_fit(tmp_path):
 
 def test_weights_are_loaded_and_act_as_they_did(tmp_path):
     train(tmp_path / "run", steps=400)
-    who = find(tmp_path / "run")
+    who = find_policy(tmp_path / "run")
     best = who.checkpoint.weights()
-    spaces = make_environments(who.environment, 1).spaces
+    spaces = make_vec_env(who.environment, 1).spaces
     loaded = who.agent(spaces, 1).weights()
     assert all(torch.equal(best[name], loaded[name]) for name in best)

@@ -18,9 +18,9 @@ from rlkit.env.make import check_arguments
 from rlkit.errors import UserError
 from rlkit.experiments.multi_seed import train_seeds
 from rlkit.experiments.records import find_runs, read_run
-from rlkit.perception.model import Card, SegmentationModel
+from rlkit.perception.model import ModelCard, SegmentationModel
 from rlkit.perception.networks import build_network
-from rlkit.policy import find, measure
+from rlkit.policy import evaluate_policy, find_policy
 from rlkit.spaces import Classes
 from rlkit.training import run as training_run
 from rlkit.training.config import plan
@@ -134,7 +134,7 @@ def test_a_network_that_a_run_names_is_not_imported(camera_run, tmp_path, monkey
     (run / "perception").mkdir()
     classes = Classes(("grass", "road"), ("road",))
     network = torch.nn.Conv2d(3, 2, 1)
-    SegmentationModel(network, Card("my_mod:Net", classes, (32, 48))).save(run / "perception/model.safetensors")
+    SegmentationModel(network, ModelCard("my_mod:Net", classes, (32, 48))).save(run / "perception/model.safetensors")
 
     def change(tree):
         for name in ("environment", "evaluation"):
@@ -234,7 +234,7 @@ def test_words_and_files_of_data_are_no_code(run, tmp_path, monkeypatch):
         tree["evaluation"]["kwargs"] = {"max_episode_steps": 5}
 
     rewrite(run / "config.json", change)
-    assert measure(find(run), episodes=1).episodes[0]["length"] <= 5
+    assert evaluate_policy(find_policy(run), episodes=1).episodes[0]["length"] <= 5
     assert check_arguments(read_run(run).config.evaluation, {}) is None
 
 
@@ -330,7 +330,7 @@ def test_a_model_of_perception_lies_in_the_run(camera_run, what, tmp_path):
     shutil.copytree(camera_run, tmp_path / "run")
     rewrite(tmp_path / "run/config.json", lambda tree: tree["evaluation"]["perception"].update(what=what))
     with pytest.raises(UserError, match="path"):
-        find(tmp_path / "run")
+        find_policy(tmp_path / "run")
 
 
 # ------------------------------------------------------------------------------------------ row 4: damaged checkpoints
@@ -397,7 +397,7 @@ def test_weights_that_are_not_finite_are_refused(run, value):
         save_tensors(checkpoint / "weights.safetensors", {k: torch.full_like(v, value) for k, v in weights.items()})
         resign(checkpoint)
     with pytest.raises(UserError, match="not finite"):
-        measure(find(run), episodes=1)
+        evaluate_policy(find_policy(run), episodes=1)
     with pytest.raises(UserError, match="not finite"):
         training_run.resume(run, reporter=quiet)
 
@@ -457,7 +457,7 @@ def test_rows_of_the_replay_buffer_that_claim_too_much_are_refused(run, header):
 def test_networks_that_are_larger_than_their_weights_are_not_built(run):
     rewrite(run / "config.json", lambda tree: tree["hyperparameters"].update(hidden=[8192, 8192]))
     with pytest.raises(UserError, match=r"does not fit the agent that config\.json describes"):
-        measure(find(run), episodes=1)
+        evaluate_policy(find_policy(run), episodes=1)
 
 
 @pytest.mark.parametrize(
@@ -480,7 +480,7 @@ def test_networks_that_are_larger_than_their_weights_are_not_built(run):
 )
 def test_numbers_that_no_run_can_have_are_refused(run, name, value):
     rewrite(run / "config.json", lambda tree: tree.update({name: value}))
-    for use in (lambda: read_run(run), lambda: training_run.resume(run, reporter=quiet), lambda: find(run)):
+    for use in (lambda: read_run(run), lambda: training_run.resume(run, reporter=quiet), lambda: find_policy(run)):
         with pytest.raises(UserError, match=r"config\.json cannot be used: .*expected"):
             use()
 
@@ -568,6 +568,6 @@ def test_a_network_of_ones_own_is_used_where_it_is_typed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     classes = Classes(("grass", "road"), ("road",))
     network = build_network("own_net:Net", 2, allow_code=True)
-    SegmentationModel(network, Card("own_net:Net", classes, (32, 48))).save(tmp_path / "model.safetensors")
+    SegmentationModel(network, ModelCard("own_net:Net", classes, (32, 48))).save(tmp_path / "model.safetensors")
     main(["perception", "show", "model.safetensors", "--model", "own_net:Net", "--data", "sim", "--out", "sheet.png"])
     assert (tmp_path / "sheet.png").exists()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from rlkit.agent import Agent, Inspection
-from rlkit.env.config import EnvironmentConfig
-from rlkit.env.make import make_environments
+from rlkit.env.config import EnvConfig
+from rlkit.env.make import make_vec_env
 from rlkit.viewer import Playback
 
 
@@ -43,8 +43,8 @@ def make_playback() -> Iterator[Any]:
         seeds: Iterable[int] = range(5), kind: str = "Lane", blind: bool = False, frame_stack: int = 1, **kwargs: Any
     ) -> Playback:
         file = Path(__file__).with_name("lane.py")
-        config = EnvironmentConfig(f"{file}:{kind}", kwargs, frame_stack=frame_stack)
-        environments = make_environments(config, 1, render_mode="rgb_array" if kind == "Lane" else None)
+        config = EnvConfig(f"{file}:{kind}", kwargs, frame_stack=frame_stack)
+        environments = make_vec_env(config, 1, render_mode="rgb_array" if kind == "Lane" else None)
         made.append(environments)
         return Playback(environments, Thinker(environments.spaces.num_actions, blind), seeds, agent_name="thinker")
 

@@ -7,7 +7,7 @@ import pytest
 
 from rlkit.env.registry import find_spec
 from rlkit.errors import UserError
-from rlkit.viewer.controls import Gamepad, Hands
+from rlkit.viewer.controls import Controls, Gamepad
 
 FILE = Path(__file__).with_name("drift.py")
 LEFT, RIGHT, UP, DOWN = pygame.K_LEFT, pygame.K_RIGHT, pygame.K_UP, pygame.K_DOWN
@@ -17,11 +17,11 @@ def make(kind: str) -> gymnasium.Env:
     return gymnasium.make(find_spec(f"{FILE}:{kind}"), disable_env_checker=True)
 
 
-def hands_for(keys: dict, space: gymnasium.Space | None = None) -> Hands:
+def hands_for(keys: dict, space: gymnasium.Space | None = None) -> Controls:
     env = make("Drift").unwrapped
     env.get_keys_to_action = lambda: keys
     env.action_space = space or env.action_space
-    return Hands(env)
+    return Controls(env)
 
 
 class Pad:
@@ -56,7 +56,7 @@ class Pad:
      ((LEFT, pygame.K_d), 0), ((LEFT, pygame.K_x), 1), ((UP,), 0), ((pygame.K_LSHIFT,), 0)],
 )  # fmt: skip
 def test_keys_ask_for_actions(held, action):
-    assert Hands(make("Drift")).action(set(held)) == action
+    assert Controls(make("Drift")).action(set(held)) == action
 
 
 @pytest.mark.parametrize(
@@ -88,18 +88,18 @@ def test_actions_may_be_numbers():
 
 def test_who_says_nothing_of_keys_is_told_what_to_add():
     with pytest.raises(UserError, match=r"get_keys_to_action\(\)"):
-        Hands(make("Mute"))
+        Controls(make("Mute"))
 
 
 def test_sticks_are_keys_where_actions_are_not_numbers():
-    hands = Hands(make("Drift"))
+    hands = Controls(make("Drift"))
     pads = [Pad(left_x=-0.9), Pad(left_x=0.6), Pad(left_x=0.2), Pad(cross=(1, 0)), Pad(cross=(-1, 0))]
     assert [hands.action(set(), Gamepad(pad)) for pad in pads] == [1, 2, 0, 2, 1]
     assert hands.action({RIGHT}, Gamepad(Pad(left_x=-0.9))) == 2  # who presses keys means them
 
 
 def test_sticks_are_numbers_where_actions_are():
-    hands = Hands(make("Sticks"))
+    hands = Controls(make("Sticks"))
     pad = Pad(left_x=-1.0, brake=-1.0, gas=1.0)
     assert hands.action(set(), Gamepad(pad)).tolist() == [1.0, 1.0]
     pad.axes[0], pad.axes[5], pad.axes[2] = 0.05, -1.0, 0.0
@@ -124,12 +124,12 @@ def test_axes_that_do_not_fit_are_said(axes):
     env = make("Sticks").unwrapped
     env.gamepad_axes = axes
     with pytest.raises(UserError, match="gamepad_axes"):
-        Hands(env)
+        Controls(env)
 
 
 def test_driving_is_played_with_arrows():
     env = gymnasium.make(find_spec("rlkit/Driving-v0"), disable_env_checker=True)
-    hands, names = Hands(env), env.unwrapped.action_names
+    hands, names = Controls(env), env.unwrapped.action_names
     held = ({}, {UP}, {LEFT, DOWN}, {pygame.K_d, pygame.K_w})
     told = ["straight coast", "straight accelerate", "hard left brake", "hard right accelerate"]
     assert [names[hands.action(set(keys))] for keys in held] == told

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlkit.env.config import EnvironmentConfig
+from rlkit.env.config import EnvConfig
 from rlkit.errors import UserError
 from rlkit.viewer.game import Game, Place, places_of, with_advice
 from rlkit.viewer.scores import BestFile
@@ -15,8 +15,8 @@ FILE = Path(__file__).parent / "drift.py"
 PUSH_LEFT, PUSH_RIGHT, WAIT = 1, 2, 0
 
 
-def config(kind: str = "Drift", **kwargs) -> EnvironmentConfig:
-    return EnvironmentConfig(f"{FILE}:{kind}", kwargs)
+def config(kind: str = "Drift", **kwargs) -> EnvConfig:
+    return EnvConfig(f"{FILE}:{kind}", kwargs)
 
 
 def go(game: Game, *actions: int) -> None:
@@ -123,12 +123,12 @@ def test_a_folder_that_does_not_exist_is_said_before_anybody_plays(tmp_path):
 def test_scenarios_are_places_with_names_of_their_own(tmp_path):
     for name in ("b", "a"):
         (tmp_path / f"{name}.csv").write_text("")
-    places = places_of(EnvironmentConfig("rlkit/Driving-v0"), tmp_path)
+    places = places_of(EnvConfig("rlkit/Driving-v0"), tmp_path)
     assert [place.label for place in places] == ["a", "b"]
     moved = tmp_path / "moved"
     moved.mkdir()
     (moved / "a.csv").write_text("")
-    (same,) = places_of(EnvironmentConfig("rlkit/Driving-v0"), moved / "a.csv")
+    (same,) = places_of(EnvConfig("rlkit/Driving-v0"), moved / "a.csv")
     assert same.key(0) == places[0].key(0) != places[1].key(0)  # the file may lie elsewhere next time
 
 
@@ -150,7 +150,7 @@ def test_playing_needs_no_torch():
 
 
 def test_perception_is_shown_beside_the_game_and_changes_nothing_in_it():
-    camera = EnvironmentConfig("rlkit/DrivingCamera-v0", {"camera_size": [32, 48]})
+    camera = EnvConfig("rlkit/DrivingCamera-v0", {"camera_size": [32, 48]})
     accelerate = 8
     with (
         Game(Place(camera), 3, BestFile()) as plain,

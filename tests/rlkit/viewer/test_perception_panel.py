@@ -4,7 +4,7 @@ import numpy as np
 import pygame
 import pytest
 
-from rlkit.perception.result import Perceived
+from rlkit.perception.result import PerceptionResult
 from rlkit.viewer.panels import Painter
 from rlkit.viewer.perception_panel import LOST, SURE, demand_eyes, doubt, draw_eyes, overlaid
 from rlkit.viewer.theme import GREEN, PURPLE, VERMILLION, Pen
@@ -15,7 +15,7 @@ SIZE = (24, 32)
 def seen(truth=True, uncertainty=True, picture=True):
     """Found is the lower half; true is the left half."""
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
-    return Perceived(
+    return PerceptionResult(
         picture=np.full((*SIZE, 3), 100, np.uint8) if picture else None,
         drivable=np.where(rows >= 12, 255, 0).astype(np.uint8),
         truth=columns < 16 if truth else None,

@@ -8,9 +8,9 @@ import numpy as np
 import pygame
 import pytest
 
-from rlkit.env.config import EnvironmentConfig
+from rlkit.env.config import EnvConfig
 from rlkit.errors import UserError
-from rlkit.perception.result import Perceived
+from rlkit.perception.result import PerceptionResult
 from rlkit.viewer import play, play_window
 from rlkit.viewer.game import Game, Place
 from rlkit.viewer.panels import EYES
@@ -24,7 +24,7 @@ FILE = Path(__file__).with_name("drift.py")
 def window(screen):
     pygame.display.init()
     pygame.display.set_mode((1280, 720), pygame.RESIZABLE)
-    place = Place(EnvironmentConfig(f"{FILE}:Drift"))
+    place = Place(EnvConfig(f"{FILE}:Drift"))
     with Game(place, 0, BestFile()) as game:
 
         def others():
@@ -145,7 +145,7 @@ def test_e_hides_the_mistakes_of_perception_or_says_that_there_is_none(window):
     tap(window, pygame.K_e)
     assert "--perception" in window.status().note
     mask = np.ones((6, 8), dtype=bool)
-    seen = Perceived(np.zeros((6, 8, 3), np.uint8), np.uint8(255) * mask, mask, None, "somebody")
+    seen = PerceptionResult(np.zeros((6, 8, 3), np.uint8), np.uint8(255) * mask, mask, None, "somebody")
     frame = dataclasses.replace(window.game.frame(), perceived=seen)
     window.game.frame = lambda share=1.0: frame
     assert not window.painter.errors
@@ -224,7 +224,7 @@ def test_screenshots_have_names_of_their_own(window, tmp_path, monkeypatch):
 def test_without_a_display_that_is_said(no_display):
     pygame.display.quit()
     with pytest.raises(UserError, match="no display") as error:
-        play([Place(EnvironmentConfig(f"{FILE}:Drift"))], lambda turn: turn, bests=BestFile())
+        play([Place(EnvConfig(f"{FILE}:Drift"))], lambda turn: turn, bests=BestFile())
     assert error.value.exit_code == 2
 
 
@@ -242,7 +242,7 @@ def test_a_film_lasts_as_long_as_the_attempt_and_its_end(screen, monkeypatch, tm
     thread = threading.Thread(target=drive)
     thread.start()
     try:
-        done = play([Place(EnvironmentConfig(f"{FILE}:Drift"))], lambda turn: turn, bests=BestFile(),
+        done = play([Place(EnvConfig(f"{FILE}:Drift"))], lambda turn: turn, bests=BestFile(),
                     record=tmp_path / "lap.mp4", episodes=1)  # fmt: skip
     finally:
         stop.set()

@@ -1,13 +1,13 @@
-from rlkit.policy import find
+from rlkit.policy import find_policy
 from rlkit.viewer.watch import film_path, playback, succeeded
 
 
 def test_what_is_shown_is_what_is_measured():
     """`rlkit watch` and `rlkit evaluate` with one seed go through the same episodes."""
-    from rlkit.policy import measure
+    from rlkit.policy import evaluate_policy
 
-    who = find("expert", env="rlkit/Driving-v0")
-    measured = measure(who, episodes=2, seed=3)
+    who = find_policy("expert", env="rlkit/Driving-v0")
+    measured = evaluate_policy(who, episodes=2, seed=3)
     with playback(who, seed=3) as shown:
         for episode in measured.episodes:
             while not shown.over:
@@ -20,7 +20,7 @@ def test_what_is_shown_is_what_is_measured():
 
 def test_a_film_gets_a_free_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    who = find("random", env="CartPole-v1")
+    who = find_policy("random", env="CartPole-v1")
     first = film_path(who)
     first.touch()
     second = film_path(who)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlkit.policy import find, measure
+from rlkit.policy import evaluate_policy, find_policy
 from rlkit.training.logger import read_metrics
 from rlkit.training.progress import PlainReporter
 from rlkit.training.run import train
@@ -18,7 +18,7 @@ def quiet(total):
 def test_a_driver_finishes_laps_on_unseen_circuits_after_half_a_minute(seed, tmp_path):
     """Counted in steps and not in seconds, so that it says the same on every machine: 30 s were 130,000 and more."""
     train("rlkit/Driving-v0", seed=seed, steps=130_000, run_dir=tmp_path / "run", reporter=quiet)
-    result = measure(find(tmp_path / "run"), episodes=200)
+    result = evaluate_policy(find_policy(tmp_path / "run"), episodes=200)
     assert result.means["lap_rate"] >= 0.95
     assert result.means["ratio"] < 1.6
 
@@ -27,10 +27,10 @@ def test_a_driver_finishes_laps_on_unseen_circuits_after_half_a_minute(seed, tmp
 def test_cartpole_is_solved(seed, tmp_path):
     train("CartPole-v1", seed=seed, run_dir=tmp_path / "run", reporter=quiet)
     assert max(row.get("eval/mean_reward", 0) for row in read_metrics(tmp_path / "run")) >= 475
-    assert measure(find(tmp_path / "run"), episodes=100, seed=1).mean_reward >= 475
+    assert evaluate_policy(find_policy(tmp_path / "run"), episodes=100, seed=1).mean_reward >= 475
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_hill_whose_top_nobody_tells_of_is_found_and_driven_up(seed, tmp_path):
     train("MountainCar-v0", seed=seed, steps=40_000, run_dir=tmp_path / "run", reporter=quiet)
-    assert measure(find(tmp_path / "run"), episodes=100, seed=1).mean_reward >= -120
+    assert evaluate_policy(find_policy(tmp_path / "run"), episodes=100, seed=1).mean_reward >= -120

@@ -1,6 +1,6 @@
 import pytest
 
-from rlkit.policy import find, measure
+from rlkit.policy import evaluate_policy, find_policy
 from rlkit.training.progress import PlainReporter
 from rlkit.training.run import train
 
@@ -12,4 +12,4 @@ def test_cartpole_is_balanced_after_a_quarter_of_a_minute(seed, tmp_path):
         "CartPole-v1", algo="pqn", steps=60_000, seed=seed, run_dir=tmp_path / "run",
         reporter=lambda total: PlainReporter(total, quiet=True),
     )  # fmt: skip
-    assert measure(find(tmp_path / "run"), episodes=50).mean_reward > 450
+    assert evaluate_policy(find_policy(tmp_path / "run"), episodes=50).mean_reward > 450

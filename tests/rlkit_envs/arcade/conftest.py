@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rlkit_envs.arcade.batch import Cabinet
+from rlkit_envs.arcade.batch import GameBatch
 from rlkit_envs.arcade.config import Settings, load_game
 
 # No test may open a window.
@@ -15,7 +15,7 @@ class Played:
     """One game, whose record a test may change between decisions."""
 
     def __init__(self, name: str, seed: int, **settings: Any):
-        self.cabinet = Cabinet(load_game(name), 1, Settings(**settings), 1)
+        self.cabinet = GameBatch(load_game(name), 1, Settings(**settings), 1)
         self.cabinet.begin(np.ones(1, dtype=np.bool_), [seed])
         self.names = self.cabinet.game.action_names
 

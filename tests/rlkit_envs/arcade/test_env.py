@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rlkit_envs.arcade import GAMES
-from rlkit_envs.arcade.batch import Cabinet
+from rlkit_envs.arcade.batch import GameBatch
 from rlkit_envs.arcade.config import Settings, load_game
 from rlkit_envs.arcade.drawing import SIZE
 
@@ -30,7 +30,7 @@ def actions_for(env: Any, steps: int, num_envs: int, seed: int = 0) -> np.ndarra
 
 def scores(name: str, choose: Any, num_envs: int = 24, limit: int = 1500) -> np.ndarray:
     """Score of one episode per seed, cut after `limit` decisions; `choose(cabinet)` gives actions."""
-    cabinet = Cabinet(load_game(name), num_envs, Settings(max_episode_steps=limit), 1)
+    cabinet = GameBatch(load_game(name), num_envs, Settings(max_episode_steps=limit), 1)
     cabinet.begin(np.ones(num_envs, dtype=np.bool_), list(range(1000, 1000 + num_envs)))
     final = np.zeros(num_envs)
     running = np.ones(num_envs, dtype=np.bool_)
@@ -139,7 +139,7 @@ def test_a_state_that_went_through_json_goes_on_alike(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_sticky_actions_repeat_the_given_share(name: str) -> None:
     num_envs, steps = 256, 40
-    cabinet = Cabinet(load_game(name), num_envs, Settings(repeat_action_probability=0.25), 1)
+    cabinet = GameBatch(load_game(name), num_envs, Settings(repeat_action_probability=0.25), 1)
     cabinet.begin(np.ones(num_envs, dtype=np.bool_), list(range(num_envs)))
     repeated = 0
     for _ in range(steps):
@@ -170,7 +170,7 @@ def test_whatever_is_played_the_state_stays_in_bounds_and_the_picture_shows_it(
     name: str, seed: int, data: st.DataObject
 ) -> None:
     game = load_game(name)
-    cabinet = Cabinet(game, 4, Settings(), 1)
+    cabinet = GameBatch(game, 4, Settings(), 1)
     cabinet.begin(np.ones(4, dtype=np.bool_), [seed + i for i in range(4)])
     habits = data.draw(st.lists(st.integers(0, len(game.action_names) - 1), min_size=1, max_size=12))
     lives = cabinet.records["lives"].copy()

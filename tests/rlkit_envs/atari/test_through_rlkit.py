@@ -9,13 +9,13 @@ pytest.importorskip("ale_py", reason="the emulator is an extra: pip install rlki
 from rlkit_envs.atari import register
 
 from rlkit.capabilities import run_defaults
-from rlkit.env.config import EnvironmentConfig
-from rlkit.env.make import make_environments, read_metadata
+from rlkit.env.config import EnvConfig
+from rlkit.env.make import make_vec_env, read_metadata
 from rlkit.errors import UserError
-from rlkit.training.collector import Episodes
+from rlkit.training.collector import Collector
 from rlkit.viewer.game import with_advice
 
-BREAKOUT = EnvironmentConfig("ALE/Breakout-v5")
+BREAKOUT = EnvConfig("ALE/Breakout-v5")
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def random_actions(environments, steps, seed=0):
 
 
 def test_four_single_frames_are_stacked_and_rewards_clipped_while_learning_only():
-    with make_environments(BREAKOUT, 3) as made:
+    with make_vec_env(BREAKOUT, 3) as made:
         assert made.native
         assert made.spaces.observations["observation"].shape == (84, 84, 4)
         assert made.spaces.observations["observation"].stack == 4
@@ -44,7 +44,7 @@ def test_four_single_frames_are_stacked_and_rewards_clipped_while_learning_only(
 
 
 def test_what_is_watched_is_what_was_learned_from():
-    with make_environments(BREAKOUT, 2) as blind, make_environments(BREAKOUT, 1, render_mode="rgb_array") as shown:
+    with make_vec_env(BREAKOUT, 2) as blind, make_vec_env(BREAKOUT, 1, render_mode="rgb_array") as shown:
         blind.reset([5, 6])
         shown.reset([6])
         for action in random_actions(blind, 40):
@@ -58,21 +58,21 @@ def test_every_game_is_there_and_can_be_played():
     games = [spec for spec in gymnasium.registry.values() if spec.namespace == "ALE"]
     assert len(games) > 50
     assert {spec.entry_point for spec in games} == {"rlkit_envs.atari.env:AtariEnv"}
-    advised = with_advice(EnvironmentConfig("ALE/Pong-v5"))
-    with make_environments(advised, 1, render_mode="rgb_array") as made:
+    advised = with_advice(EnvConfig("ALE/Pong-v5"))
+    with make_vec_env(advised, 1, render_mode="rgb_array") as made:
         assert made.metadata["render_fps"] == 60
     assert run_defaults(read_metadata(BREAKOUT))["num_envs"] == 8
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"protocol": "dqn", "training": True}])
 def test_running_games_are_gone_on_with_exactly(kwargs):
-    config = EnvironmentConfig("ALE/Freeway-v5", {"max_episode_steps": 25, **kwargs})  # one without lives
-    with make_environments(config, 2) as one, make_environments(config, 2) as other:
-        whole = Episodes(one, seed=1)
+    config = EnvConfig("ALE/Freeway-v5", {"max_episode_steps": 25, **kwargs})  # one without lives
+    with make_vec_env(config, 2) as one, make_vec_env(config, 2) as other:
+        whole = Collector(one, seed=1)
         actions = random_actions(one, 60)
         for action in actions[:40]:
             whole.advance(action)
-        again = Episodes(other, seed=1)
+        again = Collector(other, seed=1)
         again.load_state(whole.state())
         assert again.replay()
         for action in actions[40:]:
@@ -84,6 +84,6 @@ def test_running_games_are_gone_on_with_exactly(kwargs):
 
 def test_wrong_arguments_are_sentences():
     with pytest.raises(UserError, match=r"no argument 'protcol'. Did you mean protocol"):
-        make_environments(EnvironmentConfig("ALE/Pong-v5", {"protcol": "dqn"}), 1)
+        make_vec_env(EnvConfig("ALE/Pong-v5", {"protcol": "dqn"}), 1)
     with pytest.raises(UserError, match="protocol should be one of machado, dqn"):
-        make_environments(EnvironmentConfig("ALE/Pong-v5", {"protocol": "nature"}), 1)
+        make_vec_env(EnvConfig("ALE/Pong-v5", {"protocol": "nature"}), 1)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from rlkit_envs.driving.circuit_cache import CircuitPool
+from rlkit_envs.driving.circuit_cache import CircuitCache
 from rlkit_envs.driving.road.generator import make_circuit
 from rlkit_envs.driving.terrain.layers import Needs, build_ground
 
@@ -13,13 +13,13 @@ def fill(pool, numbers, in_use=NOBODY):
 
 
 def test_a_circuit_that_is_there_is_not_made_again():
-    pool = CircuitPool(4, NEEDS)
+    pool = CircuitCache(4, NEEDS)
     first = fill(pool, [1, 2])
     assert [pool.slot(n, pytest.fail, NOBODY) for n in (1, 2)] == first
 
 
 def test_the_one_not_asked_for_longest_makes_room():
-    pool = CircuitPool(3, NEEDS)
+    pool = CircuitCache(3, NEEDS)
     slots = fill(pool, [1, 2, 3])
     fill(pool, [1])
     assert fill(pool, [4]) == [slots[1]]
@@ -27,14 +27,14 @@ def test_the_one_not_asked_for_longest_makes_room():
 
 
 def test_circuits_in_use_stay():
-    pool = CircuitPool(2, NEEDS)
+    pool = CircuitCache(2, NEEDS)
     slots = fill(pool, [1, 2])
     third = fill(pool, [3], in_use=np.array(slots))
     assert [pool[slot].name for slot in [*slots, *third]] == ["train-1", "train-2", "train-3"]
 
 
 def test_growing_keeps_what_is_there():
-    pool = CircuitPool(40, NEEDS)
+    pool = CircuitCache(40, NEEDS)
     slots = fill(pool, range(40))
     for number, slot in enumerate(slots):
         circuit = make_circuit(number, "train")
@@ -46,10 +46,10 @@ def test_growing_keeps_what_is_there():
 
 
 def test_no_more_circuits_are_kept_than_there_is_memory_for():
-    roomy = CircuitPool(100, NEEDS)
+    roomy = CircuitCache(100, NEEDS)
     fill(roomy, [0])
     size = sum(getattr(roomy, name)[0].nbytes for name in ("lines", "layers", "tiles", "cells", "standing"))
-    pool = CircuitPool(100, NEEDS, most_bytes=4 * size)
+    pool = CircuitCache(100, NEEDS, most_bytes=4 * size)
     slots = fill(pool, range(30))
     assert 2 <= len(set(slots)) <= 12
     assert pool[slots[-1]].name == "train-29"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.driving.expert.overtaking import give_way
+from rlkit_envs.driving.expert.overtaking import yield_to
 from rlkit_envs.driving.expert.racing_line import choose_line, measure_line
 from rlkit_envs.driving.jit import Record, kernel
 from rlkit_envs.driving.road.circuit import LEFT, RIGHT, Circuit, X, Y
@@ -213,7 +213,7 @@ class Plan:
         )
 
 
-class Pilot:
+class ExpertDriver:
     """The driver of one circuit, and the reference time there; each is worked out when first asked for.
 
     Args:
@@ -256,7 +256,7 @@ class Pilot:
         wanted = plan.offset[int(car["index"] + reach / self.circuit.step) % len(plan.offset)]
         line = self.circuit.line
         length, width = vehicle["length"], vehicle["width"]
-        offset, limit = give_way(car, length, width, wanted, reach, others, len(others), line, circuit, self.road_grip)
+        offset, limit = yield_to(car, length, width, wanted, reach, others, len(others), line, circuit, self.road_grip)
         return min(NO_LIMIT, limit), offset - wanted
 
     def _wish(self, car: Any, limit: float, aside: float) -> tuple[float, float]:

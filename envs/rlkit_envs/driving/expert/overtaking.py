@@ -32,7 +32,7 @@ BESIDE = 1.0  # m ahead or behind, bumper to bumper, within which somebody count
 
 
 @kernel
-def give_way(
+def yield_to(
     car: Record,
     car_length: float,
     car_width: float,

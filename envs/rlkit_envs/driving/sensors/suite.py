@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.driving.circuit_cache import CircuitPool
+from rlkit_envs.driving.circuit_cache import CircuitCache
 from rlkit_envs.driving.jit import kernel
 from rlkit_envs.driving.sensors.birdview import classes_range, colours_range, road_range
 from rlkit_envs.driving.sensors.camera import MATERIAL_CELL, Camera, camera_range
@@ -18,7 +18,7 @@ from rlkit_envs.driving.vehicle.parameters import YAW_RATE_SCALE
 from rlkit_envs.driving.weather.effects import light_map
 from rlkit_envs.driving.weather.palette import CLASSES
 from rlkit_envs.driving.weather.sprites import sprites
-from rlkit_envs.driving.weather.tables import Looks
+from rlkit_envs.driving.weather.tables import WeatherTables
 
 Array = npt.NDArray[Any]
 
@@ -98,12 +98,12 @@ class World(Protocol):
 
     cars: Array
     others: Array
-    pool: CircuitPool
-    looks: Looks | None
+    pool: CircuitCache
+    looks: WeatherTables | None
     vehicle: Array
 
 
-class Observer:
+class SensorSuite:
     """Fills arrays with what cars see.
 
     Args:
@@ -196,7 +196,7 @@ class Observer:
             preview_range(low, high, cars, out["preview"], pool.lines, pool.circuits)
 
 
-_NO_LOOKS = Looks(0, 1.0)
+_NO_LOOKS = WeatherTables(0, 1.0)
 _NO_PICTURES = np.empty((0, 0, 0, 3), dtype=np.uint8)
 _NO_LABELS = np.empty((0, 0, 0), dtype=np.uint8)
 

@@ -8,7 +8,7 @@ from rlkit_envs.driving.weather.palette import BANDS, INKS, SKY_ROWS, SKY_SHADES
 from rlkit_envs.driving.weather.presets import LOOK, choose_look
 
 
-class Looks:
+class WeatherTables:
     """What the world looks like to each car; 30 kB per car.
 
     Args:

@@ -4,14 +4,14 @@ import pytest
 
 from rlkit.cli.perception.dataset import Data
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets import find_source
+from rlkit.segmentation.datasets import open_dataset
 
 SMALL = (("num_circuits=1", "camera_size=[16,32]", "circuit_length=[300,400]", "weather=rain"),)
 
 
 def test_pictures_of_a_simulator_are_written_and_can_be_learnt_from(tmp_path, capsys):
     Data(tmp_path / "data", pictures=5, measured=1, env_kwargs=SMALL).run()
-    source = find_source(tmp_path / "data")
+    source = open_dataset(tmp_path / "data")
     assert source.training_pictures == 5
     assert source.size == (16, 32)
     assert "5 train" in capsys.readouterr().out
@@ -30,4 +30,4 @@ def test_how_an_environment_is_stepped_may_be_said_and_what_an_agent_is_shown_ma
     assert rlkit(*command, "--env-kwargs", "frame_skip=4") == 2
     assert "leave frame_skip out" in capsys.readouterr().err
     assert rlkit(*command, "--env-kwargs", "workers=2", "step_timeout=30") == 0
-    assert find_source(tmp_path / "data").training_pictures == 3
+    assert open_dataset(tmp_path / "data").training_pictures == 3

@@ -9,7 +9,7 @@ from PIL import Image
 from rlkit.cli.options import write_result
 from rlkit.cli.perception.evaluate import RESULT, Evaluate, usual_data
 from rlkit.errors import UserError
-from rlkit.perception.model import Card, SegmentationModel
+from rlkit.perception.model import ModelCard, SegmentationModel
 from rlkit.perception.networks import build_network
 from rlkit.segmentation.config import TrainingConfig
 from rlkit.spaces import Classes
@@ -22,7 +22,7 @@ CLASSES = Classes(("grass", "road"), ("road",))
 def model(tmp_path) -> Path:
     network = build_network("segnet-compact", 2, generator=torch.Generator().manual_seed(0))
     path = tmp_path / "model.safetensors"
-    SegmentationModel(network, Card("segnet-compact", CLASSES, (32, 32), {"data": "camvid"})).save(path)
+    SegmentationModel(network, ModelCard("segnet-compact", CLASSES, (32, 32), {"data": "camvid"})).save(path)
     return path
 
 
@@ -98,7 +98,7 @@ def test_a_model_of_other_classes_is_refused_before_anything_is_measured(model):
 
 def test_data_is_what_the_model_was_trained_on_where_that_is_known(model, tmp_path):
     cards = {
-        data: Card("segnet-compact", CLASSES, (32, 32), {"data": data}) for data in ("sim", "env:a/B-v0", "camvid")
+        data: ModelCard("segnet-compact", CLASSES, (32, 32), {"data": data}) for data in ("sim", "env:a/B-v0", "camvid")
     }
     assert [usual_data(str(model), cards[data]) for data in ("sim", "env:a/B-v0")] == ["sim", "env:a/B-v0"]
     with pytest.raises(UserError, match=r"--data is needed.*trained on camvid"):

@@ -6,12 +6,12 @@ from rlkit.errors import UserError
 
 @pytest.fixture
 def model_file(tmp_path):
-    from rlkit.perception.model import Card, SegmentationModel
+    from rlkit.perception.model import ModelCard, SegmentationModel
     from rlkit.perception.networks import build_network
     from rlkit.spaces import Classes
 
     model = SegmentationModel(
-        build_network("segnet-compact", 2), Card("segnet-compact", Classes(("other", "road"), ("road",)), (32, 32))
+        build_network("segnet-compact", 2), ModelCard("segnet-compact", Classes(("other", "road"), ("road",)), (32, 32))
     )
     model.save(tmp_path / "m.safetensors")
     return tmp_path / "m.safetensors"
@@ -28,16 +28,16 @@ def test_a_folder_of_pictures_calibrates_the_integers(model_file, tmp_path, caps
     import numpy as np
 
     from rlkit.segmentation import datasets
-    from rlkit.segmentation.datasets.base import LabelledPictures
+    from rlkit.segmentation.datasets.base import LabelledImages
 
     class Source:
         def training(self, batch_size, generator):
             while True:
                 images = generator.integers(0, 256, (batch_size, 32, 32, 3), dtype=np.uint8)
-                yield LabelledPictures(images, images[..., 0], ("",) * batch_size, ("",) * batch_size)
+                yield LabelledImages(images, images[..., 0], ("",) * batch_size, ("",) * batch_size)
 
     asked = {}
-    monkeypatch.setattr(datasets, "find_source", lambda name, **options: asked.update(options, name=name) or Source())
+    monkeypatch.setattr(datasets, "open_dataset", lambda name, **options: asked.update(options, name=name) or Source())
     Export(str(model_file), format="onnx-int8", out=tmp_path / "m.onnx", data="photos", calibration=8).run()
     assert (asked["name"], asked["size"]) == ("photos", (32, 32))
     assert "get the model's class" in capsys.readouterr().out

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rlkit.perception.model import Card, SegmentationModel
+from rlkit.perception.model import ModelCard, SegmentationModel
 from rlkit.perception.networks import build_network
 from rlkit.segmentation.visualization.sources import views_of_path
 from rlkit.spaces import Classes
@@ -15,7 +15,7 @@ from rlkit.spaces import Classes
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    card = Card("segnet-compact", Classes(("other", "road"), ("road",)), (32, 48), {"data": "photos"})
+    card = ModelCard("segnet-compact", Classes(("other", "road"), ("road",)), (32, 48), {"data": "photos"})
     SegmentationModel(build_network("segnet-compact", 2), card).save(path)
     return path
 

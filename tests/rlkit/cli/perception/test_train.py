@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rlkit.perception.model import find_model, read_card
+from rlkit.perception.model import find_model, read_model_card
 
 SMALL = ["--set", "batch_size=2", "statistics_pictures=2", "threads=1"]
 
@@ -47,7 +47,7 @@ def test_a_run_folder_holds_what_was_promised(run, pictures):
     assert config["data"] == str(pictures)
     assert config["recipe"]["batch_size"] == 2
     assert config["network"] == "segnet-compact"
-    card = read_card(find_model(run))
+    card = read_model_card(find_model(run))
     assert card.size == (32, 48)
     assert str(pictures.parent) not in json.dumps(card.to_json())  # nobody's paths travel with a model
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
 
-from rlkit.env.config import EnvironmentConfig, SteppingOptions
-from rlkit.env.make import make_environments, vectorize
+from rlkit.env.config import EnvConfig, SteppingOptions
+from rlkit.env.make import make_vec_env, vectorize
 from rlkit.env.subproc import vector_env as vector_module
 from rlkit.errors import UserError
 
@@ -23,7 +23,7 @@ ZEROS = np.zeros(3, np.int64)
 
 
 def walks(count=3, warnings=None, render_mode=None, **kwargs):
-    made = make_environments(EnvironmentConfig(WALK, kwargs), count, render_mode=render_mode)
+    made = make_vec_env(EnvConfig(WALK, kwargs), count, render_mode=render_mode)
     made.warn = pytest.fail if warnings is None else warnings.append
     return made
 
@@ -179,8 +179,8 @@ def test_an_info_that_cannot_be_sent_is_named():
 def test_workers_end_with_their_parent_and_leave_signals_and_torch_to_it():
     script = (
         "import json, sys, time, numpy as np\n"
-        "from rlkit.env.config import EnvironmentConfig; from rlkit.env.make import make_environments\n"
-        f"made = make_environments(EnvironmentConfig({WALK!r}, dict(workers=2, fault='hang', at=2)), 2)\n"
+        "from rlkit.env.config import EnvConfig; from rlkit.env.make import make_vec_env\n"
+        f"made = make_vec_env(EnvConfig({WALK!r}, dict(workers=2, fault='hang', at=2)), 2)\n"
         "made.reset([1, 2])\n"
         "print(json.dumps([a['process'] for a in made.call('telemetry')]), flush=True)\n"
         "made.step(np.zeros(2, int))\n"

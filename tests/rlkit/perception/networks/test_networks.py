@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from rlkit.errors import UserError
-from rlkit.nn.layers import drop_with
+from rlkit.nn.layers import set_dropout_generator
 from rlkit.perception.networks import NETWORKS, build_network, check_network
 from rlkit.perception.networks.segnet import SegNet, even_out
 
@@ -97,7 +97,7 @@ def test_the_bayesian_one_drops_after_three_encoders_and_three_decoders_only_wit
     small = SegNet(2, widths=(4, 8), depths=(1, 1), dropout=(0.0, 0.5)).eval()
     picture = torch.rand(1, 3, 8, 8)
     assert torch.equal(small(picture), small(picture))
-    drop_with(small, torch.Generator().manual_seed(0))
+    set_dropout_generator(small, torch.Generator().manual_seed(0))
     assert not torch.equal(small(picture), small(picture))
 
 

@@ -7,7 +7,7 @@ from rlkit.errors import UserError
 from rlkit.segmentation.datasets import folder as folder_module
 from rlkit.segmentation.datasets.bounds import LARGEST_BATCH
 from rlkit.segmentation.datasets.folder import hold_out, open_folder
-from rlkit.segmentation.datasets.io import PictureFiles
+from rlkit.segmentation.datasets.io import ImageFiles
 
 
 def shades(*batches):
@@ -123,7 +123,7 @@ def test_an_impossible_share_is_refused(make_camvid, share):
 
 
 def test_a_sequence_of_one_picture_is_learnt_from(tmp_path):
-    one = PictureFiles(tmp_path / "p", tmp_path / "l")
+    one = ImageFiles(tmp_path / "p", tmp_path / "l")
     assert hold_out([one], 0.5) == ((one,), ())
 
 

@@ -14,7 +14,7 @@ from rlkit.segmentation.datasets.image_file import (
     MOST_BYTES,
     MOST_PIXELS,
     MOST_SCANS,
-    NoPicture,
+    NoImage,
     load_picture,
     read_size,
 )
@@ -126,7 +126,7 @@ def test_what_follows_a_jpeg_in_its_file_does_not_count_as_scans(tmp_path):
 def test_other_formats_are_not_opened(kind, tmp_path):
     path = tmp_path / "picture.png"
     Image.new("RGB", (16, 16)).save(path, kind)
-    with pytest.raises(NoPicture, match=r"picture\.png cannot be read as a picture: it is no PNG, JPEG"):
+    with pytest.raises(NoImage, match=r"picture\.png cannot be read as a picture: it is no PNG, JPEG"):
         load_picture(path)
 
 

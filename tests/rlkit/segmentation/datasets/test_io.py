@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from rlkit.errors import UserError
 from rlkit.segmentation.datasets.image_file import read_size
 from rlkit.segmentation.datasets.io import (
+    ImageFiles,
     Numbers,
-    PictureFiles,
     read_labels,
     read_pair,
     read_picture,
@@ -76,7 +76,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_picture_and_labels_of_different_sizes_are_named_with_both_sizes(save, picture):
-    files = PictureFiles(save("p.png", picture(size=(12, 16))), save("l.png", np.zeros((6, 8))))
+    files = ImageFiles(save("p.png", picture(size=(12, 16))), save("l.png", np.zeros((6, 8))))
     with pytest.raises(UserError, match=r"p\.png is 16×12 pixels, but its labels .*l\.png are 8×6"):
         read_pair(files, THREE)
 

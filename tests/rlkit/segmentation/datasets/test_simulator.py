@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
 
-from rlkit.env.config import EnvironmentConfig
+from rlkit.env.config import EnvConfig
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.simulator import SimulatedPictures
+from rlkit.segmentation.datasets.simulator import SimulatorDataset
 
 SMALL = {"num_circuits": 2, "circuit_length": [300.0, 400.0], "camera_size": [16, 32]}
 
 
 @pytest.fixture(scope="module")
 def driving():
-    environment = EnvironmentConfig("rlkit/DrivingCamera-v0", SMALL)
-    source = SimulatedPictures(environment, selected=6, measured=7)
+    environment = EnvConfig("rlkit/DrivingCamera-v0", SMALL)
+    source = SimulatorDataset(environment, selected=6, measured=7)
     yield source
     source.close()
 
@@ -76,21 +76,21 @@ def test_no_picture_is_of_two_streams(driving, measured):
 
 
 def test_another_seed_measures_other_pictures_and_the_same_one_the_same(driving, measured):
-    environment = EnvironmentConfig("rlkit/DrivingCamera-v0", {**SMALL, "weather": "fog"})
-    one, same, other = (next(SimulatedPictures(environment, seed=s, measured=1).measured("test")) for s in (0, 0, 1))
+    environment = EnvConfig("rlkit/DrivingCamera-v0", {**SMALL, "weather": "fog"})
+    one, same, other = (next(SimulatorDataset(environment, seed=s, measured=1).measured("test")) for s in (0, 0, 1))
     assert (one.images == same.images).all()
     assert one.names != other.names
     assert one.conditions == ("fog",)
 
 
 def test_size_is_made_by_the_environment_where_it_can():
-    source = SimulatedPictures(EnvironmentConfig("rlkit/DrivingCamera-v0", SMALL), (24, 40))
+    source = SimulatorDataset(EnvConfig("rlkit/DrivingCamera-v0", SMALL), (24, 40))
     assert source.size == (24, 40)
     assert next(source.training(1, np.random.default_rng(0))).images.shape == (1, 24, 40, 3)
 
 
 def test_any_environment_with_a_camera_and_labels_will_do_and_is_resized_if_need_be(road_camera):
-    source = SimulatedPictures(EnvironmentConfig(road_camera), (12, 16), selected=5, measured=6)
+    source = SimulatorDataset(EnvConfig(road_camera), (12, 16), selected=5, measured=6)
     assert source.classes.names == ("sky", "grass", "road")
     assert source.splits == ("test",)
     batch = next(source.training(3, np.random.default_rng(0)))
@@ -101,7 +101,7 @@ def test_any_environment_with_a_camera_and_labels_will_do_and_is_resized_if_need
 
 
 def test_episodes_that_end_on_the_way_are_followed_by_others(road_camera):
-    source = SimulatedPictures(EnvironmentConfig(road_camera, {"steps": 3}), measured=8)
+    source = SimulatorDataset(EnvConfig(road_camera, {"steps": 3}), measured=8)
     names = [name for batch in source.measured("test") for name in batch.names]
     assert len(set(names)) == 8
     assert all(int(name.rpartition(" ")[2]) < 3 for name in names)
@@ -110,13 +110,11 @@ def test_episodes_that_end_on_the_way_are_followed_by_others(road_camera):
 @pytest.mark.parametrize("environment", ["CartPole-v1", "rlkit/Driving-v0"])
 def test_an_environment_without_pictures_is_refused_with_what_is_needed(environment):
     with pytest.raises(UserError, match="gives no pictures to learn from"):
-        SimulatedPictures(EnvironmentConfig(environment))
+        SimulatorDataset(EnvConfig(environment))
 
 
 def test_pictures_are_the_same_in_however_many_processes_they_are_made(road_camera):
-    here, elsewhere = (
-        SimulatedPictures(EnvironmentConfig(road_camera, {"workers": workers}), measured=6) for workers in (0, 2)
-    )
+    here, elsewhere = (SimulatorDataset(EnvConfig(road_camera, {"workers": workers}), measured=6) for workers in (0, 2))
     try:
         for make in (
             lambda source: next(source.training(3, np.random.default_rng(5))),
@@ -140,7 +138,7 @@ def test_pictures_are_the_same_in_however_many_processes_they_are_made(road_came
 )
 def test_an_environment_that_fails_is_named_with_what_it_did(road_camera, fault, workers, said):
     arguments = {"fault": fault, "workers": workers, "step_timeout": 0.3}
-    source = SimulatedPictures(EnvironmentConfig(road_camera, arguments), measured=4)
+    source = SimulatorDataset(EnvConfig(road_camera, arguments), measured=4)
     with pytest.raises(UserError, match=f"RoadCamera{said}") as told:
         list(source.measured("test"))
     assert told.value.exit_code == 1
@@ -148,7 +146,7 @@ def test_an_environment_that_fails_is_named_with_what_it_did(road_camera, fault,
 
 def test_a_process_that_is_lost_is_replaced_and_its_user_told(road_camera, tmp_path, caplog):
     arguments = {"fault": "exit", "marker": str(tmp_path / "once"), "workers": 1}
-    source = SimulatedPictures(EnvironmentConfig(road_camera, arguments), measured=4)
+    source = SimulatorDataset(EnvConfig(road_camera, arguments), measured=4)
     (batch, *more) = source.measured("test")
     assert len(batch) + sum(map(len, more)) == 4
     (warning,) = caplog.messages
@@ -169,12 +167,12 @@ def test_a_process_that_is_lost_is_replaced_and_its_user_told(road_camera, tmp_p
 )
 def test_an_argument_that_is_for_agents_only_is_refused_with_the_reason(road_camera, name, value, why):
     with pytest.raises(UserError, match=f"^{name}: .*{why}.*; leave {name} out"):
-        SimulatedPictures(EnvironmentConfig(road_camera, {name: value}))
+        SimulatorDataset(EnvConfig(road_camera, {name: value}))
 
 
 def test_workers_are_refused_where_all_are_stepped_in_one_batch():
     with pytest.raises(UserError, match=r"workers=2: .*DrivingCamera-v0 has a vector environment of its own"):
-        SimulatedPictures(EnvironmentConfig("rlkit/DrivingCamera-v0", {**SMALL, "workers": 2}))
+        SimulatorDataset(EnvConfig("rlkit/DrivingCamera-v0", {**SMALL, "workers": 2}))
 
 
 def test_an_unknown_split_is_refused(driving):

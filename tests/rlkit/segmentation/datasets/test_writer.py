@@ -1,24 +1,24 @@
 import numpy as np
 import pytest
 
-from rlkit.env.config import EnvironmentConfig
+from rlkit.env.config import EnvConfig
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets import find_source
-from rlkit.segmentation.datasets.base import LabelledPictures
-from rlkit.segmentation.datasets.simulator import SimulatedPictures
+from rlkit.segmentation.datasets import open_dataset
+from rlkit.segmentation.datasets.base import LabelledImages
+from rlkit.segmentation.datasets.simulator import SimulatorDataset
 from rlkit.segmentation.datasets.writer import check_target, write_dataset
 from rlkit.spaces import Classes
 
 
 @pytest.fixture
 def simulator(road_camera):
-    return SimulatedPictures(EnvironmentConfig(road_camera), selected=3, measured=5)
+    return SimulatorDataset(EnvConfig(road_camera), selected=3, measured=5)
 
 
 def test_what_was_written_is_read_again_as_it_was(simulator, tmp_path):
     counts = write_dataset(simulator, tmp_path / "data", 40, seed=3)
     assert counts == {"train": 40, "selection": 3, "test": 5}
-    source = find_source(tmp_path / "data")
+    source = open_dataset(tmp_path / "data")
     assert source.classes == simulator.classes
     assert source.splits == ("test",)
     assert source.training_pictures == 40
@@ -41,9 +41,9 @@ def test_the_same_seed_writes_the_same_pictures(simulator, tmp_path):
 
 def test_conditions_are_kept(tmp_path):
     small = {"num_circuits": 1, "camera_size": [16, 32], "circuit_length": [300.0, 400.0], "weather": "dusk"}
-    source = SimulatedPictures(EnvironmentConfig("rlkit/DrivingCamera-v0", small), selected=1, measured=1)
+    source = SimulatorDataset(EnvConfig("rlkit/DrivingCamera-v0", small), selected=1, measured=1)
     write_dataset(source, tmp_path / "data", 2)
-    batch = next(find_source(tmp_path / "data").measured("held-out"))
+    batch = next(open_dataset(tmp_path / "data").measured("held-out"))
     assert batch.conditions == ("dusk",)
 
 
@@ -75,7 +75,7 @@ class Planting:
                 (unfinished,) = self.parent.glob(".unfinished-*")
                 self.plant(unfinished)
             images, labels = np.zeros((batch_size, 8, 8, 3), np.uint8), np.zeros((batch_size, 8, 8), np.uint8)
-            yield LabelledPictures(images, labels, ("",) * batch_size, ("rain",) * batch_size)
+            yield LabelledImages(images, labels, ("",) * batch_size, ("rain",) * batch_size)
 
     def selection(self):
         return iter(())

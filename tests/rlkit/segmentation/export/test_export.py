@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from rlkit.errors import UserError
-from rlkit.perception.model import Card, SegmentationModel
+from rlkit.perception.model import ModelCard, SegmentationModel
 from rlkit.perception.networks.segnet import SegNet
 from rlkit.segmentation.export import onnx_export
 from rlkit.segmentation.export.common import Exported, as_input, checked
@@ -21,7 +21,7 @@ def model():
     torch.manual_seed(0)
     network = SegNet(3, widths=(4, 6), depths=(2, 1), dropout=(0.0, 0.5))
     network.train()(torch.rand(4, 3, *SIZE))
-    return SegmentationModel(network, Card("small", Classes(("sky", "road", "line"), ("road",)), SIZE))
+    return SegmentationModel(network, ModelCard("small", Classes(("sky", "road", "line"), ("road",)), SIZE))
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_a_network_that_cannot_be_followed_is_named(tmp_path):
         def forward(self, pictures):
             return super().forward(pictures) * (2 if pictures.mean() > 0.5 else 1)
 
-    model = SegmentationModel(ByLuck(3, 3, 1), Card("luck", Classes(("a", "b", "c"), ("a",)), SIZE))
+    model = SegmentationModel(ByLuck(3, 3, 1), ModelCard("luck", Classes(("a", "b", "c"), ("a",)), SIZE))
     with pytest.raises(UserError, match="'luck' cannot be exported"):
         export_torch(model, tmp_path / "m.pt2")
     assert not list(tmp_path.iterdir())

@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from rlkit.errors import UserError
-from rlkit.perception.model import Card, SegmentationModel
+from rlkit.perception.model import ModelCard, SegmentationModel
 from rlkit.perception.networks.segnet import SegNet
-from rlkit.segmentation.datasets.base import LabelledPictures
+from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.segmentation.export.onnx_export import calibration_pictures, export_int8
 from rlkit.spaces import Classes
 
@@ -18,7 +18,7 @@ def model():
     torch.manual_seed(0)
     network = SegNet(3, widths=(8, 8), depths=(1, 1))
     network.train()(torch.rand(4, 3, 16, 16))
-    return SegmentationModel(network, Card("small", Classes(("sky", "road", "line"), ("road",)), (16, 16)))
+    return SegmentationModel(network, ModelCard("small", Classes(("sky", "road", "line"), ("road",)), (16, 16)))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_calibration_takes_as_many_training_pictures_as_asked_for():
         def training(self, batch_size, generator):
             while True:
                 images = generator.integers(0, 256, (batch_size, 8, 8, 3), dtype=np.uint8)
-                yield LabelledPictures(images, images[..., 0], ("",) * batch_size, ("",) * batch_size)
+                yield LabelledImages(images, images[..., 0], ("",) * batch_size, ("",) * batch_size)
 
     first, again = (calibration_pictures(Source(), np.random.default_rng(3), 21) for _ in range(2))
     assert first.shape == (21, 8, 8, 3)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.base import LabelledPictures
+from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.segmentation.transforms import FILES, NOTHING, SIMULATOR, Augmentation
 
 
@@ -15,7 +15,7 @@ def pictures():
         rng.integers(256, size=(6, 24, 32, 3), dtype=np.uint8),
         rng.integers(4, size=(6, 24, 32), dtype=np.uint8),
     )
-    return LabelledPictures(images, labels, tuple("abcdef"), ("x",) * 6)
+    return LabelledImages(images, labels, tuple("abcdef"), ("x",) * 6)
 
 
 def test_nothing_is_nothing_but_new_arrays(pictures):

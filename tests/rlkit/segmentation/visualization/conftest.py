@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from rlkit.perception.model import Card, SegmentationModel
+from rlkit.perception.model import ModelCard, SegmentationModel
 from rlkit.spaces import Classes
 
 CLASSES = Classes(("sky", "road", "grass"), ("road",))
@@ -23,7 +23,7 @@ def classes():
 
 @pytest.fixture
 def model():
-    return SegmentationModel(Brightest(), Card("brightest", CLASSES, (8, 12)))
+    return SegmentationModel(Brightest(), ModelCard("brightest", CLASSES, (8, 12)))
 
 
 @pytest.fixture

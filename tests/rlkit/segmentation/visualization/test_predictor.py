@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from rlkit.segmentation.visualization.predictor import DRIVABLE, Onlooker, enlarged, likeliest
+from rlkit.segmentation.visualization.predictor import DRIVABLE, Predictor, enlarged, resized_classes
 from rlkit.segmentation.visualization.sources import View
 from rlkit.spaces import IGNORED, Classes
 
 
 def test_a_photo_of_another_size_is_answered_at_its_own(model, colours):
-    row = Onlooker(model).row(View(colours, caption="photo"))
+    row = Predictor(model).row(View(colours, caption="photo"))
     assert row.found.shape == (16, 24)
     assert (row.found[:, :11] == 0).all()
     assert (row.found[:, 13:] == 1).all()
@@ -19,14 +19,14 @@ def test_a_photo_of_another_size_is_answered_at_its_own(model, colours):
 
 
 def test_doubt_is_greatest_at_the_border(model, colours):
-    doubt = Onlooker(model).row(View(colours)).uncertainty
+    doubt = Predictor(model).row(View(colours)).uncertainty
     assert 0 <= doubt.min() <= doubt.max() <= 1
     assert abs(doubt.mean(0).argmax() - 11.5) < 2
 
 
 def test_labels_with_the_models_classes_are_left_as_they_are(model, colours, classes):
     truth = np.ones((16, 24), dtype=np.uint8)
-    onlooker = Onlooker(model, classes)
+    onlooker = Predictor(model, classes)
     assert onlooker.note == ""
     assert onlooker.classes == classes
     assert onlooker.row(View(colours, truth)).truth is truth
@@ -36,7 +36,7 @@ def test_labels_with_other_classes_leave_what_can_be_driven_on(model, colours):
     theirs = Classes(("background", "direct", "alternative"), ("direct", "alternative"))
     truth = np.full((16, 24), 2, dtype=np.uint8)
     truth[0], truth[1] = 0, IGNORED
-    onlooker = Onlooker(model, theirs)
+    onlooker = Predictor(model, theirs)
     row = onlooker.row(View(colours, truth))
     assert onlooker.classes == DRIVABLE
     assert "alternative" in onlooker.note
@@ -49,4 +49,4 @@ def test_labels_with_other_classes_leave_what_can_be_driven_on(model, colours):
 def test_the_likeliest_class_is_that_of_all_classes_enlarged_together(size):
     probabilities = np.random.default_rng(0).dirichlet(np.ones(5), (4, 6)).transpose(2, 0, 1).astype(np.float32)
     together = np.stack([enlarged(share, size) for share in probabilities]).argmax(0)
-    assert np.array_equal(likeliest(probabilities, size), together)
+    assert np.array_equal(resized_classes(probabilities, size), together)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.base import LabelledPictures
+from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.segmentation.visualization import sources
 from rlkit.segmentation.visualization.sources import read_photo, views_of_path, views_of_source
 from rlkit.viewer.video import write_film
@@ -25,7 +25,7 @@ class Source:
         for condition in self.conditions:
             self.drawn += 1
             images, labels = np.zeros((4, 8, 8, 3), np.uint8), np.zeros((4, 8, 8), np.uint8)
-            yield LabelledPictures(images, labels, tuple(f"{condition} {n}" for n in range(4)), (condition,) * 4)
+            yield LabelledImages(images, labels, tuple(f"{condition} {n}" for n in range(4)), (condition,) * 4)
 
 
 def captions(views):

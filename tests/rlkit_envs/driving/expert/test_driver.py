@@ -2,7 +2,7 @@ import gymnasium
 import numpy as np
 import pytest
 import rlkit_envs  # noqa: F401
-from rlkit_envs.driving.expert.driver import Pilot, Plan, profile_time, speed_profile
+from rlkit_envs.driving.expert.driver import ExpertDriver, Plan, profile_time, speed_profile
 from rlkit_envs.driving.road.circuit import CURVATURE, LEFT
 from rlkit_envs.driving.road.csv_file import load_circuit
 from rlkit_envs.driving.road.generator import make_circuit
@@ -142,7 +142,7 @@ def test_the_expert_keeps_to_a_speed_limit(circle):
     env = gymnasium.make("rlkit/Driving-v0", split="test", circuit=circle, start="line").unwrapped
     env.reset(seed=0)
     cars = env.episodes.simulator.cars
-    pilot = Pilot(env.episodes.simulator.circuit_of(0))
+    pilot = ExpertDriver(env.episodes.simulator.circuit_of(0))
     for _ in range(100):
         env.step(pilot.act(cars[0], limit=8.0))
         assert cars["speed"][0] < 9.0

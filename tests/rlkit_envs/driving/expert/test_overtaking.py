@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import rlkit_envs  # noqa: F401  (registers the environments)
 from rlkit_envs.driving.circuit_cache import CIRCUIT
-from rlkit_envs.driving.expert.overtaking import PASSING_ROOM, give_way
+from rlkit_envs.driving.expert.overtaking import PASSING_ROOM, yield_to
 from rlkit_envs.driving.road.circuit import TX, TY, X, Y, build_circuit
 from rlkit_envs.driving.traffic.behaviour import CAR, CONE, OTHER, STOPPED_CAR, put_on_road
 from rlkit_envs.driving.vehicle.parameters import CAR as DRIVER
@@ -35,7 +35,7 @@ def advice(half_width, others, wanted=0.0, offset=0.0, speed=15.0, station=100.0
         other["offset"], other["speed"], other["kind"], other["active"] = aside, pace, kind, 1
         other["length"], other["width"] = (0.4, 0.4) if kind == CONE else (4.5, 1.8)
         put_on_road(other, line, record)
-    return give_way(car[0], CAR_LENGTH, CAR_WIDTH, wanted, REACH, row, len(row), line, record, 1.0)
+    return yield_to(car[0], CAR_LENGTH, CAR_WIDTH, wanted, REACH, row, len(row), line, record, 1.0)
 
 
 def test_on_an_empty_road_the_driver_does_as_it_wants():
@@ -113,7 +113,7 @@ def test_a_cone_that_is_gone_is_no_obstacle():
     car, row = np.zeros(1, DRIVER), np.zeros(1, OTHER)
     row["station"], row["length"], row["width"], row["kind"] = 10.0, 0.4, 0.4, CONE
     car["speed"] = 10.0
-    assert give_way(car[0], CAR_LENGTH, CAR_WIDTH, 0.5, REACH, row, 1, line, record, 1.0) == (0.5, np.inf)
+    assert yield_to(car[0], CAR_LENGTH, CAR_WIDTH, 0.5, REACH, row, 1, line, record, 1.0) == (0.5, np.inf)
 
 
 def test_who_is_beside_comes_before_who_is_ahead():
