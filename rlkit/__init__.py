@@ -7,13 +7,7 @@ Not Berkeley's rlkit. Everything that the command line does is a call too:
     action = policy.act(observation)
 """
 
-import os
 from typing import TYPE_CHECKING, Any
-
-# Threads of torch's that wait for each other spin at first, which is quick; where another program wants the core they
-# spin for, an update takes fifty times as long. So many rounds cost nothing on a quiet machine. Has to be set before
-# torch is imported.
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 if TYPE_CHECKING:
     from rlkit.policy import Policy, load_policy

@@ -4,6 +4,7 @@ Only what a verb needs is imported when it runs, so that help and errors of usag
 """
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, Union
@@ -20,6 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with 0, 1 (it failed) or 2 (it was used wrongly)."""
     import tyro
 
+    # Threads of torch that wait for each other spin at first. Where another program wants the core, an update then
+    # takes fifty times as long; with a limit of this many rounds it does not. Read when torch is imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     verb: Any = tyro.cli(
         _one_of(_verbs()),
