@@ -108,7 +108,7 @@ def set_dropout_generator(network: nn.Module, generator: torch.Generator | None)
             layer.generator = generator
 
 
-class Standardise(nn.Module):
+class Standardize(nn.Module):
     """Subtract the mean and divide by the standard deviation, both of which are measured once and then fixed.
 
     Fixed, so that what was learned of a state stays right; measured, because environments seldom say how large their

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from rlkit.nn.encoders import ENCODERS
-from rlkit.nn.layers import Dropout, Standardise
+from rlkit.nn.layers import Dropout, Standardize
 from rlkit.spaces import Leaf
 
 
@@ -19,7 +19,7 @@ class ObservationEncoder(nn.Module):
         leaves: What an observation consists of.
         picture_encoder: A name in `ENCODERS`.
         dropout: Share of the features of pictures that are dropped while learning; see `Dropout`.
-        standardise: Whether vectors are brought to a common scale, once `measure` has seen some.
+        normalize_observations: Whether vectors are brought to a common scale, once `measure` has seen some.
 
     Attributes:
         features: Length of the vector that comes out.
@@ -29,7 +29,11 @@ class ObservationEncoder(nn.Module):
     """
 
     def __init__(
-        self, leaves: Mapping[str, Leaf], picture_encoder: str, dropout: float = 0.0, standardise: bool = False
+        self,
+        leaves: Mapping[str, Leaf],
+        picture_encoder: str,
+        dropout: float = 0.0,
+        normalize_observations: bool = False,
     ):
         super().__init__()
         # A leaf's name may hold dots, which torch does not allow in a module's name: pictures go by their position.
@@ -37,7 +41,7 @@ class ObservationEncoder(nn.Module):
         self.vectors = [leaf.name for leaf in leaves.values() if not leaf.is_picture]
         self.encoders = nn.ModuleList()
         self.features = sum(leaves[name].shape[0] for name in self.vectors)
-        self.standardise = Standardise(self.features) if standardise and self.features else nn.Identity()
+        self.normalize = Standardize(self.features) if normalize_observations and self.features else nn.Identity()
         for name in self.pictures:
             height, width, channels = leaves[name].shape
             encoder = ENCODERS[picture_encoder](channels, height, width)
@@ -53,13 +57,13 @@ class ObservationEncoder(nn.Module):
             picture = observations[name].permute(0, 3, 1, 2).to(torch.float32)
             parts.append(self.dropout(encoder(picture.mul_(1 / 255))))
         if self.vectors:
-            parts.append(self.standardise(self._joined_vectors(observations)))
+            parts.append(self.normalize(self._joined_vectors(observations)))
         return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
 
     def measure(self, observations: Mapping[str, Tensor]) -> None:
         """Let vectors be brought to the scale of these observations, leaves (B, ...), if they are standardised."""
-        if isinstance(self.standardise, Standardise):
-            self.standardise.measure(self._joined_vectors(observations))
+        if isinstance(self.normalize, Standardize):
+            self.normalize.measure(self._joined_vectors(observations))
 
     def _joined_vectors(self, observations: Mapping[str, Tensor]) -> Tensor:
         return torch.cat([observations[name] for name in self.vectors], dim=1)

@@ -57,7 +57,7 @@ class ReplayBuffer:
         n_step: Over how many steps rewards are summed before bootstrapping (Sutton 1988).
         gamma: Discount per step.
         generator: Where the randomness of sampling comes from.
-        priority_exponent: How much more often transitions of large TD error are drawn: alpha of Schaul et al. 2016;
+        per_alpha: How much more often transitions of large TD error are drawn: alpha of Schaul et al. 2016;
             0 draws all alike.
         on_disk: Whether frames lie in a temporary file instead of in memory.
 
@@ -77,7 +77,7 @@ class ReplayBuffer:
         n_step: int,
         gamma: float,
         generator: np.random.Generator,
-        priority_exponent: float = 0.0,
+        per_alpha: float = 0.0,
         on_disk: bool = False,
     ):
         if capacity < 2 * num_envs:
@@ -96,16 +96,16 @@ class ReplayBuffer:
         self._back = np.zeros(capacity, dtype=np.int32)  # rows back to the previous one of the episode; 0 at its start
         self._ahead = np.zeros(capacity, dtype=np.int32)  # rows on to the next one; 0 while there is none
         self._last = np.full(num_envs, -1, dtype=np.int64)  # newest row of each running episode; -1 for none
-        self._priorities = Priorities(capacity, priority_exponent) if priority_exponent > 0 else None
+        self._priorities = Priorities(capacity, per_alpha) if per_alpha > 0 else None
         self._deepest = max(leaf.stack for leaf in self.leaves.values())
 
     @staticmethod
     def memory_estimate(
-        leaves: Mapping[str, Leaf], capacity: int, *, priority_exponent: float = 0.0, on_disk: bool = False
+        leaves: Mapping[str, Leaf], capacity: int, *, per_alpha: float = 0.0, on_disk: bool = False
     ) -> int:
         """Bytes of memory that a full buffer takes; what lies on disk takes none that is not given back when needed."""
         frames = 0 if on_disk else frames_bytes(leaves, capacity)
-        priorities = SumTree.memory_estimate(capacity) if priority_exponent > 0 else 0
+        priorities = SumTree.memory_estimate(capacity) if per_alpha > 0 else 0
         return frames + priorities + capacity * 5 * 4
 
     @staticmethod
@@ -202,19 +202,19 @@ class ReplayBuffer:
 
     # ------------------------------------------------------------------------------------------------------ sampling
 
-    def sample(self, batch_size: int, importance_exponent: float = 0.0) -> Batch:
+    def sample(self, batch_size: int, per_beta: float = 0.0) -> Batch:
         """Draw transitions, with replacement.
 
         Costs about 0.17 ms for 256 transitions of 24×24 pixels: nearly all of it is the copying of pictures.
 
         Args:
             batch_size: B.
-            importance_exponent: How far weights make up for drawing by priority: beta of Schaul et al. 2016.
+            per_beta: How far weights make up for drawing by priority: beta of Schaul et al. 2016.
 
         Raises:
             ValueError: If nothing can be sampled yet.
         """
-        rows, weights = self._draw(batch_size, importance_exponent)
+        rows, weights = self._draw(batch_size, per_beta)
         returns, discounts, next_rows = n_step_returns(
             rows, self.n_step, self.gamma, self._actions, self._rewards, self._discounts, self._ahead
         )
@@ -245,7 +245,7 @@ class ReplayBuffer:
         stored = rows >= self.oldest
         self._priorities.update(rows[stored] % self.capacity, errors[stored])
 
-    def _draw(self, batch_size: int, importance_exponent: float) -> tuple[Rows, npt.NDArray[np.float32]]:
+    def _draw(self, batch_size: int, per_beta: float) -> tuple[Rows, npt.NDArray[np.float32]]:
         """Rows to sample, and their weights."""
         if self._priorities is None:
             return self._draw_uniformly(batch_size), np.ones(batch_size, dtype=np.float32)
@@ -253,7 +253,7 @@ class ReplayBuffer:
             raise ValueError(NOTHING_YET)
         places = self._priorities.draw(batch_size, self.generator)
         newest = self.written - 1
-        return newest - (newest - places) % self.capacity, self._priorities.weights(places, importance_exponent)
+        return newest - (newest - places) % self.capacity, self._priorities.weights(places, per_beta)
 
     def _draw_uniformly(self, batch_size: int) -> Rows:
         rows = np.empty(0, dtype=np.int64)

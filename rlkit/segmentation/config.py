@@ -25,7 +25,7 @@ from rlkit.utils.io import sha256
 from rlkit.utils.parsing import did_you_mean
 
 LARGEST = {"steps": 10**12, "seed": 2**63 - 1, "select_freq": 10**12, "save_freq": 10**12}
-FORMAT = "perception-1"  # another than that of an agent's run, so that neither is taken for the other
+FORMAT = "perception-2"  # another than that of an agent's run, so that neither is taken for the other
 KIND = "segmentation"  # stands in the config.json of a run, for whoever lists runs of all kinds
 
 SIMULATED_STEPS = 3_000  # of a training with pictures that never end
@@ -114,6 +114,8 @@ class TrainingConfig:
         """
         if not isinstance(plain, Mapping) or plain.get("format") != FORMAT:
             given = plain.get("format") if isinstance(plain, Mapping) else type(plain).__name__
+            if given == "perception-1":
+                raise UserError(f"the run is of format {given}, which an earlier version made: train it again")
             raise UserError(f"this is no configuration of a perception run of format {FORMAT} (given: {given})")
         values = {key: value for key, value in plain.items() if key not in ("format", "kind")}
         odd = sorted(values.keys() ^ {field.name for field in dataclasses.fields(cls)})

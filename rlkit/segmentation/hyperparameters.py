@@ -58,7 +58,7 @@ class Hyperparameters:
         0.99, "Share that the averaged weights keep at each step; these are measured and saved.", "Polyak 1992",
         low=0.0, high=0.99999,
     )  # fmt: skip
-    statistics_pictures: int = hyperparameter(
+    bn_samples: int = hyperparameter(
         128,
         "Training pictures by which batch norm is estimated anew for the averaged weights; 0 averages it too.",
         "SegNet 2017; Izmailov 2018",

@@ -158,7 +158,7 @@ def _go(run: PerceptionRun, planned: Plan, time_limit: float | None, make: MakeR
             reporter.warn(note)
         reporter.say(f"run: {run.path}")
         pictures = TrainingPictures(
-            planned.source, recipe.augmentation(), recipe.batch_size, config.seed, recipe.statistics_pictures
+            planned.source, recipe.augmentation(), recipe.batch_size, config.seed, recipe.bn_samples
         )
         trainer = SegmentationTrainer(run, pictures, Validation(planned.source), learner, reporter)
         if resume:

@@ -20,7 +20,7 @@ from rlkit.perception.config import PerceptionConfig
 from rlkit.spaces import Spaces
 from rlkit.utils.parsing import did_you_mean
 
-FORMAT = 1
+FORMAT = 2  # in 1, hyperparameters had other names
 # Bounds of what a configuration may ask for: beyond them a file's number would hang or take all memory.
 LARGEST = {
     "steps": 10**12,
@@ -204,9 +204,12 @@ class RunConfig:
         """
         if not isinstance(plain, Mapping) or plain.get("format") != FORMAT:
             given = plain.get("format") if isinstance(plain, Mapping) else type(plain).__name__
+            if given == 1:
+                raise UserError(
+                    f"the run is of format 1, which an earlier version made; {FORMAT} is read: train it again"
+                )
             raise UserError(f"this is no run configuration of format {FORMAT} (given: {given})")
         values = {key: value for key, value in plain.items() if key != "format"}
-        values.setdefault("overlap", False)  # runs from before there was a choice
         names = {field.name for field in dataclasses.fields(cls)}
         if values.keys() != names:
             odd = sorted(values.keys() ^ names)

@@ -50,7 +50,7 @@ SETTINGS = {
     "adam_epsilon": "1e-8",
     "learning_starts": str(STARTS),
     "buffer_size": "10000",
-    "weight_averaging": "0",
+    "ema_decay": "0",
     "random_shift": "0",
     "exploration_final_epsilon": "0.01",
 }

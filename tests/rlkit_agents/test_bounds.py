@@ -41,7 +41,7 @@ def test_what_is_no_number_within_bounds_is_refused(kind: Any, name: str, value:
     [
         (DQNConfig, {"hidden": [16_384] * 2}, "layers"),
         (DQNConfig, {"hidden": [1] * 33}, "33 layers"),
-        (DQNConfig, {"hidden": [16_384], "stream_hidden": [16_384]}, "2 layers of up to 16384"),
+        (DQNConfig, {"hidden": [16_384], "dueling_hidden": [16_384]}, "2 layers of up to 16384"),
         (DQNConfig, {"distribution": "quantile", "num_quantiles": 1_000, "batch_size": 512}, "pairs of numbers"),
         (DQNConfig, {"distribution": "categorical", "num_atoms": 1_000, "batch_size": 512}, "pairs of numbers"),
         (DQNConfig, {"distribution": "implicit", "num_quantiles": 1_000, "batch_size": 256}, "num_quantiles = 1000"),

@@ -63,10 +63,10 @@ class DQN(Agent):
         self._epsilon = Linear(
             config.exploration_initial_epsilon, config.exploration_final_epsilon, config.exploration_steps
         )
-        self._clock = ExplorationClock(config.exploration_findings, limit=config.exploration_steps // 10)
-        self._hold = Linear(config.exploration_hold, 1.0, config.exploration_steps)
+        self._clock = ExplorationClock(config.exploration_min_events, limit=config.exploration_steps // 10)
+        self._hold = Linear(config.exploration_repeat, 1.0, config.exploration_steps)
         self._learning_rate = Linear(config.learning_rate, config.learning_rate_final, config.learning_rate_steps)
-        self._importance = Linear(config.importance_exponent, 1.0, config.importance_steps)
+        self._importance = Linear(config.per_beta, 1.0, config.per_beta_steps)
         self._n_step = Geometric(config.n_step, config.n_step_final or config.n_step, config.n_step_decay_updates)
         self.steps = 0  # of single environments, observed
 
@@ -86,7 +86,7 @@ class DQN(Agent):
             n_step=config.n_step,
             gamma=config.gamma,
             generator=np.random.default_rng(for_sampling),
-            priority_exponent=config.priority_exponent,
+            per_alpha=config.per_alpha,
             on_disk=config.replay_on_disk,
         )
         learner = Learner(network, build_optimizer(network, config), distribution, config, chance)
@@ -159,14 +159,14 @@ class DQN(Agent):
             if self._mirror is not None:
                 batch = mirror_every_second(batch, self._mirror)
             metrics, priorities = self.learner.step(to_device(batch, self.device), self._learning_rate(self.steps))
-            if self.config.priority_exponent > 0:
+            if self.config.per_alpha > 0:
                 self._replay.update_priorities(batch.rows, priorities.cpu().numpy())
         if not metrics:
             return {}
         values = {f"train/{name}": float(value) for name, value in metrics.items()}
         return values | {
             "train/learning_rate": self._learning_rate(self.steps),
-            "train/updates": self.updates,
+            "train/n_updates": self.updates,
             "rollout/exploration_rate": self.epsilon,
         }
 
@@ -197,7 +197,7 @@ class DQN(Agent):
         return ReplayBuffer.memory_estimate(
             self.spaces.observations,
             self.config.buffer_size,
-            priority_exponent=self.config.priority_exponent,
+            per_alpha=self.config.per_alpha,
             on_disk=self.config.replay_on_disk,
         )
 
@@ -256,7 +256,7 @@ def describe(learner: Learner, spaces: Spaces, config: DQNConfig, replay_bytes: 
         f"Q-network: {layers} ({count(network, spaces)}; {precision})",
         f"learns: {', '.join([learner.distribution.describe(), *options])}",
         f"replay: {config.buffer_size:,} steps, {replay_bytes / 2**20:,.0f} MiB when full; {_returns(config)}"
-        + (f"; drawn by error to the power {config.priority_exponent:g}" if config.priority_exponent else ""),
+        + (f"; drawn by error to the power {config.per_alpha:g}" if config.per_alpha else ""),
         ", ".join(
             [
                 f"updates: batches of {config.batch_size}, one every {_count(config.update_interval, 'step')}",

@@ -96,9 +96,7 @@ class DQNConfig:
     num_target_quantiles: int = hyperparameter(
         32, "Quantiles of implicit's targets.", "Dabney 2018b takes 64", low=1, high=1_000
     )
-    num_acting_quantiles: int = hyperparameter(
-        32, "Quantiles that implicit acts by.", "Dabney 2018b", low=1, high=1_000
-    )
+    num_eval_quantiles: int = hyperparameter(32, "Quantiles that implicit acts by.", "Dabney 2018b", low=1, high=1_000)
     num_cosines: int = hyperparameter(
         64, "Cosines that implicit reads a fraction by.", "Dabney 2018b", low=1, high=4_096
     )
@@ -110,12 +108,12 @@ class DQNConfig:
     encoder: str = hyperparameter(
         "auto", "How pictures are read; auto goes by their size.", "Mnih 2015 (nature)", choices=("auto", *ENCODERS)
     )
-    standardise: bool = hyperparameter(
+    normalize_observations: bool = hyperparameter(
         False, "Bring vectors to mean 0 and spread 1, measured once before the first update."
     )
     hidden: tuple[int, ...] = hyperparameter((256, 256), "Widths of the dense layers.", low=1, high=16_384)
     dueling: bool = hyperparameter(True, "Split values into a state's value and advantages.", "Wang 2016")
-    stream_hidden: tuple[int, ...] = hyperparameter(
+    dueling_hidden: tuple[int, ...] = hyperparameter(
         (),
         "Widths of dense layers that value and advantages have alone.",
         "Wang 2016 takes 512",
@@ -172,14 +170,14 @@ class DQNConfig:
         high=MOST_STEPS,
         search=(100, 500, 2_000, 8_000, 16_000),
     )
-    target_tau: float = hyperparameter(
+    tau: float = hyperparameter(
         1.0,
         "1: copy to the target network at intervals; less: move it by this share at every update instead.",
         "Lillicrap 2016",
         low=1e-6,
         high=1,
     )
-    weight_averaging: float = hyperparameter(
+    ema_decay: float = hyperparameter(
         0.995,
         "Decay per update of the averaged weights that act greedily; 0: the latest ones act.",
         "Izmailov 2018",
@@ -193,7 +191,7 @@ class DQNConfig:
         low=0,
         high=MOST_STEPS,
     )
-    reset_encoder_share: float = hyperparameter(
+    reset_encoder_fraction: float = hyperparameter(
         0.2,
         "How much of the encoder is drawn anew at a reset.",
         "D'Oro 2023; Schwarzer 2023 takes 0.5",
@@ -218,13 +216,13 @@ class DQNConfig:
         100_000, "Steps kept for replay.", "Mnih 2015 takes 1 million", low=2, high=100_000_000
     )
     replay_on_disk: bool = hyperparameter(False, "Keep replayed frames in a file on disk instead of in memory.")
-    priority_exponent: float = hyperparameter(
+    per_alpha: float = hyperparameter(
         0.0, "How much more often transitions of large error are drawn; 0: all alike.", "Schaul 2016", low=0, high=2
     )
-    importance_exponent: float = hyperparameter(
+    per_beta: float = hyperparameter(
         0.4, "How far weights make up for that at the start; 1 at the end.", "Schaul 2016", low=0, high=1
     )
-    importance_steps: int = hyperparameter(
+    per_beta_steps: int = hyperparameter(
         100_000, "Steps until they make up for all of it.", "Schaul 2016", low=1, high=MOST_STEPS
     )
     learning_starts: int = hyperparameter(1_000, "Steps before the first update.", low=1, high=MOST_STEPS)
@@ -233,14 +231,14 @@ class DQNConfig:
         0.02, "Share of random actions at the end.", low=0, high=1, search=(0.01, 0.05, 0.1)
     )
     exploration_steps: int = hyperparameter(25_000, "Steps until the final share.", low=1, high=MOST_STEPS)
-    exploration_hold: float = hyperparameter(
+    exploration_repeat: float = hyperparameter(
         1.0,
         "Mean steps for which a random action is kept at the start; falls to 1 with the share.",
         "Dabney 2021 (temporally extended)",
         low=1,
         high=1000,
     )
-    exploration_findings: int = hyperparameter(
+    exploration_min_events: int = hyperparameter(
         0,
         "Terminations or unlike rewards that are awaited before it falls more than a tenth of the way.",
         "ours: sparse rewards",
@@ -254,11 +252,11 @@ class DQNConfig:
         Raises:
             UserError: Naming the two options that contradict each other, or what is too large together.
         """
-        dense = (*self.hidden, *self.stream_hidden)
+        dense = (*self.hidden, *self.dueling_hidden)
         for wrong, sentence in (
             (
                 len(dense) > MOST_LAYERS or sum(above * below for above, below in pairwise(dense)) > MOST_WEIGHTS,
-                f"hidden and stream_hidden have {len(dense)} layers of up to {max(dense, default=0)}: at most "
+                f"hidden and dueling_hidden have {len(dense)} layers of up to {max(dense, default=0)}: at most "
                 f"{MOST_LAYERS} layers with {MOST_WEIGHTS:,} weights in all are made; say for instance hidden=512",
             ),
             (
@@ -303,12 +301,12 @@ class DQNConfig:
                 "of fixed returns; say distribution=quantile or implicit",
             ),
             (
-                self.noisy and not (self.hidden or self.stream_hidden),
+                self.noisy and not (self.hidden or self.dueling_hidden),
                 "noisy = True with hidden = () has no dense layer to put noise on; say hidden=512",
             ),
             (
-                bool(self.stream_hidden) and not self.dueling,
-                f"stream_hidden = {self.stream_hidden} with dueling = False: there is no stream of its own",
+                bool(self.dueling_hidden) and not self.dueling,
+                f"dueling_hidden = {self.dueling_hidden} with dueling = False: there is no stream of its own",
             ),
             (
                 self.weight_decay > 0 and self.optimizer != "adam",
@@ -338,7 +336,7 @@ class DQNConfig:
         """
         if self.random_shift > 0 and not any(leaf.is_picture for leaf in spaces.observations.values()):
             raise UserError(f"random_shift = {self.random_shift}: there is no picture to shift; say random_shift=0")
-        width = (1, *self.hidden, *self.stream_hidden)[-1]
+        width = (1, *self.hidden, *self.dueling_hidden)[-1]
         if width * spaces.num_actions * self._outputs > MOST_WEIGHTS:
             raise UserError(
                 f"{spaces.num_actions} actions of {self._outputs} numbers each, from a layer of {width}, take more "

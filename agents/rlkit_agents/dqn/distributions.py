@@ -261,7 +261,7 @@ class Implicit:
         bootstrapping: How targets are made.
         num_quantiles: Fractions of the online network per update (N of the paper).
         num_target_quantiles: Fractions of the target network per update (N').
-        num_acting_quantiles: Fractions that an expectation is taken over (K).
+        num_eval_quantiles: Fractions that an expectation is taken over (K).
         kappa: Where the Huber error turns linear.
         generator: Randomness of the fractions, on the device.
     """
@@ -273,7 +273,7 @@ class Implicit:
         bootstrapping: Bootstrapping,
         num_quantiles: int,
         num_target_quantiles: int,
-        num_acting_quantiles: int,
+        num_eval_quantiles: int,
         kappa: float,
         generator: torch.Generator,
     ):
@@ -282,7 +282,7 @@ class Implicit:
         self._num_target_quantiles = num_target_quantiles
         self._kappa = kappa
         self._generator = generator
-        self._middles = midpoints(num_acting_quantiles, generator.device)
+        self._middles = midpoints(num_eval_quantiles, generator.device)
 
     def expected(self, network: Network, observations: Mapping[str, Tensor]) -> Tensor:
         """Expected return of each action: (B, A)."""
@@ -342,6 +342,6 @@ def build_distribution(config: DQNConfig, generator: torch.Generator) -> Distrib
     if config.distribution == "quantile":
         return Quantile(bootstrapping, config.num_quantiles, config.huber_kappa, device)
     if config.distribution == "implicit":
-        counts = config.num_quantiles, config.num_target_quantiles, config.num_acting_quantiles
+        counts = config.num_quantiles, config.num_target_quantiles, config.num_eval_quantiles
         return Implicit(bootstrapping, *counts, config.huber_kappa, generator)
     return Scalar(bootstrapping, config.loss)

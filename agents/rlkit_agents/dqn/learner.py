@@ -92,14 +92,14 @@ class Learner:
     @torch.no_grad()
     def _follow(self) -> None:
         """Let the networks that follow the online one do so, and draw all anew where that is due."""
-        if self.config.weight_averaging > 0:
+        if self.config.ema_decay > 0:
             # The mean of few updates, not a memory of the random start: the decay grows up to its final value.
             before = self.updates_since_reset
-            decay = min(self.config.weight_averaging, before / (before + 10))
+            decay = min(self.config.ema_decay, before / (before + 10))
             self._averaged_follows(1 - decay)
         self.updates += 1
-        if self.config.target_tau < 1:
-            self._target_follows(self.config.target_tau)
+        if self.config.tau < 1:
+            self._target_follows(self.config.tau)
         elif self.updates % self._updates_between_targets == 0:
             self.target.load_state_dict(self.online.state_dict())
         if self.config.reset_interval > 0 and self.updates % self.config.reset_interval == 0:
@@ -124,7 +124,7 @@ class Learner:
         for network in (self.online, self.target, self.averaged):
             encoder = {id(parameter) for parameter in network.encoder.parameters()}
             for parameter, drawn in zip(network.parameters(), fresh.parameters(), strict=True):
-                share = self.config.reset_encoder_share if id(parameter) in encoder else 1.0
+                share = self.config.reset_encoder_fraction if id(parameter) in encoder else 1.0
                 parameter.lerp_(drawn, share)
         self.optimizer.state.clear()
 
@@ -151,7 +151,7 @@ class Learner:
     @property
     def greedy(self) -> QNetwork:
         """Averaged weights act when nothing is to be explored: they forget less from one update to the next."""
-        return self.averaged if self.config.weight_averaging > 0 else self.online
+        return self.averaged if self.config.ema_decay > 0 else self.online
 
     # -------------------------------------------------------------------------------------------------------- saving
 

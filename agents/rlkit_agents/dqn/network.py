@@ -98,13 +98,16 @@ def build_network(
     precision = choose_precision(config.precision, spaces, device)
     make: MakeDense = partial(NoisyLinear, sigma=config.noisy_sigma) if config.noisy else nn.Linear
     encoder = ObservationEncoder(
-        spaces.observations, choose_encoder(config.encoder, spaces.observations), config.dropout, config.standardise
+        spaces.observations,
+        choose_encoder(config.encoder, spaces.observations),
+        config.dropout,
+        config.normalize_observations,
     )
     dense = dense_layers(encoder.features, config.hidden, config.layer_norm, config.dropout, make)
     width = config.hidden[-1] if config.hidden else encoder.features
     head: nn.Module
     if config.dueling:
-        head = DuelingHead(width, spaces.num_actions, outputs, config.stream_hidden, config.layer_norm, make)
+        head = DuelingHead(width, spaces.num_actions, outputs, config.dueling_hidden, config.layer_norm, make)
     else:
         head = LinearHead(width, spaces.num_actions, outputs, make)
     network = QNetwork(encoder, dense, head, precision)

@@ -144,7 +144,7 @@ class PQN(Agent):
         self._rollout.clear()
         return {f"train/{name}": float(value) for name, value in metrics.items()} | {
             "train/learning_rate": learning_rate,
-            "train/updates": self.updates,
+            "train/n_updates": self.updates,
             "rollout/exploration_rate": self.epsilon,
         }
 
@@ -157,7 +157,7 @@ class PQN(Agent):
         if steps:
             values[steps, places] = self._values(last)
         return lambda_returns(
-            rollout.rewards, values, rollout.terminated, rollout.truncated, self.config.gamma, self.config.trace
+            rollout.rewards, values, rollout.terminated, rollout.truncated, self.config.gamma, self.config.lambda_
         )
 
     def _gradient_step(self, observations: Observations, actions: Tensor, targets: Tensor) -> dict[str, Tensor]:
@@ -213,7 +213,7 @@ class PQN(Agent):
         return [
             f"Q-network: {layers} ({count(self.network, self._spaces)}; {norm})",
             f"rollouts: {config.rollout_steps} steps of {self._num_envs} environments, no replay; Q(lambda) returns, "
-            f"lambda {config.trace:g}",
+            f"lambda {config.lambda_:g}",
             f"updates: after each rollout {config.epochs} × {config.minibatches} batches of {batch}",
         ]
 

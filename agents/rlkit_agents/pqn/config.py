@@ -26,7 +26,7 @@ class PQNConfig:
     gamma: float = hyperparameter(
         0.99, "Discount per step.", "Gallici 2024", low=0, high=1, search=(0.95, 0.975, 0.99, 0.995, 0.997)
     )
-    trace: float = hyperparameter(
+    lambda_: float = hyperparameter(
         0.65, "Weight of longer returns in the target (lambda): 0 is one step, 1 all of the rollout.",
         "Gallici 2024, Daley 2019", low=0, high=1, search=Range(0.3, 0.95))  # fmt: skip
     reward_clip: float | None = hyperparameter(
@@ -106,7 +106,7 @@ def paper(spaces: Spaces, steps: int) -> PQNConfig:
 
 def _large_pictures(spaces: Spaces, steps: int) -> PQNConfig:
     return PQNConfig(
-        trace=0.65,
+        lambda_=0.65,
         reward_clip=spaces.reward_clip,
         hidden=(512,),
         rollout_steps=32,
@@ -121,7 +121,7 @@ def _large_pictures(spaces: Spaces, steps: int) -> PQNConfig:
 
 def _small_pictures(spaces: Spaces, steps: int) -> PQNConfig:
     return PQNConfig(
-        trace=0.65,
+        lambda_=0.65,
         reward_clip=spaces.reward_clip,
         hidden=(128,),
         rollout_steps=32,
@@ -136,7 +136,7 @@ def _small_pictures(spaces: Spaces, steps: int) -> PQNConfig:
 
 def _vectors(spaces: Spaces, steps: int) -> PQNConfig:
     return PQNConfig(
-        trace=0.95,
+        lambda_=0.95,
         reward_clip=spaces.reward_clip,
         hidden=(128, 128),
         rollout_steps=32,

@@ -16,7 +16,7 @@ _COLUMNS = ("actions", "rewards", "terminated", "truncated")
 
 
 def lambda_returns(
-    rewards: Floats, next_values: Floats, terminated: Flags, truncated: Flags, gamma: float, trace: float
+    rewards: Floats, next_values: Floats, terminated: Flags, truncated: Flags, gamma: float, lambda_: float
 ) -> Floats:
     """Q(lambda) targets (Peng and Williams 1994; Daley and Amato 2019), worked out backwards from the end of a rollout.
 
@@ -29,7 +29,7 @@ def lambda_returns(
         terminated: (T, N) whether s_t+1 is a true end.
         truncated: (T, N) whether a limit cut the episode at s_t+1.
         gamma: Discount.
-        trace: lambda.
+        lambda_: lambda.
 
     Returns:
         (T, N) R_t.
@@ -37,7 +37,7 @@ def lambda_returns(
     returns = np.empty_like(rewards)
     following = next_values[-1]
     for t in reversed(range(len(rewards))):
-        mixed = (1 - trace) * next_values[t] + trace * following
+        mixed = (1 - lambda_) * next_values[t] + lambda_ * following
         value = np.where(truncated[t], next_values[t], mixed)
         returns[t] = rewards[t] + gamma * np.where(terminated[t], 0.0, value)
         following = returns[t]

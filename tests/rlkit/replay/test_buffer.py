@@ -100,7 +100,7 @@ def check_transition(worlds, batch, index, n_step):
     alpha=st.sampled_from([0.0, 0.6]),
 )
 def test_every_sampled_transition_is_one_that_happened(num_envs, n_step, stack, capacity, steps, seed, alpha):
-    buffer = make_buffer(capacity, num_envs, n_step, stack, priority_exponent=alpha)
+    buffer = make_buffer(capacity, num_envs, n_step, stack, per_alpha=alpha)
     worlds = Worlds(num_envs, stack, seed)
     for _ in range(steps):
         worlds.step(buffer)
@@ -119,7 +119,7 @@ def test_every_sampled_transition_is_one_that_happened(num_envs, n_step, stack, 
     seed=st.integers(0, 10**6),
 )
 def test_exactly_what_can_be_sampled_has_a_priority(num_envs, stack, capacity, steps, cuts, seed):
-    buffer = make_buffer(capacity, num_envs, 3, stack, priority_exponent=0.5)
+    buffer = make_buffer(capacity, num_envs, 3, stack, per_alpha=0.5)
     worlds = Worlds(num_envs, stack, seed)
     for step in range(steps):
         worlds.step(buffer)
@@ -133,11 +133,11 @@ def test_exactly_what_can_be_sampled_has_a_priority(num_envs, stack, capacity, s
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6])
 def test_every_stored_transition_is_sampled_about_equally_often(alpha):
-    buffer = make_buffer(capacity=60, num_envs=2, priority_exponent=alpha)
+    buffer = make_buffer(capacity=60, num_envs=2, per_alpha=alpha)
     worlds = Worlds(2, 1, seed=3)
     for _ in range(100):
         worlds.step(buffer)
-    batch = buffer.sample(20_000, importance_exponent=1.0)
+    batch = buffer.sample(20_000, per_beta=1.0)
     assert (batch.weights == 1).all()
     counts = np.unique(batch.rows, return_counts=True)[1]
     assert counts.min() > 0.7 * counts.mean()
@@ -145,19 +145,19 @@ def test_every_stored_transition_is_sampled_about_equally_often(alpha):
 
 
 def test_a_transition_of_larger_error_is_sampled_more_often_and_counts_less():
-    buffer = make_buffer(num_envs=1, priority_exponent=1.0)
+    buffer = make_buffer(num_envs=1, per_alpha=1.0)
     worlds = Worlds(1, 1, seed=0)
     for _ in range(5):
         worlds.step(buffer, terminate=0, truncate=0)
     buffer.update_priorities(np.arange(4), np.array([1.0, 1.0, -3.0, 5.0]))
-    batch = buffer.sample(10_000, importance_exponent=1.0)
+    batch = buffer.sample(10_000, per_beta=1.0)
     np.testing.assert_allclose(np.bincount(batch.rows), [1000, 1000, 3000, 5000], atol=2)
     np.testing.assert_allclose(batch.weights, np.array([1, 1, 1 / 3, 1 / 5])[batch.rows], rtol=1e-5)
     assert (buffer.sample(4).weights == 1).all()
 
 
 def test_errors_of_transitions_that_were_overwritten_change_nothing():
-    buffer = make_buffer(capacity=10, num_envs=1, priority_exponent=1.0)
+    buffer = make_buffer(capacity=10, num_envs=1, per_alpha=1.0)
     worlds = Worlds(1, 1, seed=0)
     for _ in range(12):
         worlds.step(buffer, terminate=0, truncate=0)
@@ -167,7 +167,7 @@ def test_errors_of_transitions_that_were_overwritten_change_nothing():
 
 
 def test_an_error_that_is_no_number_is_refused():
-    buffer = make_buffer(priority_exponent=1.0)
+    buffer = make_buffer(per_alpha=1.0)
     with pytest.raises(ValueError, match="not finite"):
         buffer.update_priorities(np.array([0]), np.array([np.nan]))
 
@@ -227,7 +227,7 @@ def test_nothing_is_sampled_across_a_cut():
 )
 def test_a_buffer_restored_from_saved_rows_goes_on_the_same(steps, cuts, stack, alpha):
     capacity = 50
-    original, worlds = make_buffer(capacity, 3, 3, stack, priority_exponent=alpha), Worlds(3, stack, seed=5)
+    original, worlds = make_buffer(capacity, 3, 3, stack, per_alpha=alpha), Worlds(3, stack, seed=5)
     errors = np.random.default_rng(1)
     segments, saved = [], 0
     for step in range(steps):
@@ -238,7 +238,7 @@ def test_a_buffer_restored_from_saved_rows_goes_on_the_same(steps, cuts, stack, 
             start = max(saved, original.oldest)
             segments.append((start, original.rows(start, original.written)))
             saved = original.written
-    restored = make_buffer(capacity, 3, 3, stack, priority_exponent=alpha)
+    restored = make_buffer(capacity, 3, 3, stack, per_alpha=alpha)
     for start, rows in segments:
         restored.restore_rows(start, rows)
     restored.load_state(original.state())
@@ -253,18 +253,16 @@ def test_a_buffer_restored_from_saved_rows_goes_on_the_same(steps, cuts, stack, 
 @pytest.mark.parametrize("alpha", [0.0, 0.5])
 def test_memory_is_what_was_announced(alpha):
     leaves = {"picture": Leaf("picture", (84, 84, 4), "uint8", 4)}
-    buffer = ReplayBuffer(
-        leaves, 1000, 1, n_step=1, gamma=1, generator=np.random.default_rng(0), priority_exponent=alpha
-    )
+    buffer = ReplayBuffer(leaves, 1000, 1, n_step=1, gamma=1, generator=np.random.default_rng(0), per_alpha=alpha)
     arrays = [*buffer._frames.values(), buffer._actions, buffer._rewards, buffer._discounts, buffer._back]
     arrays += [buffer._ahead] if alpha == 0 else [buffer._ahead, buffer._priorities._tree._nodes]
-    assert sum(array.nbytes for array in arrays) == ReplayBuffer.memory_estimate(leaves, 1000, priority_exponent=alpha)
+    assert sum(array.nbytes for array in arrays) == ReplayBuffer.memory_estimate(leaves, 1000, per_alpha=alpha)
 
 
 def test_a_million_steps_of_atari_fit_into_7_gigabytes():
     leaves = {"picture": Leaf("picture", (84, 84, 4), "uint8", 4)}
-    assert ReplayBuffer.memory_estimate(leaves, 1_000_000, priority_exponent=0.5) <= 7.1e9
-    assert ReplayBuffer.memory_estimate(leaves, 1_000_000, priority_exponent=0.5, on_disk=True) < 0.04e9
+    assert ReplayBuffer.memory_estimate(leaves, 1_000_000, per_alpha=0.5) <= 7.1e9
+    assert ReplayBuffer.memory_estimate(leaves, 1_000_000, per_alpha=0.5, on_disk=True) < 0.04e9
     assert ReplayBuffer.disk_estimate(leaves, 1_000_000) == 84 * 84 * 10**6
 
 

@@ -11,7 +11,7 @@ from rlkit.nn.layers import Dropout
 from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.learner import AveragedWeights, SegmentationLearner, estimate_statistics, seeded
 
-RECIPE = Hyperparameters(batch_size=4, statistics_pictures=0)
+RECIPE = Hyperparameters(batch_size=4, bn_samples=0)
 
 
 class Tiny(nn.Sequential):

@@ -20,7 +20,7 @@ from rlkit.training.checkpoint import read_checkpoint
 from rlkit.training.logger import read_metrics
 from rlkit.training.progress import PlainReporter
 
-SETTINGS = {"batch_size": "4", "statistics_pictures": "8", "threads": "1"}
+SETTINGS = {"batch_size": "4", "bn_samples": "8", "threads": "1"}
 
 
 class Listener(PlainReporter):

@@ -39,7 +39,7 @@ def live(agents, steps, seed):
         for agent in agents:
             agent.replay.add(seen[0], actions, rewards, ends[0], ends[1], seen[1])
         if agents[0].replay.written > 8:
-            batches = [agent.replay.sample(8, importance_exponent=0.5) for agent in agents]
+            batches = [agent.replay.sample(8, per_beta=0.5) for agent in agents]
             for batch in batches[1:]:
                 np.testing.assert_equal(vars(batch), vars(batches[0]))
             errors = random.standard_normal(8)
@@ -47,7 +47,7 @@ def live(agents, steps, seed):
                 agent.replay.update_priorities(batches[0].rows, errors)
 
 
-@pytest.mark.parametrize("options", [{}, {"priority_exponent": 0.6}, {"priority_exponent": 0.6, "on_disk": True}])
+@pytest.mark.parametrize("options", [{}, {"per_alpha": 0.6}, {"per_alpha": 0.6, "on_disk": True}])
 @pytest.mark.parametrize("steps", [(2, 1), (20, 10), (50, 100)])
 def test_a_memory_goes_on_from_a_checkpoint_as_if_nothing_had_been(steps, options, tmp_path):
     original = Remembering(seed=0, **options)
@@ -65,7 +65,7 @@ def test_a_memory_goes_on_from_a_checkpoint_as_if_nothing_had_been(steps, option
 
 def test_priorities_change_without_a_row_being_written_again(tmp_path):
     """Rows never change, so what is saved of them grows only with new ones; priorities are saved whole, beside them."""
-    agent = Remembering(seed=0, priority_exponent=1.0)
+    agent = Remembering(seed=0, per_alpha=1.0)
     checkpoints = Checkpoints(tmp_path)
     live([agent], 20, seed=0)
     checkpoints.save(1, agent, {})
@@ -73,6 +73,6 @@ def test_priorities_change_without_a_row_being_written_again(tmp_path):
     agent.replay.update_priorities(agent.replay.sample(8).rows, np.full(8, 9.0))
     checkpoints.save(2, agent, {})
     assert sorted((tmp_path / "replay").iterdir()) == segments
-    restored = Remembering(seed=0, priority_exponent=1.0)
+    restored = Remembering(seed=0, per_alpha=1.0)
     checkpoints.restore(checkpoints.newest(pytest.fail), restored)
     np.testing.assert_equal(restored.replay.state(), agent.replay.state())

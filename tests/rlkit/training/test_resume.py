@@ -181,7 +181,8 @@ def test_two_processes_do_not_train_into_one_folder(tmp_path):
         (lambda run: (run / "config.json").unlink(), "is not a run folder"),
         (lambda run: (run / "config.json").write_text("{"), "config.json is damaged"),
         (lambda run: (run / "config.json").write_text("[" * 100_000), "config.json is damaged"),
-        (lambda run: (run / "config.json").write_text('{"format": 99}'), "no run configuration of format 1"),
+        (lambda run: (run / "config.json").write_text('{"format": 99}'), "no run configuration of format 2"),
+        (lambda run: (run / "config.json").write_text('{"format": 1}'), "an earlier version made"),
     ],
 )
 def test_what_is_not_a_run_is_named(damage, message, tmp_path):

@@ -56,11 +56,11 @@ KINDS = {
     "implicit": {"distribution": "implicit", "num_quantiles": 8, "num_target_quantiles": 8},
     "munchausen": {"munchausen": True, "double": False},
     "munchausen-implicit": {"distribution": "implicit", "munchausen": True, "double": False},
-    "prioritised": {"priority_exponent": 0.6},
+    "prioritised": {"per_alpha": 0.6},
     "noisy": {"noisy": True, "exploration_initial_epsilon": 0.0, "exploration_final_epsilon": 0.0},
-    "plain": {"double": False, "dueling": False, "layer_norm": False, "weight_averaging": 0.0},
-    "streams": {"hidden": (), "stream_hidden": (32,)},
-    "polyak": {"target_tau": 0.05},
+    "plain": {"double": False, "dueling": False, "layer_norm": False, "ema_decay": 0.0},
+    "streams": {"hidden": (), "dueling_hidden": (32,)},
+    "polyak": {"tau": 0.05},
     "resets": {"reset_interval": 300},
 }
 
@@ -92,10 +92,10 @@ def test_what_is_known_of_the_return_can_be_inspected():
 
 
 def test_errors_become_priorities():
-    config = dataclasses.replace(QUICK, priority_exponent=1.0, importance_exponent=1.0)
+    config = dataclasses.replace(QUICK, per_alpha=1.0, per_beta=1.0)
     agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
     teach(agent, 1_500)
-    weights = agent.replay.sample(200, importance_exponent=1.0).weights
+    weights = agent.replay.sample(200, per_beta=1.0).weights
     assert len(np.unique(weights)) > 50
     assert weights.max() == 1
 
@@ -143,7 +143,7 @@ def test_updates_follow_the_steps_and_not_the_calls():
 
 
 def test_exploration_stays_as_it_is_while_nothing_was_found():
-    config = dataclasses.replace(QUICK, exploration_findings=1)
+    config = dataclasses.replace(QUICK, exploration_min_events=1)
     agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
     seen = identity_task(np.random.default_rng(0), 4)
 
@@ -161,7 +161,7 @@ def test_exploration_stays_as_it_is_while_nothing_was_found():
 
 @pytest.mark.parametrize("exponent", [0.0, 0.6])
 def test_an_update_that_is_due_before_there_is_a_transition_is_made_up_for(exponent):
-    config = dataclasses.replace(QUICK, n_step=10, learning_starts=0, priority_exponent=exponent)
+    config = dataclasses.replace(QUICK, n_step=10, learning_starts=0, per_alpha=exponent)
     agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
     rng = np.random.default_rng(0)
     goes_on = np.zeros(4, bool)
@@ -230,7 +230,7 @@ def test_memory_estimate_covers_the_replay_buffer():
         ({"n_step": 50, "buffer_size": 40, "learning_starts": 33}, "n_step = 50 is larger than buffer_size = 40"),
         ({"n_step": 2, "n_step_final": 3}, "n_step_final = 3 is larger than n_step = 2"),
         ({"noisy": True, "hidden": ()}, "noisy = True with hidden"),
-        ({"stream_hidden": (512,), "dueling": False}, "stream_hidden .* dueling = False"),
+        ({"dueling_hidden": (512,), "dueling": False}, "dueling_hidden .* dueling = False"),
         ({"weight_decay": 0.1, "optimizer": "rmsprop"}, "weight_decay .* optimizer"),
         ({"distribution": "gaussian"}, "not one of none, categorical"),
     ],

@@ -12,7 +12,7 @@ from rlkit_agents.dqn.losses import quantile_huber_loss
 KINDS = ("none", "categorical", "quantile", "implicit")
 CONFIG = DQNConfig(
     double=False, num_atoms=3, value_min=-1, value_max=1, num_quantiles=2, num_target_quantiles=4,
-    num_acting_quantiles=8, loss="squared",
+    num_eval_quantiles=8, loss="squared",
 )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def test_the_target_is_copied_at_intervals():
 
 
 def test_the_target_moves_by_a_share_at_every_update():
-    trained = learner(target_tau=0.25)
+    trained = learner(tau=0.25)
     expected = flat(trained.online)
     for number in range(5):
         trained.step(batch(number), 1e-3)
@@ -84,7 +84,7 @@ def test_the_target_moves_by_a_share_at_every_update():
 
 
 def test_a_reset_draws_dense_layers_anew_and_moves_the_encoder_by_its_share():
-    trained = learner(reset_interval=3, reset_encoder_share=0.25)
+    trained = learner(reset_interval=3, reset_encoder_fraction=0.25)
     for number in range(2):
         trained.step(batch(number), 1e-2)
     uninterrupted = learner(reset_interval=0)
@@ -113,7 +113,7 @@ def test_networks_learn_again_after_a_reset():
 
 
 def test_noise_is_new_at_every_update_and_at_every_step_but_never_when_acting_greedily():
-    trained = learner(noisy=True, weight_averaging=0.0)
+    trained = learner(noisy=True, ema_decay=0.0)
     seen = batch().observations
     first, second = (trained.exploring_values(seen) for _ in range(2))
     assert not torch.equal(first, second)
@@ -128,8 +128,8 @@ def test_noise_is_new_at_every_update_and_at_every_step_but_never_when_acting_gr
 
 
 def test_dropout_is_for_learning_only():
-    trained = learner(dropout=0.5, weight_averaging=0.0)
-    plain = learner(weight_averaging=0.0)
+    trained = learner(dropout=0.5, ema_decay=0.0)
+    plain = learner(ema_decay=0.0)
     seen = batch().observations
     assert torch.equal(trained.thoughts(seen)["q"], plain.thoughts(seen)["q"])
     assert trained.step(batch(), 1e-3)[0]["loss"] != plain.step(batch(), 1e-3)[0]["loss"]
@@ -149,7 +149,7 @@ def test_bfloat16_computes_nearly_the_same_and_gives_float32():
 
 def test_weights_decay_without_a_slope():
     """AdamW takes learning rate × decay of each weight, whatever the slope (Loshchilov and Hutter 2019)."""
-    plain, decaying = learner(weight_averaging=0.0), learner(weight_averaging=0.0, weight_decay=0.1)
+    plain, decaying = learner(ema_decay=0.0), learner(ema_decay=0.0, weight_decay=0.1)
     start = flat(plain.online)
     for each in (plain, decaying):
         each.step(batch(), 1e-2)
@@ -161,7 +161,7 @@ def test_weights_decay_without_a_slope():
     [
         {"noisy": True, "dropout": 0.2, "random_shift": 2, "reset_interval": 4},
         {"distribution": "implicit", "double": False, "munchausen": True},
-        {"distribution": "categorical", "target_tau": 0.1},
+        {"distribution": "categorical", "tau": 0.1},
         {"optimizer": "rmsprop", "distribution": "quantile"},
     ],
 )

@@ -68,7 +68,7 @@ def test_rewards_are_clipped_where_the_environment_advises_it():
 def test_what_was_published_had_none_of_our_additions(preset):
     config = PRESETS[preset](TASKS["picture"], 50_000_000)
     assert config.reward_clip == 1.0
-    assert config.weight_averaging == 0
+    assert config.ema_decay == 0
     additions = ("layer_norm", "mirror", "weight_decay", "dropout", "reset_interval", "n_step_final")
     assert not any(getattr(config, name) for name in additions)
     assert config.learning_rate == config.learning_rate_final
@@ -88,13 +88,13 @@ def test_what_was_published_had_none_of_our_additions(preset):
         (
             "rainbow",
             {"distribution": "categorical", "num_atoms": 51, "learning_rate": 6.25e-5, "noisy": True, "n_step": 3,
-             "priority_exponent": 0.5, "importance_exponent": 0.4, "learning_starts": 20_000, "double": True,
-             "target_update_interval": 8_000, "adam_epsilon": 1.5e-4, "stream_hidden": (512,)},
+             "per_alpha": 0.5, "per_beta": 0.4, "learning_starts": 20_000, "double": True,
+             "target_update_interval": 8_000, "adam_epsilon": 1.5e-4, "dueling_hidden": (512,)},
         ),
         ("data-efficient-rainbow", {"n_step": 10, "update_interval": 1, "learning_starts": 1_600, "noisy_sigma": 0.1}),
         ("drq-eps", {"random_shift": 4, "n_step": 10, "target_update_interval": 1, "exploration_steps": 5_000}),
         ("iqn-munchausen", {"num_quantiles": 64, "munchausen_temperature": 0.03, "learning_rate": 5e-5, "n_step": 1}),
-        ("btr", {"gamma": 0.997, "batch_size": 256, "update_interval": 64, "priority_exponent": 0.2, "noisy": True}),
+        ("btr", {"gamma": 0.997, "batch_size": 256, "update_interval": 64, "per_alpha": 0.2, "noisy": True}),
     ],
 )  # fmt: skip
 def test_published_numbers(preset, numbers):

@@ -14,8 +14,8 @@ from rlkit.training.checkpoint import Checkpoints
 SPACES = Spaces({"view": Leaf("view", (16, 16, 4), "uint8", 4), "speed": Leaf("speed", (2,), "float32")}, ("a", "b"))
 CONFIG = DQNConfig(
     hidden=(16,), batch_size=8, update_interval=4, learning_starts=40, buffer_size=200, target_update_interval=40,
-    priority_exponent=0.6, noisy=True, dropout=0.1, random_shift=2, reset_interval=30, n_step=5, n_step_final=2,
-    n_step_decay_updates=50, num_quantiles=4, num_target_quantiles=4, num_acting_quantiles=4,
+    per_alpha=0.6, noisy=True, dropout=0.1, random_shift=2, reset_interval=30, n_step=5, n_step_final=2,
+    n_step_decay_updates=50, num_quantiles=4, num_target_quantiles=4, num_eval_quantiles=4,
 )  # fmt: skip
 NUM_ENVS = 4
 
@@ -45,7 +45,7 @@ def live(agent, start, stop):
     [
         {"distribution": "categorical"},
         {"distribution": "implicit", "double": False, "munchausen": True},
-        {"distribution": "quantile", "precision": "bfloat16", "target_tau": 0.1},
+        {"distribution": "quantile", "precision": "bfloat16", "tau": 0.1},
     ],
 )
 def test_interrupted_and_resumed_equals_uninterrupted(options, tmp_path):

@@ -44,7 +44,7 @@ def test_it_learns_which_action_pays():
     seen = numbers(10_000, count=200)
     right = agent.act(seen, explore=False) == (seen["state"][:, 0] > 0)
     assert right.mean() > 0.95
-    assert metrics["train/updates"] == agent.updates == 400 // 8 * 4
+    assert metrics["train/n_updates"] == agent.updates == 400 // 8 * 4
     assert agent.inspect(seen).q.max() == pytest.approx(1, abs=0.2)
 
 
@@ -58,7 +58,7 @@ def test_nothing_is_learned_before_a_rollout_is_full():
 
 
 def test_targets_value_what_came_next_and_the_last_observation_at_a_limit():
-    agent = PQN.build(VECTOR, dataclasses.replace(SMALL, rollout_steps=2, gamma=0.5, trace=0.0), 4, "cpu", seed=0)
+    agent = PQN.build(VECTOR, dataclasses.replace(SMALL, rollout_steps=2, gamma=0.5, lambda_=0.0), 4, "cpu", seed=0)
     steps = [step_of(agent, numbers(0), limit=True), step_of(agent, numbers(1), limit=True)]
     no = np.zeros(4, bool)
     steps[0] = dataclasses.replace(steps[0], next_observations=numbers(5))

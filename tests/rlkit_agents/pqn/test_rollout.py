@@ -85,7 +85,7 @@ def test_a_full_one_takes_no_more():
     assert rollout.actions[0].tolist() == [5, 6]
 
 
-def by_definition(rewards, next_values, terminated, truncated, gamma, trace):
+def by_definition(rewards, next_values, terminated, truncated, gamma, lambda_):
     """The mixture of n-step returns itself: (1 - lambda) lambda^(n-1) for each n, the rest for the longest one."""
     steps = len(rewards)
     mixed = np.zeros(steps)
@@ -99,8 +99,8 @@ def by_definition(rewards, next_values, terminated, truncated, gamma, trace):
                 break
         for n, value in enumerate(n_step):
             last = n == len(n_step) - 1
-            mixed[t] += value * (weight if last else (1 - trace) * weight)
-            weight *= trace
+            mixed[t] += value * (weight if last else (1 - lambda_) * weight)
+            weight *= lambda_
     return mixed
 
 
@@ -108,17 +108,17 @@ def by_definition(rewards, next_values, terminated, truncated, gamma, trace):
     seed=st.integers(0, 2**32 - 1),
     steps=st.integers(1, 12),
     gamma=st.floats(0, 1),
-    trace=st.floats(0, 1),
+    lambda_=st.floats(0, 1),
 )
-def test_targets_are_the_mixture_of_all_n_step_returns(seed, steps, gamma, trace):
+def test_targets_are_the_mixture_of_all_n_step_returns(seed, steps, gamma, lambda_):
     generator = np.random.default_rng(seed)
     rewards, values = generator.normal(size=(2, steps, 3)).astype(np.float32)
     terminated, truncated = generator.random((2, steps, 3)) < 0.2
     truncated &= ~terminated
-    targets = lambda_returns(rewards, values, terminated, truncated, gamma, trace)
+    targets = lambda_returns(rewards, values, terminated, truncated, gamma, lambda_)
     for index in range(3):
         columns = (column[:, index] for column in (rewards, values, terminated, truncated))
-        np.testing.assert_allclose(targets[:, index], by_definition(*columns, gamma, trace), atol=1e-4)
+        np.testing.assert_allclose(targets[:, index], by_definition(*columns, gamma, lambda_), atol=1e-4)
 
 
 def test_without_a_trace_the_target_is_that_of_q_learning():

@@ -12,7 +12,7 @@ from PIL import Image
 
 from rlkit.perception.model import find_model, read_model_card
 
-SMALL = ["--set", "batch_size=2", "statistics_pictures=2", "threads=1"]
+SMALL = ["--set", "batch_size=2", "bn_samples=2", "threads=1"]
 
 
 @pytest.fixture(scope="module")
