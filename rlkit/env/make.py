@@ -253,6 +253,17 @@ def read_metadata(config: EnvConfig, *, allow_code: bool = True) -> dict[str, An
     return spec_metadata(registry.find_spec(config.id, allow_code))
 
 
+def check_typed_again(kwargs: Mapping[str, Any], typed: Mapping[str, Any]) -> None:
+    """Refuse arguments that were typed to go on with a run, and are not those that the run has.
+
+    Raises:
+        UserError: Naming the first.
+    """
+    for name, value in typed.items():
+        if kwargs.get(name) != value:
+            raise UserError(f"--env-kwargs {name}: this run has {kwargs.get(name)!r} there: leave it out")
+
+
 def check_arguments(config: EnvConfig, typed: Mapping[str, Any], *, allow_code: bool = True) -> None:
     """Refuse arguments that were read from a file and name code that the environment may import.
 

@@ -8,7 +8,6 @@ early.
 
 import contextlib
 import dataclasses
-import fcntl
 import functools
 import json
 import re
@@ -29,8 +28,7 @@ from rlkit.experiments.trial import GIVEN_UP, run_trial
 from rlkit.hyperparameters import from_plain
 from rlkit.training import config as training_config
 from rlkit.training.config import RunConfig
-from rlkit.utils import paths
-from rlkit.utils.io import disk_errors
+from rlkit.utils.io import disk_errors, locked_file
 from rlkit.utils.paths import path_inside
 from rlkit.utils.terminal import printable
 
@@ -69,7 +67,7 @@ def open_study(optuna: Any, file: Path, identity: Mapping[str, Any], seed: int) 
     steps = identity["steps"]
     pruner = optuna.pruners.MedianPruner(n_startup_trials=UNTRIED, n_warmup_steps=steps // HINDSIGHT)
     for beside in ("-journal", "-wal", "-shm"):  # SQLite writes to these, through links too
-        paths.path_inside(file.parent, f"{file.name}{beside}")
+        path_inside(file.parent, f"{file.name}{beside}")
     try:
         storage = optuna.storages.RDBStorage(f"sqlite:///{file.absolute()}")
         study: Study = optuna.create_study(
@@ -108,7 +106,7 @@ def trial_folder(file: Path, name: object) -> Path:
     """
     if not isinstance(name, str) or not re.fullmatch(r"trial-[0-9]{4,9}", name):
         raise UserError(f"--study {file} is damaged: {name!r} is no name of a trial's folder", exit_code=1)
-    return paths.path_inside(file.parent, f"{file.stem}-trials/{name}")
+    return path_inside(file.parent, f"{file.stem}-trials/{name}")
 
 
 @contextlib.contextmanager
@@ -120,12 +118,7 @@ def locked(file: Path) -> Iterator[None]:
     """
     with disk_errors(str(file)):
         file.parent.mkdir(parents=True, exist_ok=True)
-        lock = paths.open_lock(file.with_name(f".{file.name}.lock"))
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(f"{file} is being searched by another process", exit_code=1) from error
+    with locked_file(file.with_name(f".{file.name}.lock"), file, "searched"):
         yield
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from rlkit.env.config import EnvConfig
-from rlkit.env.make import check_arguments
+from rlkit.env.make import check_arguments, check_typed_again
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain
 from rlkit.nn.utils import torch_set_up
@@ -113,10 +113,7 @@ def resume(
     config = run.config
     if model not in (None, config.network):
         raise UserError(f"This run trains {config.network}, not {model}: leave --model out.")
-    for name, value in (env_kwargs or {}).items():
-        if config.env_kwargs.get(name) != value:
-            given = config.env_kwargs.get(name)
-            raise UserError(f"--env-kwargs {name}: this run has {given!r} there: leave it out")
+    check_typed_again(config.env_kwargs, env_kwargs or {})
     if config.env_kwargs and is_simulator(config.data):
         environment = EnvConfig(environment_id(config.data), config.env_kwargs)
         check_arguments(environment, env_kwargs or {}, allow_code=data is not None)

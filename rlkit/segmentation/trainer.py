@@ -22,6 +22,7 @@ from rlkit.segmentation.loader import Prefetcher, TrainingPictures
 from rlkit.segmentation.metrics import Confusion
 from rlkit.segmentation.run_folder import PerceptionRun
 from rlkit.segmentation.visualization.sheet import Row, draw_sheet
+from rlkit.training.checkpoint import MISFITS
 from rlkit.training.logger import Logger
 from rlkit.training.progress import Reporter
 from rlkit.training.signals import stop_request
@@ -207,7 +208,7 @@ class SegmentationTrainer:
             self.best = -math.inf if state["best"] is None else float(state["best"])
             self.seconds_before = float(state["seconds"])
             self._losses = [torch.tensor(float(loss), device=self.learner.device) for loss in state["losses"]]
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        except MISFITS as error:
             raise UserError(f"the newest checkpoint of {self.run.path} is damaged: {error!r}", exit_code=1) from error
 
     def _due(self, interval: int) -> bool:

@@ -44,7 +44,8 @@ LARGEST = 10**15  # steps and rows in a manifest
 DAMAGED = "damaged-"  # how the names of checkpoints begin that were set aside
 
 _STEPS = re.compile(r"[0-9]{1,15}")  # names of checkpoints' folders
-_MISFITS = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RuntimeError)
+# What reading a state raises that was written for something else, or damaged.
+MISFITS = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RuntimeError)
 
 
 class Learner(Protocol):
@@ -201,7 +202,7 @@ class Checkpoints:
                     agent.replay.restore_rows(segment["start"], self._read_segment(segment, agent.replay))
                 agent.replay.load_state(tree["replay"])
             loop: State = tree["loop"]
-        except _MISFITS as error:
+        except MISFITS as error:
             sentence = f"{checkpoint.folder} does not fit the agent that config.json describes: {error}"
             raise UserError(sentence, exit_code=1) from error
         return loop

@@ -12,7 +12,7 @@ import torch
 from rlkit import plugins
 from rlkit.agent import Agent
 from rlkit.env.config import EnvConfig, absolute_id, code_of
-from rlkit.env.make import check_arguments, make_vec_env, read_metadata
+from rlkit.env.make import check_arguments, check_typed_again, make_vec_env, read_metadata
 from rlkit.env.vector import VecEnv
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain
@@ -238,9 +238,7 @@ def typed_again(config: RunConfig, env: str | None, env_kwargs: Mapping[str, Any
         UserError: Something else was typed, or code is named that was not typed.
     """
     environment = config.environment
-    for name, value in (env_kwargs or {}).items():
-        if environment.kwargs.get(name) != value:
-            raise UserError(f"--env-kwargs {name}: this run has {environment.kwargs.get(name)!r} there: leave it out")
+    check_typed_again(environment.kwargs, env_kwargs or {})
     if env is None and environment.code is not None:
         read_metadata(environment, allow_code=False)  # says what to type
     if env is not None:

@@ -1,7 +1,6 @@
 """A run on disk: its folder, its configuration, and the lock that keeps a second process out."""
 
 import contextlib
-import fcntl
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ from rlkit.training.checkpoint import Checkpoints
 from rlkit.training.config import RunConfig
 from rlkit.training.logger import logged_steps
 from rlkit.utils import paths
-from rlkit.utils.io import disk_errors, new_folder, read_json, write_bytes, write_json
+from rlkit.utils.io import disk_errors, locked_file, new_folder, read_json, write_bytes, write_json
 from rlkit.utils.terminal import check_texts
 
 
@@ -130,13 +129,7 @@ def locked(path: Path) -> Iterator[None]:
         UserError: Another process holds it, or something in it is a link, so that writing could change other places.
     """
     paths.check_tree(path)
-    with disk_errors(str(path)):
-        lock = paths.open_lock(path / ".lock")
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(f"{path} is being trained by another process", exit_code=1) from error
+    with locked_file(path / ".lock", path, "trained"):
         yield
 
 

@@ -13,6 +13,7 @@ from rlkit.agent import Agent, State, Transitions
 from rlkit.env.seeding import episode_seed
 from rlkit.env.vector import Step, VecEnv
 from rlkit.errors import UserError
+from rlkit.training.checkpoint import MISFITS
 from rlkit.training.collector import Collector
 from rlkit.training.evaluation import Evaluation, evaluate, mean_metrics
 from rlkit.training.logger import Logger
@@ -23,7 +24,6 @@ from rlkit.utils.io import disk_errors
 
 REFRESH = 0.2  # s between updates of the progress display
 LOGS = 200  # records of metrics in a run
-DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)  # what damaged state raises
 EXPLODED = 1e10  # a loss, gradient or value beyond this is as lost as one that is not a number
 
 
@@ -123,7 +123,7 @@ class Trainer:
             self.latest = {str(tag): float(value) for tag, value in state["latest"].items()}
             self.seconds_before = float(state["seconds"])
             self.episodes.load_state(state["episodes"])
-        except DAMAGE as error:
+        except MISFITS as error:
             raise UserError(f"the newest checkpoint of {self.run.path} is damaged: {error!r}", exit_code=1) from error
         if not self.episodes.replay():
             self.agent.cut()

@@ -6,6 +6,7 @@ before memory is taken, and what is written never passes through a link (`rlkit.
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -65,6 +66,28 @@ def scratch_file(path: Path) -> Iterator[Path]:
         yield scratch
     finally:
         scratch.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked_file(lock: Path, holds: Path, doing: str) -> Iterator[None]:
+    """Hold a lock while the block runs.
+
+    Args:
+        lock: The lock file, made where it is missing.
+        holds: What it keeps for one process, for messages.
+        doing: What that process does with it, such as `trained`.
+
+    Raises:
+        UserError: Another process holds it, or the file cannot be opened.
+    """
+    with disk_errors(str(holds)):
+        file = paths.open_lock(lock)
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"{holds} is being {doing} by another process", exit_code=1) from error
+        yield
 
 
 def write_array(folder: Path, prefix: str, array: npt.NDArray[Any]) -> tuple[str, str]:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rlkit.errors import UserError
+from rlkit.utils.terminal import has_control_characters
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_DRIVE = re.compile(r"^[A-Za-z]:")
+_NO_NAME = re.compile(r"^[A-Za-z]:|[\\\t\n]")  # drives, backslashes, and what `has_control_characters` leaves to texts
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a pipe that nobody writes to would wait for ever
 
@@ -32,7 +32,7 @@ def path_inside(folder: Path, name: object) -> Path:
     Raises:
         UserError: The name is no relative path, leads out of the folder, or passes through a symbolic link.
     """
-    if not isinstance(name, str) or not name or _CONTROL.search(name) or "\\" in name or _DRIVE.match(name):
+    if not isinstance(name, str) or not name or has_control_characters(name) or _NO_NAME.search(name):
         raise UserError(f"{folder} names {name!r}: expected a relative path within that folder", exit_code=1)
     parts = name.split("/")
     if any(part in ("", ".", "..") for part in parts):
