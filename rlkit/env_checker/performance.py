@@ -66,8 +66,7 @@ def resident_bytes() -> int | None:
 def _watched(subject: Subject, act: Callable[[], None], what: str) -> dict[str, Any]:
     """Act for a few windows of time; write down that memory grows if it does in each of them."""
     rates: list[float] = []
-    growths: list[float] = []
-    acted = 0
+    growths: list[tuple[float, int]] = []  # bytes, and in how many acts: a busy machine leaves a window fewer of them
     for _ in range(WINDOWS):
         gc.collect()
         before, count, began = resident_bytes(), 0, time.perf_counter()
@@ -84,15 +83,16 @@ def _watched(subject: Subject, act: Callable[[], None], what: str) -> dict[str, 
         gc.collect()
         after = resident_bytes()
         if before is not None and after is not None:
-            growths.append(after - before)
-        acted = count
+            growths.append((after - before, count))
     facts: dict[str, Any] = {f"{what}s_per_second": max(rates)}
     steady = growths[1:]  # caches fill in the first
-    if steady and min(steady) > GROWTH and steady[-1] > 0.3 * steady[0]:
-        facts[f"bytes_per_{what}"] = steady[-1] / acted
+    rates_of_growth = [grown / count for grown, count in steady]
+    if steady and min(steady)[0] > GROWTH and rates_of_growth[-1] > 0.3 * rates_of_growth[0]:
+        grown, acted = sum(grown for grown, _ in steady), sum(count for _, count in steady)
+        facts[f"bytes_per_{what}"] = grown / acted
         subject.write_down(
             "memory-grows",
-            f"{sum(steady) / 1e6:.0f} MB more after {len(steady)} × {acted:,} {what}s: "
-            f"{steady[-1] / acted / 1e3:.1f} kB per {what}, and it went on growing",
+            f"{grown / 1e6:.0f} MB more after {acted:,} {what}s: {grown / acted / 1e3:.1f} kB per {what}, "
+            "and it went on growing",
         )
     return facts
