@@ -1,4 +1,4 @@
-"""With everything that draws random numbers switched on, a run in two parts is still the run in one, bit for bit."""
+"""A resumed agent equals an uninterrupted one bit for bit, with everything on that draws random numbers."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 from rlkit_agents.dqn import DQN, DQNConfig
 
-from rlkit.agent import Transitions
+from rlkit.replay import Transitions
 from rlkit.spaces import Leaf, Spaces
 from rlkit.training.checkpoint import Checkpoints
 
@@ -21,7 +21,7 @@ NUM_ENVS = 4
 
 
 def world(step):
-    """What the environments show and pay after so many steps, whatever the agent does."""
+    """Observations, rewards and terminations after a number of steps, independent of the actions."""
     chance = np.random.default_rng(step)
     seen = {
         "view": chance.integers(256, size=(NUM_ENVS, 16, 16, 4), dtype=np.uint8),
