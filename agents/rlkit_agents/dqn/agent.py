@@ -130,14 +130,14 @@ class DQN(Agent):
 
     def observe(self, transitions: Transitions) -> None:
         """Store one step of every environment, its rewards scaled and clipped as configured."""
-        rewards = transitions.rewards
-        if self.config.reward_scale != 1.0:
-            rewards = rewards * self.config.reward_scale
-        if self.config.reward_clip is not None:
-            rewards = np.clip(rewards, -self.config.reward_clip, self.config.reward_clip)
-        self._replay.add(replace(transitions, rewards=rewards))
         self._exploration.end(transitions.terminated | transitions.truncated)
         self._exploration_steps.observe(transitions.rewards, transitions.terminated)
+        if self.config.reward_scale != 1.0:
+            transitions = replace(transitions, rewards=transitions.rewards * self.config.reward_scale)
+        if self.config.reward_clip is not None:
+            clipped = np.clip(transitions.rewards, -self.config.reward_clip, self.config.reward_clip)
+            transitions = replace(transitions, rewards=clipped)
+        self._replay.add(transitions)
         self.steps += len(transitions.actions)
 
     def update(self, env_steps: int) -> dict[str, float]:

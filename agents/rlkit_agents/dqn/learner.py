@@ -146,7 +146,7 @@ class DQNLearner:
         """Reinitialise dense layers and head, interpolate the encoder towards a new initialisation, clear the moments.
 
         Restores the plasticity that many updates on the same data cost; what is lost is soon relearned from the replay
-        buffer (Nikishin et al. 2022; D'Oro et al. 2023). All networks get the same weights, so that targets fit.
+        buffer (Nikishin et al. 2022; D'Oro et al. 2023). All networks use the same new initialisation.
         """
         fresh = copy.deepcopy(self.online).cpu()
         kaiming_init_(fresh, torch.Generator().manual_seed(self._draw_seed()))

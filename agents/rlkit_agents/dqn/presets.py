@@ -14,14 +14,14 @@ from rlkit.spaces import Leaf, Spaces
 from rlkit_agents.dqn.config import DQNConfig
 
 
-def capacity(steps: int, most: int) -> int:
-    """Capacity of the replay buffer: the whole budget, at most `most`, at least 1,000."""
-    return max(min(steps, most), 1_000)
+def capacity(steps: int, maximum: int) -> int:
+    """Capacity of the replay buffer: the whole budget, at most `maximum`, at least 1,000."""
+    return max(min(steps, maximum), 1_000)
 
 
-def share(steps: int, divisor: int, most: int) -> int:
-    """A fraction of the budget, at most `most`, at least one step."""
-    return max(1, min(steps // divisor, most))
+def fraction(steps: int, divisor: int, maximum: int) -> int:
+    """A fraction of the budget, at most `maximum`, at least one step."""
+    return max(1, min(steps // divisor, maximum))
 
 
 # ----------------------------------------------------------------------------------------------------------------- ours
@@ -57,8 +57,8 @@ def _fast_vectors(spaces: Spaces, steps: int) -> DQNConfig:
         buffer_size=capacity(steps, 100_000),
         learning_rate=1e-3,
         learning_rate_steps=steps,
-        learning_starts=share(steps, 20, 1_000),
-        exploration_steps=share(steps, 10, 10_000),
+        learning_starts=fraction(steps, 20, 1_000),
+        exploration_steps=fraction(steps, 10, 10_000),
         exploration_final_epsilon=0.1,
         exploration_repeat=20,
         exploration_min_events=5,
@@ -83,8 +83,8 @@ def _fast_grids(spaces: Spaces, steps: int) -> DQNConfig:
         learning_rate=1e-3,
         adam_epsilon=1.5e-4,
         learning_rate_steps=steps,
-        learning_starts=share(steps, 20, 5_000),
-        exploration_steps=share(steps, 10, 100_000),
+        learning_starts=fraction(steps, 20, 5_000),
+        exploration_steps=fraction(steps, 10, 100_000),
         exploration_final_epsilon=0.01,
     )
 
@@ -102,8 +102,8 @@ def _fast_small_images(spaces: Spaces, steps: int) -> DQNConfig:
         buffer_size=capacity(steps, 1_000_000),
         learning_rate=1e-3,
         learning_rate_steps=steps,
-        learning_starts=share(steps, 20, 2_000),
-        exploration_steps=share(steps, 10, 250_000),
+        learning_starts=fraction(steps, 20, 2_000),
+        exploration_steps=fraction(steps, 10, 250_000),
         exploration_final_epsilon=0.05,
     )
 
@@ -133,8 +133,8 @@ def _fast_images(spaces: Spaces, steps: int) -> DQNConfig:
         learning_rate=3e-4,
         learning_rate_steps=steps,
         adam_epsilon=1.5e-4,
-        learning_starts=share(steps, 20, 20_000),
-        exploration_steps=share(steps, 10, 250_000),
+        learning_starts=fraction(steps, 20, 20_000),
+        exploration_steps=fraction(steps, 10, 250_000),
         exploration_final_epsilon=0.01,
         ema_decay=0.999,
         random_shift=4 if short else 0,
@@ -166,8 +166,8 @@ def gpu(spaces: Spaces, steps: int) -> DQNConfig:
         learning_rate_final=1e-4,
         learning_rate_steps=steps,
         adam_epsilon=0.005 / 256,
-        learning_starts=share(steps, 20, 50_000),
-        exploration_steps=share(steps, 10, 500_000),
+        learning_starts=fraction(steps, 20, 50_000),
+        exploration_steps=fraction(steps, 10, 500_000),
         exploration_final_epsilon=0.01,
         ema_decay=0.999,
         random_shift=4 if large and steps <= 500_000 else 0,
@@ -203,9 +203,9 @@ def dqn_nature(spaces: Spaces, steps: int) -> DQNConfig:
         ema_decay=0.0,
         mirror=False,
         buffer_size=capacity(steps, 1_000_000),
-        learning_starts=share(steps, 20, 50_000),
+        learning_starts=fraction(steps, 20, 50_000),
         exploration_final_epsilon=0.1,
-        exploration_steps=share(steps, 10, 1_000_000),
+        exploration_steps=fraction(steps, 10, 1_000_000),
     )
 
 
@@ -243,7 +243,7 @@ def rainbow(spaces: Spaces, steps: int) -> DQNConfig:
         per_alpha=0.5,
         per_beta=0.4,
         per_beta_steps=steps,
-        learning_starts=share(steps, 20, 20_000),
+        learning_starts=fraction(steps, 20, 20_000),
         exploration_initial_epsilon=0.0,
         exploration_final_epsilon=0.0,
         exploration_steps=steps,
@@ -260,7 +260,7 @@ def data_efficient_rainbow(spaces: Spaces, steps: int) -> DQNConfig:
         learning_rate_final=1e-4,
         update_interval=1,
         target_update_interval=2_000,
-        learning_starts=share(steps, 20, 1_600),
+        learning_starts=fraction(steps, 20, 1_600),
     )
 
 
@@ -281,9 +281,9 @@ def drq_eps(spaces: Spaces, steps: int) -> DQNConfig:
         update_interval=1,
         target_update_interval=1,
         random_shift=4 if _images(spaces) else 0,
-        learning_starts=share(steps, 20, 1_600),
+        learning_starts=fraction(steps, 20, 1_600),
         exploration_final_epsilon=0.01,
-        exploration_steps=share(steps, 10, 5_000),
+        exploration_steps=fraction(steps, 10, 5_000),
     )
 
 
@@ -306,9 +306,9 @@ def iqn_munchausen(spaces: Spaces, steps: int) -> DQNConfig:
         learning_rate_final=5e-5,
         adam_epsilon=0.01 / 32,
         target_update_interval=8_000,
-        learning_starts=share(steps, 20, 20_000),
+        learning_starts=fraction(steps, 20, 20_000),
         exploration_final_epsilon=0.01,
-        exploration_steps=share(steps, 10, 250_000),
+        exploration_steps=fraction(steps, 10, 250_000),
     )
 
 
@@ -337,8 +337,8 @@ def btr(spaces: Spaces, steps: int) -> DQNConfig:
         per_alpha=0.2,
         per_beta=0.4,
         per_beta_steps=steps,
-        learning_starts=share(steps, 20, 200_000),
-        exploration_steps=share(steps, 10, 2_000_000),
+        learning_starts=fraction(steps, 20, 200_000),
+        exploration_steps=fraction(steps, 10, 2_000_000),
     )
 
 

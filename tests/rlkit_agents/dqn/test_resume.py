@@ -22,12 +22,12 @@ NUM_ENVS = 4
 
 def world(step):
     """Observations, rewards and terminations after a number of steps, independent of the actions."""
-    chance = np.random.default_rng(step)
+    generator = np.random.default_rng(step)
     seen = {
-        "view": chance.integers(256, size=(NUM_ENVS, 16, 16, 4), dtype=np.uint8),
-        "speed": chance.standard_normal((NUM_ENVS, 2)).astype(np.float32),
+        "view": generator.integers(256, size=(NUM_ENVS, 16, 16, 4), dtype=np.uint8),
+        "speed": generator.standard_normal((NUM_ENVS, 2)).astype(np.float32),
     }
-    return seen, chance.standard_normal(NUM_ENVS).astype(np.float32), chance.random(NUM_ENVS) < 0.1
+    return seen, generator.standard_normal(NUM_ENVS).astype(np.float32), generator.random(NUM_ENVS) < 0.1
 
 
 def live(agent, start, stop):
