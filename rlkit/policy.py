@@ -203,7 +203,7 @@ class Policy:
     def act(self, observation: Any) -> Any:
         """The greedy action for an observation as the Gymnasium environment gives it, as that environment takes it."""
         actions: npt.NDArray[np.int64] = self.agent.act(self._see(observation), explore=False)
-        given = self._actions.chosen(actions)[0]
+        given = self._actions.decode(actions)[0]
         return int(given) if given.ndim == 0 else given
 
     def q_values(self, observation: Any) -> npt.NDArray[np.float32] | None:

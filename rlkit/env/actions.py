@@ -62,10 +62,10 @@ class DiscreteActions:
     def __len__(self) -> int:
         return len(self.names)
 
-    def chosen(self, actions: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
-        """What the environments are given for (N,) numbers from 0 to A - 1: (N, *shape), a new array."""
-        given: npt.NDArray[Any] = self.table[actions]
-        return given
+    def decode(self, actions: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
+        """Look up the environments' actions (N, *shape) for (N,) numbers from 0 to A - 1; a new array."""
+        decoded: npt.NDArray[Any] = self.table[actions]
+        return decoded
 
     def nearest(self, actions: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """The numbers (N,) of those nearest to (N, *shape) actions, as a scripted expert gives them.

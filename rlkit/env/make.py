@@ -26,7 +26,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from rlkit.env import registry
-from rlkit.env.config import EPISODE_NAMES, EnvConfig, SteppingOptions, absolute_id, split_arguments
+from rlkit.env.config import TRAINING_OPTIONS, EnvConfig, EnvOptions, absolute_id, split_kwargs
 from rlkit.env.registry import (
     accepted_arguments,
     accepts,
@@ -40,11 +40,11 @@ from rlkit.env.subproc.vector_env import SubprocVectorEnv
 from rlkit.env.subproc.worker import Blueprint, spec_as_json
 from rlkit.env.timeout import StepTimeout
 from rlkit.env.vector import AnyVectorEnv, VecEnv
-from rlkit.env.wrappers import MODE_KEY, ListVectorEnv, TimedSyncVectorEnv
+from rlkit.env.wrappers import MODE_KEY, ListVectorEnv, TimedSyncVectorEnv, UnrewardedLimit
 from rlkit.errors import UserError
 from rlkit.utils.system import available_memory
 
-_UNWATCHED = SteppingOptions(step_timeout=0)
+_NO_TIMEOUT = EnvOptions(step_timeout=0)
 
 MANY_ENVS = 256  # beyond so many, their memory is estimated first
 COPIES = 4  # of observations: of the environments, as leaves, of the step before, of what is merged
@@ -55,8 +55,7 @@ def vectorize(
     num_envs: int,
     kwargs: Mapping[str, Any],
     render_mode: str | None,
-    frame_skip: int = 1,
-    stepping: SteppingOptions = _UNWATCHED,
+    options: EnvOptions = _NO_TIMEOUT,
     environment_id: str | None = None,
 ) -> tuple[AnyVectorEnv, bool, str]:
     """Make N environments that are stepped together and reset only when told.
@@ -66,8 +65,7 @@ def vectorize(
         num_envs: N.
         kwargs: Arguments of the environment; `max_episode_steps` among them limits its episodes.
         render_mode: As in `gymnasium.make`.
-        frame_skip: Steps of the environment per action.
-        stepping: In which processes, and how long an environment may take.
+        options: Of which frame_skip, workers and step_timeout are used.
         environment_id: By which other processes find the specification; None for the specification's own.
 
     Returns:
@@ -76,7 +74,7 @@ def vectorize(
     Raises:
         UserError: The environment does not accept the arguments, lacks a package, fails, or cannot be adapted.
     """
-    arguments = dict(kwargs)
+    arguments, frame_skip = dict(kwargs), options.frame_skip
     if render_mode is not None:
         check_render_mode(spec, render_mode)
         arguments["render_mode"] = render_mode
@@ -84,29 +82,29 @@ def vectorize(
         if spec.entry_point is None:
             raise UserError(f"{spec.id} is a vector environment only: frame_skip={frame_skip} needs a single one.")
         blueprint = Blueprint(environment_id or spec.id, spec_as_json(spec), arguments, frame_skip)
-        singles, how = _singles(spec, num_envs, blueprint, stepping)
+        singles, how = _singles(spec, num_envs, blueprint, options)
         return singles, False, f"{how}, {frame_skip} of their steps per action"
     if spec.vector_entry_point is not None and not spec.additional_wrappers:
         native, mode = _native(spec, num_envs, arguments)
         if native is not None:
-            if stepping.workers:
+            if options.workers:
                 native.close()
-                raise _no_workers(spec, stepping, "has a vector environment of its own, which steps all at once")
+                raise _no_workers(spec, options.workers, "has a vector environment of its own, which steps all at once")
             return native, True, "its own vector environment"
         shown = f"its own vector environment resets by itself ({mode})"
     else:
         shown = "it has no vector environment of its own"
     if spec.entry_point is not None:
         blueprint = Blueprint(environment_id or spec.id, spec_as_json(spec), arguments, 1)
-        singles, how = _singles(spec, num_envs, blueprint, stepping)
+        singles, how = _singles(spec, num_envs, blueprint, options)
         return singles, False, f"{how}, because {shown}"
-    if stepping.workers:
-        raise _no_workers(spec, stepping, "is a vector environment only")
-    alarm = StepTimeout(stepping.step_timeout)
+    if options.workers:
+        raise _no_workers(spec, options.workers, "is a vector environment only")
+    timeout = StepTimeout(options.step_timeout)
     batches = guarded(
         spec,
         lambda: ListVectorEnv(
-            alarm.watch(lambda: [_make_native(spec, 1, arguments) for _ in _beginning(alarm, num_envs)]), alarm
+            timeout.watch(lambda: [_make_native(spec, 1, arguments) for _ in _beginning(timeout, num_envs)]), timeout
         ),
     )
     return batches, False, f"one batch of one for each, because {shown} and there is no single one"
@@ -150,28 +148,27 @@ def _make_native(spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any]) -> Any
     return gymnasium.make_vec(spec, num_envs=num_envs, vectorization_mode="vector_entry_point", **kwargs)
 
 
-def _singles(spec: EnvSpec, num_envs: int, blueprint: Blueprint, stepping: SteppingOptions) -> tuple[AnyVectorEnv, str]:
+def _singles(spec: EnvSpec, num_envs: int, blueprint: Blueprint, options: EnvOptions) -> tuple[AnyVectorEnv, str]:
     """Single environments stepped together, and how."""
-    if stepping.workers:
-        workers = min(stepping.workers, num_envs)
-        side_by_side = guarded(spec, lambda: SubprocVectorEnv(blueprint, num_envs, stepping))
+    if options.workers:
+        workers = min(options.workers, num_envs)
+        side_by_side = guarded(spec, lambda: SubprocVectorEnv(blueprint, num_envs, workers, options.step_timeout))
         return side_by_side, f"single environments in {workers} process{'es' if workers > 1 else ''} of their own"
     make = partial(make_single, spec, blueprint.kwargs, frame_skip=blueprint.frame_skip)
-    alarm = StepTimeout(stepping.step_timeout)
-    return guarded(spec, lambda: TimedSyncVectorEnv(make, num_envs, alarm)), "single environments one after the other"
+    timeout = StepTimeout(options.step_timeout)
+    return guarded(spec, lambda: TimedSyncVectorEnv(make, num_envs, timeout)), "single environments one after the other"
 
 
-def _no_workers(spec: EnvSpec, stepping: SteppingOptions, why: str) -> UserError:
+def _no_workers(spec: EnvSpec, workers: int, why: str) -> UserError:
     return UserError(
-        f"workers={stepping.workers}: single environments are shared out to processes, and {spec.id} {why}; leave "
-        "workers out."
+        f"workers={workers}: single environments are shared out to processes, and {spec.id} {why}; leave workers out."
     )
 
 
-def _beginning(alarm: StepTimeout, num_envs: int) -> Iterator[int]:
+def _beginning(timeout: StepTimeout, num_envs: int) -> Iterator[int]:
     """0 to N - 1, each with its own time."""
     for index in range(num_envs):
-        alarm.begin(index)
+        timeout.begin(index)
         yield index
 
 
@@ -195,11 +192,12 @@ def make_vec_env(
     spec = registry.find_spec(config.id, allow_code)
     if num_envs > MANY_ENVS:
         _check_memory(config, num_envs)
-    split = split_arguments(config.kwargs, lambda: accepted_arguments(spec), config.frame_stack)
-    skip, own_id = split.frames.frame_skip, absolute_id(config.id)
-    vector, native, why = vectorize(spec, num_envs, split.theirs, render_mode, skip, split.stepping, own_id)
+    kwargs, options = split_kwargs(config.kwargs, lambda: accepted_arguments(spec), config.frame_stack)
+    vector, native, why = vectorize(spec, num_envs, kwargs, render_mode, options, absolute_id(config.id))
+    if options.unrewarded_limit:
+        vector = UnrewardedLimit(vector, options.unrewarded_limit)
     try:
-        return VecEnv(vector, config, native, why, split)
+        return VecEnv(vector, config, native, why, options)
     except BaseException:
         vector.close()
         raise
@@ -232,12 +230,12 @@ def played_to_the_end(config: EnvConfig, *, allow_code: bool = True) -> EnvConfi
     Raises:
         UserError: It does not exist or cannot be imported.
     """
-    if not set(EPISODE_NAMES) & set(config.kwargs):
+    if not TRAINING_OPTIONS & config.kwargs.keys():
         return config
     spec = registry.find_spec(config.id, allow_code)
-    ours = split_arguments(config.kwargs, lambda: accepted_arguments(spec)).ours
-    early = set(EPISODE_NAMES) & set(ours)
-    return replace(config, kwargs={name: value for name, value in config.kwargs.items() if name not in early})
+    own, _ = split_kwargs(config.kwargs, lambda: accepted_arguments(spec))
+    kept = {name: value for name, value in config.kwargs.items() if name in own or name not in TRAINING_OPTIONS}
+    return replace(config, kwargs=kept)
 
 
 def read_metadata(config: EnvConfig, *, allow_code: bool = True) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from gymnasium import spaces as gym_spaces
 
 from rlkit import capabilities
-from rlkit.env.config import EnvConfig, FrameOptions
+from rlkit.env.config import EnvConfig, EnvOptions
 from rlkit.errors import UserError
 from rlkit.perception.config import CAMERA, DRIVABLE, SEGMENTATION, PerceptionConfig
 from rlkit.spaces import Leaf, Observations, Pixels, Spaces
@@ -361,7 +361,7 @@ class ObservationAdapter:
         space: Of what a single environment gives.
         metadata: Of the environment.
         config: What it was made from.
-        options: What to make of its frames.
+        options: Of which grayscale and resize are applied here.
         num_envs: N.
         fresh: Whether the environment never writes again to what it has given.
 
@@ -374,7 +374,7 @@ class ObservationAdapter:
         space: gym_spaces.Space[Any],
         metadata: Mapping[str, Any],
         config: EnvConfig,
-        options: FrameOptions,
+        options: EnvOptions,
         num_envs: int,
         fresh: bool,
     ):
@@ -441,7 +441,7 @@ class ObservationAdapter:
         space: gym_spaces.Space[Any],
         metadata: Mapping[str, Any],
         config: PerceptionConfig,
-        options: FrameOptions,
+        options: EnvOptions,
         environment: str,
     ) -> "PerceptionPipeline":
         from rlkit.perception.pipeline import make_pipeline  # numba and torch, only where they are needed

@@ -16,7 +16,7 @@ from gymnasium.vector import SyncVectorEnv, VectorEnv
 
 from rlkit import capabilities
 from rlkit.env.actions import Bins, DiscreteActions, discrete_actions, with_typed
-from rlkit.env.config import EnvConfig, SplitArguments, absolute_id, split_arguments
+from rlkit.env.config import EnvConfig, EnvOptions, absolute_id
 from rlkit.env.observations import ObservationAdapter, default_frame_stack, push_frame, repeat_frame, stacked
 from rlkit.env.subproc.vector_env import LOST, SubprocVectorEnv
 from rlkit.env.wrappers import ListVectorEnv
@@ -33,11 +33,12 @@ _log = logging.getLogger(__name__)
 
 def offers(vector: AnyVectorEnv, name: str) -> bool:
     """Whether what is stepped in a vector environment has a method or attribute of this name, for `vector.call`."""
-    if isinstance(vector, SubprocVectorEnv):
-        return vector.offers(name)
-    if isinstance(vector, SyncVectorEnv):
-        return bool(vector.envs[0].has_wrapper_attr(name))
-    own = vector.batches[0] if isinstance(vector, ListVectorEnv) else vector
+    base = vector.unwrapped
+    if isinstance(base, SubprocVectorEnv):
+        return base.offers(name)
+    if isinstance(base, SyncVectorEnv):
+        return bool(base.envs[0].has_wrapper_attr(name))
+    own = base.batches[0] if isinstance(base, ListVectorEnv) else vector
     return hasattr(own, "call") and hasattr(own.unwrapped, name)
 
 
@@ -81,8 +82,7 @@ class VecEnv:
         config: What it was made from.
         native: Whether it is the environment's own vector environment.
         why: A sentence on how it was joined.
-        arguments: What was typed for us, of which skipping frames and stepping are left to `vectorize`; None where
-            there is nothing but what `config` says of frames.
+        options: Of which images, frame stack and actions are applied here; None for `config.frame_stack` alone.
 
     Attributes:
         busy_elsewhere: Whether a step is taken in compiled code or other processes, which leaves Python to others.
@@ -98,20 +98,19 @@ class VecEnv:
         config: EnvConfig,
         native: bool,
         why: str,
-        arguments: SplitArguments | None = None,
+        options: EnvOptions | None = None,
     ):
-        if arguments is None:
-            arguments = split_arguments({}, tuple, config.frame_stack)
-        options = arguments.frames
+        options = options or EnvOptions(frame_stack=config.frame_stack)
         self.num_envs = vector.num_envs
         self.metadata: dict[str, Any] = dict(vector.metadata)
         self.native = native
-        self.busy_elsewhere = native or isinstance(vector, SubprocVectorEnv)
+        base = vector.unwrapped
+        self.busy_elsewhere = native or isinstance(base, SubprocVectorEnv)
         self.metrics = capabilities.episode_metrics(self.metadata)
         self.warn: Callable[[str], None] = _log.warning
         self._vector = vector
-        if isinstance(vector, SubprocVectorEnv):
-            vector.on_loss = self._tell_of_loss
+        if isinstance(base, SubprocVectorEnv):
+            base.on_loss = self._tell_of_loss
         self._why = why
         self.single_observation_space = vector.single_observation_space
         # A promise that an environment can make so that large batches need not be copied.
@@ -119,7 +118,7 @@ class VecEnv:
         self.observer = ObservationAdapter(
             self.single_observation_space, self.metadata, config, options, self.num_envs, fresh
         )
-        self.actions = self._read_actions(arguments.bins)
+        self.actions = self._read_actions(options.action_bins)
         names = self.actions.names
         single = Spaces({leaf.name: leaf for leaf in self.observer.leaves}, names)
         self._frames = self._choose_frames(single, options.frame_stack)
@@ -132,12 +131,12 @@ class VecEnv:
                 for name, leaf in single.observations.items()
             },
             names,
-            self._read_mirror(arguments.mirrored, single),
+            self._read_mirror(options.mirror_actions, single),
             capabilities.reward_clip(self.metadata),
         )
         self._stacked = [name for name, leaf in self.spaces.observations.items() if leaf.stack > 1]
         self._vectors = [name for name, leaf in self.spaces.observations.items() if leaf.dtype == "float32"]
-        self._unrewarded = UnrewardedSteps(arguments.episodes.unrewarded_limit, self.num_envs)
+        self._unrewarded_limit = options.unrewarded_limit
         self._observations: Observations | None = None
         self._seeds = [0] * self.num_envs
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
@@ -168,7 +167,6 @@ class VecEnv:
         for index in np.flatnonzero(mask):
             self._seeds[index] = seeds[index]
         self._steps[mask] = 0
-        self._unrewarded.begin(mask)
         with self._failures_told("reset"):
             # Gymnasium's interface says `int`; every vector environment, its own included, takes one seed each.
             observation, _ = self._vector.reset(
@@ -202,7 +200,7 @@ class VecEnv:
         if self._observations is None or self._ended.any():
             raise ValueError("every environment has to be reset before its first step and after its last")
         self._steps += 1
-        given = self.actions.chosen(actions)
+        given = self.actions.decode(actions)
         with self._failures_told("step"):
             observation, rewards, terminated, truncated, infos = self._vector.step(given)
         leaves = self.observer.see(observation)
@@ -210,11 +208,10 @@ class VecEnv:
         for name in self._stacked:
             leaves[name] = push_frame(self._observations[name], leaves[name])
         self._observations = leaves
-        earned = self._checked_rewards(rewards)
         step = Step(
             dict(leaves),
-            earned,
-            np.array(terminated, dtype=np.bool_) | self._unrewarded.over(earned),
+            self._checked_rewards(rewards),
+            np.array(terminated, dtype=np.bool_),
             np.array(truncated, dtype=np.bool_),
             infos,
         )
@@ -296,7 +293,7 @@ class VecEnv:
         lines += [f"{name}: left out, because it is text, which no network reads" for name in self.observer.left_out]
         note = f"; {self.actions.note}" if self.actions.note else ""
         lines.append(f"actions: {self.spaces.num_actions} ({', '.join(self.spaces.action_names)}){note}")
-        if limit := self._unrewarded.limit:
+        if limit := self._unrewarded_limit:
             lines.append(f"episodes: over after {limit} steps in a row without a reward above 0")
         return lines
 
@@ -364,28 +361,3 @@ def _merged(kept: npt.NDArray[Any], renewed: npt.NDArray[Any], mask: npt.NDArray
     merged = kept.copy()
     merged[mask] = renewed[mask]
     return merged
-
-
-class UnrewardedSteps:
-    """Counts, in each of N environments, the steps since a reward above zero or the start of the episode.
-
-    Args:
-        limit: After how many of them an episode is over; 0 for never.
-        num_envs: N.
-    """
-
-    def __init__(self, limit: int, num_envs: int):
-        self.limit = limit
-        self._count = np.zeros(num_envs, dtype=np.int64)
-
-    def begin(self, mask: npt.NDArray[np.bool_]) -> None:
-        """Forget the steps of episodes that are over; ``mask`` is (N,) bool."""
-        self._count[mask] = 0
-
-    def over(self, rewards: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-        """(N,) bool, which episodes are over after a step that brought these rewards, (N,) float32."""
-        if self.limit == 0:
-            return np.zeros(len(rewards), dtype=np.bool_)
-        self._count = np.where(rewards > 0.0, 0, self._count + 1)
-        over: npt.NDArray[np.bool_] = self._count >= self.limit
-        return over

@@ -26,7 +26,7 @@ from rlkit.capabilities import (
     scenario_option,
 )
 from rlkit.env import registry
-from rlkit.env.config import EnvConfig, FrameOptions
+from rlkit.env.config import EnvConfig, EnvOptions
 from rlkit.env.make import read_metadata
 from rlkit.env.observations import ObservationAdapter
 from rlkit.errors import UserError, describe_error
@@ -282,7 +282,7 @@ def _eyes(env: gymnasium.Env[Any, Any], config: EnvConfig) -> ObservationAdapter
     """What perceives for a person to look at; None where it is not asked for."""
     if config.perception is None:
         return None
-    return ObservationAdapter(env.observation_space, dict(env.metadata or {}), config, FrameOptions(), 1, fresh=False)
+    return ObservationAdapter(env.observation_space, dict(env.metadata or {}), config, EnvOptions(), 1, fresh=False)
 
 
 def _make(config: EnvConfig) -> gymnasium.Env[Any, Any]:

@@ -16,7 +16,6 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
-from rlkit.env.config import SteppingOptions
 from rlkit.env.subproc.worker import Answer, Blueprint, Jobs, Worker, share_out, unpack
 from rlkit.env.timeout import advice
 from rlkit.errors import DescribedError
@@ -50,7 +49,8 @@ class SubprocVectorEnv(VectorEnv[Any, Any, Any]):
     Args:
         blueprint: What they are made from.
         num_envs: N.
-        options: How many processes (never more than environments), and how long one call may take.
+        workers: Number of processes, at most N.
+        step_timeout: Seconds that one call of one environment may take; 0 for no limit.
 
     Attributes:
         on_loss: Told of a process that was replaced: the environment that was at work, what it did (`step`, `reset`)
@@ -61,12 +61,12 @@ class SubprocVectorEnv(VectorEnv[Any, Any, Any]):
         DescribedError: It cannot be made, or its process ends or hangs over it.
     """
 
-    def __init__(self, blueprint: Blueprint, num_envs: int, options: SteppingOptions):
+    def __init__(self, blueprint: Blueprint, num_envs: int, workers: int, step_timeout: float = 0.0):
         self.num_envs = num_envs
         self.on_loss: Callable[[int, str, str], None] = lambda index, doing, what: None
-        self._seconds = options.step_timeout or math.inf
+        self._seconds = step_timeout or math.inf
         self._losses = self._good_steps = 0
-        self._workers = share_out(blueprint, num_envs, min(options.workers, num_envs))
+        self._workers = share_out(blueprint, num_envs, min(workers, num_envs))
         self._worker_of = {index: worker for worker in self._workers for index in worker.indices}
         try:
             made = self._ask("make", dict.fromkeys(range(num_envs), ()))

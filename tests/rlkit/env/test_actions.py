@@ -28,7 +28,7 @@ CAR_RACING = spaces.Box(np.array([-1, 0, 0], np.float32), np.array([1, 1, 1], np
 def test_discrete_actions_stay_as_they_are():
     actions = discrete_actions(spaces.Discrete(3, start=-1))
     assert actions.names == ("-1", "0", "1")
-    assert actions.chosen(np.array([0, 2, 1])).tolist() == [-1, 1, 0]
+    assert actions.decode(np.array([0, 2, 1])).tolist() == [-1, 1, 0]
     assert actions.note == ""
 
 

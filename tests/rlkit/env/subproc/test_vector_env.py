@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
 
-from rlkit.env.config import EnvConfig, SteppingOptions
+from rlkit.env.config import EnvConfig, EnvOptions
 from rlkit.env.make import make_vec_env, vectorize
 from rlkit.env.subproc import vector_env as vector_module
 from rlkit.errors import UserError
@@ -87,7 +87,7 @@ def test_what_is_registered_in_this_process_only_reaches_the_others():
     )
     seen = []
     for workers in (0, 1):
-        made, _, _ = vectorize(spec, 2, {}, None, stepping=SteppingOptions(workers))
+        made, _, _ = vectorize(spec, 2, {}, None, options=EnvOptions(workers=workers))
         with contextlib.closing(made):
             made.reset(seed=3)
             seen.append(plain(list(made.step(np.ones(2, np.int64))[:2])))
