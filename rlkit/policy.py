@@ -171,7 +171,7 @@ def _seen_by(environment: EnvConfig) -> str:
 
 
 def _evaluated(environment: EnvConfig, env_kwargs: Mapping[str, Any] | None) -> EnvConfig:
-    advised = capabilities.evaluation_kwargs(read_metadata(environment))
+    advised = capabilities.default_kwargs(read_metadata(environment), "evaluation")
     return environment.with_kwargs(advised).with_kwargs(env_kwargs or {})
 
 

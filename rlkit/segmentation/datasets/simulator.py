@@ -107,8 +107,8 @@ class SimulatorDataset:
         metadata = spec_metadata(self._spec)
         if size is not None and _SIZE_OPTION in accepted_arguments(self._spec):
             environment = environment.with_kwargs({_SIZE_OPTION: list(size)})
-        self._environment = environment.with_defaults(capabilities.picture_kwargs(metadata))
-        self._unseen = capabilities.evaluation_kwargs(metadata)
+        self._environment = environment.with_defaults(capabilities.default_kwargs(metadata, "picture"))
+        self._unseen = capabilities.default_kwargs(metadata, "evaluation")
         self._looks = capabilities.conditions(metadata)
         self._seed, self._selected_pictures, self._measured_pictures = seed, selected, measured
         self._idle: dict[int, _Cars] = {}  # by their number: their circuits took seconds to make
