@@ -291,10 +291,10 @@ def scenarios(environment: EnvConfig, path: Path) -> list[EnvConfig]:
     """
     option = scenario_option(read_metadata(environment))
     if option is None:
-        raise UserError(f"{environment.id} has no circuits to choose from: leave out --circuit")
+        raise UserError(f"{environment.id} has no circuits to choose from: leave out --scenario")
     if not path.exists():
-        raise UserError(f"--circuit {path}: there is no such file or folder")
+        raise UserError(f"--scenario {path}: there is no such file or folder")
     files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv") if path.is_dir() else [path]
     if not files:
-        raise UserError(f"--circuit {path}: the folder holds no .csv file")
+        raise UserError(f"--scenario {path}: the folder holds no .csv file")
     return [environment.with_kwargs({option: str(file)}) for file in files]

@@ -117,7 +117,7 @@ class RunConfig:
         if self.steps < self.num_envs:
             raise UserError(f"--steps = {self.steps} is less than one step of each of {self.num_envs} environments")
         if self.overlap and self.deterministic:
-            raise UserError("--overlap gives environments a thread of their own, --deterministic allows one: omit one")
+            raise UserError("--async-envs needs a second thread, which --deterministic does not allow: leave one out")
 
     def located(self, folder: Path) -> Self:
         """The same, with the file of perception's model within the folder that the configuration was read from.
