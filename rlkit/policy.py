@@ -14,8 +14,8 @@ from rlkit import capabilities, plugins
 from rlkit.agent import Agent, Inspection
 from rlkit.capabilities import scenario_option
 from rlkit.env.config import EnvConfig, absolute_id
+from rlkit.env.frame_stack import push_frame, repeat_frame
 from rlkit.env.make import check_arguments, make_vec_env, read_metadata
-from rlkit.env.observations import push_frame, repeat_frame
 from rlkit.env.seeding import episode_seed
 from rlkit.errors import UserError
 from rlkit.nn.utils import ParameterLimitExceeded, parameter_limit, torch_set_up

@@ -47,7 +47,7 @@ class EnvOptions:
         frame_skip: Steps of the environment per action; their rewards are summed.
         grayscale: Whether RGB images are converted to gray (luma of ITU-R BT.601).
         resize: Height and width that images are resized to by area averaging; one number for both.
-        frame_stack: Number of stacked frames; None chooses by `observations.default_frame_stack`.
+        frame_stack: Number of stacked frames; None chooses by `frame_stack.default_frame_stack`.
         action_bins: Number of values along each continuous axis; None for the default of `actions`.
         mirror_actions: For each action the number of its mirror image; None if unknown.
         workers: Processes that single environments are distributed over; 0 steps them in this process.
@@ -151,7 +151,7 @@ class EnvConfig:
     Args:
         id: `CartPole-v1`, `my_pkg.module:MyEnv-v0`, `my_pkg.module:MyEnv` or `path/to/file.py:MyEnv`.
         kwargs: Arguments of the environment, `max_episode_steps` and the fields of `EnvOptions`; JSON values only.
-        frame_stack: Number of stacked frames; None chooses by `observations.default_frame_stack`. `VecEnv.config` holds
+        frame_stack: Number of stacked frames; None chooses by `frame_stack.default_frame_stack`. `VecEnv.config` holds
             the number that was chosen.
         perception: What replaces the camera's image; None for the image itself.
     """

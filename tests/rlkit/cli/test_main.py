@@ -109,7 +109,7 @@ def test_lists_name_what_there_is(rlkit, capsys):
         (["train", "no_such_module:Env-v0"], 2, "no_such_module"),
         (["train", "missing.py:Env"], 2, "missing.py"),
         (["train", "CartPole-v1", "--async-envs"], 2, "workers=1"),
-        (["train", "CartPole-v1", "--async-envs", "--deterministic"], 2, "omit one"),
+        (["train", "CartPole-v1", "--async-envs", "--deterministic"], 2, "leave one out"),
         (["train", "--resume", "nowhere"], 2, "nowhere"),
         (["train", "--resume", "nowhere", "--async-envs"], 2, "--async-envs from the run"),
         (["train", "CartPole-v1", "--seeds", "0-4"], 2, "0..4"),

@@ -155,7 +155,7 @@ def test_frames_are_stacked_as_asked():
     toy = toys(1, frame_stack=2)
     assert toy.spaces.observations["view"].shape == (4, 4, 2)
     assert toy.spaces.observations["state"].shape == (2,)
-    with pytest.raises(UserError, match="only pictures are stacked"):
+    with pytest.raises(UserError, match="only images are stacked"):
         make_vec_env(EnvConfig("CartPole-v1", frame_stack=4), 1)
 
 
@@ -325,7 +325,7 @@ def test_what_was_chosen_is_told():
     lines = make_vec_env(EnvConfig("CartPole-v1", {"sutton_barto_reward": True}), 2).describe()
     assert lines[0].startswith("environment: CartPole-v1, sutton_barto_reward=True; 2 at once: single environments")
     assert lines[1:] == ["observation: vector of 4", "actions: 2 (0, 1)"]
-    assert "4 frames stacked (a single picture shows no motion)" in toys(1, picture_only=True).describe()[1]
+    assert "4 frames stacked (a single image shows no motion)" in toys(1, picture_only=True).describe()[1]
 
 
 def test_advice_is_read_before_the_environment_is_made():
