@@ -15,7 +15,7 @@ import numpy.typing as npt
 from gymnasium.vector import SyncVectorEnv, VectorEnv
 
 from rlkit import capabilities
-from rlkit.env.actions import Bins, DiscreteActions, discrete_actions, with_typed
+from rlkit.env.actions import Bins, DiscreteActions, discrete_actions, with_mirror_actions
 from rlkit.env.config import EnvConfig, EnvOptions, absolute_id
 from rlkit.env.frame_stack import default_frame_stack, push_frame, repeat_frame, stacked
 from rlkit.env.observations import ObservationAdapter
@@ -320,7 +320,7 @@ class VecEnv:
         vectors = {name: leaf.shape[0] for name, leaf in single.observations.items() if not leaf.is_picture}
         metadata, names = self.metadata, self.actions.names
         if mirrored is not None:
-            metadata = with_typed(metadata, mirrored, vectors, names)
+            metadata = with_mirror_actions(metadata, mirrored, vectors, names)
         return capabilities.mirror(metadata, vectors, len(names))
 
     def _choose_frames(self, single: Spaces, asked: int | None) -> int:

@@ -309,7 +309,7 @@ class _Cars:
     def _tell_of_loss(self, index: int, doing: str, what: str) -> None:
         where = place(self._id, index, self._seeds, self._decisions)
         _log.warning(
-            "%s: %s %s; another process goes on, with pictures that another run may not get", where, doing, what
+            "%s: %s %s; a new process replaces it, with pictures that another run may not get", where, doing, what
         )
 
     def _read_spaces(self) -> tuple[Classes, tuple[int, int]]:

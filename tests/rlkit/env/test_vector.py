@@ -309,7 +309,7 @@ def test_the_drivable_area_by_true_labels_is_mirrored_to_the_last_bit(view):
 def test_the_list_of_continuous_actions_is_the_one_that_the_environment_advises():
     with make_vec_env(EnvConfig("rlkit/CarRacing-v0"), 1) as environments:
         assert len(environments.actions) == 27
-        assert "(as the environment advises" in environments.describe()[-1]
+        assert "(as the environment recommends" in environments.describe()[-1]
     with make_vec_env(EnvConfig("rlkit/CarRacing-v0", {"action_bins": 2}), 1) as environments:
         assert len(environments.actions) == 8
     with make_vec_env(EnvConfig("rlkit/CarRacing-v0", {"continuous": False}), 1) as environments:

@@ -136,7 +136,7 @@ def test_a_worker_that_hangs_is_replaced_and_one_that_dies_over_a_reset_takes_it
 
 
 def test_workers_that_die_again_and_again_are_given_up(monkeypatch):
-    monkeypatch.setattr(vector_module, "MOST_LOSSES", 2)
+    monkeypatch.setattr(vector_module, "MAX_LOSSES", 2)
     warnings = []
     said = r"environment 0 \(seed 3\), step 1: step ended its process with exit status 3, for the 2th time"
     with walks(1, warnings, workers=1, fault="exit", at=1) as made:
