@@ -129,14 +129,14 @@ def fact_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     return lines
 
 
-def _random_play(told: Mapping[str, Any]) -> str:
-    steps = f"{told['steps']:,} steps"
-    if not told["episodes"]:
+def _random_play(play: Mapping[str, Any]) -> str:
+    steps = f"{play['steps']:,} steps"
+    if not play["episodes"]:
         return f"{steps}, and no episode ended"
-    ends = " and ".join(f"{told[end]:,} {end}" for end in ("terminated", "truncated") if told[end])
+    ends = " and ".join(f"{play[end]:,} {end}" for end in ("terminated", "truncated") if play[end])
     return (
-        f"{told['episodes']:,} episodes in {steps}, {told['shortest']:,} to {told['longest']:,} steps long ({ends}); "
-        f"mean reward {told['mean_reward']:.3g}"
+        f"{play['episodes']:,} episodes in {steps}, {play['shortest']:,} to {play['longest']:,} steps long ({ends}); "
+        f"mean reward {play['mean_reward']:.3g}"
     )
 
 

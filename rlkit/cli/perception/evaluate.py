@@ -114,7 +114,7 @@ class Evaluate:
 
 
 def usual_data(what: str, card: "ModelCard") -> str:
-    """What a model was trained on, as its run folder or its card knows it.
+    """The training data of a model, from its run folder or its card.
 
     Raises:
         UserError: The card names a folder of another machine.
@@ -126,8 +126,8 @@ def usual_data(what: str, card: "ModelCard") -> str:
     known = PerceptionRun.open(Path(what)).config.data if is_run else str(card.trained.get("data", ""))
     if is_run or is_simulator(known):
         return known
-    told = f" (it was trained on {known})" if known else ""
-    raise UserError(f"--data is needed: {what} does not say where its pictures are{told}. Name sim or a folder.")
+    hint = f" (it was trained on {known})" if known else ""
+    raise UserError(f"--data is needed: the training data of {what} are not known here{hint}. Name sim or a folder.")
 
 
 def held_out_of(what: str) -> float:
