@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit.agent import Agent
-from rlkit.capabilities import CanBeAsked
+from rlkit.capabilities import HasCapabilities
 from rlkit.errors import UserError
 from rlkit.spaces import Observations, Spaces
 
@@ -55,14 +55,14 @@ class Expert(Agent):
     learns: ClassVar[bool] = False
 
     def __init__(self) -> None:
-        self._environments: CanBeAsked | None = None
+        self._environments: HasCapabilities | None = None
 
     @classmethod
     def build(cls, spaces: Spaces, config: BaselineConfig, num_envs: int, device: str, seed: int) -> Self:
         """Build the agent, which has to be bound to environments before it acts."""
         return cls()
 
-    def bind(self, environments: CanBeAsked) -> None:
+    def bind(self, environments: HasCapabilities) -> None:
         """Set the environments whose expert is queried.
 
         Raises:

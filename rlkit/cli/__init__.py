@@ -1,7 +1,4 @@
-"""The `rlkit` command: one file per verb.
-
-Only what a verb needs is imported when it runs, so that help and errors of usage come at once.
-"""
+"""The `rlkit` command line: one file per command, which imports what it needs when it runs."""
 
 import logging
 import os
@@ -12,23 +9,23 @@ from typing import Annotated, Any, Union
 from rlkit.errors import UserError
 from rlkit.utils.terminal import printable
 
-SUMMARIES = {  # of verbs that are choices themselves; the others say it in their docstring
-    "perception": "Find the drivable area in camera pictures: train, measure, show and export a segmentation network.",
+SUMMARIES = {  # of groups of commands; the others have a docstring
+    "perception": "Segmentation of the drivable area in camera images: train, evaluate, predict, export.",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave with 0, 1 (it failed) or 2 (it was used wrongly)."""
+    """Run the command line; exit status 0 for success, 1 for failure, 2 for wrong usage."""
     import tyro
 
-    # Threads of torch that wait for each other spin at first. Where another program wants the core, an update then
-    # takes fifty times as long; with a limit of this many rounds it does not. Read when torch is imported.
+    # Limits the spinning of waiting OpenMP threads, which blocks a core that another process shares. Read by libgomp
+    # when torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     verb: Any = tyro.cli(
         _one_of(_verbs()),
         prog="rlkit",
-        description="Train agents, watch them, measure them: reinforcement learning with driving at its heart.",
+        description="Train, evaluate and watch reinforcement-learning agents, with autonomous driving at the core.",
         args=arguments,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
     )
@@ -40,13 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("rlkit: interrupted", file=sys.stderr)
         sys.exit(1)
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, closed it
         sys.stderr.close()
         sys.exit(0)
 
 
 def _verbs() -> dict[str, Any]:
-    """What can be typed after `rlkit`."""
+    """The commands of `rlkit`."""
     from rlkit.cli.agents import Agents
     from rlkit.cli.check import Check
     from rlkit.cli.demo import Demo
@@ -80,7 +77,7 @@ def _verbs() -> dict[str, Any]:
 
 
 def _one_of(verbs: dict[str, Any]) -> Any:
-    """The type of a choice between verbs, each a dataclass with a `run`, or a dict: a choice of its own."""
+    """The union type of commands, each a dataclass with a `run`, or a dict: a group of commands."""
     import tyro
 
     choices = []
@@ -88,4 +85,4 @@ def _one_of(verbs: dict[str, Any]) -> Any:
         summary = SUMMARIES.get(name)
         kind = _one_of(verb) if isinstance(verb, dict) else verb
         choices.append(Annotated[kind, tyro.conf.subcommand(name=name, description=summary)])
-    return Union[tuple(choices)]  # noqa: UP007 - their number is not known beforehand
+    return Union[tuple(choices)]  # noqa: UP007 - built at run time

@@ -26,7 +26,7 @@ class Own:
 
     With folders `images/train/`, `masks/train/`, `images/test/`, `masks/test/` … these are the splits: `train` is
     learnt from, the best weights are chosen by `selection` if there is one, all others are measured on. `rlkit
-    perception data` writes pictures of a simulator so. Names have to differ over all splits.
+    perception make-dataset` writes pictures of a simulator so. Names have to differ over all splits.
     """
 
     name = "own pictures"

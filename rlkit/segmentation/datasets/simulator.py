@@ -19,7 +19,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from rlkit import capabilities
 from rlkit.env import registry
-from rlkit.env.config import EnvConfig, SplitArguments, absolute_id, split_arguments
+from rlkit.env.config import EnvConfig, EnvOptions, absolute_id, split_kwargs
 from rlkit.env.make import vectorize
 from rlkit.env.registry import accepted_arguments, spec_metadata
 from rlkit.env.seeding import Stream, episode_seed
@@ -107,8 +107,8 @@ class SimulatorDataset:
         metadata = spec_metadata(self._spec)
         if size is not None and _SIZE_OPTION in accepted_arguments(self._spec):
             environment = environment.with_kwargs({_SIZE_OPTION: list(size)})
-        self._environment = environment.with_defaults(capabilities.picture_kwargs(metadata))
-        self._unseen = capabilities.evaluation_kwargs(metadata)
+        self._environment = environment.with_defaults(capabilities.default_kwargs(metadata, "picture"))
+        self._unseen = capabilities.default_kwargs(metadata, "evaluation")
         self._looks = capabilities.conditions(metadata)
         self._seed, self._selected_pictures, self._measured_pictures = seed, selected, measured
         self._idle: dict[int, _Cars] = {}  # by their number: their circuits took seconds to make
@@ -202,14 +202,14 @@ class SimulatorDataset:
     def _make(self, count: int, look: str, environment: EnvConfig) -> "_Cars":
         if self._looks is not None:
             environment = environment.with_defaults({self._looks.option: look})
-        split = split_arguments(environment.kwargs, lambda: accepted_arguments(self._spec))
-        for name in split.ours:
-            if name in _MEANINGLESS:
+        kwargs, options = split_kwargs(environment.kwargs, lambda: accepted_arguments(self._spec))
+        for name in environment.kwargs:
+            if name in _MEANINGLESS and name not in kwargs:
                 raise UserError(
                     f"{name}: pictures of {environment.id} are made to learn from without an agent, and "
                     f"{_MEANINGLESS[name]}; leave {name} out."
                 )
-        return _Cars(self._spec, environment.id, split, count, self._condition(look))
+        return _Cars(self._spec, environment.id, kwargs, options, count, self._condition(look))
 
     def _condition(self, look: str) -> str:
         """What pictures of a look are filed under."""
@@ -229,11 +229,11 @@ class SimulatorDataset:
 class _Cars:
     """N environments, driven by their expert, who is disturbed now and then."""
 
-    def __init__(self, spec: EnvSpec, environment_id: str, arguments: SplitArguments, count: int, look: str):
+    def __init__(
+        self, spec: EnvSpec, environment_id: str, kwargs: Mapping[str, Any], options: EnvOptions, count: int, look: str
+    ):
         own_id = absolute_id(environment_id)
-        self._vector, _, _ = vectorize(
-            spec, count, arguments.theirs, None, stepping=arguments.stepping, environment_id=own_id
-        )
+        self._vector, _, _ = vectorize(spec, count, kwargs, None, options, own_id)
         self._id, self._look, self._count = environment_id, look, count
         self._seeds = [0] * count
         self._decisions = np.zeros(count, dtype=np.int64)
@@ -309,7 +309,7 @@ class _Cars:
     def _tell_of_loss(self, index: int, doing: str, what: str) -> None:
         where = place(self._id, index, self._seeds, self._decisions)
         _log.warning(
-            "%s: %s %s; another process goes on, with pictures that another run may not get", where, doing, what
+            "%s: %s %s; a new process replaces it, with pictures that another run may not get", where, doing, what
         )
 
     def _read_spaces(self) -> tuple[Classes, tuple[int, int]]:

@@ -2,7 +2,7 @@ import gymnasium
 import pytest
 from gymnasium.envs.registration import EnvSpec
 
-from rlkit.env.subproc.child import Share, _find
+from rlkit.env.subproc.child import EnvServer, _find
 from rlkit.env.subproc.worker import Blueprint, spec_as_json
 from rlkit.errors import UserError
 
@@ -30,7 +30,7 @@ def test_what_only_the_parent_knows_is_refused_with_what_helps():
 
 
 def test_frames_are_skipped_where_the_environment_is():
-    share = Share(Blueprint("CartPole-v1", None, {"max_episode_steps": 4}, 3))
+    share = EnvServer(Blueprint("CartPole-v1", None, {"max_episode_steps": 4}, 3))
     share.make(5)
     share.reset(5, 0, None)
     assert share.step(5, 0)[1] == 3
