@@ -198,7 +198,26 @@ class DQN(Agent):
 
     def describe(self) -> list[str]:
         """The network, the loss, the replay buffer and the updates, one line each."""
-        return describe(self.learner, self.spaces, self.config, self._replay_bytes, self._mirror is not None)
+        config, network = self.config, self.learner.online
+        layers = [_name(layer) for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear | NoisyLinear)]
+        precision = str(network.precision).removeprefix("torch.")
+        options = [name for name in ("double", "dueling", "munchausen", "layer_norm", "noisy") if getattr(config, name)]
+        replay = [f"{config.buffer_size:,} steps, {self._replay_bytes / 2**20:,.0f} MiB when full; {_returns(config)}"]
+        if config.per_alpha > 0:
+            replay.append(f"prioritized, alpha {config.per_alpha:g}")
+        updates = [f"batches of {config.batch_size}, one every {_plural(config.update_interval, 'step')}"]
+        if self._mirror is not None:
+            updates.append("half of each batch mirrored")
+        if config.random_shift > 0:
+            updates.append(f"images shifted by up to {config.random_shift} pixels")
+        if config.reset_interval > 0:
+            updates.append(f"reset every {config.reset_interval:,} updates")
+        return [
+            f"Q-network: {' → '.join(layers)} ({count(network, self.spaces)}; {precision})",
+            f"learns: {', '.join([self.learner.distribution.describe(), *options])}",
+            f"replay: {'; '.join(replay)}",
+            f"updates: {', '.join(updates)}",
+        ]
 
     def weights(self) -> dict[str, Tensor]:
         """The weights of the network that acts greedily."""
@@ -232,33 +251,6 @@ def _as_int(seed: np.random.SeedSequence) -> int:
 def _best(values: Tensor) -> npt.NDArray[np.int64]:
     best: npt.NDArray[np.int64] = values.argmax(dim=1).cpu().numpy()
     return best
-
-
-def describe(learner: DQNLearner, spaces: Spaces, config: DQNConfig, replay_bytes: int, mirrored: bool) -> list[str]:
-    """The network, the loss, the replay buffer and the updates, one line each."""
-    network = learner.online
-    layers = " → ".join(
-        _name(layer) for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear | NoisyLinear)
-    )
-    options = [name for name in ("double", "dueling", "munchausen", "layer_norm", "noisy") if getattr(config, name)]
-    precision = str(network.precision).removeprefix("torch.")
-    extras = [
-        "half of each batch mirrored" if mirrored else "",
-        f"images shifted by up to {config.random_shift} pixels" if config.random_shift else "",
-        f"reset every {config.reset_interval:,} updates" if config.reset_interval else "",
-    ]
-    return [
-        f"Q-network: {layers} ({count(network, spaces)}; {precision})",
-        f"learns: {', '.join([learner.distribution.describe(), *options])}",
-        f"replay: {config.buffer_size:,} steps, {replay_bytes / 2**20:,.0f} MiB when full; {_returns(config)}"
-        + (f"; prioritized, alpha {config.per_alpha:g}" if config.per_alpha else ""),
-        ", ".join(
-            [
-                f"updates: batches of {config.batch_size}, one every {_plural(config.update_interval, 'step')}",
-                *filter(None, extras),
-            ]
-        ),
-    ]
 
 
 def _returns(config: DQNConfig) -> str:
