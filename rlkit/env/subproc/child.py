@@ -37,7 +37,7 @@ class EnvServer:
         from rlkit.env.registry import make_single
 
         plan = self._blueprint
-        env = make_single(_find(plan), plan.kwargs, frame_skip=plan.frame_skip)
+        env = make_single(resolve_spec(plan), plan.kwargs, frame_skip=plan.frame_skip)
         self._envs[index] = env
         return env.observation_space, env.action_space, dict(env.metadata), env.render_mode
 
@@ -153,7 +153,7 @@ def _unpicklable_entry(value: Any) -> str:
     return ""
 
 
-def _find(plan: "Blueprint") -> "EnvSpec":
+def resolve_spec(plan: "Blueprint") -> "EnvSpec":
     """Find the parent's specification, even if it was registered in that process only.
 
     Raises:
