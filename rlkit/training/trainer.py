@@ -9,10 +9,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlkit.agent import Agent, State, Transitions
+from rlkit.agent import Agent, State
 from rlkit.env.seeding import episode_seed
 from rlkit.env.vector import Step, VecEnv
 from rlkit.errors import UserError
+from rlkit.replay import Transitions
 from rlkit.training.checkpoint import MISFITS
 from rlkit.training.collector import Collector
 from rlkit.training.evaluation import Evaluation, evaluate, mean_metrics
