@@ -54,7 +54,8 @@ def train_seeds(
     done: list[Run] = []
     for seed, path in paths.items():
         if seed in going_on and path is not None:
-            saved = RunFolder.open(path).checkpoints.newest(lambda _: None)  # resuming reports what is damaged
+            # Damaged checkpoints are reported when the run is resumed.
+            saved = RunFolder.open(path, RunConfig).checkpoints.newest(lambda _: None)
             if saved is not None and saved.steps >= configs[seed].steps:
                 say(f"{path} is complete and left as it is")
                 done.append(Run(path, saved.steps, None))
@@ -91,7 +92,7 @@ def _is_same(path: Path, config: RunConfig) -> bool:
     """
     if not (path / "config.json").exists():
         return False
-    differing = config.differences(RunFolder.open(path).config)
+    differing = config.differences(RunFolder.open(path, RunConfig).config)
     if differing:
         told = [f"{key} = {there!r}, asked for {asked!r}" for key, (there, asked) in differing.items()]
         more = f"; and {len(told) - 4} more" if len(told) > 4 else ""

@@ -21,7 +21,6 @@ from rlkit.utils.paths import entries
 REWARD = "eval/mean_reward"
 X_AXES = ("steps", "seconds")
 DEPTH = 4  # folders below the one that was named in which runs are looked for
-OTHER_KINDS = ("segmentation",)  # of runs, whose curves are others: see `segmentation.config.KIND`
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def read_run(folder: Path) -> RunRecord:
     Raises:
         UserError: If it is none, or damaged.
     """
-    run = RunFolder.open(folder)
+    run = RunFolder.open(folder, RunConfig)
     rows = read_metrics(folder) if (folder / "metrics.jsonl").exists() else []
     return RunRecord(folder, run.config, rows, saved_steps(folder))
 
@@ -130,7 +129,7 @@ def check_tag(runs: Sequence[RunRecord], tag: str) -> None:
 
 
 def _kind(config: Any) -> Any:
-    """Of the run that a config.json describes; None for an agent's."""
+    """Kind of the run that a config.json describes; None if it names none, as earlier versions."""
     return config.get("kind") if isinstance(config, Mapping) else None
 
 
@@ -141,7 +140,7 @@ def _run_folders(path: Path, depth: int, seen: set[Path]) -> Iterator[Path]:
         return
     seen.add(place)
     if (path / "config.json").is_file():
-        if depth == DEPTH or _kind(read_json(path / "config.json")) not in OTHER_KINDS:
+        if depth == DEPTH or _kind(read_json(path / "config.json")) in (RunConfig.KIND, None):
             yield path
     elif path.is_dir() and depth > 0:
         for entry in entries(path):

@@ -238,8 +238,7 @@ def tune(
 
 def default_file(env: str, algo: str) -> Path:
     """Where a search is kept unless told otherwise, such as runs/tune-cartpole-dqn/study.sqlite3."""
-    task = env.replace(":", "/").rstrip("/").rpartition("/")[2].partition("-v")[0].lower()
-    return Path("runs") / f"tune-{task}-{algo}" / "study.sqlite3"
+    return Path("runs") / f"tune-{training_config.task_name(env)}-{algo}" / "study.sqlite3"
 
 
 def _search(

@@ -133,7 +133,7 @@ def _names(kind: type[Augmentation] | type[Hyperparameters]) -> set[str]:
 
 
 def _strengths(augmentation: Augmentation) -> dict[str, Any]:
-    """The settings of a recipe that give this augmentation."""
+    """The hyperparameters that give this augmentation."""
     same = {name: getattr(augmentation, name) for name in _names(Augmentation) & _names(Hyperparameters) - {"crop"}}
     low, high = augmentation.scale
     return {"crop": augmentation.crop or (), "scale_min": low, "scale_max": high, **same}
@@ -162,8 +162,3 @@ PRESETS: dict[str, Callable[[Classes, int | None], Hyperparameters]] = {"simulat
 def usual_preset(pictures: int | None) -> str:
     """Name the preset that suits a source with so many training pictures; None means that they never end."""
     return "simulator" if pictures is None else "files"
-
-
-def settings_of(recipe: Hyperparameters) -> dict[str, Any]:
-    """Write a recipe out for JSON."""
-    return dataclasses.asdict(recipe)

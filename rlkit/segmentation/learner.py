@@ -117,7 +117,7 @@ class SegmentationLearner:
 
     Args:
         network: Takes (B, 3, H, W) floats from 0 to 1 and gives (B, C, H, W) logits.
-        recipe: How.
+        settings: Hyperparameters.
         steps: Budget; the schedule follows it.
         seed: Fixes what is dropped by chance.
         device: Where it computes.
@@ -129,29 +129,29 @@ class SegmentationLearner:
     def __init__(
         self,
         network: nn.Module,
-        recipe: Hyperparameters,
+        settings: Hyperparameters,
         steps: int,
         *,
         seed: int = 0,
         device: str = "cpu",
         class_weights: npt.NDArray[np.float32] | None = None,
     ):
-        self.recipe = recipe
+        self.settings = settings
         self.device = device
-        self._precision = precision_for(recipe.precision, device)
+        self._precision = precision_for(settings.precision, device)
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._steps = steps
         self._seed = seed
         self._weights = None if class_weights is None else torch.as_tensor(class_weights).float().to(device)
-        self._optimizer = _optimizer(self.network, recipe)
-        self._mean = AveragedWeights(self.network, recipe.ema_decay)
+        self._optimizer = _optimizer(self.network, settings)
+        self._mean = AveragedWeights(self.network, settings.ema_decay)
         self._measured: nn.Module = copy.deepcopy(self.network)
         self._dropping = torch.Generator(device)
 
     def learning_rate(self, step: int) -> float:
         """Step size of step number `step`, from 0."""
-        recipe = self.recipe
-        return recipe.learning_rate * step_size_factor(recipe.schedule, step / self._steps, recipe.warmup)
+        settings = self.settings
+        return settings.learning_rate * step_size_factor(settings.schedule, step / self._steps, settings.warmup)
 
     def update(self, images: Pixels, labels: Pixels, step: int) -> Tensor:
         """Take step number `step`, from 0; everything that it does follows from the arguments and the state.
@@ -164,7 +164,7 @@ class SegmentationLearner:
         Returns:
             The loss, which nobody has waited for yet.
         """
-        recipe = self.recipe
+        settings = self.settings
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate(step)
         inputs = as_floats(self._moved(images))
@@ -173,13 +173,13 @@ class SegmentationLearner:
         with self._chance(step), computing_in(self._precision, self.device):
             logits = self.network(inputs)
         logits = logits.float()
-        loss = cross_entropy(logits, truth, self._weights, recipe.label_smoothing)
-        if recipe.dice:
-            loss = loss + recipe.dice * dice(logits, truth)
+        loss = cross_entropy(logits, truth, self._weights, settings.label_smoothing)
+        if settings.dice:
+            loss = loss + settings.dice * dice(logits, truth)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        if recipe.max_grad_norm:
-            nn.utils.clip_grad_norm_(self.network.parameters(), recipe.max_grad_norm)
+        if settings.max_grad_norm:
+            nn.utils.clip_grad_norm_(self.network.parameters(), settings.max_grad_norm)
         self._optimizer.step()
         self._mean.update(self.network)
         return loss.detach()
@@ -246,14 +246,14 @@ def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
         yield
 
 
-def _optimizer(network: nn.Module, recipe: Hyperparameters) -> torch.optim.Optimizer:
+def _optimizer(network: nn.Module, settings: Hyperparameters) -> torch.optim.Optimizer:
     kernels = [parameter for parameter in network.parameters() if parameter.requires_grad and parameter.ndim > 1]
     others = [parameter for parameter in network.parameters() if parameter.requires_grad and parameter.ndim <= 1]
-    groups = [{"params": kernels, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    if recipe.optimizer == "sgd":
-        nesterov = recipe.momentum > 0
-        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=nesterov)
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+    groups = [{"params": kernels, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    if settings.optimizer == "sgd":
+        nesterov = settings.momentum > 0
+        return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=nesterov)
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
 
 
 def _laid_out_like(parameter: Tensor, value: Any) -> Any:

@@ -48,28 +48,28 @@ _STEPS = re.compile(r"[0-9]{1,15}")  # names of checkpoints' folders
 MISFITS = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RuntimeError)
 
 
-class Learner(Protocol):
-    """Who has weights and a state to keep: an `Agent`, or whatever else learns."""
+class Trainable(Protocol):
+    """What a checkpoint saves and restores: an `Agent`, or a segmentation network with its optimizer."""
 
     @property
     def replay(self) -> ReplayBuffer | None:
-        """Its replay buffer, if it has one."""
+        """The replay buffer, if there is one."""
         ...
 
     def weights(self) -> dict[str, Any]:
-        """What it needs to be used."""
+        """Tensors by name that inference needs."""
         ...
 
     def load_weights(self, weights: dict[str, Any]) -> None:
-        """Put back what `weights` gave."""
+        """Load what `weights` returned."""
         ...
 
     def state(self) -> State:
-        """What else it needs to go on learning."""
+        """Everything else that training needs to continue."""
         ...
 
     def load_state(self, state: State) -> None:
-        """Put back what `state` gave."""
+        """Load what `state` returned."""
         ...
 
 
@@ -121,25 +121,25 @@ class Checkpoints:
         self._run = run
         self._segments: list[dict[str, Any]] = []  # of the replay buffer, oldest first, as the manifests name them
 
-    def save(self, steps: int, agent: Learner, training: State) -> None:
+    def save(self, steps: int, learner: Trainable, training: State) -> None:
         """Write everything needed to continue, then drop checkpoints and replay segments that are no longer needed."""
-        if agent.replay is not None:
-            self._save_segments(agent.replay)
+        if learner.replay is not None:
+            self._save_segments(learner.replay)
         folder = self._part("checkpoints") / f"{steps:09d}"
         if not folder.exists():  # the last step may have been saved by the interval already
             with new_folder(folder) as scratch:
-                save_tensors(scratch / "weights.safetensors", agent.weights())
-                replay = agent.replay.state() if agent.replay is not None else {}
-                save_tree(scratch, "training", {"agent": agent.state(), "replay": replay, "loop": training})
+                save_tensors(scratch / "weights.safetensors", learner.weights())
+                replay = learner.replay.state() if learner.replay is not None else {}
+                save_tree(scratch, "training", {"agent": learner.state(), "replay": replay, "loop": training})
                 _write_manifest(scratch, steps, self._segments)
         self._prune()
 
-    def save_best(self, steps: int, agent: Learner, evaluation: Mapping[str, Any]) -> None:
+    def save_best(self, steps: int, learner: Trainable, evaluation: Mapping[str, Any]) -> None:
         """Keep the weights of the best evaluation so far."""
         folder = self._part("best") / f"{steps:09d}"
         if not folder.exists():
             with new_folder(folder) as scratch:
-                save_tensors(scratch / "weights.safetensors", agent.weights())
+                save_tensors(scratch / "weights.safetensors", learner.weights())
                 _write_manifest(scratch, steps, [], evaluation)
         for older in _complete_folders(self._run / "best"):
             if older != folder:
@@ -183,7 +183,7 @@ class Checkpoints:
                 report(f"the damaged checkpoint is kept as {aside}")
         return checkpoint
 
-    def restore(self, checkpoint: Checkpoint, agent: Learner) -> State:
+    def restore(self, checkpoint: Checkpoint, learner: Trainable) -> State:
         """Put the agent back to where it was and return the state of the training loop.
 
         Raises:
@@ -194,13 +194,13 @@ class Checkpoints:
         remove_scratch(self._run)
         tree = load_tree(checkpoint.folder, "training")
         try:
-            agent.load_weights(checkpoint.weights())
-            agent.load_state(tree["agent"])
-            if agent.replay is not None:
+            learner.load_weights(checkpoint.weights())
+            learner.load_state(tree["agent"])
+            if learner.replay is not None:
                 self._segments = list(checkpoint.manifest["replay"])
                 for segment in self._segments:
-                    agent.replay.restore_rows(segment["start"], self._read_segment(segment, agent.replay))
-                agent.replay.load_state(tree["replay"])
+                    learner.replay.restore_rows(segment["start"], self._read_segment(segment, learner.replay))
+                learner.replay.load_state(tree["replay"])
             loop: State = tree["loop"]
         except MISFITS as error:
             sentence = f"{checkpoint.folder} does not fit the agent that config.json describes: {error}"

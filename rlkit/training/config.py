@@ -1,14 +1,14 @@
-"""The configuration of a run in one frozen dataclass, and how everything in it is decided before the run starts."""
+"""The configuration of a run: what those of all kinds of runs share, that of an agent's run, and how it is decided."""
 
 import dataclasses
 import hashlib
 import importlib.metadata
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from rlkit import capabilities, plugins
 from rlkit.agent import Agent
@@ -20,15 +20,17 @@ from rlkit.perception.config import PerceptionConfig
 from rlkit.spaces import Spaces
 from rlkit.utils.parsing import did_you_mean
 
-FORMAT = 2  # in 1, hyperparameters had other names
+FORMAT = 3  # of config.json, for runs of all kinds
+EARLIER_FORMATS = (1, 2, "perception-1", "perception-2")  # had other names for some settings
 # Bounds of what a configuration may ask for: beyond them a file's number would hang or take all memory.
-LARGEST = {
-    "steps": 10**12,
-    "num_envs": 2**14,
-    "seed": 2**63 - 1,
-    "eval_freq": 10**12,
-    "eval_episodes": 10**6,
-    "save_freq": 10**12,
+BOUNDS = {
+    "steps": (1, 10**12),
+    "num_envs": (1, 2**14),
+    "seed": (0, 2**63 - 1),
+    "eval_freq": (0, 10**12),
+    "eval_episodes": (1, 10**6),
+    "select_freq": (1, 10**12),
+    "save_freq": (0, 10**12),
 }
 MODEL = "perception/model.safetensors"  # within a run folder, the model that its agent sees by
 
@@ -48,9 +50,114 @@ def versions() -> dict[str, str]:
     return {"python": sys.version.split()[0], "machine": platform.machine(), **found}
 
 
+def task_name(environment_id: str) -> str:
+    """An environment's id as part of a folder's name, such as cartpole."""
+    return environment_id.replace(":", "/").rstrip("/").rpartition("/")[2].partition("-v")[0].lower()
+
+
+class StoredConfig:
+    """What the configurations of all kinds of runs share; a subclass is a frozen dataclass whose fields JSON can hold.
+
+    Attributes:
+        KIND: Names the kind of run in its config.json, so that none is taken for another.
+        steps: Budget.
+        seed: The one seed that fixes everything.
+        save_freq: Steps between checkpoints; 0 for one at the end only.
+    """
+
+    KIND: ClassVar[str]
+    steps: int
+    seed: int
+    save_freq: int
+
+    @property
+    def folder_name(self) -> str:
+        """How the name of the run's folder begins where none is chosen."""
+        raise NotImplementedError
+
+    def located(self, folder: Path) -> Self:
+        """The same for a run in `folder`: paths of files in there are made absolute.
+
+        Raises:
+            UserError: A file that belongs to the run lies elsewhere.
+        """
+        return self
+
+    def self_contained(self) -> tuple[Self, dict[str, bytes]]:
+        """The same as it is stored in a run folder, and the files to copy there.
+
+        Returns:
+            The configuration, with paths relative to the folder; content by path.
+
+        Raises:
+            UserError: A file cannot be read, or has changed since it was chosen.
+        """
+        return self, {}
+
+    def check_fields(self, *, texts: Sequence[str], objects: Sequence[str]) -> None:
+        """Check types and bounds of the settings that several kinds of runs have.
+
+        Args:
+            texts: Names of fields that hold a text.
+            objects: Names of fields that hold a mapping.
+
+        Raises:
+            UserError: Naming the option, what was given and what is allowed.
+        """
+        for name, (low, high) in BOUNDS.items():
+            value = getattr(self, name, low)
+            if type(value) is not int or not low <= value <= high:
+                shown = f"{value!r}" if len(f"{value!r}") < 40 else f"a number of {len(str(value))} digits"
+                option = f"--{name.replace('_', '-')}"
+                raise UserError(f"{option} {shown}: expected a whole number of at least {low} and at most {high:,}")
+        for name in texts:
+            if not isinstance(getattr(self, name), str):
+                raise UserError(f"{name} = {getattr(self, name)!r}: expected a text")
+        for name in objects:
+            if not isinstance(getattr(self, name), Mapping):
+                raise UserError(f"{name} = {getattr(self, name)!r}: expected an object")
+        device: Any = getattr(self, "device", None)
+        if device not in ("cpu", "cuda"):
+            raise UserError(f"device = {device!r}: expected cpu or cuda")
+
+    def to_json(self) -> dict[str, Any]:
+        """The tree that config.json holds."""
+        fields: Any = dataclasses.fields(self)  # type: ignore[arg-type]
+        return {"format": FORMAT, "kind": self.KIND, **{field.name: getattr(self, field.name) for field in fields}}
+
+    @classmethod
+    def from_json(cls, plain: Any) -> Self:
+        """Read what `to_json` gave.
+
+        Raises:
+            UserError: It is from another version, or not the configuration of a run of this kind.
+        """
+        tree = plain if isinstance(plain, Mapping) else {}
+        if tree.get("format") in EARLIER_FORMATS:
+            given = tree["format"]
+            raise UserError(f"the run is of format {given}, which an earlier version made: train it again")
+        if (tree.get("format"), tree.get("kind")) != (FORMAT, cls.KIND):
+            given = f"format {tree.get('format')!r}, kind {tree.get('kind')!r}" if tree else type(plain).__name__
+            raise UserError(f"this is no configuration of {cls.KIND} training of format {FORMAT} (given: {given})")
+        values = {key: value for key, value in tree.items() if key not in ("format", "kind")}
+        odd = sorted(values.keys() ^ {field.name for field in dataclasses.fields(cls)})  # type: ignore[arg-type]
+        if odd:
+            raise UserError(f"the run configuration lacks or has too much: {', '.join(odd)}")
+        return cls(**cls.parsed(values))
+
+    @classmethod
+    def parsed(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The values of all fields, made from what JSON holds of them.
+
+        Raises:
+            UserError: One is not of the form that `to_json` gives it.
+        """
+        return values
+
+
 @dataclass(frozen=True)
-class RunConfig:
-    """Everything needed to repeat a run.
+class RunConfig(StoredConfig):
+    """Everything needed to repeat the training of an agent.
 
     Args:
         environment: Where the agent trains.
@@ -85,6 +192,7 @@ class RunConfig:
     deterministic: bool
     overlap: bool = False
     versions: Mapping[str, str] = field(default_factory=versions)
+    KIND = "agent"
 
     def __post_init__(self) -> None:
         """Refuse numbers that make no sense.
@@ -92,26 +200,10 @@ class RunConfig:
         Raises:
             UserError: Naming the option, what was given and what is allowed.
         """
-        lowest = {"steps": 1, "num_envs": 1, "seed": 0, "eval_freq": 0, "eval_episodes": 1, "save_freq": 0}
-        for name, low in lowest.items():
-            value, high = getattr(self, name), LARGEST[name]
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                shown = f"{value!r}" if len(f"{value!r}") < 40 else f"a number of {len(str(value))} digits"
-                raise UserError(
-                    f"--{name.replace('_', '-')} = {shown}: expected a whole number of at least {low} and at most "
-                    f"{high:,}"
-                )
-        for name in ("algorithm", "preset"):
-            if not isinstance(getattr(self, name), str):
-                raise UserError(f"{name} = {getattr(self, name)!r}: expected a name")
+        self.check_fields(texts=("algorithm", "preset"), objects=("hyperparameters", "versions"))
         for name in ("deterministic", "overlap"):
             if not isinstance(getattr(self, name), bool):
                 raise UserError(f"{name} = {getattr(self, name)!r}: expected true or false")
-        if self.device not in ("cpu", "cuda"):
-            raise UserError(f"device = {self.device!r}: expected cpu or cuda")
-        for name in ("hyperparameters", "versions"):
-            if not isinstance(getattr(self, name), Mapping):
-                raise UserError(f"{name} = {getattr(self, name)!r}: expected an object")
         if not all(isinstance(version, str) for version in self.versions.values()):
             raise UserError(f"versions = {self.versions!r}: expected texts")
         if self.steps < self.num_envs:
@@ -188,35 +280,20 @@ class RunConfig:
         }
         return flat | as_json
 
+    @property
+    def folder_name(self) -> str:
+        """Such as driving-dqn-s0."""
+        return f"{task_name(self.environment.id)}-{self.algorithm}-s{self.seed}"
+
     def to_json(self) -> dict[str, Any]:
-        """A tree that JSON can hold."""
-        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        plain["environment"] = self.environment.to_json()
-        plain["evaluation"] = self.evaluation.to_json()
-        return {"format": FORMAT, **plain}
+        """The tree that config.json holds."""
+        environments = {"environment": self.environment.to_json(), "evaluation": self.evaluation.to_json()}
+        return super().to_json() | environments
 
     @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> Self:
-        """Read what `to_json` gave.
-
-        Raises:
-            UserError: If it is from a newer version or not the configuration of a run.
-        """
-        if not isinstance(plain, Mapping) or plain.get("format") != FORMAT:
-            given = plain.get("format") if isinstance(plain, Mapping) else type(plain).__name__
-            if given == 1:
-                raise UserError(
-                    f"the run is of format 1, which an earlier version made; {FORMAT} is read: train it again"
-                )
-            raise UserError(f"this is no run configuration of format {FORMAT} (given: {given})")
-        values = {key: value for key, value in plain.items() if key != "format"}
-        names = {field.name for field in dataclasses.fields(cls)}
-        if values.keys() != names:
-            odd = sorted(values.keys() ^ names)
-            raise UserError(f"the run configuration lacks or has too much: {', '.join(odd)}")
-        values["environment"] = EnvConfig.from_json(values["environment"])
-        values["evaluation"] = EnvConfig.from_json(values["evaluation"])
-        return cls(**values)
+    def parsed(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The values of all fields, made from what JSON holds of them."""
+        return values | {name: EnvConfig.from_json(values[name]) for name in ("environment", "evaluation")}
 
 
 def plan(

@@ -1,4 +1,4 @@
-"""Runs as Python calls: train, start, resume."""
+"""Training an agent as a Python call: train, start, resume."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -18,26 +18,26 @@ from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain
 from rlkit.nn.utils import torch_set_up
 from rlkit.spaces import Spaces
+from rlkit.training.agent_trainer import AgentTrainer
 from rlkit.training.config import MEASURED_ENVS, PYTHON_ENVS, RunConfig, plan
 from rlkit.training.progress import Reporter, make_reporter
-from rlkit.training.run_folder import RunFolder, check_restart
+from rlkit.training.run_folder import RunFolder
 from rlkit.training.trainer import Trainer
 from rlkit.utils.system import available_memory
 
 SAVES_MEMORY = ("buffer_size=N", "replay_on_disk=true")  # settings that agents with a replay buffer tend to have
-
 
 MakeReporter = Callable[[int], Reporter]
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has ended, or stopped.
+    """A run that is complete or was stopped.
 
     Args:
         path: Its folder.
-        steps: How many steps were taken in all.
-        stopped: Why before the budget was used up; None if it was not.
+        steps: How many steps were taken, over all sessions.
+        stopped: Why the run ended early; None if it completed.
     """
 
     path: Path
@@ -60,12 +60,12 @@ def train(
         env: Id of an environment, or its description.
         run_dir: The run folder; None makes one under `runs/`.
         time_limit: Seconds after which to stop; the run can be resumed.
-        reporter: Makes who is told how it goes, from the budget in steps.
-        started: Called with the run folder once it is there.
-        **plan_options: What else to decide; see `plan`.
+        reporter: Makes what shows progress, from the budget in steps.
+        started: Called with the run folder once it exists.
+        **plan_options: See `plan`.
 
     Raises:
-        UserError: For anything that the caller can mend.
+        UserError: For anything that the caller can correct.
     """
     config = plan(env, **plan_options)
     return start(config, run_dir=run_dir, time_limit=time_limit, reporter=reporter, started=started)
@@ -82,7 +82,7 @@ def start(
     """Start the run that `config` describes; the arguments are those of `train`.
 
     Raises:
-        UserError: For anything that the caller can mend.
+        UserError: For anything that the caller can correct.
     """
     check_time_limit(time_limit)
     with ExitStack() as stack:
@@ -116,14 +116,14 @@ def resume(
         env: The environment's id, typed again: needed where it names a file or a module to import.
         env_kwargs: Arguments of the environment, typed again: needed for those that name code to import.
         time_limit: Seconds after which to stop again.
-        reporter: Makes who is told how it goes, from the budget in steps.
-        network: The network of the model that the agent sees by, typed again: needed where it is a user's own code.
+        reporter: Makes what shows progress, from the budget in steps.
+        network: The network of the perception model, typed again: needed where it is a user's own code.
 
     Raises:
         UserError: If there is no such run, or it does not fit.
     """
     check_time_limit(time_limit)
-    run = RunFolder.open(Path(path))
+    run = RunFolder.open(Path(path), RunConfig)
     if network is not None:
         run.config = run.config.with_network(network)
     run.config = config = typed_again(run.config, env, env_kwargs)
@@ -136,7 +136,7 @@ def resume(
 
 
 def _go(
-    run: RunFolder,
+    run: RunFolder[RunConfig],
     agent: Agent,
     environments: VecEnv,
     reporter: Reporter,
@@ -161,25 +161,35 @@ def _go(
         told = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())
         reporter.say(f"evaluation: {config.eval_episodes} episodes of its own{f' with {told}' if told else ''}")
         reporter.say(f"run: {run.path}")
-        training = Trainer(run, agent, environments, measured, reporter)
+        trainer = AgentTrainer(run, agent, environments, measured, reporter)
         if resume:
-            checkpoint = run.checkpoints.to_resume(reporter.warn)
-            if checkpoint is None:
-                # A run that is killed between logging and saving has logged the step of its first checkpoint.
-                first = -(-config.save_freq // config.num_envs) * config.num_envs if config.save_freq else config.steps
-                check_restart(run.path, min(first, config.steps - 1))
-            else:
-                training.resume(run.checkpoints.restore(checkpoint, agent))
-            if training.steps >= config.steps:
-                reporter.say(f"this run is complete: its {config.steps:,} steps are taken")
-                return Run(run.path, training.steps, None)
-            reporter.say(f"going on after {training.steps:,} steps of {config.steps:,}")
-        stopped = training.go(time_limit)
+            # A run that is killed between logging and saving has logged the step of its first checkpoint.
+            first = -(-config.save_freq // config.num_envs) * config.num_envs if config.save_freq else config.steps
+            trainer.resume(unsaved=min(first, config.steps - 1))
+        return fit(trainer, time_limit, resumed=resume)
+
+
+def fit(trainer: Trainer[Any], time_limit: float | None, resumed: bool) -> Run:
+    """Train to the end or until stopped, and report which.
+
+    Args:
+        trainer: Of an agent or a segmentation network, new or resumed.
+        time_limit: Seconds after which to stop.
+        resumed: Whether the run was begun in an earlier session.
+
+    Raises:
+        UserError: Training diverged, or something cannot be written.
+    """
+    path, reporter = trainer.run.path, trainer.reporter
+    if trainer.complete:
+        reporter.say(f"this run is complete: {trainer.steps:,} steps are taken")
+        return Run(path, trainer.steps, None)
+    if resumed:
+        reporter.say(f"going on after {trainer.steps:,} steps of {trainer.config.steps:,}")
+    stopped = trainer.fit(time_limit)
     if stopped is not None:
-        reporter.say(
-            f"stopped by {stopped} after {training.steps:,} steps; go on with: rlkit train --resume {run.path}"
-        )
-    return Run(run.path, training.steps, stopped)
+        reporter.say(f"stopped by {stopped} after {trainer.steps:,} steps; go on with: {trainer.command} {path}")
+    return Run(path, trainer.steps, stopped)
 
 
 def build_agent(config: RunConfig, spaces: Spaces) -> Agent:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain, validated, with_settings
-from rlkit.segmentation.hyperparameters import PRESETS, Hyperparameters, settings_of, usual_preset
+from rlkit.segmentation.hyperparameters import PRESETS, Hyperparameters, usual_preset
 from rlkit.segmentation.learner import END, START, step_size_factor
 from rlkit.segmentation.transforms import FILES, SIMULATOR
 from rlkit.spaces import Classes
@@ -20,7 +20,9 @@ TWO, MANY = Classes(("other", "road"), ("road",)), Classes(tuple("abcdefgh"), ("
 @pytest.mark.parametrize(("preset", "classes"), list(itertools.product(PRESETS, (TWO, MANY))))
 def test_presets_are_valid_and_survive_being_written_down(preset, classes):
     recipe = validated(PRESETS[preset](classes, 100))
-    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in settings_of(recipe).items()}
+    plain = {
+        key: list(value) if isinstance(value, tuple) else value for key, value in dataclasses.asdict(recipe).items()
+    }
     assert from_plain(Hyperparameters, plain) == recipe
 
 

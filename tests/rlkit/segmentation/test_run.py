@@ -45,7 +45,7 @@ class Listener(PlainReporter):
 
 @pytest.fixture(autouse=True)
 def _tell_at_every_step(monkeypatch):
-    monkeypatch.setattr("rlkit.segmentation.trainer.REFRESH", 0)
+    monkeypatch.setattr("rlkit.training.trainer.REFRESH", 0)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_a_run_folder_holds_a_model_that_finds_the_road(go, source):
 
 @pytest.mark.parametrize("pictures", [None, 10])
 def test_interrupted_twice_and_resumed_equals_uninterrupted(pictures, go, make_source, monkeypatch):
-    monkeypatch.setattr("rlkit.segmentation.trainer.LOGS", 3)  # so that interruptions come between two records
+    monkeypatch.setattr("rlkit.training.trainer.LOGS", 3)  # so that interruptions come between two records
     settings = SETTINGS | {"prefetch": "0" if pictures else "2"}
     whole, _ = go("whole", pictures=pictures, settings=settings)
     parts, listener = go("parts", pictures=pictures, settings=settings, stop_after=3)
@@ -227,7 +227,7 @@ def test_a_folder_in_use_is_refused(go, source):
     with pytest.raises(UserError, match="already holds a run"):
         go("run")
     (folder / "config.json").write_text("{}")
-    with pytest.raises(UserError, match="no configuration of a perception run"):
+    with pytest.raises(UserError, match="no configuration of segmentation training"):
         resume(folder, data=source)
 
 
