@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+from rlkit.spaces import Classes
+
 if TYPE_CHECKING:
     from rlkit.segmentation.run import resume, train
 
-__all__ = ["resume", "train"]
+__all__ = ["Classes", "resume", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import Dataset as TorchData
 
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain, with_settings
@@ -17,12 +18,16 @@ from rlkit.perception.networks import build_network, check_network
 from rlkit.perception.networks.vgg16 import load_vgg16
 from rlkit.segmentation.datasets import open_dataset
 from rlkit.segmentation.datasets.base import Dataset
+from rlkit.segmentation.datasets.torch_dataset import TorchDataset
 from rlkit.segmentation.hyperparameters import PRESETS, Hyperparameters, usual_preset
 from rlkit.segmentation.loader import batches_in_a_pass
 from rlkit.spaces import Classes
 from rlkit.training.config import StoredConfig, versions
 from rlkit.utils.io import sha256
 from rlkit.utils.parsing import did_you_mean
+
+Data = str | Path | Dataset | TorchData[Any]
+"""What a network can be trained on; see `plan`."""
 
 SIMULATED_STEPS = 3_000  # where pictures never end
 EPOCHS = 100  # passes over a folder's pictures
@@ -37,7 +42,7 @@ class SegmentationConfig(StoredConfig):
     Args:
         data: "sim", "env:ID", a folder's absolute path, or the name of a dataset that was given in Python.
         env_kwargs: Arguments of the environment, where pictures come from one.
-        held_out: Share of the training pictures that is set apart for validation, unless the data set has such a split.
+        val_fraction: Share of the training pictures used for validation, unless the data set has such a split.
         size: Height and width of the pictures.
         classes: Names of the classes.
         pictures: Number of training pictures; None where they never end.
@@ -47,7 +52,7 @@ class SegmentationConfig(StoredConfig):
         steps: Budget in steps of gradient descent.
         seed: The one seed that fixes everything.
         device: "cpu" or "cuda".
-        select_freq: Steps between validations, by which the best weights are selected.
+        val_freq: Steps between validations, by which the best weights are selected.
         save_freq: Steps between checkpoints; 0 for one at the end only.
         start: Where the initial weights came from: "" for random ones, else the file with its digest.
         versions: Of Python and of the packages that numbers may depend on.
@@ -55,7 +60,7 @@ class SegmentationConfig(StoredConfig):
 
     data: str
     env_kwargs: Mapping[str, Any]
-    held_out: float
+    val_fraction: float
     size: tuple[int, int]
     classes: Classes
     pictures: int | None
@@ -65,7 +70,7 @@ class SegmentationConfig(StoredConfig):
     steps: int
     seed: int
     device: str
-    select_freq: int
+    val_freq: int
     save_freq: int
     start: str = ""
     versions: Mapping[str, str] = field(default_factory=versions)
@@ -80,8 +85,9 @@ class SegmentationConfig(StoredConfig):
         self.check_fields(
             texts=("data", "network", "preset", "start"), objects=("env_kwargs", "hyperparameters", "versions")
         )
-        if isinstance(self.held_out, bool) or not isinstance(self.held_out, int | float) or not 0 <= self.held_out < 1:
-            raise UserError(f"--val-fraction {self.held_out!r}: expected a share from 0 to less than 1")
+        share = self.val_fraction
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
+            raise UserError(f"--val-fraction {share!r}: expected a share from 0 to less than 1")
         if self.pictures is not None and (type(self.pictures) is not int or self.pictures < 1):
             raise UserError(f"pictures = {self.pictures!r}: expected a number of pictures, or null")
 
@@ -138,25 +144,26 @@ class Plan:
             f"network: {config.network}, {count:,} parameters, initialised "
             f"{f'from {config.start}' if config.start else 'at random'}, on {config.device}",
             f"budget: {config.steps:,} steps of {settings.batch_size} pictures{passes}, validation every "
-            f"{config.select_freq:,} by {settings.select_by}",
+            f"{config.val_freq:,} by {settings.select_by}",
             f"hyperparameters: preset {config.preset}{f' with {differ}' if differ else ''}; all are in config.json",
         ]
 
 
 def plan(
-    data: str | Path | Dataset = "sim",
+    data: Data = "sim",
     *,
-    model: str = "segnet-compact",
+    classes: Classes | None = None,
+    network: str = "segnet-compact",
     preset: str | None = None,
     settings: Mapping[str, str] | None = None,
     steps: int | None = None,
     epochs: int | None = None,
     size: tuple[int, int] | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
-    held_out: float = 0.1,
+    val_fraction: float = 0.1,
     seed: int = 0,
     device: str = "auto",
-    select_freq: int | None = None,
+    val_freq: int | None = None,
     save_freq: int | None = None,
     init: str | Path | None = None,
     vgg16: str | Path | None = None,
@@ -164,18 +171,20 @@ def plan(
     """Decide everything about a run before it starts, from its data set.
 
     Args:
-        data: "sim", "env:ID", a folder of pictures, or a data set of your own.
-        model: Name of a network, or `my_package:MyNet`.
+        data: "sim", "env:ID", a folder of pictures, a map-style torch dataset of (image, label) pairs (see
+            `datasets.torch_dataset`), or a `Dataset`.
+        classes: What the labels of a torch dataset mean; all others bring their own.
+        network: Name of a network, or `my_package:MyNet`.
         preset: "simulator" or "files"; if not given, the one that suits the data set.
         settings: Hyperparameters that differ from the preset, as typed: {"learning_rate": "1e-3"}.
         steps: Budget in steps of gradient descent.
         epochs: Budget in passes over the pictures, instead of `steps`.
         size: Height and width of the pictures; their own if not given.
         env_kwargs: Arguments of the environment, where pictures come from one.
-        held_out: Share of the training pictures that is set apart for validation, unless the data set has such a split.
+        val_fraction: Share of the training pictures used for validation, unless the data set has such a split.
         seed: Fixes everything.
         device: "auto", "cpu" or "cuda".
-        select_freq: Steps between validations; None for twenty of them.
+        val_freq: Steps between validations; None for twenty of them.
         save_freq: Steps between checkpoints; 0 for one at the end only; None for ten of them.
         init: A model to initialise from: a perception run, a file, `pretrained:NAME`; weights that do not fit are not
             loaded.
@@ -193,8 +202,10 @@ def plan(
         raise UserError(f"--seed {seed}: expected a whole number of at least 0.")
     if init is not None and vgg16 is not None:
         raise UserError("--init and --pretrained-vgg16 both give the initial weights: leave one out.")
+    if classes is not None and isinstance(data, str | Path):
+        raise UserError(f"classes are for a torch dataset: {data} brings its own.")
     where = choose_device(device)
-    source = open_or_keep(data, size=size, seed=seed, env_kwargs=env_kwargs, held_out=held_out)
+    source = open_data(data, classes, size=size, seed=seed, env_kwargs=env_kwargs, held_out=val_fraction)
     pictures = source.training_pictures
     name = preset or usual_preset(pictures)
     if name not in PRESETS:
@@ -202,28 +213,28 @@ def plan(
     hyperparameters = with_settings(PRESETS[name](source.classes, pictures), settings or {})
     budget = _budget(steps, epochs, pictures, hyperparameters.batch_size)
     count = len(source.classes)
-    network = build_network(model, count, allow_code=True, generator=torch.Generator().manual_seed(seed))
+    built = build_network(network, count, allow_code=True, generator=torch.Generator().manual_seed(seed))
     crop = (hyperparameters.crop[0], hyperparameters.crop[1]) if hyperparameters.crop else source.size
-    check_network(network, count, crop, model)
-    begun, notes = _initialise(network, init, vgg16, model)
+    check_network(built, count, crop, network)
+    begun, notes = _initialise(built, init, vgg16, network)
     config = SegmentationConfig(
         data=_absolute(data, source),
         env_kwargs=dict(env_kwargs or {}),
-        held_out=held_out,
+        val_fraction=val_fraction,
         size=source.size,
         classes=source.classes,
         pictures=pictures,
-        network=model,
+        network=network,
         preset=name,
         hyperparameters=dataclasses.asdict(hyperparameters),
         steps=budget,
         seed=seed,
         device=where,
-        select_freq=max(1, budget // VALIDATIONS) if select_freq is None else select_freq,
+        val_freq=max(1, budget // VALIDATIONS) if val_freq is None else val_freq,
         save_freq=max(1, budget // CHECKPOINTS) if save_freq is None else save_freq,
         start=begun,
     )
-    return Plan(config, source, network, notes)
+    return Plan(config, source, built, notes)
 
 
 def _budget(steps: int | None, epochs: int | None, pictures: int | None, batch_size: int) -> int:
@@ -268,16 +279,32 @@ def _named(path: Path) -> str:
     return f"{path.name} (sha256 {sha256(path)[:16]})"
 
 
-def open_or_keep(data: str | Path | Dataset, **options: Any) -> Dataset:
-    """Find a source by what a person types; one that is a source already is left as it is.
+def open_data(
+    data: Data, classes: Classes | None, *, size: tuple[int, int] | None, held_out: float, **options: Any
+) -> Dataset:
+    """Open a data set by its name or folder; a torch dataset is wrapped, and a `Dataset` returned as it is.
+
+    Args:
+        data: See `plan`.
+        classes: What the labels of a torch dataset mean.
+        size: Height and width of the pictures.
+        held_out: Share of the training pictures that is set apart for validation.
+        **options: Others of `rlkit.segmentation.datasets.open_dataset`.
 
     Raises:
-        UserError: See `rlkit.segmentation.datasets.open_dataset`, which takes the same options.
+        UserError: There is no such data set, or it cannot be used.
     """
-    return open_dataset(data, **options) if isinstance(data, str | Path) else data
+    if isinstance(data, str | Path):
+        return open_dataset(data, size=size, held_out=held_out, **options)
+    if not isinstance(data, TorchData) and hasattr(data, "training_pictures"):
+        return data
+    if classes is None:
+        kind = type(data).__name__
+        raise UserError(f"Say what the labels of {kind} mean: classes=Classes(names, drivable), two tuples of names.")
+    return TorchDataset(data, classes, size, held_out=held_out)
 
 
-def _absolute(data: str | Path | Dataset, source: Dataset) -> str:
+def _absolute(data: Data, source: Dataset) -> str:
     """The data as config.json names them: a folder by its absolute path, an object by its name."""
     if not isinstance(data, str | Path):
         return source.name

@@ -12,9 +12,8 @@ from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain
 from rlkit.nn.utils import torch_set_up
 from rlkit.perception.networks import build_network
-from rlkit.segmentation.config import Plan, SegmentationConfig, open_or_keep, plan
+from rlkit.segmentation.config import Data, Plan, SegmentationConfig, open_data, plan
 from rlkit.segmentation.datasets import environment_id, is_simulator
-from rlkit.segmentation.datasets.base import Dataset
 from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.learner import SegmentationLearner
 from rlkit.segmentation.loader import TrainingPictures
@@ -26,7 +25,7 @@ from rlkit.training.run_folder import RunFolder
 
 
 def train(
-    data: str | Path | Dataset = "sim",
+    data: Data = "sim",
     *,
     run_dir: str | Path | None = None,
     time_limit: float | None = None,
@@ -36,7 +35,7 @@ def train(
     """Train a segmentation network and keep the run in a folder.
 
     Args:
-        data: "sim", "env:ID", a folder of pictures, or a source of your own.
+        data: "sim", "env:ID", a folder of pictures, or a map-style torch dataset of (image, label) pairs.
         run_dir: The run folder; None makes one under `runs/`.
         time_limit: Seconds after which to stop; the run can be resumed.
         reporter: Makes what shows progress, from the budget in steps.
@@ -68,9 +67,9 @@ def start(
 def resume(
     path: str | Path,
     *,
-    data: str | Path | Dataset | None = None,
+    data: Data | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
-    model: str | None = None,
+    network: str | None = None,
     time_limit: float | None = None,
     reporter: MakeReporter = make_reporter,
 ) -> Run:
@@ -78,9 +77,10 @@ def resume(
 
     Args:
         path: The run folder.
-        data: The data, typed again: needed where they were moved, or are an environment in a module of your own.
+        data: The data, given again: needed where they were moved, are a dataset that was given in Python, or an
+            environment in a module of your own.
         env_kwargs: Arguments of the environment, typed again: needed for those that name code to import.
-        model: The network, typed again: needed where it is in a module of your own.
+        network: The network, typed again: needed where it is in a module of your own.
         time_limit: Seconds after which to stop again.
         reporter: Makes what shows progress, from the budget in steps.
 
@@ -90,18 +90,19 @@ def resume(
     check_time_limit(time_limit)
     run = RunFolder.open(Path(path), SegmentationConfig)
     config = run.config
-    if model not in (None, config.network):
-        raise UserError(f"This run trains {config.network}, not {model}: leave --network out.")
+    if network not in (None, config.network):
+        raise UserError(f"This run trains {config.network}, not {network}: leave --network out.")
     check_typed_again(config.env_kwargs, env_kwargs or {})
     if config.env_kwargs and is_simulator(config.data):
         environment = EnvConfig(environment_id(config.data), config.env_kwargs)
         check_arguments(environment, env_kwargs or {}, allow_code=data is not None)
-    source = open_or_keep(
+    source = open_data(
         config.data if data is None else data,
+        config.classes,
         size=config.size,
         seed=config.seed,
         env_kwargs=config.env_kwargs or None,
-        held_out=config.held_out,
+        held_out=config.val_fraction,
         allow_code=data is not None,
     )
     if source.classes != config.classes:
@@ -115,8 +116,8 @@ def resume(
         )
     # A run that was stopped before its first checkpoint begins with the same weights again.
     chance = torch.Generator().manual_seed(config.seed)
-    network = build_network(config.network, len(config.classes), allow_code=model is not None, generator=chance)
-    return _go(run, Plan(config, source, network, notes), time_limit, reporter, resume=True)
+    built = build_network(config.network, len(config.classes), allow_code=network is not None, generator=chance)
+    return _go(run, Plan(config, source, built, notes), time_limit, reporter, resume=True)
 
 
 def _go(

@@ -126,7 +126,7 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
         learner: SegmentationLearner,
         reporter: Reporter,
     ):
-        super().__init__(run, learner, reporter, eval_freq=run.config.select_freq)
+        super().__init__(run, learner, reporter, eval_freq=run.config.val_freq)
         self.pictures = pictures
         self.validation = validation
         self.network = learner

@@ -29,7 +29,7 @@ BOUNDS = {
     "seed": (0, 2**63 - 1),
     "eval_freq": (0, 10**12),
     "eval_episodes": (1, 10**6),
-    "select_freq": (1, 10**12),
+    "val_freq": (1, 10**12),
     "save_freq": (0, 10**12),
 }
 MODEL = "perception/model.safetensors"  # within a run folder, the model that its agent sees by

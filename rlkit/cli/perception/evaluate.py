@@ -137,7 +137,7 @@ def held_out_of(what: str) -> float:
     from rlkit.training.run_folder import RunFolder
 
     is_run = (Path(what) / "config.json").is_file()
-    return RunFolder.open(Path(what), SegmentationConfig).config.held_out if is_run else 0.1
+    return RunFolder.open(Path(what), SegmentationConfig).config.val_fraction if is_run else 0.1
 
 
 def _joined(results: list["SegmentationResult"]) -> dict[str, object]:

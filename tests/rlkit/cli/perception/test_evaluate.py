@@ -106,7 +106,7 @@ def test_data_is_what_the_model_was_trained_on_where_that_is_known(model, tmp_pa
     config = SegmentationConfig(
         data="/somewhere/camvid",
         env_kwargs={},
-        held_out=0.1,
+        val_fraction=0.1,
         size=(32, 32),
         classes=CLASSES,
         pictures=10,
@@ -116,7 +116,7 @@ def test_data_is_what_the_model_was_trained_on_where_that_is_known(model, tmp_pa
         steps=1,
         seed=0,
         device="cpu",
-        select_freq=1,
+        val_freq=1,
         save_freq=1,
     )
     (tmp_path / "run").mkdir()
