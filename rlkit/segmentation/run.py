@@ -73,7 +73,7 @@ def resume(
     time_limit: float | None = None,
     reporter: MakeReporter = make_reporter,
 ) -> Run:
-    """Go on with a run from its newest intact checkpoint, exactly as if it had not been interrupted.
+    """Continue a run from its newest intact checkpoint, exactly as if it had not been interrupted.
 
     Args:
         path: The run folder.
@@ -106,17 +106,15 @@ def resume(
         allow_code=data is not None,
     )
     if source.classes != config.classes:
-        raise UserError(
-            f"{source.name} has other classes than this run was begun with: {', '.join(source.classes.names)}."
-        )
+        raise UserError(f"{source.name} has other classes than this run: {', '.join(source.classes.names)}.")
     notes: tuple[str, ...] = ()
     if source.training_pictures != config.pictures:
         notes = (
-            f"{source.name} holds {source.training_pictures} pictures to learn from, not {config.pictures} any more",
+            f"{source.name} now has {source.training_pictures} training pictures; the run began with {config.pictures}",
         )
-    # A run that was stopped before its first checkpoint begins with the same weights again.
-    chance = torch.Generator().manual_seed(config.seed)
-    built = build_network(config.network, len(config.classes), allow_code=network is not None, generator=chance)
+    # Without a checkpoint, the run begins again with the same random weights.
+    generator = torch.Generator().manual_seed(config.seed)
+    built = build_network(config.network, len(config.classes), allow_code=network is not None, generator=generator)
     return _go(run, Plan(config, source, built, notes), time_limit, reporter, resume=True)
 
 

@@ -117,6 +117,7 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
 
     command = "rlkit perception train --resume"
     saves_first = True  # the initial weights may come from another model
+    learner: SegmentationLearner
 
     def __init__(
         self,
@@ -129,7 +130,6 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
         super().__init__(run, learner, reporter, eval_freq=run.config.val_freq)
         self.pictures = pictures
         self.validation = validation
-        self.network = learner
         self.settings = learner.settings
         self.stale = 0  # validations since the best one
         self._losses: list[Tensor] = []  # since the last record: reading one from a GPU waits for it
@@ -153,7 +153,7 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
         began = time.monotonic()
         batch = next(self._batches)
         self._waited += time.monotonic() - began
-        self._losses.append(self.network.update(batch.images, batch.labels, self.steps))
+        self._losses.append(self.learner.update(batch.images, batch.labels, self.steps))
         self.steps += 1
 
     def evaluate(self, log: Logger, *, final: bool) -> None:
@@ -164,7 +164,7 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
         """
         self._finite_losses()
         began = time.monotonic()
-        network = self.network.measured(self.pictures.statistics)
+        network = self.learner.averaged(self.pictures.statistics)
         model = SegmentationModel(network, self._card({}), self.config.device)
         result = self.validation.measure(model)
         score = result.scores.get(self.settings.select_by, math.nan)
@@ -193,7 +193,7 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
         self._shown["loss"] = f"{loss:.3f}"
         return {
             "train/loss": loss,
-            "train/learning_rate": self.network.learning_rate(self.steps - 1),
+            "train/learning_rate": self.learner.learning_rate(self.steps - 1),
             "time/pictures_per_second": self._speed,
             "time/waiting_share": self._waited / self._spent,  # for batches
         }
@@ -209,7 +209,7 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
     def load_state(self, state: State) -> None:
         """Read what `state` returned."""
         self.stale = int(state["stale"])
-        self._losses = [torch.tensor(float(loss), device=self.network.device) for loss in state["losses"]]
+        self._losses = [torch.tensor(float(loss), device=self.learner.device) for loss in state["losses"]]
 
     def resume(self, unsaved: int = 0) -> bool:
         """Continue from the newest intact checkpoint, or from random weights where none was written yet.

@@ -158,8 +158,8 @@ class AgentTrainer(Trainer[RunConfig]):
         if restored and not self.episodes.replay():
             self.agent.cut()
             self.reporter.warn(
-                "the environment did not come out the same when its episodes were carried out again: "
-                "new episodes have begun, so this run differs from an uninterrupted one"
+                "the environment did not reproduce its running episodes from their seeds and actions: new episodes "
+                "have begun, so this run differs from an uninterrupted one"
             )
         return restored
 

@@ -32,19 +32,19 @@ BOUNDS = {
     "val_freq": (1, 10**12),
     "save_freq": (0, 10**12),
 }
-MODEL = "perception/model.safetensors"  # within a run folder, the model that its agent sees by
+MODEL = "perception/model.safetensors"  # the perception model within a run folder
 
-NATIVE_ENVS = 32  # environments stepped in compiled batches are as good as free
-PYTHON_ENVS = 8  # enough to share the cost of a forward pass
-MEASURED_ENVS = 64  # compiled ones, side by side in an evaluation
-NATIVE_EPISODES = 50  # in an evaluation: compiled ones are cheap, and a lucky score is a bad choice of the best
+NATIVE_ENVS = 32  # environments that are stepped in compiled batches
+PYTHON_ENVS = 8  # others: enough to amortise a forward pass
+MEASURED_ENVS = 64  # compiled ones in an evaluation
+NATIVE_EPISODES = 50  # of an evaluation in compiled environments
 PYTHON_EPISODES = 20
 EVALUATIONS = 10  # in a run, unless --eval-freq says otherwise
 CHECKPOINTS = 10  # in a run, unless --save-freq says otherwise
 
 
 def versions() -> dict[str, str]:
-    """What a run's numbers may depend on."""
+    """Versions of Python and of the packages that results may depend on."""
     packages = ("rlkit-toolkit", "torch", "numpy", "numba", "gymnasium")
     found = {name: importlib.metadata.version(name) for name in packages}
     return {"python": sys.version.split()[0], "machine": platform.machine(), **found}
@@ -160,8 +160,8 @@ class RunConfig(StoredConfig):
     """Everything needed to repeat the training of an agent.
 
     Args:
-        environment: Where the agent trains.
-        evaluation: Where it is measured meanwhile.
+        environment: The training environment.
+        evaluation: The environment of evaluations during training.
         algorithm: Name of the agent.
         preset: Name of the preset that the hyperparameters came from.
         hyperparameters: All of them, written out.
@@ -172,9 +172,9 @@ class RunConfig(StoredConfig):
         eval_freq: Steps between evaluations; 0 for none.
         eval_episodes: Episodes per evaluation.
         save_freq: Steps between checkpoints; 0 for one at the end only.
-        deterministic: One thread, and only operations that repeat bit for bit.
+        deterministic: One thread, and only operations that are bitwise reproducible.
         overlap: Environments take their steps in a thread of their own, while the agent learns.
-        versions: Of Python and of the packages that numbers may depend on.
+        versions: Of Python and of the packages that results may depend on.
     """
 
     environment: EnvConfig
@@ -195,7 +195,7 @@ class RunConfig(StoredConfig):
     KIND = "agent"
 
     def __post_init__(self) -> None:
-        """Refuse numbers that make no sense.
+        """Check types and bounds.
 
         Raises:
             UserError: Naming the option, what was given and what is allowed.
@@ -212,23 +212,23 @@ class RunConfig(StoredConfig):
             raise UserError("--async-envs needs a second thread, which --deterministic does not allow: leave one out")
 
     def located(self, folder: Path) -> Self:
-        """The same, with the file of perception's model within the folder that the configuration was read from.
+        """The same with the absolute path of the perception model, which lies in the run folder.
 
         Raises:
-            UserError: It names a file that lies elsewhere.
+            UserError: It lies elsewhere.
         """
         return dataclasses.replace(
             self, environment=self.environment.located(folder), evaluation=self.evaluation.located(folder)
         )
 
     def self_contained(self) -> tuple[Self, dict[str, bytes]]:
-        """The same as it is kept in a run's folder, and the files that lie beside it: the model that the agent sees by.
+        """The same as it is stored in a run folder, and the perception model to copy there.
 
         Returns:
-            The configuration, with paths from within the folder; content by path.
+            The configuration, with paths relative to the folder; content by path.
 
         Raises:
-            UserError: If the model's file cannot be read, or is not the one that was chosen.
+            UserError: The model's file cannot be read, or has changed since it was chosen.
         """
         perception = self.environment.perception
         if perception is None or perception.is_truth:
@@ -250,10 +250,10 @@ class RunConfig(StoredConfig):
         return own, {MODEL: content}
 
     def with_network(self, network: str) -> Self:
-        """The same, with the code of a model's network named, so that it may be imported.
+        """The same, naming the code of the perception model's network, so that it may be imported.
 
         Raises:
-            UserError: If the agent does not see by a model.
+            UserError: There is no perception model.
         """
         options = {"network": network}
         return dataclasses.replace(
@@ -263,7 +263,7 @@ class RunConfig(StoredConfig):
         )
 
     def differences(self, other: Self) -> dict[str, tuple[Any, Any]]:
-        """Settings in which another run differs, by name, with its value and the own one; versions do not count."""
+        """Settings that differ from another run's, except versions: name to (the other's value, this one's)."""
         own, others = self._settings(), other._settings()
         return {key: (others.get(key), own.get(key)) for key in {**own, **others} if others.get(key) != own.get(key)}
 
@@ -272,7 +272,7 @@ class RunConfig(StoredConfig):
         for name in ("environment", "evaluation"):
             perception = plain[name].pop("perception") or {"what": "none"}
             if perception.get("digest"):
-                perception["what"] = "a model"  # a run has a copy of its own: its content counts
+                perception["what"] = "a model"  # each run has its own copy: only the content counts
             plain |= {f"{name}.perception.{key}": value for key, value in perception.items()}
         flat = {key: value for key, value in plain.items() if key not in ("versions", "hyperparameters")}
         as_json = {
@@ -315,30 +315,30 @@ def plan(
     perception: str | Path | PerceptionConfig | None = None,
     perception_kwargs: Mapping[str, Any] | None = None,
 ) -> RunConfig:
-    """Decide everything about a run before it starts, by looking at the environment.
+    """Decide everything about a run before it starts, from the environment's properties.
 
     Args:
         env: Id of an environment, or its description.
         algo: Name of the agent.
         preset: Name of one of its presets; its first one if not given.
         settings: Hyperparameters that differ from the preset, as typed: {"gamma": "0.997"}.
-        steps: Budget in steps of a single environment; None takes what the agent suggests for such observations.
+        steps: Budget in steps of a single environment; None takes the agent's default for such observations.
         seed: Fixes everything.
         device: "auto", "cpu" or "cuda".
-        num_envs: Environments stepped together; None goes by whether they are stepped in compiled batches.
+        num_envs: Environments stepped together; None for 32 where they are stepped in compiled batches, else 8.
         env_kwargs: Arguments of the environment, for training and evaluation alike.
         eval_freq: Steps between evaluations; 0 for none; None for ten of them.
         eval_episodes: Episodes per evaluation; None for 50 where they are stepped in compiled batches, else 20.
         save_freq: Steps between checkpoints; 0 for one at the end only; None for ten of them.
         deterministic: One thread, and torch's own switch.
-        overlap: Let environments take their steps in a thread of their own while the agent learns. One seed still
-            fixes everything, but other numbers: what is learned from is one step older.
+        overlap: Step environments in a thread of their own while the agent learns. Runs stay reproducible, with other
+            results: an update lacks the newest step.
         perception: What replaces the camera's picture: `truth`, `none`, or a segmentation model (the folder of a
             perception run, a file, `pretrained:NAME`); None leaves `env` as it is described.
-        perception_kwargs: How it is shown and spoilt; see `perception.config.PerceptionConfig`.
+        perception_kwargs: View and corruptions; see `perception.config.PerceptionConfig`.
 
     Raises:
-        UserError: For anything that the caller can mend.
+        UserError: For anything that the caller can correct.
     """
     from rlkit.nn.utils import choose_device
 
@@ -382,10 +382,10 @@ def plan(
 def choose_hyperparameters(
     agent_type: type[Agent], preset: str | None, settings: Mapping[str, str], spaces: Spaces, steps: int
 ) -> tuple[str, Any]:
-    """The preset's name and the hyperparameters it gives, changed by what was typed.
+    """The preset's name and its hyperparameters, changed by those that were typed.
 
     Raises:
-        UserError: For an unknown preset or hyperparameter, or a value that cannot be.
+        UserError: A preset or hyperparameter is unknown, or a value is out of range.
     """
     name = preset or next(iter(agent_type.presets))
     if name not in agent_type.presets:

@@ -25,7 +25,7 @@ from rlkit.training.run_folder import RunFolder
 from rlkit.training.trainer import Trainer
 from rlkit.utils.system import available_memory
 
-SAVES_MEMORY = ("buffer_size=N", "replay_on_disk=true")  # settings that agents with a replay buffer tend to have
+SAVES_MEMORY = ("buffer_size=N", "replay_on_disk=true")  # usual hyperparameters of agents with a replay buffer
 
 MakeReporter = Callable[[int], Reporter]
 
@@ -109,7 +109,7 @@ def resume(
     reporter: MakeReporter = make_reporter,
     network: str | None = None,
 ) -> Run:
-    """Go on with a run from its newest intact checkpoint, exactly as if it had not been interrupted.
+    """Continue a run from its newest intact checkpoint, exactly as if it had not been interrupted.
 
     Args:
         path: The run folder.
@@ -148,7 +148,7 @@ def _go(
     evaluation = dataclasses.replace(config.evaluation, id=environments.config.id)
     count_threads = 1 if config.deterministic else agent.threads
     if config.overlap:
-        # Threads of torch that share a core with the environments wait for each other in every operation.
+        # One core for the environments: threads of torch that share it would slow down every operation.
         count_threads = min(count_threads or torch.get_num_threads(), max(1, torch.get_num_threads() - 1))
     with (
         run.locked(),
@@ -185,10 +185,10 @@ def fit(trainer: Trainer[Any], time_limit: float | None, resumed: bool) -> Run:
         reporter.say(f"this run is complete: {trainer.steps:,} steps are taken")
         return Run(path, trainer.steps, None)
     if resumed:
-        reporter.say(f"going on after {trainer.steps:,} steps of {trainer.config.steps:,}")
+        reporter.say(f"resuming after {trainer.steps:,} of {trainer.config.steps:,} steps")
     stopped = trainer.fit(time_limit)
     if stopped is not None:
-        reporter.say(f"stopped by {stopped} after {trainer.steps:,} steps; go on with: {trainer.command} {path}")
+        reporter.say(f"stopped by {stopped} after {trainer.steps:,} steps; continue with: {trainer.command} {path}")
     return Run(path, trainer.steps, stopped)
 
 
@@ -210,10 +210,10 @@ def build_agent(config: RunConfig, spaces: Spaces) -> Agent:
 
 
 def check_memory(agent: Agent) -> None:
-    """Refuse at once what would be killed hours later.
+    """Check that the agent's memory estimate fits into the free memory.
 
     Raises:
-        UserError: If what the agent will hold does not fit.
+        UserError: It does not.
     """
     needed, free = agent.memory_estimate(), available_memory()
     if free is not None and needed > free:
@@ -221,16 +221,16 @@ def check_memory(agent: Agent) -> None:
         remedies = [f"--set {setting}" for setting in SAVES_MEMORY if setting.partition("=")[0] in known]
         raise UserError(
             f"Training would take {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free. "
-            f"What helps: {', or '.join(remedies) or 'a smaller network'}.",
+            f"Try {', or '.join(remedies) or 'a smaller network'}.",
             exit_code=1,
         )
 
 
 def check_time_limit(seconds: float | None) -> None:
-    """Refuse a limit that is no time at all.
+    """Check that a time limit is positive.
 
     Raises:
-        UserError: If it is not greater than 0.
+        UserError: It is not.
     """
     if seconds is not None and not seconds > 0:
         raise UserError(f"--time-limit {seconds:g}: expected a number of seconds greater than 0.")
@@ -245,7 +245,7 @@ def typed_again(config: RunConfig, env: str | None, env_kwargs: Mapping[str, Any
         env_kwargs: Arguments of the environment as typed: none may differ from the run's.
 
     Raises:
-        UserError: Something else was typed, or code is named that was not typed.
+        UserError: Something else was typed, or the file names code that was not typed.
     """
     environment = config.environment
     check_typed_again(environment.kwargs, env_kwargs or {})
@@ -255,7 +255,7 @@ def typed_again(config: RunConfig, env: str | None, env_kwargs: Mapping[str, Any
         typed = absolute_id(env)
         # A run that was moved finds its environment's file under another path.
         if typed != environment.id and not (code_of(typed) and Path(typed).name == Path(environment.id).name):
-            raise UserError(f"This run was trained in {environment.id} and cannot go on in {env}: leave out {env}.")
+            raise UserError(f"This run was trained in {environment.id} and cannot continue in {env}: leave out {env}.")
         environment = dataclasses.replace(environment, id=typed)
     evaluation = dataclasses.replace(config.evaluation, id=environment.id)
     for described in (environment, evaluation):

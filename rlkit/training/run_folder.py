@@ -54,7 +54,7 @@ class RunFolder(Generic[C]):
         if path.exists():
             is_run = (path / "config.json").exists()
             holds = "already holds a run" if is_run else "exists and is not an empty folder"
-            hint = f"; go on with it by --resume {path}" if is_run else ""
+            hint = f"; continue it by --resume {path}" if is_run else ""
             raise UserError(f"{path} {holds}: choose another --run-dir{hint}")
         stored, files = config.self_contained()
         with disk_errors(str(path)), new_folder(path) as scratch:

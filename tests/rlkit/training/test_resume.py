@@ -201,7 +201,7 @@ def test_a_run_from_another_agent_does_not_fit(tmp_path):
     config = json.loads((tmp_path / "run/config.json").read_text())
     config["hyperparameters"]["hidden"] = [32]
     (tmp_path / "run/config.json").write_text(json.dumps(config))
-    with pytest.raises(UserError, match="does not fit the agent"):
+    with pytest.raises(UserError, match=r"does not fit what config\.json describes"):
         training_run.resume(tmp_path / "run", reporter=quiet)
 
 

@@ -194,7 +194,7 @@ def test_an_environment_that_a_configuration_names_is_imported_only_if_it_is_typ
     main(["train", "my_envs:Cart", "--config", str(config), "--run-dir", "again", "--steps", "100", "-q"])
     assert (tmp_path / "ran.txt").exists()
     assert rlkit("train", "CartPole-v1", "--config", config, "--run-dir", "another", "-q") == 2
-    assert "cannot go on in CartPole-v1" in capsys.readouterr().err
+    assert "cannot continue in CartPole-v1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_training_goes_on_after_a_time_limit(rlkit, pictures, tmp_path, capsys):
     assert f"--resume {tmp_path / 'run'}" in told
     steps = int(re.search(r"after ([\d,]+) steps", told)[1].replace(",", ""))
     assert rlkit("perception", "train", "--resume", tmp_path / "run", "--time-limit", 0.5) == 0
-    assert f"going on after {steps:,} steps" in capsys.readouterr().out
+    assert f"resuming after {steps:,} of" in capsys.readouterr().out
 
 
 def test_a_network_of_ones_own_is_trained_once_it_is_named(rlkit, pictures, tmp_path, monkeypatch, capsys):
