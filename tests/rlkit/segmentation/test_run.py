@@ -339,5 +339,5 @@ def test_code_that_a_run_names_is_imported_only_if_it_is_typed(go, source, tmp_p
         (folder / "config.json").write_text(json.dumps(tree | change))
         with pytest.raises(UserError, match=remedy):
             resume(folder, reporter=lambda _: Listener())
-    with pytest.raises(UserError, match=r"a: this run has 'evil_envs\.X' there"):
+    with pytest.raises(UserError, match=r"a='other': this run has 'evil_envs\.X'; leave it out"):
         resume(folder, env_kwargs={"a": "other"}, reporter=lambda _: Listener())
