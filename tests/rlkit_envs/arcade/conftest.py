@@ -15,13 +15,13 @@ class Played:
     """One game, whose record a test may change between decisions."""
 
     def __init__(self, name: str, seed: int, **settings: Any):
-        self.cabinet = GameBatch(load_game(name), 1, Settings(**settings), 1)
-        self.cabinet.begin(np.ones(1, dtype=np.bool_), [seed])
-        self.names = self.cabinet.game.action_names
+        self.batch = GameBatch(load_game(name), 1, Settings(**settings), 1)
+        self.batch.begin(np.ones(1, dtype=np.bool_), [seed])
+        self.names = self.batch.game.action_names
 
     @property
     def record(self) -> Any:
-        return self.cabinet.records[0]
+        return self.batch.records[0]
 
     def set(self, **values: Any) -> None:
         for name, value in values.items():
@@ -33,15 +33,15 @@ class Played:
         for _ in range(times):
             if self.record["over"]:
                 break
-            total += float(self.cabinet.step(np.array([self.names.index(action)])).rewards[0])
+            total += float(self.batch.step(np.array([self.names.index(action)])).rewards[0])
         return total
 
     def picture(self) -> Any:
-        return self.cabinet.observations()[0, ..., 0]
+        return self.batch.observations()[0, ..., 0]
 
     def count(self, letter: str) -> int:
         """Pixels of a colour in the picture."""
-        return int((self.picture() == self.cabinet.game.palette[letter]).sum())
+        return int((self.picture() == self.batch.game.palette[letter]).sum())
 
 
 @pytest.fixture

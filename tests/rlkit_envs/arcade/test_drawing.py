@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rlkit_envs.arcade.drawing import SIZE, Palette, fill, lay, stamp, tint
+from rlkit_envs.arcade.drawing import SIZE, Palette, blit, blit_shape, copy, fill
 
 places = st.integers(-20, SIZE + 20)
 SPRITE = np.array([[0, 11, 12, 0, 13], [21, 0, 22, 23, 0], [0, 0, 31, 32, 33]], dtype=np.uint8)
@@ -20,7 +20,7 @@ def pasted(canvas: np.ndarray, sprite: np.ndarray, x: int, y: int) -> np.ndarray
 def test_sprites_are_cut_at_the_edges_and_seen_through(x: int, y: int, mirrored: bool) -> None:
     canvas = np.full((SIZE, SIZE), 7, dtype=np.uint8)
     expected = pasted(canvas, SPRITE[:, ::-1] if mirrored else SPRITE, x, y)
-    stamp(canvas, SPRITE, x, y, mirrored)
+    blit(canvas, SPRITE, x, y, mirrored)
     np.testing.assert_array_equal(canvas, expected)
 
 
@@ -36,14 +36,14 @@ def test_rectangles_are_cut_at_the_edges(x: int, y: int, width: int, height: int
 def test_a_tint_keeps_the_shape(x: int, y: int) -> None:
     canvas = np.zeros((SIZE, SIZE), dtype=np.uint8)
     expected = pasted(canvas, np.where(SPRITE != 0, 50, 0).astype(np.uint8), x, y)
-    tint(canvas, SPRITE, x, y, 50)
+    blit_shape(canvas, SPRITE, x, y, 50)
     np.testing.assert_array_equal(canvas, expected)
 
 
 def test_a_picture_covers_the_canvas() -> None:
     picture = np.random.default_rng(0).integers(0, 256, size=(SIZE, SIZE), dtype=np.uint8)
     canvas = np.zeros_like(picture)
-    lay(canvas, picture)
+    copy(canvas, picture)
     np.testing.assert_array_equal(canvas, picture)
 
 

@@ -29,20 +29,20 @@ def actions_for(env: Any, steps: int, num_envs: int, seed: int = 0) -> np.ndarra
 
 
 def scores(name: str, choose: Any, num_envs: int = 24, limit: int = 1500) -> np.ndarray:
-    """Score of one episode per seed, cut after `limit` decisions; `choose(cabinet)` gives actions."""
-    cabinet = GameBatch(load_game(name), num_envs, Settings(max_episode_steps=limit), 1)
-    cabinet.begin(np.ones(num_envs, dtype=np.bool_), list(range(1000, 1000 + num_envs)))
+    """Score of one episode per seed, cut after `limit` decisions; `choose(batch)` gives actions."""
+    batch = GameBatch(load_game(name), num_envs, Settings(max_episode_steps=limit), 1)
+    batch.begin(np.ones(num_envs, dtype=np.bool_), list(range(1000, 1000 + num_envs)))
     final = np.zeros(num_envs)
     running = np.ones(num_envs, dtype=np.bool_)
     for _ in range(limit):
-        cabinet.step(choose(cabinet))
-        ended = cabinet.ended() & running
-        final[ended] = cabinet.records["score"][ended]
+        batch.step(choose(batch))
+        ended = batch.ended() & running
+        final[ended] = batch.records["score"][ended]
         running &= ~ended
         if not running.any():
             break
-        if (over := cabinet.records["over"] != 0).any():  # those that are through play on unseen
-            cabinet.begin(over, [None] * num_envs)
+        if (over := batch.records["over"] != 0).any():  # those that are through play on unseen
+            batch.begin(over, [None] * num_envs)
     return final
 
 
@@ -139,26 +139,25 @@ def test_a_state_that_went_through_json_goes_on_alike(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_sticky_actions_repeat_the_given_share(name: str) -> None:
     num_envs, steps = 256, 40
-    cabinet = GameBatch(load_game(name), num_envs, Settings(repeat_action_probability=0.25), 1)
-    cabinet.begin(np.ones(num_envs, dtype=np.bool_), list(range(num_envs)))
+    batch = GameBatch(load_game(name), num_envs, Settings(repeat_action_probability=0.25), 1)
+    batch.begin(np.ones(num_envs, dtype=np.bool_), list(range(num_envs)))
     repeated = 0
     for _ in range(steps):
-        before = cabinet.records["last_action"].copy()
-        given = (before + 1) % len(cabinet.game.action_names)
-        cabinet.step(given)
-        repeated += int((cabinet.records["last_action"] == before).sum())
+        before = batch.records["last_action"].copy()
+        given = (before + 1) % len(batch.game.action_names)
+        batch.step(given)
+        repeated += int((batch.records["last_action"] == before).sum())
     assert abs(repeated / (num_envs * steps) - 0.25) < 0.02
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_the_expert_is_far_better_than_chance_and_than_any_constant_action(name: str) -> None:
-    expert = scores(name, lambda cabinet: cabinet.expert_actions()).mean()
+    expert = scores(name, lambda batch: batch.expert_actions()).mean()
     count = len(load_game(name).action_names)
     random = np.random.default_rng(0)
-    others = [scores(name, lambda cabinet: random.integers(0, count, size=len(cabinet.records))).mean()]
+    others = [scores(name, lambda batch: random.integers(0, count, size=len(batch.records))).mean()]
     others += [
-        scores(name, lambda cabinet, action=action: np.full(len(cabinet.records), action)).mean()
-        for action in range(count)
+        scores(name, lambda batch, action=action: np.full(len(batch.records), action)).mean() for action in range(count)
     ]
     assert expert > 3.0 * max(max(others), 0.3), (expert, others)
 
@@ -170,26 +169,26 @@ def test_whatever_is_played_the_state_stays_in_bounds_and_the_picture_shows_it(
     name: str, seed: int, data: st.DataObject
 ) -> None:
     game = load_game(name)
-    cabinet = GameBatch(game, 4, Settings(), 1)
-    cabinet.begin(np.ones(4, dtype=np.bool_), [seed + i for i in range(4)])
+    batch = GameBatch(game, 4, Settings(), 1)
+    batch.begin(np.ones(4, dtype=np.bool_), [seed + i for i in range(4)])
     habits = data.draw(st.lists(st.integers(0, len(game.action_names) - 1), min_size=1, max_size=12))
-    lives = cabinet.records["lives"].copy()
-    level = cabinet.records["level"].copy()
+    lives = batch.records["lives"].copy()
+    level = batch.records["level"].copy()
     for k in range(150):
-        actions = cabinet.expert_actions() if habits[k % len(habits)] == 0 else np.full(4, habits[k % len(habits)])
-        outcome = cabinet.step(actions)
+        actions = batch.expert_actions() if habits[k % len(habits)] == 0 else np.full(4, habits[k % len(habits)])
+        outcome = batch.step(actions)
         assert np.isfinite(outcome.rewards).all()
-        assert (cabinet.records["lives"] <= lives).all()
-        assert (cabinet.records["level"] >= level).all()
-        assert ((cabinet.records["lives"] > 0) | outcome.terminated).all()
-        for field in cabinet.records.dtype.names or ():
-            if cabinet.records.dtype[field].base.kind == "f":
-                assert (np.abs(cabinet.records[field]) < 200.0).all(), field
-        assert set(np.unique(cabinet.observations())) <= game.palette.used() | {0}
+        assert (batch.records["lives"] <= lives).all()
+        assert (batch.records["level"] >= level).all()
+        assert ((batch.records["lives"] > 0) | outcome.terminated).all()
+        for field in batch.records.dtype.names or ():
+            if batch.records.dtype[field].base.kind == "f":
+                assert (np.abs(batch.records[field]) < 200.0).all(), field
+        assert set(np.unique(batch.observations())) <= game.palette.used() | {0}
         drawn = np.full((4, SIZE, SIZE), 77, dtype=np.uint8)
-        game.draw(0, 4, cabinet.records, np.ones(4, dtype=np.bool_), drawn)
-        np.testing.assert_array_equal(drawn, cabinet.observations()[..., 0])
-        lives, level = cabinet.records["lives"].copy(), cabinet.records["level"].copy()
+        game.draw(0, 4, batch.records, np.ones(4, dtype=np.bool_), drawn)
+        np.testing.assert_array_equal(drawn, batch.observations()[..., 0])
+        lives, level = batch.records["lives"].copy(), batch.records["level"].copy()
         if outcome.terminated.any():
             break
 
@@ -259,7 +258,7 @@ def test_next_step_autoreset_begins_the_next_episode_one_step_later() -> None:
     assert not truncated.any()
     assert not terminated.any()
     assert (rewards == 0).all()
-    assert env.cabinet.records["steps"].tolist() == [0, 0]
+    assert env.batch.records["steps"].tolist() == [0, 0]
     assert seen.shape == start.shape
 
 

@@ -107,7 +107,7 @@ def test_the_ball_never_gets_through_a_wall_or_out_of_the_sides(play) -> None:
     game = play("bricks", 3)
     names = game.names
     for _ in range(2000):
-        game.act(names[int(game.cabinet.expert_actions()[0])])
+        game.act(names[int(game.batch.expert_actions()[0])])
         assert 0.0 <= game.record["x"] <= 82.0
         column, row = int(game.record["x"] // BRICK_WIDTH), int((game.record["y"] - WALL_TOP) // BRICK_HEIGHT)
         if 0 <= row < ROWS and game.record["y"] >= WALL_TOP:

@@ -8,7 +8,7 @@ from rlkit_envs.arcade.games.crossing import (
     ISLAND,
     LANE_HEIGHT,
     LIVES,
-    NEARER,
+    NEW_LANE,
     PLACES,
     TIME,
     TOP,
@@ -36,7 +36,7 @@ def test_a_lane_counts_once_in_a_crossing_and_not_for_whom_a_car_hits(play) -> N
     game = play("crossing")
     empty(game, x=20)
     won = [game.act(action, 2) for action in ("up", "up", "down", "up", "up")]
-    assert won == [NEARER, NEARER, 0.0, 0.0, NEARER]
+    assert won == [NEW_LANE, NEW_LANE, 0.0, 0.0, NEW_LANE]
     game.record["counts"][HOME - 4] = 1
     game.record["cars"][HOME - 4, 0] = 20.0 + 20.0 - game.record["speeds"][HOME - 4]
     assert game.act("up") == 0.0
@@ -58,7 +58,7 @@ def test_the_far_side_is_worth_more_than_a_lane_and_begins_anew(play) -> None:
     game = play("crossing")
     empty(game, place=1, x=20, time=50)
     game.set(nearest=1)
-    assert game.act("up") == NEARER + CROSSED
+    assert game.act("up") == NEW_LANE + CROSSED
     assert game.record["place"] == HOME
     assert game.record["time"] == TIME
     assert game.record["crossings"] == 1
@@ -113,7 +113,7 @@ def test_nobody_is_hit_on_pavements(play) -> None:
 def test_the_picture_shows_what_hits(play, seed: int) -> None:
     game = play("crossing", seed)
     game.act("stay", 30)
-    street = game.cabinet.game.palette["r"], game.cabinet.game.palette["d"]
+    street = game.batch.game.palette["r"], game.batch.game.palette["d"]
     for place in (1, 4, 6, 9):
         rows = game.picture()[TOP + LANE_HEIGHT * place + 3]
         for x in range(80):

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from rlkit_envs.arcade.games.duel import BOTTOM, LIVES, POINTS_PER_RIVAL, RIVALS, TOP, landing, own_length
+from rlkit_envs.arcade.games.duel import BOTTOM, LEVELS, LIVES, POINTS_PER_LEVEL, TOP, landing, player_length
 
 
 def fly(game, **values) -> None:
@@ -33,7 +33,7 @@ def test_the_last_life_ends_the_game(play) -> None:
 
 def test_three_points_bring_the_next_rival(play) -> None:
     game = play("duel")
-    fly(game, x=3.0, y=20.0, vx=-4.0, vy=0.0, rival=60.0, points=POINTS_PER_RIVAL - 1)
+    fly(game, x=3.0, y=20.0, vx=-4.0, vy=0.0, rival=60.0, points=POINTS_PER_LEVEL - 1)
     game.act("stay", 3)
     assert game.record["level"] == 2
     assert game.record["points"] == 0
@@ -41,7 +41,7 @@ def test_three_points_bring_the_next_rival(play) -> None:
 
 def test_beating_the_last_rival_wins(play) -> None:
     game = play("duel")
-    fly(game, x=3.0, y=20.0, vx=-4.0, vy=0.0, rival=60.0, points=POINTS_PER_RIVAL - 1, level=RIVALS)
+    fly(game, x=3.0, y=20.0, vx=-4.0, vy=0.0, rival=60.0, points=POINTS_PER_LEVEL - 1, level=LEVELS)
     assert game.act("stay", 3) == 1.0
     assert game.record["over"] == 1
     assert game.record["lives"] == LIVES
@@ -72,9 +72,9 @@ def test_a_paddle_that_moves_takes_the_ball_along(play) -> None:
 
 def test_the_paddle_gets_shorter(play) -> None:
     game = play("duel")
-    long = own_length(game.record)
-    game.set(level=RIVALS)
-    assert own_length(game.record) < long
+    long = player_length(game.record)
+    game.set(level=LEVELS)
+    assert player_length(game.record) < long
 
 
 @pytest.mark.parametrize("seed", range(5))

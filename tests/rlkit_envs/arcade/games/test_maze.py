@@ -2,21 +2,8 @@ from collections import deque
 
 import numpy as np
 import pytest
-from rlkit_envs.arcade.games.maze import (
-    CATS,
-    CAUGHT,
-    CHEESE,
-    CLEARED,
-    CRUMB,
-    DY,
-    LIVES,
-    SIDE,
-    START_COLUMN,
-    START_ROW,
-    TUNNEL,
-    is_open,
-    next_column,
-)
+from rlkit_envs.arcade.games.maze import CATS, CAUGHT, CHEESE, CLEARED, CRUMB, LIVES, START_COLUMN, START_ROW
+from rlkit_envs.arcade.grid import DY, SIDE, TUNNEL, is_open, next_column
 
 
 def calm(game, **values) -> None:
