@@ -72,12 +72,6 @@ def test_what_is_drawn_is_large_enough_to_see_and_shows_what_is_there():
     np.testing.assert_array_equal(picture[::16, ::16].any(axis=2), state.any(axis=2))
 
 
-@pytest.mark.parametrize("wrong", [{"game": "pong"}, {"game": "breakout", "sticky_action_prob": 1.5}])
-def test_what_cannot_be_is_refused(wrong):
-    with pytest.raises(ValueError, match="expected"):
-        MinAtarEnv(**wrong)
-
-
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError) as missing:
@@ -88,15 +82,17 @@ def test_a_missing_package_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        ({"game": "pong"}, "there is no game 'pong'"),
         ({"game": ["breakout"]}, "there is no game"),
-        ({"sticky_action_prob": float("nan")}, "sticky_action_prob=nan"),
-        ({"sticky_action_prob": "0.1"}, "sticky_action_prob='0.1'"),
-        ({"sticky_action_prob": None}, "sticky_action_prob=None"),
-        ({"sticky_action_prob": True}, "sticky_action_prob=True"),
-        ({"minimal_actions": 1}, "minimal_actions=1"),
-        ({"difficulty_ramping": "no"}, "difficulty_ramping='no'"),
+        ({"sticky_action_prob": 1.5}, "sticky_action_prob should be from 0 to 1, not 1.5"),
+        ({"sticky_action_prob": float("nan")}, "sticky_action_prob .* not nan"),
+        ({"sticky_action_prob": "0.1"}, "sticky_action_prob .* not '0.1'"),
+        ({"sticky_action_prob": None}, "sticky_action_prob .* not None"),
+        ({"sticky_action_prob": True}, "sticky_action_prob .* not True"),
+        ({"minimal_actions": 1}, "minimal_actions should be true or false, not 1"),
+        ({"difficulty_ramping": "no"}, "difficulty_ramping should be true or false, not 'no'"),
     ],
 )
-def test_what_is_no_number_or_truth_is_named(arguments, said):
+def test_a_wrong_argument_is_named(arguments, said):
     with pytest.raises(ValueError, match=said):
         MinAtarEnv(**{"game": "breakout", **arguments})

@@ -20,10 +20,10 @@ def test_single_arguments_override_the_protocol():
 
 
 def test_the_earlier_of_two_limits_holds():
-    assert Settings().most_steps == 27_000
-    assert Settings(frameskip=5, max_num_frames_per_episode=11).most_steps == 3
-    assert Settings(max_episode_steps=100).most_steps == 100
-    assert Settings(max_episode_steps=100_000).most_steps == 27_000
+    assert Settings().step_limit == 27_000
+    assert Settings(frameskip=5, max_num_frames_per_episode=11).step_limit == 3
+    assert Settings(max_episode_steps=100).step_limit == 100
+    assert Settings(max_episode_steps=100_000).step_limit == 27_000
 
 
 @pytest.mark.parametrize(
