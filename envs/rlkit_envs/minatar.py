@@ -81,7 +81,7 @@ class MinAtarEnv(gymnasium.Env[npt.NDArray[np.bool_], np.int64]):
     The start of the game, which the seed determines.
 
     ## Episode End
-    Terminated when the game is lost, in Freeway after 2,500 steps. Never truncated.
+    Terminated when the game is lost, in Freeway at step 2,501. Never truncated.
 
     ## Arguments
     See Args.

@@ -1,4 +1,4 @@
-"""The games are held against MinAtar's own Gymnasium environments."""
+"""The environments against MinAtar's own Gymnasium environments."""
 
 import importlib.util
 
@@ -24,7 +24,7 @@ def registered():
 @pytest.mark.parametrize("game", GAMES)
 @pytest.mark.parametrize("version", [0, 1])
 @pytest.mark.filterwarnings("ignore:.*out of date:DeprecationWarning")
-def test_a_game_is_the_original_one(game, version):
+def test_a_game_equals_minatars_own(game, version):
     original_env = pytest.importorskip("minatar.gym").BaseEnv
     original = original_env(game, use_minimal_action_set=version == 1)
     ours = gymnasium.make(f"MinAtar/{game.title().replace('_', '')}-v{version}").unwrapped
@@ -42,7 +42,7 @@ def test_a_game_is_the_original_one(game, version):
 
 
 @pytest.mark.parametrize("game", GAMES)
-def test_an_episode_depends_on_its_seed_and_actions_alone(game):
+def test_an_episode_depends_only_on_its_seed_and_actions(game):
     shown = []
     for earlier in ([], [3, 3, 3]):
         env = MinAtarEnv(game, minimal_actions=False, sticky_action_prob=0.9)
@@ -54,16 +54,16 @@ def test_an_episode_depends_on_its_seed_and_actions_alone(game):
     np.testing.assert_array_equal(*shown)
 
 
-def test_it_keeps_to_gymnasiums_rules():
+def test_gymnasiums_environment_checker_passes():
     check_env(MinAtarEnv("breakout", render_mode="rgb_array"), skip_render_check=True)
 
 
-def test_actions_are_named_in_the_order_in_which_they_are_taken():
+def test_action_names_are_in_the_order_of_the_actions():
     assert MinAtarEnv("breakout").action_names == ("nothing", "left", "right")
     assert MinAtarEnv("freeway", minimal_actions=False).action_names == ACTION_NAMES
 
 
-def test_what_is_drawn_is_large_enough_to_see_and_shows_what_is_there():
+def test_the_rendered_image_shows_every_object():
     env = MinAtarEnv("breakout", render_mode="rgb_array")
     state, _ = env.reset(seed=0)
     picture = env.render()

@@ -7,12 +7,12 @@ import pytest
 from rlkit_envs.arcade.batch import GameBatch
 from rlkit_envs.arcade.config import Settings, load_game
 
-# No test may open a window.
+# No test opens a window.
 os.environ["SDL_VIDEODRIVER"] = "dummy"
 
 
 class Played:
-    """One game, whose record a test may change between decisions."""
+    """One game, whose record a test may change between steps."""
 
     def __init__(self, name: str, seed: int, **settings: Any):
         self.batch = GameBatch(load_game(name), 1, Settings(**settings), 1)
@@ -28,7 +28,7 @@ class Played:
             self.record[name] = value
 
     def act(self, action: str, times: int = 1) -> float:
-        """Carry out an action by name, until the episode is over at most, and return the sum of the rewards."""
+        """Carry out an action by name, at most until the episode is over, and return the sum of the rewards."""
         total = 0.0
         for _ in range(times):
             if self.record["over"]:
@@ -36,12 +36,12 @@ class Played:
             total += float(self.batch.step(np.array([self.names.index(action)])).rewards[0])
         return total
 
-    def picture(self) -> Any:
+    def canvas(self) -> Any:
         return self.batch.observations()[0, ..., 0]
 
     def count(self, letter: str) -> int:
-        """Pixels of a colour in the picture."""
-        return int((self.picture() == self.batch.game.palette[letter]).sum())
+        """Number of pixels of a colour on the canvas."""
+        return int((self.canvas() == self.batch.game.palette[letter]).sum())
 
 
 @pytest.fixture
