@@ -74,9 +74,9 @@ class AtariVectorEnv(VectorEnv[Any, Any, Any]):
         height, width = self.settings.img_height, self.settings.img_width
         grayscale = self.settings.obs_type == "grayscale"
         self._ale: _AleVectorEnv | None = self._make_ale(game, num_threads, height, width, grayscale, maxpool=True)
-        self._screens: _AleVectorEnv | None = None
+        self._screen_ale: _AleVectorEnv | None = None
         if render_mode is not None:
-            self._screens = self._make_ale(game, num_threads, *_screen_size(game), grayscale=False, maxpool=False)
+            self._screen_ale = self._make_ale(game, num_threads, *_screen_size(game), grayscale=False, maxpool=False)
         actions = self._ale.ale.get_action_set()
         self.metadata = METADATA | {
             "autoreset_mode": AutoresetMode.DISABLED,
@@ -90,11 +90,9 @@ class AtariVectorEnv(VectorEnv[Any, Any, Any]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._episodic_life = self.settings.rules.episodic_life
         self._steps = np.zeros(num_envs, dtype=np.int64)  # of the running episodes
-        self._life_lost = np.zeros(
-            num_envs, dtype=np.bool_
-        )  # in the last step, which ended the episode but not the game
+        self._life_lost = np.zeros(num_envs, dtype=np.bool_)  # the last step ended the episode but not the game
         self._observations: npt.NDArray[np.uint8] | None = None
-        self._screens_shown: npt.NDArray[np.uint8] | None = None
+        self._screens: npt.NDArray[np.uint8] | None = None
         self._infos: Infos = {}
 
     def reset(
@@ -109,7 +107,7 @@ class AtariVectorEnv(VectorEnv[Any, Any, Any]):
         Returns:
             (N, height, width, channels) uint8 and infos, unchanged outside the mask.
         """
-        games, screens = self._open()
+        ale, screen_ale = self._open()
         mask = np.ones(self.num_envs, dtype=np.bool_)
         if options is not None and "reset_mask" in options:
             mask = np.asarray(options["reset_mask"], dtype=np.bool_)
@@ -120,10 +118,10 @@ class AtariVectorEnv(VectorEnv[Any, Any, Any]):
         if new.any():
             self._steps[new] = 0
             arguments: dict[str, Any] = {"seed": _seeds(seed, self.num_envs, new), "options": {"reset_mask": new}}
-            observations, self._infos = games.reset(**arguments)
+            observations, self._infos = ale.reset(**arguments)
             self._observations = self._frames(observations)
-            if screens is not None:
-                self._screens_shown = screens.reset(**arguments)[0][:, 0]
+            if screen_ale is not None:
+                self._screens = screen_ale.reset(**arguments)[0][:, 0]
         assert self._observations is not None
         return self._observations, dict(self._infos)
 
@@ -135,12 +133,12 @@ class AtariVectorEnv(VectorEnv[Any, Any, Any]):
         """Carry out one action in each game for ``frameskip`` frames."""
         if self._observations is None:
             raise ResetNeeded("step() before the first reset(): call reset() first")
-        games, screens = self._open()
+        ale, screen_ale = self._open()
         actions = np.asarray(actions, dtype=np.int64)
         lives = self._infos["lives"]
-        observations, rewards, terminated, _, self._infos = games.step(actions)
-        if screens is not None:
-            self._screens_shown = screens.step(actions)[0][:, 0]
+        observations, rewards, terminated, _, self._infos = ale.step(actions)
+        if screen_ale is not None:
+            self._screens = screen_ale.step(actions)[0][:, 0]
         self._observations = self._frames(observations)
         self._steps += 1
         # Ale-py terminates both at the loss of a life and at the end of a game; no life is left at the latter.
@@ -151,15 +149,15 @@ class AtariVectorEnv(VectorEnv[Any, Any, Any]):
 
     def render(self) -> tuple[npt.NDArray[np.uint8], ...]:
         """The screen of the console, (height, width, 3) uint8, of each game."""
-        if self._screens_shown is None:
+        if self._screens is None:
             raise ResetNeeded(
                 "render() has no screen: make the environment with render_mode='rgb_array' and call reset()"
             )
-        return tuple(self._screens_shown)
+        return tuple(self._screens)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Stop ale-py's threads."""
-        self._ale = self._screens = None
+        self._ale = self._screen_ale = None
 
     def _make_ale(
         self, game: str, num_threads: int, height: int, width: int, grayscale: bool, maxpool: bool
@@ -189,7 +187,7 @@ class AtariVectorEnv(VectorEnv[Any, Any, Any]):
     def _open(self) -> tuple["_AleVectorEnv", "_AleVectorEnv | None"]:
         if self._ale is None:
             raise ResetNeeded("the environment is closed: make a new one")
-        return self._ale, self._screens
+        return self._ale, self._screen_ale
 
     def _frames(self, observations: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """From ale-py's (N, 1, height, width[, 3]) to (N, height, width, channels), without a copy."""

@@ -93,7 +93,7 @@ _SKY, _WAVE, _BED, _SAND, _WEED, _AIR, _LOW, _LIFE, _BAR, _SHOT, _TORPEDO, _FACE
 STATE = state_type(
     ("x", "f8"),  # left side of the boat
     ("y", "f8"),  # top of the boat
-    ("looks", "i8"),  # 1 to the right, -1 to the left
+    ("looks", "i8"),  # direction of the boat: 1 to the right, -1 to the left
     ("air", "i8"),  # steps
     ("aboard", "i8"),
     ("rescued", "i8"),  # of this level

@@ -87,7 +87,7 @@ STATE = state_type(
     ("x", "i8"),  # upper left corner of the formation
     ("y", "i8"),
     ("direction", "i8"),  # 1 to the right, -1 to the left
-    ("pause", "i8"),  # steps until its next step
+    ("pause", "i8"),  # steps until it moves
     ("gait", "i8"),  # which of two sprites
     ("cannon", "f8"),  # left end
     ("safe", "i8"),  # steps of invulnerability
@@ -128,8 +128,8 @@ def remaining(game: Record) -> int:
 
 
 @kernel
-def pause_of_march(game: Record) -> int:
-    """Decisions between two steps of the formation."""
+def march_interval(game: Record) -> int:
+    """Steps between two moves of the formation."""
     return int(max(1, 1 + remaining(game) // 5 - min(2, (game.level - 1) // 2)))
 
 
@@ -156,7 +156,7 @@ def _march(game: Record) -> None:
     game.pause -= 1
     if game.pause > 0:
         return
-    game.pause = pause_of_march(game)
+    game.pause = march_interval(game)
     game.gait = 1 - game.gait
     left, right, bottom = SIZE, -1, 0
     for row in range(ROWS):
@@ -372,7 +372,7 @@ def _aim(game: Record) -> float:
                     x, y = game.diver_x, int(game.diver_y)
                 else:
                     flight = (CANNON_Y - y) / SHOT_SPEED
-                    x += game.direction * 2.0 * flight / pause_of_march(game)
+                    x += game.direction * 2.0 * flight / march_interval(game)
                     x = max(0.0, min(float(SIZE - WIDTH), x))
                 cost = abs(x - game.cannon) - 1.2 * y
                 if cost < best:

@@ -14,7 +14,7 @@ from rlkit_envs.arcade.games.waves import (
     ROWS,
     SAUCER_POINTS,
     SAUCER_Y,
-    pause_of_march,
+    march_interval,
 )
 
 
@@ -106,13 +106,13 @@ def test_invaders_that_land_end_the_game(play) -> None:
 
 def test_fewer_invaders_march_faster(play) -> None:
     game = play("waves")
-    pauses = []
+    intervals = []
     for left in (24, 12, 1):
         alive = np.zeros(ROWS * COLUMNS, dtype=np.int8)
         alive[:left] = 1
         game.set(alive=alive.reshape(ROWS, COLUMNS))
-        pauses.append(pause_of_march(game.record))
-    assert pauses[0] > pauses[1] > pauses[2] == 1
+        intervals.append(march_interval(game.record))
+    assert intervals[0] > intervals[1] > intervals[2] == 1
 
 
 def test_the_formation_turns_and_descends_at_the_side(play) -> None:
