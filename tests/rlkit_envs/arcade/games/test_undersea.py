@@ -92,7 +92,7 @@ def test_running_out_of_air_costs_a_life_and_the_divers(play) -> None:
 @pytest.mark.parametrize("kind", [SHARK, SUBMARINE])
 def test_a_collision_costs_a_life_and_the_last_one_the_game(play, kind: int) -> None:
     game = play("undersea")
-    for left in (2, 1, 0):
+    for left in range(LIVES - 1, -1, -1):
         alone(game, x=30.0, y=float(lane_y(1)))
         put(game, kind, 32.0)
         game.act("stay")
