@@ -80,7 +80,7 @@ def fill(canvas: Canvas, x: int, y: int, width: int, height: int, grey: int) -> 
             line[column] = grey
 
 
-@kernel
+@kernel_for("void(uint8[:,::1], int64, int64, int64, int64, int64, int64, int64)")
 def fill_row(canvas: Canvas, x: int, y: int, pitch: int, width: int, height: int, count: int, grey: int) -> None:
     """Fill ``count`` rectangles, one every ``pitch`` pixels from (x, y) on."""
     for k in range(count):

@@ -20,7 +20,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def kernel_for(signature: str) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a kernel that calls no other for one signature, on import.
+    """Compile a kernel for one signature only, on import.
 
     Without a signature numba compiles anew for every literal argument, which costs seconds for `drawing.fill`.
     """
