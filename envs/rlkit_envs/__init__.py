@@ -1,8 +1,7 @@
 """Environments for reinforcement learning, registered with Gymnasium on import; they need neither torch nor rlkit.
 
-``import rlkit_envs`` makes ``rlkit/Driving-v0`` and its relatives known, and the games of
-``rlkit_envs.arcade``. Nothing is compiled and no window library is
-loaded before an environment is made.
+``import rlkit_envs`` registers ``rlkit/Driving-v0`` and its variants, ``rlkit/CarRacing-v0`` and one id per game in
+``rlkit_envs.arcade.games``. Nothing is compiled and no window library is loaded before an environment is made.
 """
 
 from typing import Any

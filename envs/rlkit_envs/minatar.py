@@ -1,8 +1,8 @@
 """MinAtar's five games (Young & Tian 2019) as Gymnasium environments: Atari on grids of 10×10 cells.
 
-``register()`` makes ``MinAtar/Breakout-v1`` and its relatives known, under the ids and with the rules of the package
-``minatar``. Its own environments differ in two things: an episode depends on how the one before ended (the action that
-may be repeated at its first step), and drawing needs a plotting library. ``import rlkit_envs`` does not call it.
+``register()`` registers them under the ids of the package ``minatar``, such as ``MinAtar/Breakout-v1``, with its rules.
+That package's own environments differ in two points: the first action of an episode may be replaced by the last one of
+the episode before, and rendering needs a plotting library. ``import rlkit_envs`` does not call ``register()``.
 """
 
 import importlib
@@ -14,16 +14,16 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
+from rlkit_envs.utils import KEYS, check_bool, check_probability
+
 __all__ = ["MinAtarEnv", "register"]
 
 GAMES = ("asterix", "breakout", "freeway", "seaquest", "space_invaders")
-ACTION_NAMES = ("nothing", "left", "up", "right", "down", "fire")  # as MinAtar numbers them
-# As SDL and pygame number them.
-KEYS = {"left": (1073741904,), "up": (1073741906,), "right": (1073741903,), "down": (1073741905,), "fire": (32,)}
+ACTION_NAMES = ("nothing", "left", "up", "right", "down", "fire")  # in MinAtar's order
 METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
-CELL = 16  # pixels a side, when drawn
+CELL = 16  # pixels a side of a rendered cell
 
-# One colour per channel, told apart by colour-blind people too; later channels lie on earlier ones.
+# One colour per channel, distinct for colour-blind viewers; later channels cover earlier ones.
 _COLOURS = np.array(
     [
         (0, 0, 0),
@@ -43,17 +43,17 @@ _COLOURS = np.array(
 
 
 def register() -> None:
-    """Make ``MinAtar/<Game>-v0`` (all six actions) and ``-v1`` (those that the game uses) known to Gymnasium.
+    """Register ``MinAtar/<Game>-v0`` (all six actions) and ``-v1`` (those that the game uses).
 
     Raises:
         ModuleNotFoundError: The package ``minatar`` is not installed.
     """
-    if importlib.util.find_spec("minatar") is None:  # importing it takes a second, which can wait for the first game
+    if importlib.util.find_spec("minatar") is None:  # its import, which takes a second, is left to the first game
         raise ModuleNotFoundError("No module named 'minatar'", name="minatar")
     for game in GAMES:
         for version, minimal in ((0, False), (1, True)):
             name = f"MinAtar/{game.title().replace('_', '')}-v{version}"
-            if name not in gymnasium.registry:  # somebody may have called MinAtar's own registration
+            if name not in gymnasium.registry:  # MinAtar's own registration may have been called
                 gymnasium.register(
                     id=name,
                     entry_point="rlkit_envs.minatar:MinAtarEnv",
@@ -62,17 +62,39 @@ def register() -> None:
 
 
 class MinAtarEnv(gymnasium.Env[npt.NDArray[np.bool_], np.int64]):
-    """One game on a grid of 10×10 cells; each channel of a cell says whether one kind of thing is there.
+    """A MinAtar game on a grid of 10×10 cells.
+
+    ## Description
+    Asterix, Breakout, Freeway, Seaquest or Space Invaders, reduced to what happens on the grid (Young & Tian 2019).
+
+    ## Action Space
+    ``Discrete``: 0 nothing, 1 left, 2 up, 3 right, 4 down, 5 fire; with ``minimal_actions`` those that the game uses,
+    see ``action_names``.
+
+    ## Observation Space
+    ``Box(0, 1, (10, 10, channels), bool)``: each channel marks the cells that hold one kind of object.
+
+    ## Rewards
+    Points of the game.
+
+    ## Starting State
+    The start of the game, which the seed determines.
+
+    ## Episode End
+    Terminated when the game is lost, in Freeway at step 2,501. Never truncated.
+
+    ## Arguments
+    See Args.
 
     Args:
         game: One of `GAMES`.
-        minimal_actions: Whether only those actions are offered that do something.
-        sticky_action_prob: How likely the last action is repeated instead of the one given.
+        minimal_actions: Only the actions that the game uses.
+        sticky_action_prob: Probability that the previous action is repeated instead of the given one.
         difficulty_ramping: Whether games get harder as they go on.
         render_mode: ``rgb_array`` or None.
 
     Raises:
-        ValueError: There is no such game, or the probability is none.
+        ValueError: There is no such game, or a value is out of range.
     """
 
     metadata: dict[str, Any] = METADATA
@@ -88,18 +110,15 @@ class MinAtarEnv(gymnasium.Env[npt.NDArray[np.bool_], np.int64]):
     ):
         if game not in GAMES:
             raise ValueError(f"there is no game {shown(game)}: expected {', '.join(GAMES)}")
-        number = isinstance(sticky_action_prob, int | float) and not isinstance(sticky_action_prob, bool)
-        if not number or not 0 <= sticky_action_prob <= 1:
-            raise ValueError(f"sticky_action_prob={shown(sticky_action_prob)}: expected a number from 0 to 1")
-        for name, value in (("minimal_actions", minimal_actions), ("difficulty_ramping", difficulty_ramping)):
-            if not isinstance(value, bool):
-                raise ValueError(f"{name}={shown(value)}: expected True or False")
+        check_probability("sticky_action_prob", sticky_action_prob)
+        check_bool("minimal_actions", minimal_actions)
+        check_bool("difficulty_ramping", difficulty_ramping)
         self._game = importlib.import_module("minatar").Environment(game, sticky_action_prob, difficulty_ramping)
         self._actions: list[int] = list(self._game.minimal_action_set() if minimal_actions else range(6))
         self.action_names = tuple(ACTION_NAMES[action] for action in self._actions)
         self.action_space = gymnasium.spaces.Discrete(len(self._actions))
-        bits: Any = np.bool_  # a Box of truth values is unusual, but it is MinAtar's
-        self.observation_space = gymnasium.spaces.Box(0, 1, self._game.state_shape(), bits)
+        dtype: Any = np.bool_  # unusual for a Box, but MinAtar's own
+        self.observation_space = gymnasium.spaces.Box(0, 1, self._game.state_shape(), dtype)
         self.render_mode = render_mode
 
     def reset(
@@ -114,17 +133,17 @@ class MinAtarEnv(gymnasium.Env[npt.NDArray[np.bool_], np.int64]):
         return self._game.state(), {}
 
     def step(self, action: np.int64) -> tuple[npt.NDArray[np.bool_], float, bool, bool, dict[str, Any]]:
-        """Take one decision; games only end by being lost, or in Freeway by the clock."""
+        """Carry out one action."""
         reward, over = self._game.act(self._actions[action])
         return self._game.state(), float(reward), bool(over), False, {}
 
     def render(self) -> npt.NDArray[np.uint8]:
-        """The grid (160, 160, 3), a colour for each kind of thing."""
+        """The grid as (160, 160, 3) uint8, one colour per channel."""
         state = self._game.state()
         topmost = np.max(state * np.arange(1, state.shape[2] + 1), axis=2)
-        picture: npt.NDArray[np.uint8] = _COLOURS[topmost].repeat(CELL, axis=0).repeat(CELL, axis=1)
-        return picture
+        image: npt.NDArray[np.uint8] = _COLOURS[topmost].repeat(CELL, axis=0).repeat(CELL, axis=1)
+        return image
 
     def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
-        """Arrow keys and the space bar, for ``gymnasium.utils.play``."""
-        return {KEYS.get(name, ()): action for action, name in enumerate(self.action_names)}
+        """Arrow keys and the space bar to actions, for ``gymnasium.utils.play``."""
+        return {(KEYS[name],) if name in KEYS else (): action for action, name in enumerate(self.action_names)}

@@ -1,4 +1,4 @@
-"""What vector environments share: checked arguments of reset, visible keyword arguments, and threads."""
+"""What environments share: checks of arguments, visible keyword arguments, key codes, threads."""
 
 import dataclasses
 import inspect
@@ -7,17 +7,41 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
+from reprlib import repr as shown
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
-Made = TypeVar("Made")
+T = TypeVar("T")
+
+# Key codes of SDL, which pygame and ``gymnasium.utils.play`` use.
+KEYS = {"up": 1073741906, "down": 1073741905, "left": 1073741904, "right": 1073741903, "fire": 32}
+
+
+def check_count(name: str, value: Any, low: int, high: int) -> None:
+    """Raise ValueError unless a value is an integer from ``low`` to ``high``."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(
+            f"{name} should be a whole number of at least {low:,} and at most {high:,}, not {shown(value)}"
+        )
+
+
+def check_probability(name: str, value: Any) -> None:
+    """Raise ValueError unless a value is a number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"{name} should be from 0 to 1, not {shown(value)}")
+
+
+def check_bool(name: str, value: Any) -> None:
+    """Raise ValueError unless a value is True or False."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} should be true or false, not {shown(value)}")
 
 
 def checked_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
-    """The mode that was asked for, by name or as it is; ValueError for modes that are not supported."""
+    """The autoreset mode, given by name or as it is; ValueError for modes that are not supported."""
     known = {"disabled": AutoresetMode.DISABLED, "next_step": AutoresetMode.NEXT_STEP}
     if isinstance(mode, AutoresetMode) and mode in known.values():
         return mode
@@ -36,7 +60,7 @@ def checked_mask(mask: Any, count: int) -> npt.NDArray[np.bool_]:
 
 
 def checked_seeds(seed: Any, count: int) -> list[int | None]:
-    """One seed or None per environment; ValueError where they are not N."""
+    """One seed or None per environment; ValueError for another number of seeds."""
     if seed is None:
         return [None] * count
     if isinstance(seed, numbers.Integral):
@@ -47,7 +71,7 @@ def checked_seeds(seed: Any, count: int) -> list[int | None]:
 
 
 def checked_numbers(actions: Any, count: int, choices: int) -> npt.NDArray[np.int64]:
-    """(N,) int64 numbers of discrete actions; ValueError where they are not those of N environments."""
+    """(N,) int64 discrete actions; ValueError for other shapes, types or values."""
     array = np.asarray(actions)
     if array.shape != (count,) or array.dtype.kind not in "iu":
         raise ValueError(
@@ -58,11 +82,11 @@ def checked_numbers(actions: Any, count: int, choices: int) -> npt.NDArray[np.in
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
-def shows_fields(settings: type[Any]) -> Callable[[type[Made]], type[Made]]:
-    """Let `help`, editors and error messages see the fields of a dataclass in a class that takes them as `**kwargs`."""
+def shows_fields(settings: type[Any]) -> Callable[[type[T]], type[T]]:
+    """Class decorator: show the fields of a dataclass in the signature of a class that takes them as ``**kwargs``."""
 
-    def shown(environment: type[Made]) -> type[Made]:
-        # Those of every class that the keyword arguments pass through, the nearest of a name first.
+    def shown_class(environment: type[T]) -> type[T]:
+        # Parameters of every class that the keyword arguments pass through; the most derived class wins.
         parameters: dict[str, inspect.Parameter] = {}
         for ancestor in environment.__mro__:
             if "__init__" not in vars(ancestor) or ancestor is object:
@@ -81,7 +105,7 @@ def shows_fields(settings: type[Any]) -> Callable[[type[Made]], type[Made]]:
         environment.__signature__ = inspect.Signature(own + fields)  # type: ignore[attr-defined]
         return environment
 
-    return shown
+    return shown_class
 
 
 def available_cores() -> int:
@@ -90,11 +114,11 @@ def available_cores() -> int:
 
 
 class Threads:
-    """Runs a kernel over a range of environments, in parts where there are many.
+    """Splits a batch of environments into ranges and runs a kernel over them in threads.
 
     Args:
         count: Threads, the calling one included.
-        per_task: Environments that are worth a thread of their own.
+        per_task: Smallest number of environments per thread.
     """
 
     def __init__(self, count: int, per_task: int):
@@ -104,12 +128,12 @@ class Threads:
         self._process = 0
 
     def share(self, work: Callable[..., None], environments: int, *arguments: object) -> None:
-        """Call ``work(low, high, *arguments)`` until all environments had their turn."""
+        """Call ``work(low, high, *arguments)`` over ranges that cover all environments; returns when all are done."""
         parts = min(self.count, environments // self._per_task)
         if parts < 2:
             work(0, environments, *arguments)
             return
-        if self._others is None or self._process != os.getpid():  # Threads do not survive a fork
+        if self._others is None or self._process != os.getpid():  # threads do not survive a fork
             self._others = ThreadPoolExecutor(self.count - 1, thread_name_prefix="environments")
             self._process = os.getpid()
         bounds = [environments * part // parts for part in range(parts + 1)]
@@ -121,7 +145,7 @@ class Threads:
             one.result()
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Stop the threads."""
         if self._others is not None and self._process == os.getpid():
             self._others.shutdown()
         self._others = None

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from rlkit_envs.arcade import GAMES
 from rlkit_envs.arcade.env import ArcadeEnv
 
 Picture = npt.NDArray[np.uint8]
@@ -72,11 +71,11 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=252, help="of each game's picture, in pixels")
     arguments = parser.parse_args()
     if arguments.film is None:
-        moments = [watch(game.lower(), *MOMENTS[game], 1)[0] for game in GAMES]
+        moments = [watch(game.lower(), *MOMENTS[game], 1)[0] for game in MOMENTS]
         sheet(moments, arguments.width).save(arguments.out, optimize=True)
         print(arguments.out)
         return
-    reels = [watch(game.lower(), *MOMENTS[game], FILM_STEPS) for game in GAMES]
+    reels = [watch(game.lower(), *MOMENTS[game], FILM_STEPS) for game in MOMENTS]
     frames = [sheet(list(pictures), arguments.width) for pictures in zip(*reels, strict=True)]
     frames[0].save(
         arguments.film, save_all=True, append_images=frames[1:], duration=1000 // FILM_RATE, loop=0, optimize=True

@@ -1,4 +1,4 @@
-"""Compiled code on disk is used again exactly as long as it is what its sources say."""
+"""Compiled code on disk is reused exactly while its sources are unchanged."""
 
 import os
 import subprocess
@@ -50,7 +50,7 @@ def toy(tmp_path):
 
 
 def run(toy, **variables):
-    """The result, and how much of the outer kernel came from disk."""
+    """The result of the outer kernel, and its number of cache hits."""
     environment = {**os.environ, "PYTHONPATH": str(toy.parent), "PYTHONDONTWRITEBYTECODE": "1", **variables}
     done = subprocess.run([sys.executable, "-c", RUN], env=environment, capture_output=True, text=True, check=True)
     return [int(number) for number in done.stdout.split()], done.stderr
@@ -60,7 +60,7 @@ def edit(file, old, new):
     file.write_text(file.read_text().replace(old, new))
 
 
-def test_code_is_loaded_until_a_file_changes_that_it_calls_or_stands_in(toy):
+def test_code_is_loaded_until_its_own_or_a_called_file_changes(toy):
     assert run(toy)[0] == [20, 0]
     assert run(toy)[0] == [20, 1]
     edit(toy / "callee.py", "x + 1", "x + 2")
@@ -69,14 +69,14 @@ def test_code_is_loaded_until_a_file_changes_that_it_calls_or_stands_in(toy):
     assert run(toy)[0] == [300, 0]
 
 
-def test_new_times_of_the_same_text_change_nothing(toy):
+def test_new_modification_times_of_the_same_text_change_nothing(toy):
     run(toy)
     for file in toy.glob("*.py"):
         os.utime(file, (1, 1))
     assert run(toy)[0] == [20, 1]
 
 
-def test_every_run_compiles_where_nothing_can_be_kept_and_says_so(monkeypatch):
+def test_without_a_cache_folder_every_run_compiles_with_a_warning(monkeypatch):
     njit = numba.njit
 
     def without_a_folder(*arguments, cache=False, **options):

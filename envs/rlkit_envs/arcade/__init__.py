@@ -1,14 +1,12 @@
-"""Six games in the manner of early consoles, each a file of compiled kernels over one shared vector environment.
+"""Six games in the style of early consoles: compiled kernels over one shared vector environment.
 
-A person plays one with ``rlkit play rlkit/Bricks-v0``; an agent sees (84, 84, 1) uint8 pictures of it.
+Each module in ``games/`` is one game and is registered by its name: ``games/duel.py`` is ``rlkit/Duel-v0``. Its module
+docstring describes the game: ``python -m pydoc rlkit_envs.arcade.games.duel``.
 """
 
-# Name in the id to the module that holds the game; nothing is compiled before a game is made.
-GAMES = {
-    "Duel": "duel",
-    "Bricks": "bricks",
-    "Waves": "waves",
-    "Crossing": "crossing",
-    "Undersea": "undersea",
-    "Maze": "maze",
-}
+import pkgutil
+
+from rlkit_envs.arcade import games
+
+# Name in the id to the game's module; the modules themselves are imported when a game is made.
+GAMES = {module.name.title().replace("_", ""): module.name for module in pkgutil.iter_modules(games.__path__)}

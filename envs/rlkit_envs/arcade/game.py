@@ -1,63 +1,118 @@
-"""What makes a game: a record of its state, kernels that move and draw it, and the words and colours for people."""
+"""A game: the record of its state, its colours, and kernels that step and draw one copy of it or a batch."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from rlkit_envs.arcade.drawing import Palette
+from rlkit_envs.arcade.drawing import Colour, Palette
+from rlkit_envs.arcade.jit import Record, batch_kernel, kernel
+from rlkit_envs.arcade.rng import sticky_action
+from rlkit_envs.utils import KEYS
 
-# What the record of every game begins with.
+# First fields of every game's record.
 HEADER: list[tuple[str, str]] = [
-    ("random", "u8"),  # state of the game's own random numbers
-    ("last_action", "i8"),  # that was carried out; repeated by sticky actions
-    ("steps", "i8"),  # decisions of this episode
-    ("score", "i8"),  # points won so far; what was lost is not taken off
+    ("random", "u8"),  # state of the game's random number generator
+    ("last_action", "i8"),  # carried out in the previous step; repeated by sticky actions
+    ("steps", "i8"),  # of this episode
+    ("score", "i8"),  # sum of the positive rewards
     ("level", "i8"),  # from 1
     ("lives", "i8"),  # left, the present one included
     ("over", "i8"),  # 1 once the game is lost or won
 ]
 
-# As SDL and pygame number them.
-UP, DOWN, LEFT, RIGHT, SPACE = 1073741906, 1073741905, 1073741904, 1073741903, 32
-_KEYS = {"up": UP, "down": DOWN, "left": LEFT, "right": RIGHT, "fire": SPACE}
-
 
 def state_type(*fields: tuple[Any, ...]) -> np.dtype[Any]:
-    """The record of a game: the header of all games, and fields of its own."""
+    """The record of a game: ``HEADER`` and fields of its own."""
     return np.dtype([*HEADER, *fields], align=True)
 
 
-@dataclass(frozen=True, eq=False)
 class Game:
-    """One game. Kernels work on (N,) records of ``state``; some of them from ``low`` up to ``high`` only.
+    """One game: what a module in ``games/`` defines, and the kernels over a batch that follow from it.
 
     Args:
-        name: What it is called.
-        state: Type of its record; begins with ``HEADER``.
-        action_names: What each action does, in words of "stay", "up", "down", "left", "right" and "fire".
-        palette: Its colours.
-        sky: Colours of the background at the top and at the bottom, for people.
-        begin: ``begin(games, mask)`` starts episodes in records that hold nothing but their random numbers.
-        step: ``step(low, high, games, actions, repeat, rewards)`` carries out a decision.
-        draw: ``draw(low, high, games, mask, pictures)`` draws the games in the (N,) bool mask.
-        expert: ``expert(games, actions)`` writes what a good player would do.
+        name: Shown in the window's title.
+        state: Type of its record, from `state_type`.
+        action_names: One per action, in words of "up", "down", "left", "right" and "fire"; action 0 uses no key.
+        lives: At the start of an episode.
+        palette: Its grey levels and colours.
+        background: Colours that replace grey level 0 for human viewers, at the top and at the bottom.
+        reset: ``reset(game)`` starts an episode in a record that is zero but for its random state, level and lives.
+        step: ``step(game, action)`` carries out an action and returns the reward; positive rewards add to the score.
+        draw: ``draw(game, canvas)`` draws every pixel of an (84, 84) canvas.
+        expert: ``expert(game)`` returns the action of a scripted player.
+
+    Attributes:
+        reset: ``reset(games, mask)`` starts episodes in those (N,) records that the (N,) bool mask selects.
+        step: ``step(low, high, games, actions, repeat, rewards)`` steps the records from ``low`` up to ``high``.
+        draw: ``draw(low, high, games, mask, canvases)`` draws those of the range that the mask selects.
+        expert: ``expert(games, actions)`` writes the scripted player's (N,) actions.
     """
 
-    name: str
-    state: np.dtype[Any]
-    action_names: tuple[str, ...]
-    palette: Palette
-    sky: tuple[tuple[int, int, int], tuple[int, int, int]]
-    begin: Callable[..., None]
-    step: Callable[..., None]
-    draw: Callable[..., None]
-    expert: Callable[..., None]
+    def __init__(
+        self,
+        name: str,
+        state: np.dtype[Any],
+        action_names: tuple[str, ...],
+        lives: int,
+        palette: Palette,
+        background: tuple[Colour, Colour],
+        reset: Any,
+        step: Any,
+        draw: Any,
+        expert: Any,
+    ):
+        self.name = name
+        self.state = state
+        self.action_names = action_names
+        self.lives = lives
+        self.palette = palette
+        self.background = background
+        self.reset = batch_kernel(_reset, reset)
+        self.step = batch_kernel(_step, step)
+        self.draw = batch_kernel(_draw, draw)
+        self.expert = batch_kernel(_expert, expert)
 
     def keys_to_action(self) -> dict[tuple[int, ...], int]:
         """Arrow keys and the space bar to actions."""
         keys = {}
         for action, name in enumerate(self.action_names):
-            keys[tuple(sorted(_KEYS[word] for word in name.split() if word in _KEYS))] = action
+            keys[tuple(sorted(KEYS[word] for word in name.split() if word in KEYS))] = action
         return keys
+
+
+@kernel
+def lose_life(game: Record) -> None:
+    """Take one life; the game is over with the last."""
+    game.lives -= 1
+    game.over = 1 if game.lives == 0 else 0
+
+
+def single(*arguments: Any) -> Any:
+    """Stand-in for a kernel of a single game in the loops below; `batch_kernel` binds the name for each game."""
+    raise NotImplementedError
+
+
+def _reset(games: np.ndarray, mask: np.ndarray) -> None:
+    for i in range(len(games)):
+        if mask[i]:
+            single(games[i])
+
+
+def _step(low: int, high: int, games: np.ndarray, actions: np.ndarray, repeat: float, rewards: np.ndarray) -> None:
+    for i in range(low, high):
+        game = games[i]
+        game.steps += 1
+        reward = single(game, sticky_action(game, actions[i], repeat))
+        game.score += int(max(reward, 0.0))
+        rewards[i] = reward
+
+
+def _draw(low: int, high: int, games: np.ndarray, mask: np.ndarray, canvases: np.ndarray) -> None:
+    for i in range(low, high):
+        if mask[i]:
+            single(games[i], canvases[i])
+
+
+def _expert(games: np.ndarray, actions: np.ndarray) -> None:
+    for i in range(len(games)):
+        actions[i] = single(games[i])

@@ -1,31 +1,42 @@
-"""The games' kernels: each game is a file of its own, over a few that all of them share."""
+"""Compilation of the games' kernels: each game is a file of its own, on top of files that all games share."""
 
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from rlkit_envs.jit import Record, compile_kernel, digest_of
 
-__all__ = ["Record", "kernel", "kernel_for"]
+__all__ = ["Record", "batch_kernel", "kernel", "kernel_for"]
 
-# The rooms that every kernel may call; its own file counts besides, so that an edit of one game does not make the
-# others compile anew.
-_SHARED = digest_of(*(Path(__file__).with_name(name) for name in ("jit.py", "rng.py", "drawing.py", "game.py")))
+# Files that kernels of every game may call. A kernel's own file counts too, so editing one game recompiles that one.
+_SHARED_FILES = ("jit.py", "rng.py", "drawing.py", "grid.py", "game.py")
+_SHARED = digest_of(*(Path(__file__).with_name(name) for name in _SHARED_FILES))
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a function of numbers and arrays, see `rlkit_envs.jit`; anew when what all games share changes.
-
-    Returns:
-        What is called as the function was.
-    """
+    """Compile a function of numbers and arrays on its first call, see `rlkit_envs.jit.compile_kernel`."""
     return compile_kernel(function, _SHARED)
 
 
 def kernel_for(signature: str) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a kernel that calls no other for one signature only, when its module is imported.
+    """Compile a kernel for one signature only, on import.
 
-    Without one numba compiles a kernel anew for each argument that is written as a constant, which for what is called
-    as often as a rectangle is drawn takes seconds.
+    Without a signature numba compiles anew for every literal argument, which costs seconds for `drawing.fill`.
     """
     return lambda function: compile_kernel(function, _SHARED, signature)
+
+
+def batch_kernel(loop: Callable[..., Any], single: Any) -> Any:
+    """Compile a loop over the games of a batch for one game.
+
+    A closure would do the same, but numba cannot cache closures over kernels on disk. The loop is therefore compiled as
+    a function of the game's own file.
+
+    Args:
+        loop: Function that calls the kernel of a single game under the global name ``single``.
+        single: That kernel.
+    """
+    code = loop.__code__.replace(co_filename=single.__code__.co_filename)
+    names = {**loop.__globals__, "__name__": single.__module__, "single": single}
+    return kernel(FunctionType(code, names))

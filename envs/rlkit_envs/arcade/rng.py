@@ -1,18 +1,19 @@
-"""Random numbers inside kernels: each game carries its own stream in its record, so that no two games share one."""
+"""Random numbers in kernels, named as in numpy; each game's record holds the state of its own generator."""
 
 import numpy as np
 
 from rlkit_envs.arcade.jit import Record, kernel
 
-_STEP = np.uint64(0x9E3779B97F4A7C15)
+# Increment and multipliers of SplitMix64.
+_INCREMENT = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 
 
 @kernel
 def random_bits(game: Record) -> np.uint64:
-    """64 random bits: SplitMix64 (Steele, Lea & Flood 2014), whose whole state is one number."""
-    game.random = game.random + _STEP
+    """64 random bits: SplitMix64 (Steele, Lea & Flood 2014), whose state is one 64-bit integer."""
+    game.random = game.random + _INCREMENT
     bits = np.uint64(game.random)
     bits = (bits ^ (bits >> np.uint64(30))) * _FIRST
     bits = (bits ^ (bits >> np.uint64(27))) * _SECOND
@@ -20,27 +21,27 @@ def random_bits(game: Record) -> np.uint64:
 
 
 @kernel
-def share(game: Record) -> float:
-    """A random number from 0 up to 1, without 1."""
+def random(game: Record) -> float:
+    """A random number in [0, 1)."""
     return float(random_bits(game) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
 @kernel
-def between(game: Record, low: float, high: float) -> float:
-    """A random number from ``low`` up to ``high``."""
-    return float(low + (high - low) * share(game))
+def uniform(game: Record, low: float, high: float) -> float:
+    """A random number in [low, high)."""
+    return float(low + (high - low) * random(game))
 
 
 @kernel
-def pick(game: Record, count: int) -> int:
-    """A random whole number from 0 up to ``count``, without it."""
-    return int(share(game) * count)
+def integers(game: Record, high: int) -> int:
+    """A random integer in [0, high)."""
+    return int(random(game) * high)
 
 
 @kernel
-def heard_action(game: Record, action: int, repeat: float) -> int:
-    """The action that the game takes: the one before is repeated with probability ``repeat`` (Machado et al. 2018)."""
-    if repeat > 0.0 and share(game) < repeat:
+def sticky_action(game: Record, action: int, repeat: float) -> int:
+    """The action to carry out: with probability ``repeat`` the previous one (Machado et al. 2018)."""
+    if repeat > 0.0 and random(game) < repeat:
         return int(game.last_action)
     game.last_action = action
     return action

@@ -1,8 +1,8 @@
-"""Atari 2600 games by the protocols that results are published in, on ale-py's emulator.
+"""Atari 2600 games on ale-py's emulator, under the two protocols in which results are published.
 
-``register()`` lets ``ALE/Pong-v5`` and its relatives mean these environments: single preprocessed frames of 84×84, raw
-rewards, nothing that resets itself, every game determined by its seed and its actions. ``import rlkit_envs`` does not
-call it: in another program the ids of ale-py stay what ale-py makes of them.
+``register()`` replaces ale-py's environments of the ids ``ALE/*-v5`` by these: single preprocessed frames of 84×84, raw
+rewards, no autoreset, each episode determined by its seed and actions. ``import rlkit_envs`` does not call it, so that
+other programs keep ale-py's environments.
 """
 
 import gymnasium
@@ -11,12 +11,12 @@ __all__ = ["register"]
 
 
 def register() -> None:
-    """Put these environments in the place of ale-py's, one for each game that has an id of the form ``ALE/*-v5``.
+    """Register these environments under ale-py's ids ``ALE/*-v5``.
 
     Raises:
         ModuleNotFoundError: ale-py is not installed.
     """
-    import ale_py  # noqa: F401 - its import registers its own
+    import ale_py  # noqa: F401 - registers ale-py's environments
 
     for spec in [spec for spec in gymnasium.registry.values() if spec.namespace == "ALE" and spec.version == 5]:
         del gymnasium.registry[spec.id]

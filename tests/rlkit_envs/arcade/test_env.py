@@ -1,4 +1,8 @@
+import importlib
 import json
+import re
+import subprocess
+import sys
 from typing import Any
 
 import gymnasium
@@ -14,8 +18,19 @@ from rlkit_envs.arcade import GAMES
 from rlkit_envs.arcade.batch import GameBatch
 from rlkit_envs.arcade.config import Settings, load_game
 from rlkit_envs.arcade.drawing import SIZE
+from rlkit_envs.arcade.env import ArcadeEnv
+from rlkit_envs.arcade.vector_env import ArcadeVectorEnv
 
 ALL = tuple(GAMES)
+HEADINGS = [
+    "Description",
+    "Action Space",
+    "Observation Space",
+    "Rewards",
+    "Starting State",
+    "Episode End",
+    "Arguments",
+]
 
 
 def vector(name: str, num_envs: int, **kwargs: Any) -> Any:
@@ -29,30 +44,60 @@ def actions_for(env: Any, steps: int, num_envs: int, seed: int = 0) -> np.ndarra
 
 
 def scores(name: str, choose: Any, num_envs: int = 24, limit: int = 1500) -> np.ndarray:
-    """Score of one episode per seed, cut after `limit` decisions; `choose(cabinet)` gives actions."""
-    cabinet = GameBatch(load_game(name), num_envs, Settings(max_episode_steps=limit), 1)
-    cabinet.begin(np.ones(num_envs, dtype=np.bool_), list(range(1000, 1000 + num_envs)))
+    """Score of one episode per seed, truncated after `limit` steps; `choose(batch)` returns the actions."""
+    batch = GameBatch(load_game(name), num_envs, Settings(max_episode_steps=limit), 1)
+    batch.begin(np.ones(num_envs, dtype=np.bool_), list(range(1000, 1000 + num_envs)))
     final = np.zeros(num_envs)
     running = np.ones(num_envs, dtype=np.bool_)
     for _ in range(limit):
-        cabinet.step(choose(cabinet))
-        ended = cabinet.ended() & running
-        final[ended] = cabinet.records["score"][ended]
+        batch.step(choose(batch))
+        ended = batch.ended() & running
+        final[ended] = batch.records["score"][ended]
         running &= ~ended
         if not running.any():
             break
-        if (over := cabinet.records["over"] != 0).any():  # those that are through play on unseen
-            cabinet.begin(over, [None] * num_envs)
+        if (over := batch.records["over"] != 0).any():  # games that ended go on uncounted
+            batch.begin(over, [None] * num_envs)
     return final
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_gymnasium_finds_nothing_to_complain_about(name: str) -> None:
+def test_gymnasiums_environment_checker_passes(name: str) -> None:
     check_env(gymnasium.make(f"rlkit/{name}-v0", render_mode="rgb_array").unwrapped)
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_batch_plays_as_single_games_do(name: str) -> None:
+def test_a_games_documentation_has_gymnasiums_headings_and_names_its_actions(name: str) -> None:
+    spec = gymnasium.spec(f"rlkit/{name}-v0")
+    text = importlib.import_module(f"rlkit_envs.arcade.games.{spec.kwargs['game']}").__doc__ or ""
+    assert re.findall("^## (.*)$", text, re.MULTILINE) == HEADINGS
+    assert re.findall("^    ## (.*)$", ArcadeEnv.__doc__ or "", re.MULTILINE) == HEADINGS
+    names = load_game(name).action_names
+    listed = ", ".join(f"{action} {action_name}" for action, action_name in enumerate(names))
+    assert f"``Discrete({len(names)})``: {listed}." in text
+
+
+def test_kernels_over_a_batch_are_loaded_from_disk_in_the_next_process() -> None:
+    env = vector("Duel", 2)
+    env.reset(seed=0)
+    env.step(np.zeros(2, dtype=np.int64))
+    env.expert_action()
+    code = """if True:
+        from rlkit_envs.arcade.batch import GameBatch
+        from rlkit_envs.arcade.config import Settings, load_game
+        import numpy as np
+        batch = GameBatch(load_game("duel"), 2, Settings(), 1)
+        batch.begin(np.ones(2, dtype=np.bool_), [0, 1])
+        batch.step(batch.expert_actions())
+        game = batch.game
+        print([sum(kernel.stats.cache_hits.values()) for kernel in (game.reset, game.step, game.draw, game.expert)])
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["[1,", "1,", "1,", "1]"]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_batch_equals_single_games(name: str) -> None:
     many = vector(name, 5, repeat_action_probability=0.2)
     singles = [gymnasium.make(f"rlkit/{name}-v0", repeat_action_probability=0.2).unwrapped for _ in range(5)]
     first, _ = many.reset(seed=7)
@@ -73,11 +118,11 @@ def test_a_batch_plays_as_single_games_do(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_an_episode_may_be_a_single_life(name: str) -> None:
+def test_an_episode_can_end_with_the_loss_of_a_life(name: str) -> None:
     env = vector(name, 32, terminal_on_life_loss=True)
     _, infos = env.reset(seed=5)
     whole = vector(name, 1).reset(seed=5)[1]["lives"][0]
-    assert set(infos["lives"]) == set(range(1, whole + 1))  # each number on display has been seen
+    assert set(infos["lives"]) == set(range(1, whole + 1))  # all numbers of lives occur at the start
     lives, lost = infos["lives"], 0
     for actions in actions_for(env, 600, 32):
         _, _, terminated, truncated, infos = env.step(actions)
@@ -90,7 +135,7 @@ def test_an_episode_may_be_a_single_life(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_threads_change_nothing(name: str) -> None:
+def test_results_do_not_depend_on_threads(name: str) -> None:
     one, four = (vector(name, 256, num_threads=count, autoreset_mode="next_step") for count in (1, 4))
     one.reset(seed=3)
     four.reset(seed=3)
@@ -100,7 +145,7 @@ def test_threads_change_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_seed_fixes_an_episode_and_another_gives_another(name: str) -> None:
+def test_seeds_determine_episodes_and_different_seeds_differ(name: str) -> None:
     def play(seed: int) -> np.ndarray:
         env = gymnasium.make(f"rlkit/{name}-v0").unwrapped
         pictures = [env.reset(seed=seed)[0]]
@@ -117,7 +162,7 @@ def test_a_seed_fixes_an_episode_and_another_gives_another(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_state_that_went_through_json_goes_on_alike(name: str) -> None:
+def test_a_state_restored_from_json_continues_equally(name: str) -> None:
     env = gymnasium.make(f"rlkit/{name}-v0").unwrapped
     env.reset(seed=2)
     moves = np.random.default_rng(1).integers(0, env.action_space.n, size=120).tolist()
@@ -137,28 +182,27 @@ def test_a_state_that_went_through_json_goes_on_alike(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_sticky_actions_repeat_the_given_share(name: str) -> None:
+def test_sticky_actions_repeat_with_the_given_probability(name: str) -> None:
     num_envs, steps = 256, 40
-    cabinet = GameBatch(load_game(name), num_envs, Settings(repeat_action_probability=0.25), 1)
-    cabinet.begin(np.ones(num_envs, dtype=np.bool_), list(range(num_envs)))
+    batch = GameBatch(load_game(name), num_envs, Settings(repeat_action_probability=0.25), 1)
+    batch.begin(np.ones(num_envs, dtype=np.bool_), list(range(num_envs)))
     repeated = 0
     for _ in range(steps):
-        before = cabinet.records["last_action"].copy()
-        given = (before + 1) % len(cabinet.game.action_names)
-        cabinet.step(given)
-        repeated += int((cabinet.records["last_action"] == before).sum())
+        before = batch.records["last_action"].copy()
+        given = (before + 1) % len(batch.game.action_names)
+        batch.step(given)
+        repeated += int((batch.records["last_action"] == before).sum())
     assert abs(repeated / (num_envs * steps) - 0.25) < 0.02
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_expert_is_far_better_than_chance_and_than_any_constant_action(name: str) -> None:
-    expert = scores(name, lambda cabinet: cabinet.expert_actions()).mean()
+def test_the_expert_scores_three_times_random_and_constant_actions(name: str) -> None:
+    expert = scores(name, lambda batch: batch.expert_actions()).mean()
     count = len(load_game(name).action_names)
     random = np.random.default_rng(0)
-    others = [scores(name, lambda cabinet: random.integers(0, count, size=len(cabinet.records))).mean()]
+    others = [scores(name, lambda batch: random.integers(0, count, size=len(batch.records))).mean()]
     others += [
-        scores(name, lambda cabinet, action=action: np.full(len(cabinet.records), action)).mean()
-        for action in range(count)
+        scores(name, lambda batch, action=action: np.full(len(batch.records), action)).mean() for action in range(count)
     ]
     assert expert > 3.0 * max(max(others), 0.3), (expert, others)
 
@@ -166,36 +210,36 @@ def test_the_expert_is_far_better_than_chance_and_than_any_constant_action(name:
 @pytest.mark.parametrize("name", ALL)
 @settings(max_examples=8)
 @given(seed=st.integers(0, 2**32 - 1), data=st.data())
-def test_whatever_is_played_the_state_stays_in_bounds_and_the_picture_shows_it(
+def test_under_any_actions_the_state_stays_in_bounds_and_the_observation_shows_it(
     name: str, seed: int, data: st.DataObject
 ) -> None:
     game = load_game(name)
-    cabinet = GameBatch(game, 4, Settings(), 1)
-    cabinet.begin(np.ones(4, dtype=np.bool_), [seed + i for i in range(4)])
+    batch = GameBatch(game, 4, Settings(), 1)
+    batch.begin(np.ones(4, dtype=np.bool_), [seed + i for i in range(4)])
     habits = data.draw(st.lists(st.integers(0, len(game.action_names) - 1), min_size=1, max_size=12))
-    lives = cabinet.records["lives"].copy()
-    level = cabinet.records["level"].copy()
+    lives = batch.records["lives"].copy()
+    level = batch.records["level"].copy()
     for k in range(150):
-        actions = cabinet.expert_actions() if habits[k % len(habits)] == 0 else np.full(4, habits[k % len(habits)])
-        outcome = cabinet.step(actions)
+        actions = batch.expert_actions() if habits[k % len(habits)] == 0 else np.full(4, habits[k % len(habits)])
+        outcome = batch.step(actions)
         assert np.isfinite(outcome.rewards).all()
-        assert (cabinet.records["lives"] <= lives).all()
-        assert (cabinet.records["level"] >= level).all()
-        assert ((cabinet.records["lives"] > 0) | outcome.terminated).all()
-        for field in cabinet.records.dtype.names or ():
-            if cabinet.records.dtype[field].base.kind == "f":
-                assert (np.abs(cabinet.records[field]) < 200.0).all(), field
-        assert set(np.unique(cabinet.observations())) <= game.palette.used() | {0}
+        assert (batch.records["lives"] <= lives).all()
+        assert (batch.records["level"] >= level).all()
+        assert ((batch.records["lives"] > 0) | outcome.terminated).all()
+        for field in batch.records.dtype.names or ():
+            if batch.records.dtype[field].base.kind == "f":
+                assert (np.abs(batch.records[field]) < 200.0).all(), field
+        assert set(np.unique(batch.observations())) <= game.palette.used() | {0}
         drawn = np.full((4, SIZE, SIZE), 77, dtype=np.uint8)
-        game.draw(0, 4, cabinet.records, np.ones(4, dtype=np.bool_), drawn)
-        np.testing.assert_array_equal(drawn, cabinet.observations()[..., 0])
-        lives, level = cabinet.records["lives"].copy(), cabinet.records["level"].copy()
+        game.draw(0, 4, batch.records, np.ones(4, dtype=np.bool_), drawn)
+        np.testing.assert_array_equal(drawn, batch.observations()[..., 0])
+        lives, level = batch.records["lives"].copy(), batch.records["level"].copy()
         if outcome.terminated.any():
             break
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_pictures_for_people_are_in_colour_and_large(name: str) -> None:
+def test_rendered_images_are_large_and_in_colour(name: str) -> None:
     env = gymnasium.make(f"rlkit/{name}-v0", render_mode="rgb_array").unwrapped
     env.reset(seed=0)
     env.step(0)
@@ -207,7 +251,7 @@ def test_pictures_for_people_are_in_colour_and_large(name: str) -> None:
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
 
 
-def test_keys_play_every_action() -> None:
+def test_every_action_has_keys() -> None:
     for name in ALL:
         env = gymnasium.make(f"rlkit/{name}-v0").unwrapped
         assert sorted(env.get_keys_to_action().values()) == list(range(env.action_space.n))
@@ -215,7 +259,7 @@ def test_keys_play_every_action() -> None:
         assert len(env.metadata["action_names"]) == env.action_space.n
 
 
-def test_what_was_handed_out_is_never_written_again() -> None:
+def test_returned_observations_are_never_written_again() -> None:
     env = vector("Bricks", 3)
     first, _ = env.reset(seed=0)
     kept = first.copy()
@@ -238,7 +282,7 @@ def test_a_partial_reset_leaves_the_other_games_alone() -> None:
     assert infos["_score"].tolist() == [True, False]
 
 
-def test_episodes_are_cut_after_max_episode_steps() -> None:
+def test_episodes_are_truncated_after_max_episode_steps() -> None:
     short = vector("Undersea", 2, max_episode_steps=5)
     short.reset(seed=0)
     for k in range(5):
@@ -259,7 +303,7 @@ def test_next_step_autoreset_begins_the_next_episode_one_step_later() -> None:
     assert not truncated.any()
     assert not terminated.any()
     assert (rewards == 0).all()
-    assert env.cabinet.records["steps"].tolist() == [0, 0]
+    assert env.batch.records["steps"].tolist() == [0, 0]
     assert seen.shape == start.shape
 
 
@@ -280,14 +324,12 @@ def test_next_step_autoreset_begins_the_next_episode_one_step_later() -> None:
         ({"autoreset_mode": "same_step"}, "autoreset_mode"),
     ],
 )
-def test_what_cannot_be_is_refused(arguments: dict[str, Any], match: str) -> None:
-    from rlkit_envs.arcade.vector_env import ArcadeVectorEnv
-
+def test_a_wrong_argument_is_named(arguments: dict[str, Any], match: str) -> None:
     with pytest.raises(ValueError, match=match):
         ArcadeVectorEnv(**{"game": "duel", "num_envs": 2, **arguments})
 
 
-def test_actions_options_and_states_that_do_not_fit_are_refused() -> None:
+def test_wrong_actions_options_and_states_are_named() -> None:
     env = vector("Duel", 2)
     with pytest.raises(ResetNeeded, match="first reset"):
         env.step(np.zeros(2, dtype=np.int64))

@@ -7,7 +7,7 @@ def test_the_default_is_the_protocol_of_machado():
     assert Settings(training=True).rules == Settings().rules
 
 
-def test_the_older_protocol_counts_lives_only_while_an_agent_learns():
+def test_the_dqn_protocol_ends_episodes_with_lives_only_in_training():
     assert Settings(protocol="dqn").rules == Protocol(0.0, False, 30, True, False)
     assert Settings(protocol="dqn", training=True).rules == PROTOCOLS["dqn"]
     assert not Settings(protocol="dqn", training=True, episodic_life=False).rules.episodic_life
@@ -19,11 +19,11 @@ def test_single_arguments_override_the_protocol():
     assert Settings(full_action_space=False).rules.repeat_action_probability == 0.25
 
 
-def test_the_earlier_of_two_limits_holds():
-    assert Settings().most_steps == 27_000
-    assert Settings(frameskip=5, max_num_frames_per_episode=11).most_steps == 3
-    assert Settings(max_episode_steps=100).most_steps == 100
-    assert Settings(max_episode_steps=100_000).most_steps == 27_000
+def test_the_earlier_limit_holds():
+    assert Settings().step_limit == 27_000
+    assert Settings(frameskip=5, max_num_frames_per_episode=11).step_limit == 3
+    assert Settings(max_episode_steps=100).step_limit == 100
+    assert Settings(max_episode_steps=100_000).step_limit == 27_000
 
 
 @pytest.mark.parametrize(

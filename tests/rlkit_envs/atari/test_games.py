@@ -1,4 +1,4 @@
-"""Held against the emulator itself, stepped frame by frame."""
+"""The environments against the emulator itself, stepped frame by frame."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from rlkit_envs.atari.vector_env import AtariVectorEnv  # noqa: E402
 
 
 class Console:
-    """A game on the bare emulator."""
+    """A game on ale-py's emulator."""
 
     def __init__(self, game, seed, sticky):
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
@@ -24,8 +24,8 @@ class Console:
         self.ale.loadROM(roms.get_rom_path(game))
         self.ale.reset_game()
 
-    def decide(self, action, frameskip=4):
-        """Points, and the brighter of the last two screens."""
+    def step(self, action, frameskip=4):
+        """Points, and the maximum of the last two screens."""
         points, screens = 0, []
         for _ in range(frameskip):
             points += self.ale.act(self.ale.getLegalActionSet()[action])
@@ -34,7 +34,7 @@ class Console:
 
 
 def shrunk(screen, height, width):
-    """Mean over the area that each pixel of the small picture covers."""
+    """A screen resized by area."""
 
     def shares(large, small):
         edges = np.linspace(0, large, small + 1)
@@ -53,14 +53,14 @@ def random_actions(games, steps, seed=0):
     return np.random.default_rng(seed).integers(games.single_action_space.n, size=(steps, games.num_envs))
 
 
-def test_pictures_points_and_screens_are_those_of_the_emulator():
+def test_observations_rewards_and_screens_equal_the_emulators():
     games = AtariVectorEnv("breakout", 1, render_mode="rgb_array")
     games.reset(seed=7)
     console = Console("breakout", 7, sticky=0.25)
     total = 0
     for action in random_actions(games, 120):
         observations, rewards, terminated, truncated, infos = games.step(action)
-        points, screen = console.decide(int(action[0]))
+        points, screen = console.step(int(action[0]))
         total += points
         assert rewards[0] == points
         assert np.abs(observations[0, :, :, 0] - shrunk(screen, 84, 84)).max() <= 1
@@ -71,7 +71,7 @@ def test_pictures_points_and_screens_are_those_of_the_emulator():
     assert total > 0
 
 
-def test_a_game_depends_on_its_seed_and_actions_not_on_its_place_or_the_threads():
+def test_a_game_depends_only_on_its_seed_and_actions():
     alone = AtariVectorEnv("pong", 1, num_threads=1)
     among = AtariVectorEnv("pong", 3, num_threads=2)
     actions = random_actions(alone, 80)
@@ -87,7 +87,7 @@ def test_a_game_depends_on_its_seed_and_actions_not_on_its_place_or_the_threads(
         assert one[1][0] == many[1][1]
 
 
-def test_seeds_differ_and_zero_is_one_of_them():
+def test_seeds_differ_and_zero_is_valid():
     games = AtariVectorEnv("breakout", 3)
     games.reset(seed=[0, 0, 1])
     last = play(games, np.repeat(random_actions(games, 60)[:, :1], 3, axis=1))[-1][0]
@@ -95,7 +95,7 @@ def test_seeds_differ_and_zero_is_one_of_them():
     assert (last[0] != last[2]).any()
 
 
-def test_the_end_of_a_game_waits_for_a_reset_that_begins_the_game_of_its_seed():
+def test_an_ended_game_is_reset_with_its_seed():
     games = AtariVectorEnv("breakout", 2)
     games.reset(seed=[1, 2])
     for action in random_actions(games, 1_000):
@@ -115,7 +115,7 @@ def test_the_end_of_a_game_waits_for_a_reset_that_begins_the_game_of_its_seed():
         assert (ours[0][index] == theirs[0][0]).all()
 
 
-def test_a_limit_truncates_and_shows_the_real_last_picture():
+def test_a_limit_truncates_and_returns_the_true_last_observation():
     actions = np.ones((30, 1), np.int64)
     short = AtariVectorEnv("pong", 1, max_episode_steps=30)
     long = AtariVectorEnv("pong", 1)
@@ -128,7 +128,7 @@ def test_a_limit_truncates_and_shows_the_real_last_picture():
     assert (whole[-1][0] != whole[-2][0]).any()
 
 
-def test_while_learning_by_the_older_protocol_a_lost_life_ends_an_episode_and_the_game_goes_on():
+def test_in_training_by_the_dqn_protocol_a_lost_life_ends_the_episode_and_the_game_goes_on():
     games = AtariVectorEnv("breakout", 1, protocol="dqn", training=True)
     watched = AtariVectorEnv("breakout", 1, protocol="dqn")
     games.reset(seed=1)
@@ -149,7 +149,7 @@ def test_while_learning_by_the_older_protocol_a_lost_life_ends_an_episode_and_th
     assert lives == [4, 3, 2, 1, 0]
 
 
-def test_no_ops_of_the_older_protocol_vary_the_beginning():
+def test_no_op_starts_of_the_dqn_protocol_vary():
     games = AtariVectorEnv("pong", 8, protocol="dqn")
     _, infos = games.reset(seed=list(range(8)))
     assert len(set(infos["episode_frame_number"])) > 3
@@ -157,7 +157,7 @@ def test_no_ops_of_the_older_protocol_vary_the_beginning():
     assert games.single_action_space.n == 6
 
 
-def test_a_single_environment_plays_the_same_game():
+def test_a_single_environment_equals_one_of_the_vector():
     single, many = AtariEnv("freeway", obs_type="rgb"), AtariVectorEnv("freeway", 2, obs_type="rgb")
     first, _ = single.reset(seed=3)
     others, _ = many.reset(seed=[8, 3])
@@ -179,14 +179,14 @@ def test_keys_name_every_action():
     assert sorted(keys.values()) == list(range(18))
 
 
-def test_other_vector_environments_do_not_inherit_the_reset_mode_of_ale_py():
+def test_ale_pys_autoreset_mode_does_not_reach_other_vector_environments():
     from gymnasium.vector import VectorEnv
 
     AtariVectorEnv("pong", 1)
     assert "autoreset_mode" not in VectorEnv.metadata
 
 
-def test_importing_the_package_leaves_the_ids_of_ale_py_alone():
+def test_importing_the_package_does_not_import_ale_py():
     code = "import sys, rlkit_envs; sys.exit('ale_py' in sys.modules or 'rlkit_envs.atari' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -195,6 +195,6 @@ def test_importing_the_package_leaves_the_ids_of_ale_py_alone():
     ("arguments", "said"),
     [({"game": "pnog"}, "no game 'pnog'"), ({"game": "pong", "autoreset_mode": "NextStep"}, "autoreset_mode")],
 )
-def test_what_cannot_be_made_is_named(arguments, said):
+def test_a_wrong_argument_is_named(arguments, said):
     with pytest.raises(ValueError, match=said):
         AtariVectorEnv(**arguments)

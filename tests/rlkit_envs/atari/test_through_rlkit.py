@@ -1,4 +1,4 @@
-"""Atari as the toolkit sees it, by capabilities alone."""
+"""Atari environments made and run by the toolkit."""
 
 import gymnasium
 import numpy as np
@@ -32,7 +32,7 @@ def random_actions(environments, steps, seed=0):
     return generator.integers(environments.spaces.num_actions, size=(steps, environments.num_envs))
 
 
-def test_four_single_frames_are_stacked_and_rewards_clipped_while_learning_only():
+def test_the_toolkit_stacks_four_frames_and_reads_the_metadata():
     with make_vec_env(BREAKOUT, 3) as made:
         assert made.native
         assert made.spaces.observations["observation"].shape == (84, 84, 4)
@@ -43,7 +43,7 @@ def test_four_single_frames_are_stacked_and_rewards_clipped_while_learning_only(
         assert "its own vector environment" in made.describe()[0]
 
 
-def test_what_is_watched_is_what_was_learned_from():
+def test_rendering_does_not_change_observations():
     with make_vec_env(BREAKOUT, 2) as blind, make_vec_env(BREAKOUT, 1, render_mode="rgb_array") as shown:
         blind.reset([5, 6])
         shown.reset([6])
@@ -54,7 +54,7 @@ def test_what_is_watched_is_what_was_learned_from():
         assert shown.metadata["render_fps"] == 15
 
 
-def test_every_game_is_there_and_can_be_played():
+def test_every_game_is_registered_and_has_settings_for_play():
     games = [spec for spec in gymnasium.registry.values() if spec.namespace == "ALE"]
     assert len(games) > 50
     assert {spec.entry_point for spec in games} == {"rlkit_envs.atari.env:AtariEnv"}
@@ -65,8 +65,8 @@ def test_every_game_is_there_and_can_be_played():
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"protocol": "dqn", "training": True}])
-def test_running_games_are_gone_on_with_exactly(kwargs):
-    config = EnvConfig("ALE/Freeway-v5", {"max_episode_steps": 25, **kwargs})  # one without lives
+def test_running_games_are_resumed_exactly(kwargs):
+    config = EnvConfig("ALE/Freeway-v5", {"max_episode_steps": 25, **kwargs})  # a game without lives
     with make_vec_env(config, 2) as one, make_vec_env(config, 2) as other:
         whole = Collector(one, seed=1)
         actions = random_actions(one, 60)
@@ -82,7 +82,7 @@ def test_running_games_are_gone_on_with_exactly(kwargs):
         assert whole.finished == again.finished == 4
 
 
-def test_wrong_arguments_are_sentences():
+def test_a_wrong_argument_is_named():
     with pytest.raises(UserError, match=r"no argument 'protcol'. Did you mean protocol"):
         make_vec_env(EnvConfig("ALE/Pong-v5", {"protcol": "dqn"}), 1)
     with pytest.raises(UserError, match="protocol should be one of machado, dqn"):

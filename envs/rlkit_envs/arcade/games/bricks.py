@@ -1,17 +1,35 @@
-"""Bricks: keep the ball in play and take the wall down, brick by brick; then a harder one comes.
+"""Bricks: keep the ball in play and clear one wall of bricks after the other.
 
-A brick is worth a point in the lower rows, two in the middle and three at the top; silver bricks take two hits.
-Clearing a wall is worth five more. The ball flies faster with every eighth return, and off bricks of the upper rows;
-where it meets the paddle decides its angle. Some bricks let a capsule fall that makes the paddle wide for a while. A
-ball that is missed costs one of three lives, and from the third wall on the paddle is shorter.
+## Description
+Walls have six patterns; from the second on some bricks are silver and take two hits. The ball speeds up with every
+eighth return and with bricks of the two upper rows; its angle depends on where it meets the paddle. Some bricks
+drop a capsule that widens the paddle for 300 steps. From the third wall on the paddle is shorter.
+
+## Action Space
+``Discrete(3)``: 0 stay, 1 left, 2 right.
+
+## Observation Space
+``Box(0, 255, (84, 84, 1), uint8)``: grey levels. The top rows show level and lives.
+
+## Rewards
++3 for a brick of the two upper rows, +2 in the middle, +1 in the two lower rows; +5 for a cleared wall.
+
+## Starting State
+Three lives, the first wall, the paddle centred. The ball starts at a random column and drops after 10 steps.
+
+## Episode End
+Terminated when no life is left: each missed ball costs one. Truncated after ``max_episode_steps`` steps.
+
+## Arguments
+``repeat_action_probability``, ``max_episode_steps`` and ``terminal_on_life_loss``: see ``arcade.config.Settings``.
 """
 
 import numpy as np
 
-from rlkit_envs.arcade.drawing import SIZE, Canvas, Palette, fill
-from rlkit_envs.arcade.game import Game, state_type
+from rlkit_envs.arcade.drawing import SIZE, Canvas, Palette, fill, fill_row
+from rlkit_envs.arcade.game import Game, lose_life, state_type
 from rlkit_envs.arcade.jit import Record, kernel
-from rlkit_envs.arcade.rng import between, heard_action, pick, share
+from rlkit_envs.arcade.rng import integers, random, uniform
 
 ACTION_NAMES = ("stay", "left", "right")
 STAY, MOVE_LEFT, MOVE_RIGHT = range(3)
@@ -19,21 +37,21 @@ STAY, MOVE_LEFT, MOVE_RIGHT = range(3)
 LIVES = 3
 ROWS, COLUMNS = 6, 12
 BRICK_WIDTH, BRICK_HEIGHT = 7, 4  # pixels, the joint included
-WALL_TOP = 14  # first row of pixels of the wall
+WALL_TOP = 14  # first row of pixels
 CEILING = 6  # first row below the ceiling
 PADDLE_Y = 78
 PADDLE_HEIGHT = 2
 LENGTH, SHORT_LENGTH, WIDE_LENGTH = 14, 11, 20
-SHORT_FROM = 3  # wall
-WIDE_FOR = 300  # decisions
+SHORT_FROM = 3  # level
+WIDE_STEPS = 300
 BALL = 2  # pixels a side
-PADDLE_SPEED = 3.6  # pixels per decision
-SLOWEST, FASTEST = 2.8, 4.4  # pixels per decision
-CLEARED = 5  # points for a wall
-CAPSULE_SHARE = 0.06  # of bricks
-CAPSULE_SPEED = 1.0
-STEEPEST = 1.05  # rad from straight up, off the ends of the paddle
-WAIT = 10  # decisions before a serve
+PADDLE_SPEED = 3.6  # pixels per step
+SLOWEST, FASTEST = 2.8, 4.4  # pixels per step
+CLEARED = 5  # points
+CAPSULE_PROBABILITY = 0.06  # per brick
+CAPSULE_SPEED = 1.0  # pixels per step
+STEEPEST = 1.05  # rad from vertical, after a hit with the end of the paddle
+WAIT = 10  # steps before a serve
 
 PALETTE = Palette(
     {
@@ -56,17 +74,17 @@ _ROW_GREYS = np.array([PALETTE[letter] for letter in "123456"], dtype=np.int64)
 ROW_POINTS = np.array([3, 3, 2, 2, 1, 1], dtype=np.int64)
 
 STATE = state_type(
-    ("bricks", "i1", (ROWS, COLUMNS)),  # hits that each brick still takes
-    ("x", "f8"),  # of the ball's upper left corner
+    ("bricks", "i1", (ROWS, COLUMNS)),  # hits that each brick takes
+    ("x", "f8"),  # upper left corner of the ball
     ("y", "f8"),
-    ("vx", "f8"),  # pixels per decision
+    ("vx", "f8"),  # pixels per step
     ("vy", "f8"),
     ("speed", "f8"),
     ("paddle", "f8"),  # left end
-    ("returns", "i8"),  # of this ball
-    ("wide", "i8"),  # decisions for which the paddle stays wide
-    ("wait", "i8"),  # decisions until the serve
-    ("capsule", "i8"),  # whether one falls
+    ("returns", "i8"),  # since the serve
+    ("wide", "i8"),  # steps that the paddle stays wide
+    ("wait", "i8"),  # steps until the serve
+    ("capsule", "i8"),  # whether one is falling
     ("capsule_x", "f8"),
     ("capsule_y", "f8"),
 )
@@ -82,26 +100,26 @@ def paddle_length(game: Record) -> int:
 
 @kernel
 def _build_wall(game: Record) -> None:
-    """One of six patterns; from the second wall on some bricks are silver."""
+    """Build one of six patterns; from the second wall on some bricks are silver."""
     pattern = (game.level - 1) % 6
     for row in range(ROWS):
         for column in range(COLUMNS):
-            out = min(column, COLUMNS - 1 - column)
-            stands = (
+            edge = min(column, COLUMNS - 1 - column)
+            filled = (
                 pattern == 0
-                or (pattern == 1 and out + 1 >= row)
+                or (pattern == 1 and edge + 1 >= row)
                 or (pattern == 2 and (row + column) % 2 == 0)
                 or (pattern == 3 and row % 2 == 0)
                 or (pattern == 4 and column % 3 != 2)
-                or (pattern == 5 and (row in (0, ROWS - 1) or out == 0 or (1 < row < 4 and 3 < column < 8)))
+                or (pattern == 5 and (row in (0, ROWS - 1) or edge == 0 or (1 < row < 4 and 3 < column < 8)))
             )
-            silver = game.level > 1 and (row == (game.level - 2) % ROWS or (pattern == 5 and out == 0))
-            game.bricks[row, column] = 0 if not stands else 2 if silver else 1
+            silver = game.level > 1 and (row == (game.level - 2) % ROWS or (pattern == 5 and edge == 0))
+            game.bricks[row, column] = 0 if not filled else 2 if silver else 1
 
 
 @kernel
-def _serve(game: Record) -> None:
-    game.x, game.y = between(game, 20.0, 62.0), 46.0
+def _prepare_serve(game: Record) -> None:
+    game.x, game.y = uniform(game, 20.0, 62.0), 46.0
     game.vx = game.vy = 0.0
     game.speed = min(FASTEST - 0.6, SLOWEST + 0.1 * (game.level - 1))
     game.returns = 0
@@ -112,7 +130,7 @@ def _serve(game: Record) -> None:
 
 @kernel
 def _hit_brick(game: Record, x: float, y: float) -> float:
-    """Hit the brick at a point, if there is one: its points, or 0 for a crack; -1 where there is none."""
+    """Hit the brick at a point: its points, 0 if it takes another hit, -1 if there is none."""
     row, column = int((y - WALL_TOP) // BRICK_HEIGHT), int(x // BRICK_WIDTH)
     if not (0 <= row < ROWS and 0 <= column < COLUMNS) or game.bricks[row, column] == 0:
         return -1.0
@@ -121,7 +139,7 @@ def _hit_brick(game: Record, x: float, y: float) -> float:
         return 0.0
     if row < 2:
         game.speed = min(FASTEST, game.speed + 0.05)
-    if game.capsule == 0 and share(game) < CAPSULE_SHARE:
+    if game.capsule == 0 and random(game) < CAPSULE_PROBABILITY:
         game.capsule = 1
         game.capsule_x, game.capsule_y = column * BRICK_WIDTH + 1.0, WALL_TOP + row * BRICK_HEIGHT + 0.0
     return float(ROW_POINTS[row])
@@ -129,7 +147,7 @@ def _hit_brick(game: Record, x: float, y: float) -> float:
 
 @kernel
 def _hit_bricks(game: Record, x: float, y: float) -> float:
-    """Hit what the ball at (x, y) overlaps, one brick at most: as ``_hit_brick``."""
+    """Hit at most one brick that a ball at (x, y) overlaps; returns as ``_hit_brick``."""
     for k in range(4):
         hit = _hit_brick(game, x + (BALL - 0.01) * (k % 2), y + (BALL - 0.01) * (k // 2))
         if hit >= 0.0:
@@ -138,14 +156,14 @@ def _hit_bricks(game: Record, x: float, y: float) -> float:
 
 
 @kernel
-def _turn(game: Record, angle: float) -> None:
-    """Send the ball upwards, at an angle from straight up."""
+def _launch(game: Record, angle: float) -> None:
+    """Send the ball upwards at an angle from vertical."""
     game.vx, game.vy = game.speed * np.sin(angle), -game.speed * np.cos(angle)
 
 
 @kernel
 def _move_ball(game: Record) -> float:
-    """Move the ball in two halves, one axis after the other, so that it cannot pass through a brick."""
+    """Move the ball in two half steps, one axis after the other, so that it cannot pass through a brick."""
     reward = 0.0
     for _ in range(2):
         x = game.x + 0.5 * game.vx
@@ -166,12 +184,12 @@ def _move_ball(game: Record) -> float:
             game.vy = -game.vy
         else:
             before, game.y = game.y, y
-            _meet_paddle(game, before)
+            _hit_paddle(game, before)
     return reward
 
 
 @kernel
-def _meet_paddle(game: Record, before: float) -> None:
+def _hit_paddle(game: Record, before: float) -> None:
     if game.vy <= 0.0 or not before + BALL <= PADDLE_Y < game.y + BALL:
         return
     length = paddle_length(game)
@@ -182,8 +200,8 @@ def _meet_paddle(game: Record, before: float) -> None:
     game.returns += 1
     if game.returns % 8 == 0:
         game.speed = min(FASTEST, game.speed + 0.15)
-    # Never quite straight, or a ball could go up and down for ever.
-    _turn(game, STEEPEST * offset + between(game, -0.04, 0.04))
+    # The random part keeps the ball from bouncing vertically forever.
+    _launch(game, STEEPEST * offset + uniform(game, -0.04, 0.04))
 
 
 @kernel
@@ -196,13 +214,21 @@ def _move_capsule(game: Record) -> None:
         if game.capsule_x + 5 > game.paddle and game.capsule_x < game.paddle + length:
             game.capsule = 0
             middle = game.paddle + 0.5 * length
-            game.wide = WIDE_FOR
+            game.wide = WIDE_STEPS
             game.paddle = max(0.0, min(float(SIZE - WIDE_LENGTH), middle - 0.5 * WIDE_LENGTH))
 
 
 @kernel
-def advance(game: Record, action: int) -> float:
-    """Carry out one decision, and return its reward."""
+def reset(game: Record) -> None:
+    """Start an episode."""
+    game.paddle = 0.5 * (SIZE - LENGTH)
+    _build_wall(game)
+    _prepare_serve(game)
+
+
+@kernel
+def step(game: Record, action: int) -> float:
+    """Carry out one action, and return the reward."""
     move = -PADDLE_SPEED if action == MOVE_LEFT else PADDLE_SPEED if action == MOVE_RIGHT else 0.0
     if game.wide > 0:
         game.wide -= 1
@@ -214,32 +240,28 @@ def advance(game: Record, action: int) -> float:
     if game.wait > 0:
         game.wait -= 1
         if game.wait == 0:
-            _turn(game, between(game, 0.25, 0.7) * (1.0 if pick(game, 2) == 0 else -1.0))
+            _launch(game, uniform(game, 0.25, 0.7) * (1.0 if integers(game, 2) == 0 else -1.0))
             game.vy = -game.vy
         return 0.0
     reward = _move_ball(game)
     if game.y >= SIZE:
-        game.lives -= 1
-        game.over = 1 if game.lives == 0 else 0
-        _serve(game)
+        lose_life(game)
+        _prepare_serve(game)
     elif not game.bricks.any():
         reward += CLEARED
         game.level += 1
         _build_wall(game)
-        _serve(game)
-    game.score += int(reward)
+        _prepare_serve(game)
     return float(reward)
 
 
 @kernel
-def paint(game: Record, canvas: Canvas) -> None:
+def draw(game: Record, canvas: Canvas) -> None:
     """Draw the game."""
     fill(canvas, 0, 0, SIZE, SIZE, 0)
     fill(canvas, 0, CEILING - 2, SIZE, 2, _CEILING)
-    for k in range(game.lives):
-        fill(canvas, SIZE - 5 - 5 * k, 0, 4, 3, _LIFE)
-    for k in range(min(game.level, 12)):
-        fill(canvas, 1 + 4 * k, 0, 3, 3, _PADDLE)
+    fill_row(canvas, SIZE - 5, 0, -5, 4, 3, game.lives, _LIFE)
+    fill_row(canvas, 1, 0, 4, 3, 3, min(game.level, 12), _PADDLE)
     for row in range(ROWS):
         for column in range(COLUMNS):
             if game.bricks[row, column] > 0:
@@ -256,7 +278,7 @@ def paint(game: Record, canvas: Canvas) -> None:
 
 @kernel
 def _landing(game: Record) -> float:
-    """Where the ball comes down, were there no bricks."""
+    """Column at which the ball reaches the paddle if it hits no brick."""
     time = (PADDLE_Y - BALL - game.y) / game.vy
     room = float(SIZE - BALL)
     folded = (game.x + game.vx * time) % (2.0 * room)
@@ -265,7 +287,7 @@ def _landing(game: Record) -> float:
 
 @kernel
 def _wanted_offset(game: Record, landing: float) -> float:
-    """Where on the paddle to meet the ball, from -1 to 1, so that it flies towards the column with most bricks."""
+    """Where on the paddle to meet the ball, -1 to 1, to send it to the column with most bricks."""
     best, column = 0, COLUMNS // 2
     for k in range(COLUMNS):
         count = 0
@@ -281,8 +303,8 @@ def _wanted_offset(game: Record, landing: float) -> float:
 
 
 @kernel
-def good_action(game: Record) -> int:
-    """What a good player does: be where the ball comes down, and send it where most bricks stand."""
+def expert(game: Record) -> int:
+    """Scripted player: meet the ball where it arrives, and send it to the column with most bricks."""
     length = paddle_length(game)
     target = game.x + 0.5 * BALL
     if game.vy > 0.0:
@@ -294,39 +316,4 @@ def good_action(game: Record) -> int:
     return MOVE_RIGHT if away > 0.0 else MOVE_LEFT
 
 
-@kernel
-def begin(games: np.ndarray, mask: np.ndarray) -> None:
-    """Start episodes in the records of a mask."""
-    for i in range(len(games)):
-        if mask[i]:
-            game = games[i]
-            game.level, game.lives = 1, LIVES
-            game.paddle = 0.5 * (SIZE - LENGTH)
-            _build_wall(game)
-            _serve(game)
-
-
-@kernel
-def step(low: int, high: int, games: np.ndarray, actions: np.ndarray, repeat: float, rewards: np.ndarray) -> None:
-    """Carry out a decision in each game of a range."""
-    for i in range(low, high):
-        games[i].steps += 1
-        rewards[i] = advance(games[i], heard_action(games[i], actions[i], repeat))
-
-
-@kernel
-def draw(low: int, high: int, games: np.ndarray, mask: np.ndarray, pictures: np.ndarray) -> None:
-    """Draw those games of a range that are in a mask."""
-    for i in range(low, high):
-        if mask[i]:
-            paint(games[i], pictures[i])
-
-
-@kernel
-def expert(games: np.ndarray, actions: np.ndarray) -> None:
-    """Write what a good player would do in each game."""
-    for i in range(len(games)):
-        actions[i] = good_action(games[i])
-
-
-GAME = Game("Bricks", STATE, ACTION_NAMES, PALETTE, ((14, 16, 34), (34, 22, 52)), begin, step, draw, expert)
+GAME = Game("Bricks", STATE, ACTION_NAMES, LIVES, PALETTE, ((14, 16, 34), (34, 22, 52)), reset, step, draw, expert)

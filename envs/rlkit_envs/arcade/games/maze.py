@@ -1,38 +1,68 @@
-"""Maze: a mouse eats every crumb of the maze, with four cats after it; cheese turns the hunt round.
+"""Maze: eat all crumbs of a maze while four cats chase the mouse.
 
-A crumb is a point, a piece of cheese three. For a while after cheese cats are afraid: catching one is worth five
-points, the next ten, and so on. A maze that is eaten clean is worth ten more, and a new one comes, in which cats are
-quicker and their fear is shorter. Each cat hunts in a way of its own: one follows, one heads you off, one keeps to its
-corner when you come near, one strolls. Now and then all of them go home to their corners for a moment. Three lives. The
-passages at the left and at the right are one tunnel.
+## Description
+For 80 steps after a piece of cheese, fewer in later mazes but at least 30, the cats are afraid, slow, and can be
+caught. Each cat chases in its own way: the first follows the mouse, the second aims ahead of it, the third turns to its
+corner when near, the fourth mostly moves at random. Every 260 steps all head for their corners for 60 steps. Cleared
+mazes are followed by new ones with faster cats. A tunnel joins the left and the right side.
+
+## Action Space
+``Discrete(5)``: 0 go on, 1 up, 2 down, 3 left, 4 right.
+
+## Observation Space
+``Box(0, 255, (84, 84, 1), uint8)``: grey levels. The top rows show level and lives.
+
+## Rewards
++1 for a crumb, +3 for cheese, +5, +10, +15 ... for the cats caught with one piece of cheese, +10 for a cleared maze.
+
+## Starting State
+Three lives, a random mirror-symmetric maze without dead ends, with 115 crumbs and 4 pieces of cheese; everything waits
+for 12 steps, and the cats leave their den one by one.
+
+## Episode End
+Terminated when no life is left: being caught costs one. Truncated after ``max_episode_steps`` steps.
+
+## Arguments
+``repeat_action_probability``, ``max_episode_steps`` and ``terminal_on_life_loss``: see ``arcade.config.Settings``.
 """
 
 import numpy as np
 
-from rlkit_envs.arcade.drawing import SIZE, Canvas, Palette, fill, stamp, tint
-from rlkit_envs.arcade.game import Game, state_type
+from rlkit_envs.arcade.drawing import SIZE, Canvas, Palette, blit, blit_shape, fill, fill_row
+from rlkit_envs.arcade.game import Game, lose_life, state_type
+from rlkit_envs.arcade.grid import (
+    DX,
+    DY,
+    FAR,
+    LEFT,
+    PITCH,
+    RIGHT,
+    SIDE,
+    STILL,
+    UP,
+    arrive,
+    distances,
+    generate,
+    is_open,
+    next_column,
+    turn_back,
+)
 from rlkit_envs.arcade.jit import Record, kernel
-from rlkit_envs.arcade.rng import heard_action, pick, share
+from rlkit_envs.arcade.rng import integers, random
 
 ACTION_NAMES = ("go on", "up", "down", "left", "right")
-GO_ON = 0  # the other actions are directions, counted from 1
-UP, DOWN, LEFT, RIGHT, STILL = range(5)  # directions; the opposite of d is d ^ 1
-DX = np.array([0, 0, -1, 1, 0], dtype=np.int64)
-DY = np.array([-1, 1, 0, 0, 0], dtype=np.int64)
+GO_ON = 0  # the other actions are a direction + 1
 
 LIVES = 3
-SIDE = 11  # cells
-PITCH = 7  # pixels from cell to cell, one of them wall
 X0, Y0 = 3, 5  # upper left corner of the maze
-TUNNEL = 5  # row
 CATS = 4
 START_COLUMN, START_ROW = 5, 8
 DEN_COLUMN, DEN_ROW = 5, 4
-MOUSE_SPEED = 2.0  # pixels per decision
-FRIGHT_SPEED = 1.0
-FRIGHT, SHORTEST_FRIGHT = 80, 30  # decisions
-REST_EVERY, REST_FOR = 260, 60  # decisions: cats go to their corners that often, and for so long
-READY = 12  # decisions before anybody moves
+MOUSE_SPEED = 2.0  # pixels per step
+FRIGHT_SPEED = 1.0  # of cats that are afraid
+FRIGHT, SHORTEST_FRIGHT = 80, 30  # steps that cats are afraid: in the first maze, and at least
+REST_EVERY, REST_FOR = 260, 60  # steps: period and duration of heading for the corners
+READY = 12  # steps before anything moves
 CRUMB, CHEESE, CAUGHT, CLEARED = 1, 3, 5, 10  # points
 
 PALETTE = Palette(
@@ -42,14 +72,14 @@ PALETTE = Palette(
         "y": (235, (255, 214, 64)),  # cheese
         "m": (255, (236, 236, 244)),  # mouse
         "p": (230, (255, 150, 176)),  # its ears and tail
-        "e": (20, (18, 18, 26)),  # eyes
+        "e": (20, (18, 18, 26)),  # its eyes
         "1": (190, (255, 86, 86)),  # cats
         "2": (175, (255, 150, 60)),
         "3": (205, (90, 216, 220)),
         "4": (160, (226, 120, 236)),
-        "f": (70, (56, 88, 216)),  # cats that are afraid
-        "F": (120, (190, 204, 255)),  # and will not be for long
-        "v": (90, (120, 255, 140)),  # eyes of cats
+        "f": (70, (56, 88, 216)),  # afraid cats
+        "F": (120, (190, 204, 255)),  # and shortly before the end
+        "v": (90, (120, 255, 140)),  # their eyes
         "l": (210, (240, 84, 104)),  # lives
         "g": (215, (120, 220, 150)),  # levels
     }
@@ -62,96 +92,29 @@ CAT = PALETTE.sprites(
     *[(f"{k}....{k}", f"{k}{k}{k}{k}{k}{k}", f"{k}v{k}{k}v{k}", k * 6, f".{k * 4}.", f"{k}.{k}{k}.{k}") for k in "1234"]
 )
 CAT_SHAPE = PALETTE.sprite("f....f", "ffffff", "f.ff.f", "ffffff", ".ffff.", "f.ff.f")
-CHEESE_PICTURE = PALETTE.sprite("...yy.", "..yyyy", ".yy.yy", "yyyyyy", "y.yyyy", "yyyyyy")
+CHEESE_SPRITE = PALETTE.sprite("...yy.", "..yyyy", ".yy.yy", "yyyyyy", "y.yyyy", "yyyyyy")
 _WALL, _CRUMB, _AFRAID, _FADING, _LIFE, _LEVEL = (PALETTE[letter] for letter in "wcfFlg")
 
 STATE = state_type(
-    ("open", "i1", (SIDE, SIDE)),  # [row, column]: bit d is set where one can go in direction d
+    ("open", "i1", (SIDE, SIDE)),  # the maze, see grid.py
     ("food", "i1", (SIDE, SIDE)),  # 1 crumb, 2 cheese
-    ("columns", "i8", (CATS + 1,)),  # cells of the cats and, last, of the mouse: where they are or come from
+    ("columns", "i8", (CATS + 1,)),  # of the cats and, last, of the mouse
     ("rows", "i8", (CATS + 1,)),
     ("directions", "i8", (CATS + 1,)),
-    ("ways", "f8", (CATS + 1,)),  # pixels gone towards the next cell, less than PITCH
-    ("waits", "i8", (CATS,)),  # decisions until a cat leaves its den
+    ("ways", "f8", (CATS + 1,)),  # pixels
+    ("waits", "i8", (CATS,)),  # steps until a cat leaves the den
     ("afraid", "i1", (CATS,)),
-    ("fright", "i8"),  # decisions that it lasts
+    ("fright", "i8"),  # steps that cats stay afraid
     ("caught", "i8"),  # cats, since the last cheese
-    ("ready", "i8"),  # decisions until everybody moves
-    ("mirrored", "i8"),  # whether the mouse looks left
+    ("ready", "i8"),  # steps until anything moves
+    ("mirrored", "i8"),  # whether the mouse faces left
 )
 _MOUSE = CATS
 
 
 @kernel
-def is_open(game: Record, column: int, row: int, direction: int) -> bool:
-    """Whether one can leave a cell in a direction."""
-    return direction < STILL and (game.open[row, column] >> direction) & 1 == 1
-
-
-@kernel
-def next_column(column: int, direction: int) -> int:
-    """The column that one comes to; the tunnel leads from one side to the other."""
-    return int((column + DX[direction] + SIDE) % SIDE)
-
-
-@kernel
-def _carve(game: Record, column: int, row: int, direction: int) -> None:
-    """Open a wall and its mirror image, from both sides."""
-    for half in range(2):
-        x = column if half == 0 else SIDE - 1 - column
-        d = direction if half == 0 or direction < LEFT else direction ^ 1
-        game.open[row, x] |= 1 << d
-        game.open[row + DY[d], next_column(x, d)] |= 1 << (d ^ 1)
-
-
-@kernel
-def _closed_way(game: Record, column: int, row: int, visited: np.ndarray, fresh: bool) -> int:
-    """A random closed wall of a cell of the left half, behind which nobody has been (or anybody), or STILL."""
-    found, count = STILL, 0
-    for d in range(4):
-        x, y = column + DX[d], row + DY[d]
-        inside = 0 <= x <= SIDE // 2 and 0 <= y < SIDE
-        if inside and not is_open(game, column, row, d) and not (fresh and visited[y, x]):
-            count += 1
-            if pick(game, count) == 0:
-                found = d
-    return found
-
-
-@kernel
-def _dig(game: Record) -> None:
-    """Dig a maze that is its own mirror image and has no dead ends: a random walk with steps back, then openings."""
-    game.open[:] = 0
-    visited = np.zeros((SIDE, SIDE), dtype=np.bool_)
-    stack = np.zeros(SIDE * SIDE, dtype=np.int64)
-    depth = 1
-    stack[0] = SIDE // 2
-    visited[0, SIDE // 2] = True
-    while depth > 0:
-        row, column = stack[depth - 1] // SIDE, stack[depth - 1] % SIDE
-        d = _closed_way(game, column, row, visited, True)
-        if d == STILL:
-            depth -= 1
-            continue
-        _carve(game, column, row, d)
-        visited[row + DY[d], column + DX[d]] = True
-        stack[depth] = (row + DY[d]) * SIDE + column + DX[d]
-        depth += 1
-    game.open[TUNNEL, 0] |= 1 << LEFT
-    game.open[TUNNEL, SIDE - 1] |= 1 << RIGHT
-    for row in range(SIDE):
-        for column in range(SIDE // 2 + 1):
-            ways = game.open[row, column]
-            dead_end = ways & (ways - 1) == 0
-            if dead_end or share(game) < 0.06:
-                d = _closed_way(game, column, row, visited, False)
-                if d != STILL:
-                    _carve(game, column, row, d)
-
-
-@kernel
 def _place_all(game: Record) -> None:
-    """Put the mouse and the cats where they start."""
+    """Put the mouse and the cats at their starts."""
     game.ready = READY
     game.fright = 0
     game.afraid[:] = 0
@@ -164,50 +127,21 @@ def _place_all(game: Record) -> None:
 
 
 @kernel
-def _begin_level(game: Record) -> None:
-    _dig(game)
+def begin_level(game: Record) -> None:
+    """Start a level in a new maze."""
+    generate(game)
     game.food[:] = 1
     for row in (1, SIDE - 2):
-        for column in (0, SIDE - 1):
-            game.food[row, column] = 2
-    game.food[START_ROW, START_COLUMN] = 0
-    game.food[DEN_ROW, DEN_COLUMN] = 0
+        game.food[row, 0] = game.food[row, SIDE - 1] = 2
+    game.food[START_ROW, START_COLUMN] = game.food[DEN_ROW, DEN_COLUMN] = 0
     _place_all(game)
 
 
 @kernel
-def pixel_x(game: Record, k: int) -> float:
-    """Left side of a cat, or of the mouse."""
-    return float(X0 + 1.0 + PITCH * game.columns[k] + game.ways[k] * DX[game.directions[k]])
-
-
-@kernel
-def pixel_y(game: Record, k: int) -> float:
-    """Its top."""
-    return float(Y0 + 1.0 + PITCH * game.rows[k] + game.ways[k] * DY[game.directions[k]])
-
-
-@kernel
-def _turn_back(game: Record, k: int) -> None:
-    d = game.directions[k]
-    if d == STILL:
-        return
-    if game.ways[k] > 0.0:
-        game.columns[k] = next_column(game.columns[k], d)
-        game.rows[k] += DY[d]
-        game.ways[k] = PITCH - game.ways[k]
-    game.directions[k] = d ^ 1
-
-
-@kernel
-def _arrive(game: Record, k: int) -> float:
-    """Come into the next cell; returns how far beyond its middle the way has led."""
-    d = game.directions[k]
-    game.columns[k] = next_column(game.columns[k], d)
-    game.rows[k] += DY[d]
-    beyond = game.ways[k] - PITCH
-    game.ways[k] = 0.0
-    return float(beyond)
+def _position(game: Record, k: int) -> tuple[float, float]:
+    """Left side and top of a cat or the mouse, in pixels."""
+    d, way = game.directions[k], game.ways[k]
+    return X0 + 1.0 + PITCH * game.columns[k] + way * DX[d], Y0 + 1.0 + PITCH * game.rows[k] + way * DY[d]
 
 
 @kernel
@@ -224,12 +158,12 @@ def _move_mouse(game: Record, action: int) -> None:
         elif not is_open(game, column, row, game.directions[_MOUSE]):
             game.directions[_MOUSE] = STILL
     elif wanted == game.directions[_MOUSE] ^ 1:
-        _turn_back(game, _MOUSE)
+        turn_back(game, _MOUSE)
     if game.directions[_MOUSE] == STILL:
         return
     game.ways[_MOUSE] += MOUSE_SPEED
     if game.ways[_MOUSE] >= PITCH:
-        beyond = _arrive(game, _MOUSE)
+        beyond = arrive(game, _MOUSE)
         column, row = game.columns[_MOUSE], game.rows[_MOUSE]
         if is_open(game, column, row, wanted):
             game.directions[_MOUSE] = wanted
@@ -242,7 +176,7 @@ def _move_mouse(game: Record, action: int) -> None:
 
 @kernel
 def _eat(game: Record) -> float:
-    """Eat what lies in the cell whose middle the mouse is nearest to, and return its points."""
+    """Eat what is in the cell nearest to the mouse, and return its points."""
     column, row = game.columns[_MOUSE], game.rows[_MOUSE]
     if 2.0 * game.ways[_MOUSE] > PITCH:
         d = game.directions[_MOUSE]
@@ -258,31 +192,31 @@ def _eat(game: Record) -> float:
     for k in range(CATS):
         if game.waits[k] == 0:
             game.afraid[k] = 1
-            _turn_back(game, k)
+            turn_back(game, k)
     return float(CHEESE)
 
 
 @kernel
 def _goal(game: Record, k: int) -> int:
-    """The cell that a cat heads for, as row * 64 + column; -1 if it strolls."""
+    """The cell that a cat heads for, as row * SIDE + column; -1 for a random walk."""
     column, row = game.columns[_MOUSE], game.rows[_MOUSE]
     corner_column, corner_row = (SIDE - 1) * (k % 2), (SIDE - 1) * (k // 2)
     if game.steps % REST_EVERY >= REST_EVERY - REST_FOR:
-        return corner_row * 64 + corner_column
+        return corner_row * SIDE + corner_column
     if k == 1:
         d = game.directions[_MOUSE]
         column = max(0, min(SIDE - 1, column + 3 * DX[d]))
         row = max(0, min(SIDE - 1, row + 3 * DY[d]))
     elif k == 2 and abs(column - game.columns[k]) + abs(row - game.rows[k]) < 4:
         column, row = corner_column, corner_row
-    elif k == 3 and share(game) < 0.6:
+    elif k == 3 and random(game) < 0.6:
         return -1
-    return int(row * 64 + column)
+    return int(row * SIDE + column)
 
 
 @kernel
 def _choose_way(game: Record, k: int) -> int:
-    """The open direction that leads a cat nearest to its goal; never back where it came from."""
+    """The open direction towards a cat's goal, the way back excluded."""
     goal = -1 if game.afraid[k] == 1 else _goal(game, k)
     column, row = game.columns[k], game.rows[k]
     back = game.directions[k] ^ 1 if game.directions[k] < STILL else STILL
@@ -292,21 +226,13 @@ def _choose_way(game: Record, k: int) -> int:
             continue
         count += 1
         if goal < 0:
-            if pick(game, count) == 0:
+            if integers(game, count) == 0:
                 found = d
             continue
-        dx, dy = column + DX[d] - goal % 64, row + DY[d] - goal // 64
+        dx, dy = column + DX[d] - goal % SIDE, row + DY[d] - goal // SIDE
         if dx * dx + dy * dy < best:
             best, found = dx * dx + dy * dy, d
     return found
-
-
-@kernel
-def cat_speed(game: Record, k: int) -> float:
-    """Pixels per decision."""
-    if game.afraid[k] == 1:
-        return FRIGHT_SPEED
-    return float(min(1.95, 1.5 + 0.08 * game.level - 0.05 * k))
 
 
 @kernel
@@ -316,20 +242,21 @@ def _move_cat(game: Record, k: int) -> None:
         return
     if game.directions[k] == STILL:
         game.directions[k] = _choose_way(game, k)
-    game.ways[k] += cat_speed(game, k)
+    game.ways[k] += FRIGHT_SPEED if game.afraid[k] == 1 else min(1.95, 1.5 + 0.08 * game.level - 0.05 * k)
     if game.ways[k] >= PITCH:
-        beyond = _arrive(game, k)
+        beyond = arrive(game, k)
         game.directions[k] = _choose_way(game, k)
         game.ways[k] = beyond
 
 
 @kernel
 def _meet(game: Record) -> float:
-    """Let cats and mouse meet: the points of cats that are caught, or -1 if the mouse is."""
+    """Points for the cats that the mouse catches, -1 if a cat catches the mouse."""
     points = 0.0
+    mouse_x, mouse_y = _position(game, _MOUSE)
     for k in range(CATS):
-        near_x = abs(pixel_x(game, k) - pixel_x(game, _MOUSE)) < 4.0
-        if near_x and abs(pixel_y(game, k) - pixel_y(game, _MOUSE)) < 4.0:
+        x, y = _position(game, k)
+        if abs(x - mouse_x) < 4.0 and abs(y - mouse_y) < 4.0:
             if game.afraid[k] == 0:
                 return -1.0
             game.caught += 1
@@ -342,8 +269,8 @@ def _meet(game: Record) -> float:
 
 
 @kernel
-def advance(game: Record, action: int) -> float:
-    """Carry out one decision, and return its reward."""
+def step(game: Record, action: int) -> float:
+    """Carry out one action, and return the reward."""
     if game.ready > 0:
         game.ready -= 1
         return 0.0
@@ -361,21 +288,19 @@ def advance(game: Record, action: int) -> float:
         if game.fright == 0:
             game.afraid[:] = 0
     if met < 0.0:
-        game.lives -= 1
-        game.over = 1 if game.lives == 0 else 0
+        lose_life(game)
         if game.over == 0:
             _place_all(game)
     elif not game.food.any():
         reward += CLEARED
         game.level += 1
-        _begin_level(game)
-    game.score += int(reward)
+        begin_level(game)
     return float(reward)
 
 
 @kernel
-def _paint_maze(game: Record, canvas: Canvas) -> None:
-    """Draw walls and food, pixel by pixel: they are so many and so small that rectangles would take twice as long."""
+def _draw_maze(game: Record, canvas: Canvas) -> None:
+    """Draw walls and food, pixel by pixel, which takes half as long as filled rectangles."""
     for row in range(SIDE):
         for column in range(SIDE):
             x, y = X0 + PITCH * column, Y0 + PITCH * row
@@ -391,7 +316,7 @@ def _paint_maze(game: Record, canvas: Canvas) -> None:
                 canvas[y + 3, x + 3] = canvas[y + 3, x + 4] = _CRUMB
                 canvas[y + 4, x + 3] = canvas[y + 4, x + 4] = _CRUMB
             elif food == 2:
-                stamp(canvas, CHEESE_PICTURE, x + 1, y + 1)
+                blit(canvas, CHEESE_SPRITE, x + 1, y + 1)
     for row in range(SIDE):
         if not is_open(game, SIDE - 1, row, RIGHT):
             fill(canvas, X0 + PITCH * SIDE, Y0 + PITCH * row, 1, PITCH + 1, _WALL)
@@ -399,55 +324,30 @@ def _paint_maze(game: Record, canvas: Canvas) -> None:
 
 
 @kernel
-def paint(game: Record, canvas: Canvas) -> None:
+def draw(game: Record, canvas: Canvas) -> None:
     """Draw the game."""
     fill(canvas, 0, 0, SIZE, SIZE, 0)
-    for k in range(game.lives):
-        fill(canvas, SIZE - 8 - 5 * k, 0, 4, 3, _LIFE)
-    for k in range(min(game.level, 12)):
-        fill(canvas, 3 + 4 * k, 0, 3, 3, _LEVEL)
-    _paint_maze(game, canvas)
+    fill_row(canvas, SIZE - 8, 0, -5, 4, 3, game.lives, _LIFE)
+    fill_row(canvas, 3, 0, 4, 3, 3, min(game.level, 12), _LEVEL)
+    _draw_maze(game, canvas)
     if game.over == 0:
-        x, y = int(np.floor(pixel_x(game, _MOUSE) + 0.5)), int(np.floor(pixel_y(game, _MOUSE) + 0.5))
-        stamp(canvas, MOUSE[(game.steps // 2) % 2], x, y, game.mirrored == 1)
+        x, y = _position(game, _MOUSE)
+        sprite = MOUSE[(game.steps // 2) % 2]
+        blit(canvas, sprite, int(np.floor(x + 0.5)), int(np.floor(y + 0.5)), game.mirrored == 1)
     for k in range(CATS):
-        x, y = int(np.floor(pixel_x(game, k) + 0.5)), int(np.floor(pixel_y(game, k) + 0.5))
+        left, top = _position(game, k)
+        x, y = int(np.floor(left + 0.5)), int(np.floor(top + 0.5))
         if game.afraid[k] == 1:
             fading = game.fright < 24 and game.fright % 6 < 3
-            tint(canvas, CAT_SHAPE, x, y, _FADING if fading else _AFRAID)
+            blit_shape(canvas, CAT_SHAPE, x, y, _FADING if fading else _AFRAID)
         else:
-            stamp(canvas, CAT[k], x, y)
-
-
-@kernel
-def _distances(game: Record, reached: np.ndarray, queue: np.ndarray, count: int, limits: np.ndarray) -> None:
-    """Steps to every cell from those in the queue, through cells that are reached before their limit.
-
-    Args:
-        game: Whose maze.
-        reached: (SIDE, SIDE) steps, 1000 where not reached yet; filled here.
-        queue: Cells to begin with, row * SIDE + column.
-        count: Their number.
-        limits: (SIDE, SIDE) steps by which a cell has to be reached.
-    """
-    head = 0
-    while head < count:
-        row, column = queue[head] // SIDE, queue[head] % SIDE
-        head += 1
-        steps = reached[row, column] + 1
-        for d in range(4):
-            if is_open(game, column, row, d):
-                x, y = next_column(column, d), row + DY[d]
-                if steps < reached[y, x] and steps < limits[y, x]:
-                    reached[y, x] = steps
-                    queue[count] = y * SIDE + x
-                    count += 1
+            blit(canvas, CAT[k], x, y)
 
 
 @kernel
 def _cats_reach(game: Record) -> np.ndarray:
-    """Steps in which cats that are not afraid can be in each cell, the cell nearest to them included."""
-    reached = np.full((SIDE, SIDE), 1000, dtype=np.int64)
+    """(SIDE, SIDE) steps in which the nearest cat that is not afraid can be in each cell."""
+    reached = np.full((SIDE, SIDE), FAR, dtype=np.int64)
     queue = np.zeros(8 * SIDE * SIDE, dtype=np.int64)
     count = 0
     for k in range(CATS):
@@ -460,13 +360,13 @@ def _cats_reach(game: Record) -> np.ndarray:
                 reached[row + DY[d], next_column(column, d)] = 0
                 queue[count] = (row + DY[d]) * SIDE + next_column(column, d)
                 count += 1
-    _distances(game, reached, queue, count, np.full((SIDE, SIDE), 1000, dtype=np.int64))
+    distances(game, reached, queue, count, np.full((SIDE, SIDE), FAR, dtype=np.int64))
     return reached
 
 
 @kernel
-def _worth(game: Record, row: int, column: int) -> bool:
-    """Whether a mouse would like to be there: food, or a cat that is afraid."""
+def _is_target(game: Record, row: int, column: int) -> bool:
+    """Whether a cell has food or an afraid cat."""
     if game.food[row, column] != 0:
         return True
     for k in range(CATS):
@@ -476,8 +376,8 @@ def _worth(game: Record, row: int, column: int) -> bool:
 
 
 @kernel
-def good_action(game: Record) -> int:
-    """What a good player does: go for the nearest food that no cat can cut off, else away from them."""
+def expert(game: Record) -> int:
+    """Scripted player: to the nearest food or afraid cat that no cat can cut off, else to where most room is."""
     column, row, d = game.columns[_MOUSE], game.rows[_MOUSE], game.directions[_MOUSE]
     danger = _cats_reach(game)
     if game.ways[_MOUSE] > 0.0:
@@ -485,25 +385,25 @@ def good_action(game: Record) -> int:
         if danger[ahead_row, ahead_column] <= 1 and danger[row, column] > danger[ahead_row, ahead_column]:
             return int((d ^ 1) + 1)
         column, row = ahead_column, ahead_row
-    best, found = 1000, -1
+    best, found = FAR, -1
     roomiest, flight = -1, 0
     for way in range(4):
         if not is_open(game, column, row, way):
             continue
         x, y = next_column(column, way), row + DY[way]
-        reached = np.full((SIDE, SIDE), 1000, dtype=np.int64)
+        reached = np.full((SIDE, SIDE), FAR, dtype=np.int64)
         queue = np.zeros(8 * SIDE * SIDE, dtype=np.int64)
         reached[row, column] = 0
         if danger[y, x] > 2:
             reached[y, x] = 1
             queue[0] = y * SIDE + x
-            _distances(game, reached, queue, 1, danger - 1)
+            distances(game, reached, queue, 1, danger - 1)
             room = 0
             for r in range(SIDE):
                 for c in range(SIDE):
-                    if reached[r, c] < 1000:
+                    if reached[r, c] < FAR:
                         room += 1
-                        if (r != row or c != column) and _worth(game, r, c) and reached[r, c] < best:
+                        if (r != row or c != column) and _is_target(game, r, c) and reached[r, c] < best:
                             best, found = reached[r, c], way
             if room > roomiest:
                 roomiest, flight = room, way + 1
@@ -512,37 +412,4 @@ def good_action(game: Record) -> int:
     return found + 1 if found >= 0 else flight
 
 
-@kernel
-def begin(games: np.ndarray, mask: np.ndarray) -> None:
-    """Start episodes in the records of a mask."""
-    for i in range(len(games)):
-        if mask[i]:
-            game = games[i]
-            game.level, game.lives = 1, LIVES
-            _begin_level(game)
-
-
-@kernel
-def step(low: int, high: int, games: np.ndarray, actions: np.ndarray, repeat: float, rewards: np.ndarray) -> None:
-    """Carry out a decision in each game of a range."""
-    for i in range(low, high):
-        games[i].steps += 1
-        rewards[i] = advance(games[i], heard_action(games[i], actions[i], repeat))
-
-
-@kernel
-def draw(low: int, high: int, games: np.ndarray, mask: np.ndarray, pictures: np.ndarray) -> None:
-    """Draw those games of a range that are in a mask."""
-    for i in range(low, high):
-        if mask[i]:
-            paint(games[i], pictures[i])
-
-
-@kernel
-def expert(games: np.ndarray, actions: np.ndarray) -> None:
-    """Write what a good player would do in each game."""
-    for i in range(len(games)):
-        actions[i] = good_action(games[i])
-
-
-GAME = Game("Maze", STATE, ACTION_NAMES, PALETTE, ((10, 10, 24), (22, 14, 36)), begin, step, draw, expert)
+GAME = Game("Maze", STATE, ACTION_NAMES, LIVES, PALETTE, ((10, 10, 24), (22, 14, 36)), begin_level, step, draw, expert)

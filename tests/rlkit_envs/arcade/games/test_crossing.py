@@ -8,7 +8,7 @@ from rlkit_envs.arcade.games.crossing import (
     ISLAND,
     LANE_HEIGHT,
     LIVES,
-    NEARER,
+    NEW_LANE,
     PLACES,
     TIME,
     TOP,
@@ -17,11 +17,11 @@ from rlkit_envs.arcade.games.crossing import (
 
 
 def empty(game, **values) -> None:
-    """No cars, and no apple in the way."""
+    """Remove the cars, and put the apple aside."""
     game.set(counts=np.zeros(PLACES, dtype=np.int8), apple=HOME - 1, apple_x=80, **values)
 
 
-def test_a_hop_takes_two_decisions_and_one_lane(play) -> None:
+def test_a_hop_takes_two_steps_and_crosses_one_lane(play) -> None:
     game = play("crossing")
     empty(game, x=20)
     game.act("up", 2)
@@ -32,18 +32,18 @@ def test_a_hop_takes_two_decisions_and_one_lane(play) -> None:
     assert game.record["place"] == HOME - 1
 
 
-def test_a_lane_counts_once_in_a_crossing_and_not_for_whom_a_car_hits(play) -> None:
+def test_a_lane_counts_once_in_a_crossing_and_not_when_a_car_hits(play) -> None:
     game = play("crossing")
     empty(game, x=20)
     won = [game.act(action, 2) for action in ("up", "up", "down", "up", "up")]
-    assert won == [NEARER, NEARER, 0.0, 0.0, NEARER]
+    assert won == [NEW_LANE, NEW_LANE, 0.0, 0.0, NEW_LANE]
     game.record["counts"][HOME - 4] = 1
     game.record["cars"][HOME - 4, 0] = 20.0 + 20.0 - game.record["speeds"][HOME - 4]
     assert game.act("up") == 0.0
     assert game.record["lives"] == LIVES - 1
 
 
-def test_it_stays_on_the_picture(play) -> None:
+def test_the_hedgehog_stays_on_the_canvas(play) -> None:
     game = play("crossing")
     empty(game, x=4)
     game.act("left", 8)
@@ -54,17 +54,17 @@ def test_it_stays_on_the_picture(play) -> None:
     assert game.record["place"] == HOME
 
 
-def test_the_far_side_is_worth_more_than_a_lane_and_begins_anew(play) -> None:
+def test_reaching_the_far_side_gives_more_than_a_lane_and_starts_a_new_crossing(play) -> None:
     game = play("crossing")
     empty(game, place=1, x=20, time=50)
     game.set(nearest=1)
-    assert game.act("up") == NEARER + CROSSED
+    assert game.act("up") == NEW_LANE + CROSSED
     assert game.record["place"] == HOME
     assert game.record["time"] == TIME
     assert game.record["crossings"] == 1
 
 
-def test_five_crossings_bring_faster_traffic(play) -> None:
+def test_five_crossings_make_traffic_faster(play) -> None:
     speeds = {level: [] for level in (1, 9)}
     for seed in range(20):
         for level, found in speeds.items():
@@ -96,7 +96,7 @@ def test_a_car_costs_a_life_and_the_last_one_the_game(play) -> None:
     assert game.record["over"] == 1
 
 
-def test_dawdling_costs_a_life(play) -> None:
+def test_running_out_of_time_costs_a_life(play) -> None:
     game = play("crossing")
     empty(game, time=1)
     game.act("stay")
@@ -104,18 +104,18 @@ def test_dawdling_costs_a_life(play) -> None:
     assert game.record["place"] == HOME
 
 
-def test_nobody_is_hit_on_pavements(play) -> None:
+def test_no_car_hits_outside_the_lanes(play) -> None:
     game = play("crossing")
     assert not any(hit_at(game.record, place, float(x), 0.0, 5.0) for place in (0, ISLAND, HOME) for x in range(80))
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_picture_shows_what_hits(play, seed: int) -> None:
+def test_the_observation_shows_every_car_that_hits(play, seed: int) -> None:
     game = play("crossing", seed)
     game.act("stay", 30)
-    street = game.cabinet.game.palette["r"], game.cabinet.game.palette["d"]
+    street = game.batch.game.palette["r"], game.batch.game.palette["d"]
     for place in (1, 4, 6, 9):
-        rows = game.picture()[TOP + LANE_HEIGHT * place + 3]
+        rows = game.canvas()[TOP + LANE_HEIGHT * place + 3]
         for x in range(80):
             shown = np.isin(rows[x : x + 5], street, invert=True)
             if hit_at(game.record, place, float(x), 0.0, -1.0):

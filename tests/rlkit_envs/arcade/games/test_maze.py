@@ -2,25 +2,12 @@ from collections import deque
 
 import numpy as np
 import pytest
-from rlkit_envs.arcade.games.maze import (
-    CATS,
-    CAUGHT,
-    CHEESE,
-    CLEARED,
-    CRUMB,
-    DY,
-    LIVES,
-    SIDE,
-    START_COLUMN,
-    START_ROW,
-    TUNNEL,
-    is_open,
-    next_column,
-)
+from rlkit_envs.arcade.games.maze import CATS, CAUGHT, CHEESE, CLEARED, CRUMB, LIVES, START_COLUMN, START_ROW
+from rlkit_envs.arcade.grid import DY, SIDE, TUNNEL, is_open, next_column
 
 
 def calm(game, **values) -> None:
-    """Everybody may move, cats stay in their den."""
+    """Everything can move, but the cats stay in their den."""
     game.set(ready=0, waits=np.full(CATS, 10_000), **values)
 
 
@@ -39,7 +26,7 @@ def reachable(record) -> int:
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_mazes_are_whole_without_dead_ends_and_their_own_mirror_image(play, seed: int) -> None:
+def test_mazes_are_connected_symmetric_and_without_dead_ends(play, seed: int) -> None:
     record = play("maze", seed).record
     assert reachable(record) == SIDE * SIDE
     for row in range(SIDE):
@@ -53,7 +40,7 @@ def test_mazes_are_whole_without_dead_ends_and_their_own_mirror_image(play, seed
             assert row == TUNNEL or not (column == 0 and 2 in ways)
 
 
-def test_a_crumb_is_a_point_and_cheese_three(play) -> None:
+def test_crumbs_and_cheese_give_points_once(play) -> None:
     game = play("maze")
     for food, points in ((1, CRUMB), (2, CHEESE)):
         calm(game)
@@ -73,7 +60,7 @@ def test_cheese_frightens_cats_for_a_while(play) -> None:
     assert not game.record["afraid"].any()
 
 
-def test_cats_that_are_afraid_are_worth_ever_more(play) -> None:
+def test_each_further_afraid_cat_gives_five_points_more(play) -> None:
     game = play("maze")
     calm(game, fright=50)
     for k, points in ((0, CAUGHT), (1, 2 * CAUGHT), (2, 3 * CAUGHT)):
@@ -85,16 +72,15 @@ def test_cats_that_are_afraid_are_worth_ever_more(play) -> None:
 
 def test_a_cat_costs_a_life_and_the_last_one_the_game(play) -> None:
     game = play("maze")
-    for left in (2, 1, 0):
+    for left in range(LIVES - 1, -1, -1):
         calm(game)
         game.record["columns"][0], game.record["rows"][0] = START_COLUMN, START_ROW
         game.act("go on")
         assert game.record["lives"] == left
-    assert LIVES == 3
     assert game.record["over"] == 1
 
 
-def test_the_last_crumb_brings_another_maze(play) -> None:
+def test_the_last_crumb_starts_a_new_maze(play) -> None:
     game = play("maze")
     before = game.record["open"].copy()
     food = np.zeros((SIDE, SIDE), dtype=np.int8)
@@ -106,7 +92,7 @@ def test_the_last_crumb_brings_another_maze(play) -> None:
     assert (game.record["food"] > 0).sum() == SIDE * SIDE - 2
 
 
-def test_the_tunnel_leads_from_side_to_side(play) -> None:
+def test_the_tunnel_joins_the_sides(play) -> None:
     game = play("maze")
     calm(game)
     game.record["columns"][CATS], game.record["rows"][CATS] = 0, TUNNEL
@@ -115,7 +101,7 @@ def test_the_tunnel_leads_from_side_to_side(play) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_nobody_walks_through_walls(play, seed: int) -> None:
+def test_nothing_moves_through_walls(play, seed: int) -> None:
     game = play("maze", seed)
     random = np.random.default_rng(seed)
     for _ in range(600):
@@ -130,7 +116,7 @@ def test_nobody_walks_through_walls(play, seed: int) -> None:
                 assert is_open(record, column, row, d)
 
 
-def test_a_mouse_in_a_passage_may_turn_back_at_once(play) -> None:
+def test_the_mouse_can_turn_back_between_cells(play) -> None:
     game = play("maze")
     calm(game)
     way = next(d for d in range(4) if is_open(game.record, START_COLUMN, START_ROW, d))
@@ -140,7 +126,7 @@ def test_a_mouse_in_a_passage_may_turn_back_at_once(play) -> None:
     assert (game.record["columns"][CATS], game.record["rows"][CATS]) == (START_COLUMN, START_ROW)
 
 
-def test_the_picture_shows_every_crumb(play) -> None:
+def test_the_observation_shows_every_crumb(play) -> None:
     game = play("maze")
     food = np.zeros((SIDE, SIDE), dtype=np.int8)
     food[0, :7] = 1

@@ -16,7 +16,7 @@ from rlkit_envs.arcade.games.undersea import (
 
 
 def alone(game, **values) -> None:
-    """Nobody else swims, and nobody is safe."""
+    """Remove swimmers, torpedoes and invulnerability."""
     game.record["kinds"][:] = 0
     game.record["torpedoes"][:] = 0.0
     game.set(safe=0, **values)
@@ -28,7 +28,7 @@ def put(game, kind: int, x: float, lane: int = 1, speed: float = 0.0) -> None:
 
 
 @pytest.mark.parametrize(("kind", "points"), [(SHARK, 1.0), (SUBMARINE, 2.0)])
-def test_what_is_shot_is_worth_its_points(play, kind: int, points: float) -> None:
+def test_a_shot_swimmer_gives_its_points(play, kind: int, points: float) -> None:
     game = play("undersea")
     alone(game, x=20.0, y=lane_y(1), looks=1)
     put(game, kind, 45.0)
@@ -36,7 +36,7 @@ def test_what_is_shot_is_worth_its_points(play, kind: int, points: float) -> Non
     assert game.record["kinds"][0] != kind or game.record["swimmer_x"][0] != 45.0
 
 
-def test_divers_are_taken_aboard_not_shot(play) -> None:
+def test_divers_are_taken_aboard_and_not_shot(play) -> None:
     game = play("undersea")
     alone(game, x=20.0, y=float(lane_y(1)), looks=1)
     put(game, DIVER, 29.0)
@@ -55,7 +55,7 @@ def test_a_full_boat_leaves_divers_where_they_are(play) -> None:
 
 
 @pytest.mark.parametrize("aboard", [1, 3, MOST_ABOARD])
-def test_divers_that_are_brought_up_are_points(play, aboard: int) -> None:
+def test_divers_brought_to_the_surface_give_points(play, aboard: int) -> None:
     game = play("undersea")
     alone(game, y=SURFACE_Y + 2.0, aboard=aboard, air=40)
     bonus = FULL_POINTS if aboard == MOST_ABOARD else 0
@@ -65,7 +65,7 @@ def test_divers_that_are_brought_up_are_points(play, aboard: int) -> None:
     assert game.record["air"] > 200
 
 
-def test_who_comes_up_empty_gets_air_slowly(play) -> None:
+def test_a_boat_without_divers_is_refilled_slowly(play) -> None:
     game = play("undersea")
     alone(game, y=SURFACE_Y + 2.0, aboard=0, air=40)
     game.act("up")
@@ -80,7 +80,7 @@ def test_ten_divers_raise_the_level(play) -> None:
     assert game.record["rescued"] == 1
 
 
-def test_without_air_a_life_is_lost_and_those_aboard(play) -> None:
+def test_running_out_of_air_costs_a_life_and_the_divers(play) -> None:
     game = play("undersea")
     alone(game, y=40.0, air=1, aboard=4)
     assert game.act("stay") == 0.0
@@ -90,9 +90,9 @@ def test_without_air_a_life_is_lost_and_those_aboard(play) -> None:
 
 
 @pytest.mark.parametrize("kind", [SHARK, SUBMARINE])
-def test_what_swims_there_costs_lives_and_the_last_one_the_game(play, kind: int) -> None:
+def test_a_collision_costs_a_life_and_the_last_one_the_game(play, kind: int) -> None:
     game = play("undersea")
-    for left in (2, 1, 0):
+    for left in range(LIVES - 1, -1, -1):
         alone(game, x=30.0, y=float(lane_y(1)))
         put(game, kind, 32.0)
         game.act("stay")
@@ -100,7 +100,7 @@ def test_what_swims_there_costs_lives_and_the_last_one_the_game(play, kind: int)
     assert game.record["over"] == 1
 
 
-def test_a_torpedo_costs_a_life_but_not_right_after_one(play) -> None:
+def test_a_torpedo_costs_a_life_unless_invulnerable(play) -> None:
     game = play("undersea")
     for safe, left in ((5, LIVES), (0, LIVES - 1)):
         alone(game, x=30.0, y=float(lane_y(1)))

@@ -14,18 +14,18 @@ from rlkit_envs.arcade.games.waves import (
     ROWS,
     SAUCER_POINTS,
     SAUCER_Y,
-    pause_of_march,
+    march_interval,
 )
 
 
 def quiet(game, **values) -> None:
-    """Nobody marches or bombs for a while."""
+    """Stop the march, and remove bombs, saucer and diver."""
     game.set(pause=1000, saucer=0, diver=-1, **values)
     game.record["bombs"][:] = 0
 
 
 @pytest.mark.parametrize("row", range(ROWS))
-def test_an_invader_is_worth_what_its_row_is(play, row: int) -> None:
+def test_an_invaders_points_depend_on_its_row(play, row: int) -> None:
     game = play("waves")
     alive = np.zeros((ROWS, COLUMNS), dtype=np.int8)
     alive[row, 2] = alive[0, 5] = 1
@@ -36,7 +36,7 @@ def test_an_invader_is_worth_what_its_row_is(play, row: int) -> None:
     assert game.record["shot"] == 0
 
 
-def test_a_diver_is_worth_twice_as_much_and_leaves_its_place(play) -> None:
+def test_a_diving_invader_gives_twice_the_points(play) -> None:
     game = play("waves")
     quiet(game, x=4, y=20)
     game.set(diver=0, diver_x=50.0, diver_y=55.0, shot=1, shot_x=53.0, shot_y=62.0, cannon=50.0)
@@ -44,7 +44,7 @@ def test_a_diver_is_worth_twice_as_much_and_leaves_its_place(play) -> None:
     assert game.record["diver"] == -1
 
 
-def test_the_saucer_is_worth_five(play) -> None:
+def test_the_saucer_gives_points(play) -> None:
     game = play("waves")
     quiet(game, x=4, y=40)
     game.set(saucer=1, saucer_x=40.0, shot=1, shot_x=44.0, shot_y=SAUCER_Y + 5.0)
@@ -52,7 +52,7 @@ def test_the_saucer_is_worth_five(play) -> None:
     assert game.record["saucer"] == 0
 
 
-def test_a_cleared_wave_brings_a_lower_one(play) -> None:
+def test_a_cleared_wave_starts_a_lower_one(play) -> None:
     game = play("waves")
     height = int(game.record["y"])
     alive = np.zeros((ROWS, COLUMNS), dtype=np.int8)
@@ -65,7 +65,7 @@ def test_a_cleared_wave_brings_a_lower_one(play) -> None:
     assert game.record["y"] > height
 
 
-def test_one_shot_flies_at_a_time(play) -> None:
+def test_only_one_shot_is_in_flight(play) -> None:
     game = play("waves")
     quiet(game)
     game.act("fire")
@@ -74,14 +74,13 @@ def test_one_shot_flies_at_a_time(play) -> None:
     assert game.record["shot_y"] < first
 
 
-def test_a_bomb_costs_a_life_but_not_right_after_one(play) -> None:
+def test_a_bomb_costs_a_life_unless_invulnerable(play) -> None:
     game = play("waves")
     for lives in (2, 2, 1, 0):
         quiet(game, cannon=40.0, safe=10 if lives == game.record["lives"] else 0)
         game.record["bombs"][0], game.record["bomb_x"][0], game.record["bomb_y"][0] = 1, 43.0, CANNON_Y - 3.0
         game.act("stay")
         assert game.record["lives"] == lives
-    assert LIVES == 3
     assert game.record["over"] == 1
 
 
@@ -104,18 +103,18 @@ def test_invaders_that_land_end_the_game(play) -> None:
     assert game.record["lives"] == LIVES
 
 
-def test_the_fewer_they_are_the_faster_they_march(play) -> None:
+def test_fewer_invaders_march_faster(play) -> None:
     game = play("waves")
-    pauses = []
+    intervals = []
     for left in (24, 12, 1):
         alive = np.zeros(ROWS * COLUMNS, dtype=np.int8)
         alive[:left] = 1
         game.set(alive=alive.reshape(ROWS, COLUMNS))
-        pauses.append(pause_of_march(game.record))
-    assert pauses[0] > pauses[1] > pauses[2] == 1
+        intervals.append(march_interval(game.record))
+    assert intervals[0] > intervals[1] > intervals[2] == 1
 
 
-def test_they_turn_and_come_lower_at_the_side(play) -> None:
+def test_the_formation_turns_and_descends_at_the_side(play) -> None:
     game = play("waves")
     game.set(pause=1, direction=1, x=84 - 5 * PITCH_X - 7, y=20)
     game.act("stay")
