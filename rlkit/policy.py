@@ -135,7 +135,7 @@ def find_policy(
             f"Agents that need no training: {', '.join(names)}."
         )
     is_checkpoint = (path / "manifest.json").is_file()
-    run = RunFolder.open(path.resolve().parent.parent if is_checkpoint else path)
+    run = RunFolder.open(path.resolve().parent.parent if is_checkpoint else path, RunConfig)
     checkpoint = (
         read_checkpoint(path) if is_checkpoint else run.checkpoints.best(report) or run.checkpoints.newest(report)
     )

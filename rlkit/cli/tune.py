@@ -94,7 +94,7 @@ class Tune:
         if best is None:
             say("no trial is complete yet")
             return
-        say(f"best of {best.trials} trials ({best.given_up} pruned): {best.trial}, {best.score:.4g}")
+        say(f"best of {best.trials} trials ({best.pruned} pruned): {best.trial}, {best.score:.4g}")
         say(f"train with it, on seeds that the search did not use:\n  {best.command}")
         if self.json is not None:
             write_result(self.json, dataclasses.asdict(best), KNOWN_BY)

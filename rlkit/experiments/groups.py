@@ -1,4 +1,4 @@
-"""Telling runs apart: those that differ in their seed alone are one group, and groups are named by what differs."""
+"""Grouping runs: those that differ only in their seed are one group; a group's label names what differs from others."""
 
 import dataclasses
 import json
@@ -8,19 +8,19 @@ from typing import Any
 
 from rlkit.experiments.records import RunRecord
 
-APART = "seed", "versions", "save_freq"  # what runs of one group may differ in; different versions are told
-WITH_STEPS = "eval_freq", "eval_episodes"  # they follow from the budget: where that differs, it says enough
-SHOWN = 4  # hyperparameters in a label; more would fill the line
+APART = "seed", "versions", "save_freq"  # may differ within a group; the report names different versions
+WITH_STEPS = "eval_freq", "eval_episodes"  # follow from the budget: not in the label where that differs
+SHOWN = 4  # hyperparameters in a label
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ in their seed alone.
+    """Runs that differ only in their seed.
 
     Args:
-        label: What sets it apart from the other groups, such as `rainbow, gamma=0.9`.
+        label: What distinguishes it from the other groups, such as `rainbow, gamma=0.9`.
         runs: One per seed, in the order of the seeds.
-        left_out: Runs of seeds that are there already; none of them counts twice.
+        left_out: Runs that repeat a seed.
     """
 
     label: str
@@ -39,10 +39,10 @@ class Group:
 
 
 def group_runs(runs: Sequence[RunRecord]) -> list[Group]:
-    """Sort runs into groups, environment by environment, and name each group by what sets it apart in there.
+    """Group runs by environment and settings, and label each group by what distinguishes it within its environment.
 
-    Of two runs with one seed the one that went further counts (of equals the later one by name): a seed that counted
-    twice would make the interval narrower than it is.
+    Of several runs with one seed, the one with the most steps counts (of equals, the last by name): a seed that counted
+    twice would make the confidence interval too narrow.
     """
     members: dict[str, dict[str, list[RunRecord]]] = {}
     for run in runs:
@@ -64,10 +64,10 @@ def _group(label: str, runs: Sequence[RunRecord]) -> Group:
 
 
 def labels(runs: Sequence[RunRecord]) -> list[str]:
-    """For each of some unlike runs in one environment, what sets it apart.
+    """For each of several runs in one environment, what distinguishes it.
 
-    The agent is always named, its preset, arguments, budget and so on where they differ. Hyperparameters are compared
-    only among runs that share all of those: a preset or another budget changes many at once, and naming it says so.
+    The agent is always named; its preset, arguments, budget and so on where they differ. Hyperparameters are compared
+    only among runs that share all of those, because a preset or a budget changes many of them at once.
     """
     heads = [_head(run) for run in runs]
     varying = [key for key in heads[0] if len({_text(head[key]) for head in heads}) > 1] if heads else []

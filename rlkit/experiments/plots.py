@@ -1,4 +1,4 @@
-"""Learning curves as a picture: one panel per environment, one colour per group of seeds, a band for what is unsure."""
+"""Learning curves: one panel per environment, one colour per group of seeds, a band for the confidence interval."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito (2008), told apart by people with any kind of colour vision; yellow is too pale for a line.
+# Okabe and Ito (2008), distinguishable with colour vision deficiency; without yellow, which is too pale for a line.
 COLOURS = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"
-STYLES = "-", "--", ":", "-."  # beyond seven groups the colours come again with another line
+STYLES = "-", "--", ":", "-."  # beyond seven groups the colours repeat with another style
 FORMATS = ".png", ".svg", ".pdf"
 MEASURES = {"iqm": interquartile_mean, "mean": mean}
 PANELS = 3  # side by side
-FEW = 3  # groups in a panel, up to which each seed has a thin line of its own; beyond, they would hide the means
-POINTS = 200  # of a curve whose runs were measured at different times
-REPETITIONS = 2_000  # of the bootstrap, at each point
+FEW = 3  # groups in a panel up to which each seed has a thin line of its own
+POINTS = 200  # of a curve whose runs were evaluated at different steps
+REPETITIONS = 2_000  # bootstrap samples at each point
 INK, FAINT = "#333333", "#e4e4e4"
 
 
 def check_target(out: Path) -> None:
-    """Find out before the work is done whether the picture could be written.
+    """Check that the figure can be written.
 
     Raises:
-        UserError: If its format is not known, its folder is missing or something stands there.
+        UserError: Its format is not known, its folder is missing or the file exists.
     """
     if out.suffix.lower() not in FORMATS:
         raise UserError(f"--out {out}: expected a name that ends with {', '.join(FORMATS)}")
@@ -44,10 +44,10 @@ def check_target(out: Path) -> None:
 
 
 def save(figure: "Figure", out: Path) -> None:
-    """Write the picture, complete or not at all; the same curves give the same bytes.
+    """Write the figure, complete or not at all; equal curves give equal files.
 
     Raises:
-        UserError: If it cannot be written.
+        UserError: It cannot be written.
     """
     import matplotlib
 
@@ -62,12 +62,12 @@ def draw(groups: Sequence[Group], tag: str, *, axis: str = "steps", measure: str
     """Draw the curves of one scalar.
 
     Args:
-        groups: At least one run of which has logged the scalar.
+        groups: At least one of their runs has logged the scalar.
         tag: The scalar.
         axis: "steps" or "seconds".
         measure: "iqm" or "mean", over the seeds; the band is its 95 % bootstrap interval.
     """
-    from matplotlib.figure import Figure  # without pyplot there is no window to want a display
+    from matplotlib.figure import Figure  # pyplot would need a display
 
     measured = [group for group in groups if any(len(run.curve(tag).values) for run in group.runs)]
     environments = list(dict.fromkeys(group.environment for group in measured))
@@ -103,28 +103,28 @@ def _draw_group(panel: "Axes", group: Group, tag: str, axis: str, measure: str, 
 
 
 def align(curves: Sequence[Curve], axis: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Values of several runs at the same places: where all were measured, else in straight lines in between.
+    """Values of several runs at the same x: where all have one, else linearly interpolated.
 
-    Nothing is made up beyond the ends: the places reach from the last first measurement to the first last one.
+    Nothing is extrapolated: x lies within the range that all runs cover.
 
     Args:
         curves: At least one, none of them empty.
         axis: "steps" or "seconds".
 
     Returns:
-        (K,) places and (R, K) values.
+        (K,) x and (R, K) values.
     """
-    places = [curve.x(axis) for curve in curves]
-    first, last = max(x[0] for x in places), min(x[-1] for x in places)
-    if last < first:  # runs that were never measured in the same stretch: what can be compared is their ends
+    axes = [curve.x(axis) for curve in curves]
+    first, last = max(x[0] for x in axes), min(x[-1] for x in axes)
+    if last < first:  # ranges that do not overlap: compare the ends
         first = last
-    common = places[0]
-    for x in places[1:]:
+    common = axes[0]
+    for x in axes[1:]:
         common = np.intersect1d(common, x)
-    whole = max(int(((x >= first) & (x <= last)).sum()) for x in places)
+    whole = max(int(((x >= first) & (x <= last)).sum()) for x in axes)
     if len(common) < whole:
         common = np.linspace(first, last, POINTS if last > first else 1)
-    return common, np.stack([np.interp(common, x, curve.values) for x, curve in zip(places, curves, strict=True)])
+    return common, np.stack([np.interp(common, x, curve.values) for x, curve in zip(axes, curves, strict=True)])
 
 
 def _dress(panel: "Axes", environment: str, tag: str, axis: str) -> None:
@@ -152,7 +152,7 @@ def _legend(figure: "Figure", panels: Sequence["Axes"], names: Sequence[str], no
     for panel in panels:
         lines, found = panel.get_legend_handles_labels()
         handles |= dict(zip(found, lines, strict=True))
-    columns = int(9 * figure.get_figwidth() / max(map(len, names)))  # about as many letters fit side by side
+    columns = int(9 * figure.get_figwidth() / max(map(len, names)))  # about as many characters fit side by side
     legend = figure.legend(
         [handles[name] for name in names],
         [_plain(name) for name in names],
@@ -176,12 +176,12 @@ def _note(counts: Sequence[int], measure: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text that matplotlib draws as it stands, rather than reading formulas between dollar signs."""
+    """The text with dollar signs escaped: matplotlib would read formulas between them."""
     return text.replace("$", r"\$")
 
 
 def _words(tag: str) -> str:
-    """A tag as a person reads it: `eval/mean_reward` becomes `mean reward (eval)`."""
+    """A tag as an axis label: `eval/mean_reward` becomes `mean reward (eval)`."""
     kind, _, name = tag.rpartition("/")
     name = name.replace("ep_rew_mean", "mean_reward").replace("ep_len_mean", "mean_length").replace("_ep_", "_")
     return f"{name.replace('_', ' ')} ({kind})" if kind else name.replace("_", " ")

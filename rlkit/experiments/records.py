@@ -1,4 +1,4 @@
-"""Reading finished and unfinished runs from their folders: what was asked for, and how the curves went."""
+"""Reading finished and unfinished runs from their folders: configuration and logged scalars."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,18 +20,17 @@ from rlkit.utils.paths import entries
 
 REWARD = "eval/mean_reward"
 X_AXES = ("steps", "seconds")
-DEPTH = 4  # folders below the one that was named in which runs are looked for
-OTHER_KINDS = ("segmentation",)  # of runs, whose curves are others: see `segmentation.config.KIND`
+DEPTH = 4  # levels of subfolders that are searched for runs
 
 
 @dataclass(frozen=True)
 class Curve:
-    """How one scalar went during one run.
+    """One scalar over one run.
 
     Args:
         steps: (K,) steps of single environments, rising.
-        seconds: (K,) of training until then.
-        values: (K,).
+        seconds: (K,) seconds of training until then.
+        values: (K,) its values.
     """
 
     steps: npt.NDArray[np.float64]
@@ -45,13 +44,13 @@ class Curve:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run as it lies on the disk.
+    """One run as stored on disk.
 
     Args:
         path: Its folder.
         config: What it was made with.
         rows: Its logged scalars, in order.
-        saved_steps: How far its newest checkpoint goes.
+        saved_steps: Steps of its newest checkpoint.
     """
 
     path: Path
@@ -61,7 +60,7 @@ class RunRecord:
 
     @property
     def steps(self) -> int:
-        """How far it went."""
+        """Steps that were logged or saved."""
         return max(int(self.rows[-1]["steps"]) if self.rows else 0, self.saved_steps)
 
     @property
@@ -71,28 +70,28 @@ class RunRecord:
 
     @property
     def complete(self) -> bool:
-        """Whether its budget is used up."""
+        """Whether all steps were taken."""
         return self.steps >= self.config.steps
 
     @cached_property
     def tags(self) -> list[str]:
-        """Everything that was logged, sorted."""
+        """Tags of all logged scalars, sorted."""
         return sorted({tag for row in self.rows for tag in row} - set(X_AXES))
 
     def curve(self, tag: str) -> Curve:
-        """One scalar over the run; (0,) of everything where it was never logged."""
+        """One scalar over the run; arrays of length 0 where it was never logged."""
         rows = [row for row in self.rows if tag in row]
         columns = [np.array([row[name] for row in rows], dtype=np.float64) for name in ("steps", "seconds", tag)]
         return Curve(*columns)
 
 
 def find_runs(paths: Iterable[str | Path]) -> list[RunRecord]:
-    """Read runs from their folders, and from folders that hold runs, each run once, sorted by path.
+    """Read the runs of agents in some folders and their subfolders, each run once, sorted by path.
 
-    Perception runs among them, which have other curves, are passed over unless they are named.
+    Segmentation runs in subfolders are skipped.
 
     Raises:
-        UserError: If a folder is missing or holds no run, or a run cannot be read.
+        UserError: A folder is missing or holds no run, or a run cannot be read.
     """
     found: dict[Path, RunRecord] = {}
     for path in map(Path, paths):
@@ -107,12 +106,12 @@ def find_runs(paths: Iterable[str | Path]) -> list[RunRecord]:
 
 
 def read_run(folder: Path) -> RunRecord:
-    """Read one run; one that was only just begun has no rows yet.
+    """Read one run; its log may still be empty.
 
     Raises:
-        UserError: If it is none, or damaged.
+        UserError: It is no run of an agent, or damaged.
     """
-    run = RunFolder.open(folder)
+    run = RunFolder.open(folder, RunConfig)
     rows = read_metrics(folder) if (folder / "metrics.jsonl").exists() else []
     return RunRecord(folder, run.config, rows, saved_steps(folder))
 
@@ -130,18 +129,18 @@ def check_tag(runs: Sequence[RunRecord], tag: str) -> None:
 
 
 def _kind(config: Any) -> Any:
-    """Of the run that a config.json describes; None for an agent's."""
+    """Kind of the run that a config.json describes; None if it names none, as earlier versions."""
     return config.get("kind") if isinstance(config, Mapping) else None
 
 
 def _run_folders(path: Path, depth: int, seen: set[Path]) -> Iterator[Path]:
-    """Run folders in a folder, through links too; a folder that is reached in several ways is looked at once."""
-    place = path.resolve()
-    if place in seen:
+    """Run folders in a folder, through links too; a folder that is reached on several paths is read once."""
+    real = path.resolve()
+    if real in seen:
         return
-    seen.add(place)
+    seen.add(real)
     if (path / "config.json").is_file():
-        if depth == DEPTH or _kind(read_json(path / "config.json")) not in OTHER_KINDS:
+        if depth == DEPTH or _kind(read_json(path / "config.json")) in (RunConfig.KIND, None):
             yield path
     elif path.is_dir() and depth > 0:
         for entry in entries(path):

@@ -1,4 +1,4 @@
-"""The table of `rlkit report`: one line per group of seeds, with what it reached and how sure that is."""
+"""The table of `rlkit report`: one row per group of seeds, with final and best scores and their intervals."""
 
 import re
 from collections.abc import Sequence
@@ -11,18 +11,18 @@ from rlkit.experiments.groups import Group
 from rlkit.experiments.records import REWARD, RunRecord
 from rlkit.experiments.statistics import Interval, interval
 
-TOLD = "rlkit-toolkit", "torch"  # whose versions stand in the table; the JSON has all of them
+SHOWN = "rlkit-toolkit", "torch"  # packages whose versions are in the table; the JSON has all
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a group of seeds came to.
+    """Final and best scores of a group of seeds.
 
     Args:
         group: The runs.
-        tag: The scalar that is measured.
-        final: Of each run that has it, by seed, the last value.
-        best: Of each run the greatest value. The greatest of many noisy ones flatters; `final` does not.
+        tag: The scalar.
+        final: Last value of each run that has logged it, by seed.
+        best: Greatest value of each; the maximum of noisy values is biased upwards, `final` is not.
     """
 
     group: Group
@@ -32,25 +32,25 @@ class Summary:
 
     @property
     def intervals(self) -> tuple[Interval, Interval] | None:
-        """Interquartile means of final and best with their 95 % intervals; None where nothing is measured yet."""
+        """Interquartile means of final and best with their 95 % intervals; None where nothing was logged yet."""
         if not self.final:
             return None
         return interval(list(self.final.values())), interval(list(self.best.values()))
 
     @property
     def steps_per_second(self) -> float | None:
-        """Mean over the runs, evaluation and saving included; None before the first second."""
+        """Mean over the runs, evaluation and saving included; None where no time was logged."""
         rates = [run.steps / run.seconds for run in self.group.runs if run.seconds > 0]
         return float(np.mean(rates)) if rates else None
 
     @property
     def versions(self) -> dict[str, list[str]]:
-        """Of everything that numbers may depend on, the versions in the group."""
+        """Versions of Python and the packages in the group, by name."""
         names = {name for run in self.group.runs for name in run.config.versions}
         return {name: sorted({run.config.versions.get(name, "?") for run in self.group.runs}) for name in sorted(names)}
 
     def to_json(self) -> dict[str, Any]:
-        """The line of the table with all that it is made from."""
+        """The row of the table with all values behind it."""
         config = self.group.runs[0].config
         plain: dict[str, Any] = {
             "env": self.group.environment,
@@ -109,34 +109,34 @@ def markdown(summaries: Sequence[Summary]) -> list[str]:
 
 
 def _in_markdown(cell: str) -> str:
-    """A cell's text as it is to be read: in one line, nothing in it taken for markup."""
+    """A cell's text in one line, with Markdown's special characters escaped."""
     return re.sub(r"([\\`*\[\]<>|])", r"\\\1", " ".join(cell.split()))
 
 
 def notes(summaries: Sequence[Summary]) -> list[str]:
-    """What a reader should know about the table: what it shows, unfinished runs, repeated seeds, mixed versions."""
+    """Notes below the table: what it shows, unfinished runs, repeated seeds, mixed versions."""
     tags = sorted({summary.tag for summary in summaries})
-    told = [f"final and best {', '.join(tags)}: interquartile mean over seeds [95 % bootstrap interval]"]
+    lines = [f"final and best {', '.join(tags)}: interquartile mean over seeds [95 % bootstrap interval]"]
     for summary in summaries:
         runs = summary.group.runs
         unfinished = [run.config.seed for run in runs if not run.complete]
         if unfinished:
-            told.append(f"{_name(summary)}: unfinished, seeds {_listed(unfinished)}")
+            lines.append(f"{_name(summary)}: unfinished, seeds {_listed(unfinished)}")
         if len(summary.final) < len(runs):
             nothing = [seed for seed in summary.group.seeds if seed not in summary.final]
-            told.append(f"{_name(summary)}: not measured yet, seeds {_listed(nothing)}")
-        told += [f"{_name(summary)}: {run.path} repeats a seed and is left out" for run in summary.group.left_out]
+            lines.append(f"{_name(summary)}: not measured yet, seeds {_listed(nothing)}")
+        lines += [f"{_name(summary)}: {run.path} repeats a seed and is left out" for run in summary.group.left_out]
         mixed = {name: found for name, found in summary.versions.items() if len(found) > 1}
         if mixed:
             named = "; ".join(f"{name} {', '.join(found)}" for name, found in mixed.items())
-            told.append(f"{_name(summary)}: its runs were made with different versions ({named})")
+            lines.append(f"{_name(summary)}: its runs were made with different versions ({named})")
     if any(len(summary.final) == 1 for summary in summaries):
-        told.append("one seed says nothing about others: such lines have no interval")
-    return told
+        lines.append("rows with one seed have no interval")
+    return lines
 
 
 def aggregate_lines(summary: Summary) -> list[str]:
-    """The end of a set of seeds, as `rlkit train --seeds` tells it: every seed, then all of them."""
+    """Summary of a set of seeds for `rlkit train --seeds`: one line per seed, then all of them."""
     lines = []
     for run in summary.group.runs:
         seed = run.config.seed
@@ -159,7 +159,7 @@ def _row(summary: Summary) -> tuple[str, ...]:
     group = summary.group
     final, best = ("—", "—") if summary.intervals is None else tuple(map(_cell, summary.intervals))
     rate = summary.steps_per_second
-    versions = (f"{name.partition('-')[0]} {'/'.join(summary.versions.get(name, ['?']))}" for name in TOLD)
+    versions = (f"{name.partition('-')[0]} {'/'.join(summary.versions.get(name, ['?']))}" for name in SHOWN)
     return (
         group.environment,
         group.label,
@@ -182,7 +182,7 @@ def _name(summary: Summary) -> str:
 
 
 def _listed(seeds: Sequence[int]) -> str:
-    """Seeds as they are typed: 0..4 where they follow each other, else 0,3,7."""
+    """Seeds as they are typed: 0..4 for a range, else 0,3,7."""
     if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
         return f"{seeds[0]}..{seeds[-1]}"
     return ",".join(map(str, seeds))

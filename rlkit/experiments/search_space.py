@@ -1,4 +1,4 @@
-"""What a search looks through: for each hyperparameter a range, or some values."""
+"""The space of a hyperparameter search: for each hyperparameter a range, or some values."""
 
 import dataclasses
 import types
@@ -14,8 +14,8 @@ from rlkit.utils.parsing import did_you_mean
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
-LOG_FACTOR = 10  # a typed range that spans more than this is searched by factors
-AROUND = 10  # a hyperparameter without a range of its own is tried from a tenth to ten times its value
+LOG_FACTOR = 10  # a typed range with a larger ratio of its ends is sampled on a log scale
+AROUND = 10  # a hyperparameter without a range of its own is sampled from a tenth to ten times its value
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,17 @@ Space = Mapping[str, Range | Choices]
 
 
 def read_space(config: Any, asked: Sequence[str]) -> dict[str, Range | Choices]:
-    """What to search: what was asked for, or else what the agent advises.
+    """The search space that was asked for, or else the one that the agent's hyperparameters declare.
 
-    Every range is widened so that the value of `config` lies in it, and that value is one of the choices: the search
-    can then start from there.
+    Ranges are widened and choices extended to include the value of `config`: the search starts there.
 
     Args:
         config: Hyperparameters to start from.
-        asked: `learning_rate` (the agent's own range), `gamma=0.9..0.999` or `batch_size=32,64,128`; choices that hold
-            commas are parted by `|`.
+        asked: `learning_rate` (the agent's own range), `gamma=0.9..0.999` or `batch_size=32,64,128`; choices with
+            commas in them are separated by `|`.
 
     Raises:
-        UserError: If a name is unknown, a value impossible, or there is nothing to search.
+        UserError: A name is unknown, a value is out of range, or there is nothing to search.
     """
     fields = {field.name: field for field in dataclasses.fields(config)}
     kinds = typing.get_type_hints(type(config))
@@ -54,24 +53,22 @@ def read_space(config: Any, asked: Sequence[str]) -> dict[str, Range | Choices]:
         if name not in fields:
             raise UserError(f"--search {item}: there is no hyperparameter {name!r}.{did_you_mean(name, fields)}")
         value, kind = getattr(config, name), kinds[name]
-        found = _typed(name, text, kind) if sign else _advised(fields[name], value, kind)
+        found = _typed(name, text, kind) if sign else _declared(fields[name], value, kind)
         for end in (found.low, found.high) if isinstance(found, Range) else found.texts:
             check_field(fields[name], parse_value(name, str(end), kind))
         space[name] = _with_value(found, value)
     if not space:
-        raise UserError(
-            "This agent does not say what to search: name it, for instance --search learning_rate=1e-4..1e-2"
-        )
+        raise UserError("This agent declares no search space: give one, for instance --search learning_rate=1e-4..1e-2")
     return space
 
 
 def suggest(trial: "Trial", space: Space, config: Any) -> dict[str, str]:
-    """Let Optuna choose a value for everything in the space.
+    """Sample a value for everything in the space.
 
     Args:
-        trial: Who asks.
-        space: What to choose from.
-        config: Tells which hyperparameters are whole numbers.
+        trial: The trial of Optuna.
+        space: The search space.
+        config: Hyperparameters, whose types say which are whole numbers.
 
     Returns:
         Settings as they are typed after --set.
@@ -89,7 +86,7 @@ def suggest(trial: "Trial", space: Space, config: Any) -> dict[str, str]:
 
 
 def start_of(space: Space, config: Any) -> dict[str, Any]:
-    """The values that `config` has, as Optuna keeps them."""
+    """The values of `config`, in the form that Optuna stores."""
     values = {name: getattr(config, name) for name in space}
     return {name: as_text(value) if isinstance(space[name], Choices) else value for name, value in values.items()}
 
@@ -104,18 +101,18 @@ def as_text(value: Any) -> str:
 
 
 def describe(space: Space) -> list[str]:
-    """One line per hyperparameter, for a person."""
+    """One line per hyperparameter, for the user."""
     lines = []
     for name, search in space.items():
         if isinstance(search, Choices):
             lines.append(f"{name}: {' | '.join(search.texts)}")
         else:
-            lines.append(f"{name}: {search.low:g} to {search.high:g}{', by factors' if search.log else ''}")
+            lines.append(f"{name}: {search.low:g} to {search.high:g}{', log scale' if search.log else ''}")
     return lines
 
 
 def to_json(space: Space) -> dict[str, Any]:
-    """The space as the study keeps it, to notice when another one is asked for."""
+    """The space as the study records it."""
     return {
         name: list(search.texts) if isinstance(search, Choices) else dataclasses.asdict(search)
         for name, search in space.items()
@@ -142,7 +139,7 @@ def _number(name: str, text: str, kind: Any) -> float:
     return value
 
 
-def _advised(field: "dataclasses.Field[Any]", value: Any, kind: Any) -> Range | Choices:
+def _declared(field: "dataclasses.Field[Any]", value: Any, kind: Any) -> Range | Choices:
     notes = field.metadata
     search = notes.get("search")
     if isinstance(search, Range):
@@ -160,7 +157,9 @@ def _advised(field: "dataclasses.Field[Any]", value: Any, kind: Any) -> Range | 
         if notes.get("high") is not None:
             high = min(high, notes["high"])
         return Range(max(1, round(low)), round(high), log=True) if _is_whole(kind) else Range(low, high, log=True)
-    raise UserError(f"--search {field.name}: say what to try, such as {field.name}=LOW..HIGH or {field.name}=A,B")
+    raise UserError(
+        f"--search {field.name}: give a range or values, such as {field.name}=LOW..HIGH or {field.name}=A,B"
+    )
 
 
 def _with_value(search: Range | Choices, value: Any) -> Range | Choices:
@@ -168,7 +167,7 @@ def _with_value(search: Range | Choices, value: Any) -> Range | Choices:
         text = as_text(value)
         return search if text in search.texts else Choices((text, *search.texts))
     if not isinstance(value, int | float) or (search.log and value <= 0):
-        return search  # no range can hold it: the search starts from another value
+        return search  # no range can include it: the search starts from another value
     return dataclasses.replace(search, low=min(search.low, value), high=max(search.high, value))
 
 

@@ -1,4 +1,4 @@
-"""One trial of a search: an ordinary training run per seed, given up early when it falls behind the others."""
+"""One trial of a hyperparameter search: an ordinary run per seed, pruned when it falls behind the other trials."""
 
 import functools
 import shutil
@@ -17,25 +17,25 @@ from rlkit.training.progress import PlainReporter
 from rlkit.training.run import MakeReporter
 from rlkit.utils.paths import path_inside
 
-LAST = 3  # evaluations at the end of a run whose mean is its score: a single one may be lucky
+LAST = 3  # evaluations at the end of a run whose mean is its score: a single one is noisy
 
-GIVEN_UP = "given up"
+PRUNED = "pruned"
 
 Report = Callable[[int, float], bool]
-"""Told (steps so far, score so far); answers whether to give the trial up."""
+"""Takes (steps so far, score so far); returns whether to prune the trial."""
 
 
-class GivenUp(Exception):  # noqa: N818 - it is no error
-    """The trial has fallen behind."""
+class Pruned(Exception):  # noqa: N818 - it is no error
+    """The trial is to end early."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialResult:
     """How a trial ended.
 
     Args:
-        score: Over its seeds; None where there is no measurement.
-        stopped: `GIVEN_UP`, the reason that interrupted it, or None when it ran to its end.
+        score: Over its seeds; None where it was interrupted.
+        stopped: `PRUNED`, the reason that interrupted it, or None if it is complete.
     """
 
     score: float | None
@@ -49,39 +49,39 @@ def run_trial(
     *,
     env: str | None = None,
     seconds_left: Callable[[], float | None] = lambda: None,
-) -> Outcome:
-    """Train one run per folder, one after the other; those begun earlier go on.
+) -> TrialResult:
+    """Train one run per folder, one after the other; unfinished ones are resumed.
 
     The score of a run is the mean of its last evaluations, that of the trial the interquartile mean over its runs.
-    Weights and replay of what has ended are deleted, apart from the best weights: a search would fill the disk.
+    To save disk space, checkpoints and replay buffers of ended runs are deleted, except for the best weights.
 
     Args:
-        configs: Of each run folder what to train in it.
-        tag: The scalar to score; greater is better.
-        report: Told of every evaluation.
+        configs: Configuration of the run in each folder.
+        tag: The scalar to maximise.
+        report: Takes every evaluation.
         env: The environment's id as typed, see `training.run.resume`.
-        seconds_left: How long it may go on; None: for ever.
+        seconds_left: Returns the remaining seconds; None for no limit.
     """
     scores: list[float] = []
     for number, (folder, config) in enumerate(configs.items()):
-        watched = functools.partial(_Watching, folder, tag, report, number * config.steps, scores)
+        reporter = functools.partial(_TrialReporter, folder, tag, report, number * config.steps, scores)
         try:
-            stopped = _train(folder, config, env, seconds_left(), watched)
-        except GivenUp:
-            stopped = GIVEN_UP
-        if stopped not in (None, GIVEN_UP):
-            return Outcome(None, stopped)
+            stopped = _train(folder, config, env, seconds_left(), reporter)
+        except Pruned:
+            stopped = PRUNED
+        if stopped not in (None, PRUNED):
+            return TrialResult(None, stopped)
         _trim(folder)
         scores.append(score(read_run(folder), tag))
         if stopped is not None:
             break
-    return Outcome(float(interquartile_mean(scores)), stopped)
+    return TrialResult(float(interquartile_mean(scores)), stopped)
 
 
 def _train(
     folder: Path, config: RunConfig, env: str | None, time_limit: float | None, reporter: MakeReporter
 ) -> str | None:
-    """Begin a run, or go on with it, or find that it has ended; say what stopped it."""
+    """Start a run, resume it, or find it complete; return what stopped it."""
     if not (folder / "config.json").exists():
         return training_run.start(config, run_dir=folder, time_limit=time_limit, reporter=reporter).stopped
     there = read_run(folder)
@@ -104,8 +104,8 @@ def score(run: RunRecord, tag: str) -> float:
     return float(np.mean(values)) if len(values) else -np.inf
 
 
-class _Watching(PlainReporter):
-    """Says nothing, reports each evaluation, and ends the run when the answer is to give it up."""
+class _TrialReporter(PlainReporter):
+    """Prints warnings only, reports each evaluation, and ends the run when the trial is to be pruned."""
 
     def __init__(self, folder: Path, tag: str, report: Report, before: int, scores: list[float], total: int):
         super().__init__(total, quiet=True)
@@ -114,7 +114,7 @@ class _Watching(PlainReporter):
         self._evaluated = False
 
     def say(self, sentence: str) -> None:
-        self._evaluated = True  # evaluations are among what is said; reading the log tells
+        self._evaluated = True  # an evaluation is one of the things that are said; its score is in the log
 
     def progress(self, steps: int, figures: Mapping[str, str]) -> None:
         if self._evaluated:
@@ -123,7 +123,7 @@ class _Watching(PlainReporter):
             if len(curve.values):
                 so_far = float(interquartile_mean([*self._scores, float(curve.values[-1])]))
                 if self._report(self._before + int(curve.steps[-1]), so_far):
-                    raise GivenUp
+                    raise Pruned
 
 
 def _trim(folder: Path) -> None:

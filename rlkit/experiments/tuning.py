@@ -1,9 +1,8 @@
-"""Search for hyperparameters: what is searched, how each trial is judged, and the study that records all trials.
+"""Hyperparameter search: the search space, the objective of a trial, and the study that records all trials.
 
 The study is Optuna's (Akiba, Sano, Yanase, Ohta, Koyama: Optuna, a next-generation hyperparameter optimization
-framework, KDD 2019), in an SQLite file from which the next call goes on; nothing in it is unpickled. Values are chosen
-by its tree-structured Parzen estimator; trials that are worse than the median of the others at the same step end
-early.
+framework, KDD 2019), in an SQLite file that the next call continues; nothing in it is unpickled. Values are sampled by
+its tree-structured Parzen estimator; trials that are worse than the median of the others at the same step are pruned.
 """
 
 import contextlib
@@ -24,7 +23,7 @@ from rlkit import plugins
 from rlkit.errors import UserError
 from rlkit.experiments.records import REWARD, check_tag, read_run
 from rlkit.experiments.search_space import Space, as_text, describe, read_space, start_of, suggest, to_json
-from rlkit.experiments.trial import GIVEN_UP, run_trial
+from rlkit.experiments.trial import PRUNED, run_trial
 from rlkit.hyperparameters import from_plain
 from rlkit.training import config as training_config
 from rlkit.training.config import RunConfig
@@ -37,17 +36,16 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 NAME = "rlkit"  # of the study within its file
-UNTRIED = 5  # trials before any is given up
-HINDSIGHT = 4  # a run is not given up in the first quarter of its budget
-
-FAILURES = 3  # trials in a row that may break down before the search does
+STARTUP_TRIALS = 5  # before any is pruned
+WARMUP = 1 / 4  # share of a run's budget in which it is not pruned
+FAILURES = 3  # consecutive trials that fail before the search ends
 
 
 def load_optuna() -> Any:
-    """Optuna, or a sentence that says how to have it.
+    """The module optuna.
 
     Raises:
-        UserError: If it is not installed.
+        UserError: It is not installed.
     """
     try:
         import optuna
@@ -59,15 +57,15 @@ def load_optuna() -> Any:
 
 
 def open_study(optuna: Any, file: Path, identity: Mapping[str, Any], seed: int) -> "Study":
-    """Make the study, or open it if it is the same search.
+    """Create the study, or open it if it records the same search.
 
     Raises:
-        UserError: If the file is none, or remembers another search.
+        UserError: The file is no study, or records another search.
     """
     steps = identity["steps"]
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=UNTRIED, n_warmup_steps=steps // HINDSIGHT)
-    for beside in ("-journal", "-wal", "-shm"):  # SQLite writes to these, through links too
-        path_inside(file.parent, f"{file.name}{beside}")
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=int(WARMUP * steps))
+    for suffix in ("-journal", "-wal", "-shm"):  # SQLite writes to these, through links too
+        path_inside(file.parent, f"{file.name}{suffix}")
     try:
         storage = optuna.storages.RDBStorage(f"sqlite:///{file.absolute()}")
         study: Study = optuna.create_study(
@@ -76,7 +74,7 @@ def open_study(optuna: Any, file: Path, identity: Mapping[str, Any], seed: int) 
     except Exception as error:  # whatever SQLAlchemy raises on a file that is no study
         sentence = f"--study {file}: this file is no study of rlkit tune ({str(error).splitlines()[0]})"
         raise UserError(sentence, exit_code=1) from error
-    # Each call draws from where the last one ended, not the same values again.
+    # Each call samples other values than the last one.
     stream = np.random.SeedSequence([seed, len(study.get_trials(deepcopy=False))])
     study.sampler = optuna.samplers.TPESampler(seed=int(stream.generate_state(1)[0]))
     known = study.user_attrs.get("search")
@@ -89,8 +87,8 @@ def open_study(optuna: Any, file: Path, identity: Mapping[str, Any], seed: int) 
     return study
 
 
-def take_up_interrupted(optuna: Any, study: "Study") -> None:
-    """Queue what was under way when the last call ended, in the same folders, so that its runs go on."""
+def requeue_interrupted(optuna: Any, study: "Study") -> None:
+    """Queue trials that the last call left running, with their folders, so that their runs are resumed."""
     states = optuna.trial.TrialState
     for frozen in study.get_trials(deepcopy=False, states=(states.RUNNING,)):
         study.tell(frozen.number, state=states.FAIL)
@@ -99,10 +97,10 @@ def take_up_interrupted(optuna: Any, study: "Study") -> None:
 
 
 def trial_folder(file: Path, name: object) -> Path:
-    """Where the runs of a trial lie, by the name that the study's file has for it.
+    """Folder of a trial's runs, by the name that the study records.
 
     Raises:
-        UserError: It is no name that `rlkit tune` gives, or leads to another place through a link.
+        UserError: It is no name that `rlkit tune` gives, or leads through a link.
     """
     if not isinstance(name, str) or not re.fullmatch(r"trial-[0-9]{4,9}", name):
         raise UserError(f"--study {file} is damaged: {name!r} is no name of a trial's folder", exit_code=1)
@@ -111,10 +109,10 @@ def trial_folder(file: Path, name: object) -> Path:
 
 @contextlib.contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Hold the study: two processes would take up each other's trials.
+    """Hold the study: two processes would resume each other's trials.
 
     Raises:
-        UserError: If another process holds it.
+        UserError: Another process holds it.
     """
     with disk_errors(str(file)):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -124,21 +122,21 @@ def locked(file: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Search:
-    """What is searched, and how each trial is judged.
+    """What is searched, and the objective.
 
     Args:
         env: Id of the environment.
         algo: Name of the agent.
         preset: Name of the preset to start from; None takes the agent's first.
         settings: Hyperparameters that are the same in every trial, as typed.
-        search: What to search, as typed; see `search_space.read_space`.
+        search: The search space, as typed; see `search_space.read_space`.
         env_kwargs: Arguments of the environment.
         steps: Budget of each run; None takes the agent's own.
         seeds: Runs in a trial.
-        seed: The first of their seeds, and what fixes the choices.
+        seed: The first of their seeds, and the seed of the sampler.
         num_envs: Environments stepped together.
         device: "auto", "cpu" or "cuda".
-        metric: The scalar to make as great as possible.
+        metric: The scalar to maximise.
     """
 
     env: str
@@ -155,7 +153,7 @@ class Search:
     metric: str = REWARD
 
     def plan(self, settings: Mapping[str, str]) -> RunConfig:
-        """The run of one trial with its first seed; it is saved only where it stops, not in between."""
+        """The run of one trial with its first seed; it has no checkpoint before it stops."""
         return training_config.plan(
             self.env,
             algo=self.algo,
@@ -171,16 +169,16 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Best:
-    """What a search has found.
+class SearchResult:
+    """The best trial of a search.
 
     Args:
-        trial: Name of the best trial, which is its folder's.
-        score: What it reached.
-        settings: Hyperparameters to add to the preset, as typed.
-        command: What to type to train with them, with seeds that the search has not seen.
-        trials: How many trials have ended.
-        given_up: How many of those were given up early.
+        trial: Name of its folder.
+        score: Its objective.
+        settings: Hyperparameters that differ from the preset, as typed.
+        command: Trains with them, on seeds that the search did not use.
+        trials: Number of trials that have ended.
+        pruned: Number of those that were pruned or failed.
     """
 
     trial: str
@@ -188,7 +186,7 @@ class Best:
     settings: Mapping[str, str]
     command: str
     trials: int
-    given_up: int
+    pruned: int
 
 
 def tune(
@@ -198,27 +196,27 @@ def tune(
     trials: int = 20,
     timeout: float | None = None,
     say: Callable[[str], None] = print,
-) -> Best | None:
-    """Search until so many trials have ended; the same call goes on with the same file.
+) -> SearchResult | None:
+    """Search until so many trials have ended; the same call continues from the same file.
 
-    The first trial is the preset as it is. Each trial is a folder beside the file, with one ordinary run per seed.
+    The first trial is the unchanged preset. Each trial is a folder beside the file, with one ordinary run per seed.
 
     Args:
-        search: What and how.
-        file: SQLite file that remembers; made where it is missing.
-        trials: How many there shall be in all, earlier ones counted.
-        timeout: Seconds after which to stop; a trial under way goes on next time.
-        say: Told how it goes.
+        search: What is searched.
+        file: SQLite file of the study; created where it is missing.
+        trials: Total number of trials, those of earlier calls included.
+        timeout: Seconds after which to stop; an unfinished trial is resumed by the next call.
+        say: Takes one line per event.
 
     Returns:
-        The best so far, or None where no trial has ended.
+        The best trial so far; None where none is complete.
 
     Raises:
-        UserError: If Optuna is missing, the file remembers another search, or nothing can be trained this way.
+        UserError: Optuna is missing, the file records another search, or nothing can be trained this way.
     """
     optuna = load_optuna()
     first = search.plan({})
-    tell, say = say, lambda sentence: tell(printable(sentence))  # names come from the study's file
+    tell, say = say, lambda sentence: tell(printable(sentence))  # the study's file holds names
     config: Any = from_plain(plugins.agent_class(search.algo).Config, first.hyperparameters)
     space = read_space(config, search.search)
     both = sorted(set(space) & set(search.settings))
@@ -230,16 +228,15 @@ def tune(
             study.enqueue_trial(start_of(space, config))
         for line in describe(space):
             say(f"searching {line}")
-        take_up_interrupted(optuna, study)
+        requeue_interrupted(optuna, study)
         deadline = None if timeout is None else time.monotonic() + timeout
         _search(optuna, study, search, space, config, file, trials, deadline, say)
         return _best(optuna, study, search, space, config, file)
 
 
 def default_file(env: str, algo: str) -> Path:
-    """Where a search is kept unless told otherwise, such as runs/tune-cartpole-dqn/study.sqlite3."""
-    task = env.replace(":", "/").rstrip("/").rpartition("/")[2].partition("-v")[0].lower()
-    return Path("runs") / f"tune-{task}-{algo}" / "study.sqlite3"
+    """The study's file where none is given, such as runs/tune-cartpole-dqn/study.sqlite3."""
+    return Path("runs") / f"tune-{training_config.task_name(env)}-{algo}" / "study.sqlite3"
 
 
 def _search(
@@ -259,7 +256,7 @@ def _search(
     failures = 0
     while len(study.get_trials(deepcopy=False, states=ended)) < trials:
         if deadline is not None and time.monotonic() >= deadline:
-            say("the time is up; the same command goes on with the search")
+            say("the time limit is reached; the same command continues the search")
             return
         trial = study.ask()
         settings = suggest(trial, space, config)
@@ -270,34 +267,34 @@ def _search(
         root = trial_folder(file, folder)
         try:
             first = search.plan(settings)
-        except UserError as error:  # values that do not go together are no good, that is all
+        except UserError as error:  # values that exclude each other
             say(f"{folder}: refused: {told}: {error}")
             study.tell(trial, state=states.PRUNED)
             continue
         seeds = range(search.seed, search.seed + search.seeds)
         configs = {path_inside(root, f"s{seed}"): dataclasses.replace(first, seed=seed) for seed in seeds}
         try:
-            outcome = run_trial(configs, search.metric, _report(trial), env=search.env, seconds_left=left)
-        except UserError as error:  # such as a loss that is no number any more
+            result = run_trial(configs, search.metric, _report(trial), env=search.env, seconds_left=left)
+        except UserError as error:  # such as a loss of NaN
             failures += 1
-            say(f"{folder}: broke down: {told}: {error}")
+            say(f"{folder}: failed: {told}: {error}")
             study.tell(trial, state=states.PRUNED)
             if failures >= FAILURES:
-                raise UserError(f"{failures} trials in a row broke down, the last one: {error}", exit_code=1) from error
+                raise UserError(f"{failures} trials in a row failed, the last one: {error}", exit_code=1) from error
             continue
         failures = 0
-        if outcome.score is None:
-            say(f"stopped by {outcome.stopped} in {folder}; the same command goes on with it")
+        if result.score is None:
+            say(f"stopped by {result.stopped} in {folder}; the same command continues it")
             return
-        if not np.isfinite(outcome.score):
+        if not np.isfinite(result.score):
             check_tag([read_run(path) for path in configs if path.exists()], search.metric)
-        if outcome.stopped == GIVEN_UP or not np.isfinite(outcome.score):
+        if result.stopped == PRUNED or not np.isfinite(result.score):
             study.tell(trial, state=states.PRUNED)
-            say(f"{folder}: given up at {outcome.score:.4g}: {told}")
+            say(f"{folder}: pruned at {result.score:.4g}: {told}")
             continue
-        study.tell(trial, outcome.score)
+        study.tell(trial, result.score)
         mark = "  (the best so far)" if study.best_trial.number == trial.number else ""
-        say(f"{folder}: {outcome.score:.4g}: {told}{mark}")
+        say(f"{folder}: {result.score:.4g}: {told}{mark}")
 
 
 def _report(trial: "Trial") -> Callable[[int, float], bool]:
@@ -309,28 +306,28 @@ def _report(trial: "Trial") -> Callable[[int, float], bool]:
 
 
 def _identity(search: Search, first: RunConfig, space: Space) -> dict[str, Any]:
-    """What must not change between two calls: trials would not be comparable."""
+    """The search as the study records it; two calls with different ones would give trials that cannot be compared."""
     plain = dataclasses.asdict(search) | {"steps": first.steps, "num_envs": first.num_envs, "preset": first.preset}
     plain |= {"search": to_json(space), "device": first.device, "settings": dict(search.settings)}
     same: dict[str, Any] = json.loads(json.dumps(plain))
     return same
 
 
-def _best(optuna: Any, study: "Study", search: Search, space: Space, config: Any, file: Path) -> Best | None:
+def _best(optuna: Any, study: "Study", search: Search, space: Space, config: Any, file: Path) -> SearchResult | None:
     states = optuna.trial.TrialState
     complete = study.get_trials(deepcopy=False, states=(states.COMPLETE,))
-    given_up = len(study.get_trials(deepcopy=False, states=(states.PRUNED,)))
+    pruned = len(study.get_trials(deepcopy=False, states=(states.PRUNED,)))
     if not complete:
         return None
     best: FrozenTrial = max(complete, key=lambda trial: (trial.value, -trial.number))
     chosen, folder = best.user_attrs.get("settings"), best.user_attrs.get("folder")
     if not isinstance(chosen, dict) or set(chosen) - set(space) or not all(isinstance(t, str) for t in chosen.values()):
-        raise UserError(f"--study {file} is damaged: its best trial does not say what was tried in it", exit_code=1)
+        raise UserError(f"--study {file} is damaged: its best trial does not record its settings", exit_code=1)
     name = trial_folder(file, folder).name
     start = {key: as_text(getattr(config, key)) for key in space}
     settings = {key: text for key, text in chosen.items() if text != start[key]}
     score = float(best.value) if best.value is not None else np.nan
-    return Best(name, score, settings, _command(search, settings), len(complete) + given_up, given_up)
+    return SearchResult(name, score, settings, _command(search, settings), len(complete) + pruned, pruned)
 
 
 def _command(search: Search, settings: Mapping[str, str]) -> str:
@@ -347,5 +344,5 @@ def _command(search: Search, settings: Mapping[str, str]) -> str:
 
 
 def _left(deadline: float | None) -> float | None:
-    """Seconds until the deadline: None without one, next to nothing once it has passed."""
+    """Seconds until the deadline, at least a millisecond; None without one."""
     return None if deadline is None else max(1e-3, deadline - time.monotonic())

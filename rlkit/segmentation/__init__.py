@@ -1,11 +1,13 @@
-"""Teaching a segmentation network: `train("sim")` makes a run folder, `resume` goes on with it."""
+"""Training a segmentation network: `train("sim")` makes a run folder, `resume` continues it."""
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from rlkit.segmentation.run import Trained, resume, train
+from rlkit.spaces import Classes
 
-__all__ = ["Trained", "resume", "train"]
+if TYPE_CHECKING:
+    from rlkit.segmentation.run import resume, train
+
+__all__ = ["Classes", "resume", "train"]
 
 
 def __getattr__(name: str) -> Any:

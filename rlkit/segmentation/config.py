@@ -4,10 +4,11 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import Dataset as TorchData
 
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain, with_settings
@@ -17,62 +18,63 @@ from rlkit.perception.networks import build_network, check_network
 from rlkit.perception.networks.vgg16 import load_vgg16
 from rlkit.segmentation.datasets import open_dataset
 from rlkit.segmentation.datasets.base import Dataset
-from rlkit.segmentation.hyperparameters import PRESETS, Hyperparameters, settings_of, usual_preset
+from rlkit.segmentation.datasets.torch_dataset import TorchDataset
+from rlkit.segmentation.hyperparameters import PRESETS, Hyperparameters, usual_preset
 from rlkit.segmentation.loader import batches_in_a_pass
 from rlkit.spaces import Classes
-from rlkit.training.config import versions
+from rlkit.training.config import StoredConfig, versions
 from rlkit.utils.io import sha256
 from rlkit.utils.parsing import did_you_mean
 
-LARGEST = {"steps": 10**12, "seed": 2**63 - 1, "select_freq": 10**12, "save_freq": 10**12}
-FORMAT = "perception-2"  # another than that of an agent's run, so that neither is taken for the other
-KIND = "segmentation"  # stands in the config.json of a run, for whoever lists runs of all kinds
+Data = str | Path | Dataset | TorchData[Any]
+"""What a network can be trained on; see `plan`."""
 
-SIMULATED_STEPS = 3_000  # of a training with pictures that never end
+SIMULATED_STEPS = 3_000  # where pictures never end
 EPOCHS = 100  # passes over a folder's pictures
-SELECTIONS = 20  # in a run
+VALIDATIONS = 20  # in a run
 CHECKPOINTS = 10  # in a run
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
+class SegmentationConfig(StoredConfig):
     """Everything needed to repeat the training of a segmentation network.
 
     Args:
-        data: "sim", "env:ID" or a folder's absolute path.
+        data: "sim", "env:ID", a folder's absolute path, or the name of a dataset that was given in Python.
         env_kwargs: Arguments of the environment, where pictures come from one.
-        held_out: Share of a folder's training pictures that the best weights are chosen by.
+        val_fraction: Share of the training pictures used for validation, unless the data set has such a split.
         size: Height and width of the pictures.
-        classes: What the labels mean.
-        pictures: How many there are to learn from; None where they never end.
+        classes: Names of the classes.
+        pictures: Number of training pictures; None where they never end.
         network: A name of `networks.NETWORKS`, or `my_package:MyNet`.
-        preset: Name of the preset that the recipe came from.
-        recipe: All hyperparameters, written out.
+        preset: Name of the preset that the hyperparameters came from.
+        hyperparameters: All of them, written out.
         steps: Budget in steps of gradient descent.
         seed: The one seed that fixes everything.
         device: "cpu" or "cuda".
-        select_freq: Steps between selections of the best weights.
+        val_freq: Steps between validations, by which the best weights are selected.
         save_freq: Steps between checkpoints; 0 for one at the end only.
-        start: Where the weights began: "" for chance, else the file with its digest.
+        start: Where the initial weights came from: "" for random ones, else the file with its digest.
         versions: Of Python and of the packages that numbers may depend on.
     """
 
     data: str
     env_kwargs: Mapping[str, Any]
-    held_out: float
+    val_fraction: float
     size: tuple[int, int]
     classes: Classes
     pictures: int | None
     network: str
     preset: str
-    recipe: Mapping[str, Any]
+    hyperparameters: Mapping[str, Any]
     steps: int
     seed: int
     device: str
-    select_freq: int
+    val_freq: int
     save_freq: int
     start: str = ""
     versions: Mapping[str, str] = field(default_factory=versions)
+    KIND = "segmentation"
 
     def __post_init__(self) -> None:
         """Refuse numbers that make no sense.
@@ -80,53 +82,33 @@ class TrainingConfig:
         Raises:
             UserError: Naming the option, what was given and what is allowed.
         """
-        for name, low in {"steps": 1, "seed": 0, "select_freq": 1, "save_freq": 0}.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= LARGEST[name]:
-                raise UserError(
-                    f"--{name.replace('_', '-')} {value!r}: expected a whole number of at least {low} and at most "
-                    f"{LARGEST[name]:,}"
-                )
-        for name in ("data", "network", "preset", "start"):
-            if not isinstance(getattr(self, name), str):
-                raise UserError(f"{name} = {getattr(self, name)!r}: expected a text")
-        for name in ("env_kwargs", "recipe", "versions"):
-            if not isinstance(getattr(self, name), Mapping):
-                raise UserError(f"{name} = {getattr(self, name)!r}: expected an object")
-        if isinstance(self.held_out, bool) or not isinstance(self.held_out, int | float) or not 0 <= self.held_out < 1:
-            raise UserError(f"--val-fraction {self.held_out!r}: expected a share from 0 to less than 1")
+        self.check_fields(
+            texts=("data", "network", "preset", "start"), objects=("env_kwargs", "hyperparameters", "versions")
+        )
+        share = self.val_fraction
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
+            raise UserError(f"--val-fraction {share!r}: expected a share from 0 to less than 1")
         if self.pictures is not None and (type(self.pictures) is not int or self.pictures < 1):
             raise UserError(f"pictures = {self.pictures!r}: expected a number of pictures, or null")
-        if self.device not in ("cpu", "cuda"):
-            raise UserError(f"device = {self.device!r}: expected cpu or cuda")
+
+    @property
+    def folder_name(self) -> str:
+        """Such as perception-segnet-s0."""
+        return f"perception-{self.network.rpartition(':')[2].lower()}-s{self.seed}"
 
     def to_json(self) -> dict[str, Any]:
-        """A tree that JSON can hold."""
-        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {"format": FORMAT, "kind": KIND, **plain, "size": list(self.size), "classes": self.classes.to_json()}
+        """The tree that config.json holds."""
+        return super().to_json() | {"size": list(self.size), "classes": self.classes.to_json()}
 
     @classmethod
-    def from_json(cls, plain: Any) -> Self:
-        """Read what `to_json` gave.
-
-        Raises:
-            UserError: It is from a newer version, or not the configuration of a perception run.
-        """
-        if not isinstance(plain, Mapping) or plain.get("format") != FORMAT:
-            given = plain.get("format") if isinstance(plain, Mapping) else type(plain).__name__
-            if given == "perception-1":
-                raise UserError(f"the run is of format {given}, which an earlier version made: train it again")
-            raise UserError(f"this is no configuration of a perception run of format {FORMAT} (given: {given})")
-        values = {key: value for key, value in plain.items() if key not in ("format", "kind")}
-        odd = sorted(values.keys() ^ {field.name for field in dataclasses.fields(cls)})
-        if odd:
-            raise UserError(f"the configuration of the perception run lacks or has too much: {', '.join(odd)}")
+    def parsed(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The values of all fields, made from what JSON holds of them."""
         size = values["size"]
         if not isinstance(size, list) or [type(side) for side in size] != [int, int]:
             raise UserError(f"size = {size!r}: expected height and width in pixels")
         if values["preset"] not in PRESETS:
             raise UserError(f"preset = {values['preset']!r}: expected one of {', '.join(PRESETS)}")
-        return cls(**{**values, "size": (size[0], size[1]), "classes": Classes.from_json(values["classes"])})
+        return values | {"size": (size[0], size[1]), "classes": Classes.from_json(values["classes"])}
 
 
 @dataclass(frozen=True)
@@ -134,77 +116,82 @@ class Plan:
     """A run that is decided upon and not begun.
 
     Args:
-        config: Everything about it.
-        source: Where its pictures come from, opened.
-        network: The network that will learn, with the weights that it begins with.
-        notes: What a person should know about it.
+        config: Its configuration.
+        source: Its data set, opened.
+        network: The network to train, with its initial weights.
+        notes: Warnings for the user.
     """
 
-    config: TrainingConfig
+    config: SegmentationConfig
     source: Dataset
     network: nn.Module
     notes: tuple[str, ...] = ()
 
     def describe(self) -> list[str]:
-        """Say what was decided, in lines for a person."""
+        """What was decided, in lines for the user."""
         config, source = self.config, self.source
         height, width = config.size
-        many = "new pictures for ever" if config.pictures is None else f"{config.pictures} pictures to learn from"
         count = sum(parameter.numel() for parameter in self.network.parameters())
-        recipe = from_plain(Hyperparameters, config.recipe)
-        passes = (
-            "" if config.pictures is None else f" ({config.steps * recipe.batch_size / config.pictures:.0f} passes)"
-        )
-        differ = _differences(recipe, PRESETS[config.preset](source.classes, config.pictures))
+        settings = from_plain(Hyperparameters, config.hyperparameters)
+        many, passes = "an endless stream of pictures", ""
+        if config.pictures is not None:
+            many = f"{config.pictures} training pictures"
+            passes = f" ({config.steps * settings.batch_size / config.pictures:.0f} passes)"
+        differ = _differences(settings, PRESETS[config.preset](source.classes, config.pictures))
         return [
             f"data: {source.name}, {many}, {height}×{width}, {len(source.classes)} classes: "
             f"{', '.join(source.classes.names)} (drivable: {', '.join(source.classes.drivable)})",
-            f"network: {config.network}, {count:,} parameters, from {config.start or 'chance'}, on {config.device}",
-            f"budget: {config.steps:,} steps of {recipe.batch_size} pictures{passes}, a selection every "
-            f"{config.select_freq:,} by {recipe.select_by}",
-            f"recipe: preset {config.preset}{f' with {differ}' if differ else ''}; all of it is in config.json",
+            f"network: {config.network}, {count:,} parameters, initialised "
+            f"{f'from {config.start}' if config.start else 'at random'}, on {config.device}",
+            f"budget: {config.steps:,} steps of {settings.batch_size} pictures{passes}, validation every "
+            f"{config.val_freq:,} by {settings.select_by}",
+            f"hyperparameters: preset {config.preset}{f' with {differ}' if differ else ''}; all are in config.json",
         ]
 
 
 def plan(
-    data: str | Path | Dataset = "sim",
+    data: Data = "sim",
     *,
-    model: str = "segnet-compact",
+    classes: Classes | None = None,
+    network: str = "segnet-compact",
     preset: str | None = None,
     settings: Mapping[str, str] | None = None,
     steps: int | None = None,
     epochs: int | None = None,
     size: tuple[int, int] | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
-    held_out: float = 0.1,
+    val_fraction: float = 0.1,
     seed: int = 0,
     device: str = "auto",
-    select_freq: int | None = None,
+    val_freq: int | None = None,
     save_freq: int | None = None,
     init: str | Path | None = None,
     vgg16: str | Path | None = None,
 ) -> Plan:
-    """Decide everything about a run before it starts, by looking at its pictures.
+    """Decide everything about a run before it starts, from its data set.
 
     Args:
-        data: "sim", "env:ID", a folder of pictures, or a source of your own.
-        model: Name of a network, or `my_package:MyNet`.
-        preset: "simulator" or "files"; by whether pictures ever end if not given.
+        data: "sim", "env:ID", a folder of pictures, a map-style torch dataset of (image, label) pairs (see
+            `datasets.torch_dataset`), or a `Dataset`.
+        classes: What the labels of a torch dataset mean; all others bring their own.
+        network: Name of a network, or `my_package:MyNet`.
+        preset: "simulator" or "files"; if not given, the one that suits the data set.
         settings: Hyperparameters that differ from the preset, as typed: {"learning_rate": "1e-3"}.
         steps: Budget in steps of gradient descent.
         epochs: Budget in passes over the pictures, instead of `steps`.
         size: Height and width of the pictures; their own if not given.
         env_kwargs: Arguments of the environment, where pictures come from one.
-        held_out: Share of a folder's training pictures that the best weights are chosen by.
+        val_fraction: Share of the training pictures used for validation, unless the data set has such a split.
         seed: Fixes everything.
         device: "auto", "cpu" or "cuda".
-        select_freq: Steps between selections; None for twenty of them.
+        val_freq: Steps between validations; None for twenty of them.
         save_freq: Steps between checkpoints; 0 for one at the end only; None for ten of them.
-        init: A model to begin with: a perception run, a file, `pretrained:NAME`; what fits of its weights is taken.
+        init: A model to initialise from: a perception run, a file, `pretrained:NAME`; weights that do not fit are not
+            loaded.
         vgg16: A safetensors file with VGG16's ImageNet weights for a network that has its convolutions.
 
     Raises:
-        UserError: For anything that the caller can mend.
+        UserError: For anything that the caller can correct.
     """
     for option, number in (("--steps", steps), ("--epochs", epochs)):
         if number is not None and number < 1:
@@ -214,42 +201,40 @@ def plan(
     if seed < 0:
         raise UserError(f"--seed {seed}: expected a whole number of at least 0.")
     if init is not None and vgg16 is not None:
-        raise UserError("--init and --pretrained-vgg16 both say where weights begin: leave one out.")
+        raise UserError("--init and --pretrained-vgg16 both give the initial weights: leave one out.")
+    if classes is not None and isinstance(data, str | Path):
+        raise UserError(f"classes are for a torch dataset: {data} brings its own.")
     where = choose_device(device)
-    source = open_or_keep(data, size=size, seed=seed, env_kwargs=env_kwargs, held_out=held_out)
+    source = open_data(data, classes, size=size, seed=seed, env_kwargs=env_kwargs, held_out=val_fraction)
     pictures = source.training_pictures
-    name, recipe = _choose_recipe(preset, settings or {}, source)
-    budget = _budget(steps, epochs, pictures, recipe.batch_size)
+    name = preset or usual_preset(pictures)
+    if name not in PRESETS:
+        raise UserError(f"There is no preset {name!r}.{did_you_mean(name, PRESETS)} Known: {', '.join(PRESETS)}.")
+    hyperparameters = with_settings(PRESETS[name](source.classes, pictures), settings or {})
+    budget = _budget(steps, epochs, pictures, hyperparameters.batch_size)
     count = len(source.classes)
-    network = build_network(model, count, allow_code=True, generator=torch.Generator().manual_seed(seed))
-    check_network(network, count, _learned_from(recipe, source), model)
-    begun, notes = _begin_with(network, init, vgg16, model)
-    config = TrainingConfig(
-        data=_absolute(data),
+    built = build_network(network, count, allow_code=True, generator=torch.Generator().manual_seed(seed))
+    crop = (hyperparameters.crop[0], hyperparameters.crop[1]) if hyperparameters.crop else source.size
+    check_network(built, count, crop, network)
+    begun, notes = _initialise(built, init, vgg16, network)
+    config = SegmentationConfig(
+        data=_absolute(data, source),
         env_kwargs=dict(env_kwargs or {}),
-        held_out=held_out,
+        val_fraction=val_fraction,
         size=source.size,
         classes=source.classes,
         pictures=pictures,
-        network=model,
+        network=network,
         preset=name,
-        recipe=settings_of(recipe),
+        hyperparameters=dataclasses.asdict(hyperparameters),
         steps=budget,
         seed=seed,
         device=where,
-        select_freq=max(1, budget // SELECTIONS) if select_freq is None else select_freq,
+        val_freq=max(1, budget // VALIDATIONS) if val_freq is None else val_freq,
         save_freq=max(1, budget // CHECKPOINTS) if save_freq is None else save_freq,
         start=begun,
     )
-    return Plan(config, source, network, notes)
-
-
-def _choose_recipe(preset: str | None, settings: Mapping[str, str], source: Dataset) -> tuple[str, Hyperparameters]:
-    name = preset or usual_preset(source.training_pictures)
-    if name not in PRESETS:
-        raise UserError(f"There is no preset {name!r}.{did_you_mean(name, PRESETS)} Known: {', '.join(PRESETS)}.")
-    recipe = with_settings(PRESETS[name](source.classes, source.training_pictures), settings)
-    return name, recipe
+    return Plan(config, source, built, notes)
 
 
 def _budget(steps: int | None, epochs: int | None, pictures: int | None, batch_size: int) -> int:
@@ -260,26 +245,21 @@ def _budget(steps: int | None, epochs: int | None, pictures: int | None, batch_s
     return (epochs or EPOCHS) * batches_in_a_pass(pictures, batch_size) if steps is None else steps
 
 
-def _learned_from(recipe: Hyperparameters, source: Dataset) -> tuple[int, int]:
-    """Height and width of what the network sees while it learns."""
-    return (recipe.crop[0], recipe.crop[1]) if recipe.crop else source.size
-
-
-def _begin_with(
+def _initialise(
     network: nn.Module, init: str | Path | None, vgg16: str | Path | None, typed: str
 ) -> tuple[str, tuple[str, ...]]:
-    """Load the weights that a training begins with; say where they come from, and what did not fit.
+    """Load the initial weights; return where they come from ("" for random ones), and what did not fit.
 
     Args:
-        network: Gets them.
+        network: Takes them.
         init: See `plan`.
         vgg16: See `plan`.
         typed: The network as the user typed it: that of `init` is code to import only if it is the same.
     """
     if vgg16 is not None:
         path = Path(vgg16).expanduser()
-        told = load_vgg16(network, path)
-        return _named(path), (told,)
+        note = load_vgg16(network, path)
+        return _named(path), (note,)
     if init is None:
         return "", ()
     path = find_model(init)
@@ -291,7 +271,7 @@ def _begin_with(
         raise UserError(f"Nothing in {path} fits this network: --init needs a model of the same network.")
     network.load_state_dict(ours | fits)
     missing = [name for name in ours if name not in fits]
-    notes = (f"{path} fits but for {', '.join(missing[:4])}: these begin by chance",) if missing else ()
+    notes = (f"{path} fits but for {', '.join(missing[:4])}: these are random",) if missing else ()
     return _named(path), notes
 
 
@@ -299,23 +279,39 @@ def _named(path: Path) -> str:
     return f"{path.name} (sha256 {sha256(path)[:16]})"
 
 
-def open_or_keep(data: str | Path | Dataset, **options: Any) -> Dataset:
-    """Find a source by what a person types; one that is a source already is left as it is.
+def open_data(
+    data: Data, classes: Classes | None, *, size: tuple[int, int] | None, held_out: float, **options: Any
+) -> Dataset:
+    """Open a data set by its name or folder; a torch dataset is wrapped, and a `Dataset` returned as it is.
+
+    Args:
+        data: See `plan`.
+        classes: What the labels of a torch dataset mean.
+        size: Height and width of the pictures.
+        held_out: Share of the training pictures that is set apart for validation.
+        **options: Others of `rlkit.segmentation.datasets.open_dataset`.
 
     Raises:
-        UserError: See `rlkit.segmentation.datasets.open_dataset`, which takes the same options.
+        UserError: There is no such data set, or it cannot be used.
     """
-    return open_dataset(data, **options) if isinstance(data, str | Path) else data
+    if isinstance(data, str | Path):
+        return open_dataset(data, size=size, held_out=held_out, **options)
+    if not isinstance(data, TorchData) and hasattr(data, "training_pictures"):
+        return data
+    if classes is None:
+        kind = type(data).__name__
+        raise UserError(f"Say what the labels of {kind} mean: classes=Classes(names, drivable), two tuples of names.")
+    return TorchDataset(data, classes, size, held_out=held_out)
 
 
-def _absolute(data: str | Path | Dataset) -> str:
-    """A folder's path that holds wherever the run is resumed from; what is no folder stays as it is."""
+def _absolute(data: Data, source: Dataset) -> str:
+    """The data as config.json names them: a folder by its absolute path, an object by its name."""
     if not isinstance(data, str | Path):
-        return data.name
+        return source.name
     path = Path(data).expanduser()
     return str(path.absolute()) if path.is_dir() else str(data)
 
 
-def _differences(recipe: Hyperparameters, preset: Hyperparameters) -> str:
-    changed = [name for name, value in settings_of(recipe).items() if value != getattr(preset, name)]
-    return ", ".join(f"{name}={getattr(recipe, name)}" for name in changed)
+def _differences(settings: Hyperparameters, preset: Hyperparameters) -> str:
+    values = dataclasses.asdict(settings).items()
+    return ", ".join(f"{name}={value}" for name, value in values if value != getattr(preset, name))

@@ -1,4 +1,4 @@
-"""The network that learns: the gradient step, averaged weights, the learning-rate schedule, and exact resume."""
+"""Gradient step, EMA of the weights and learning-rate schedule of a segmentation network."""
 
 import contextlib
 import copy
@@ -19,18 +19,18 @@ from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.losses import cross_entropy, dice
 from rlkit.spaces import Pixels
 
-START = 1 / 25  # of the largest step size, where a warm-up begins (Smith, Topin 2018)
-END = 1e-3  # where one-cycle ends: the averaged weights then hardly move
+START = 1 / 25  # of the peak learning rate, where a warm-up begins (Smith, Topin 2018)
+END = 1e-3  # of the peak learning rate, where one-cycle ends
 POLY_POWER = 0.9  # Chen et al. 2017
 
 
-def step_size_factor(schedule: str, used: float, warmup: float) -> float:
-    """Share of the largest step size.
+def learning_rate_factor(schedule: str, used: float, warmup: float) -> float:
+    """Learning rate as a share of its peak.
 
     Args:
-        schedule: "one-cycle" (up in a straight line, down in half a cosine), "poly" or "constant".
+        schedule: "one-cycle" (linear warm-up, cosine decay), "poly" or "constant", these with warm-up too.
         used: Share of the budget that is used, from 0 to 1.
-        warmup: Share of the budget in which it rises.
+        warmup: Share of the budget in which the learning rate rises.
     """
     if used < warmup:
         return START + (1 - START) * used / warmup
@@ -43,13 +43,13 @@ def step_size_factor(schedule: str, used: float, warmup: float) -> float:
 
 
 class AveragedWeights:
-    """A running mean of a network's weights over its last steps (Polyak 1992).
+    """Exponential moving average (EMA) of a network's weights (Polyak 1992).
 
-    Early on the mean covers about a quarter of the steps so far, whatever the decay: where training began says nothing.
+    The decay is smaller in the first steps, so that initial weights are soon forgotten.
 
     Args:
-        network: Whose weights; what is no float is copied.
-        decay: Share that the mean keeps at each step once there were many.
+        network: Has the weights; tensors of integers are copied.
+        decay: Share that the average keeps at each step in the long run.
     """
 
     def __init__(self, network: nn.Module, decay: float):
@@ -59,7 +59,7 @@ class AveragedWeights:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Take the newest weights in."""
+        """Average in the current weights."""
         self._steps += 1
         keep = min(self._decay, (1 + self._steps) / (5 + self._steps))
         newest = network.state_dict()
@@ -69,15 +69,15 @@ class AveragedWeights:
             self._mean[name].copy_(newest[name])
 
     def weights(self) -> dict[str, Tensor]:
-        """The mean, as the network's `load_state_dict` takes it."""
+        """The average, as the network's `load_state_dict` takes it."""
         return self._mean
 
     def state(self) -> dict[str, object]:
-        """What `load_state` needs to go on."""
+        """What `load_state` needs."""
         return {"steps": self._steps, "mean": self._mean}
 
     def load_state(self, state: dict[str, object]) -> None:
-        """Go on from what `state` gave."""
+        """Load what `state` returned."""
         mean, steps = state["mean"], state["steps"]
         assert isinstance(mean, dict)
         assert isinstance(steps, int)
@@ -90,10 +90,10 @@ class AveragedWeights:
 def estimate_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
     """Set the means and variances of batch norm to those over some pictures (SegNet 2017; Izmailov 2018).
 
-    Everything else stays in the mode it is for measuring, so that dropout adds no variance of its own.
+    Other layers stay in evaluation mode, so that dropout adds no variance.
 
     Args:
-        network: Changed in place, and left in the mode for measuring.
+        network: Changed in place, and left in evaluation mode.
         batches: (B, 3, H, W) floats, as the network takes them.
     """
     network.eval()
@@ -113,105 +113,106 @@ def estimate_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
 
 
 class SegmentationLearner:
-    """Teaches a network.
+    """A network with its optimizer and the EMA of its weights.
 
     Args:
-        network: Takes (B, 3, H, W) floats from 0 to 1 and gives (B, C, H, W) logits.
-        recipe: How.
-        steps: Budget; the schedule follows it.
-        seed: Fixes what is dropped by chance.
-        device: Where it computes.
-        class_weights: (C,) how much a pixel of each class counts; None for all alike.
+        network: Maps (B, 3, H, W) floats from 0 to 1 to (B, C, H, W) logits.
+        settings: Hyperparameters.
+        steps: Budget in steps, over which the learning rate is scheduled.
+        seed: Fixes dropout.
+        device: Device of the network.
+        class_weights: (C,) weight of a pixel of each class in the loss; None for equal ones.
     """
 
-    replay = None  # a checkpoint asks for one; pictures are drawn anew
+    replay = None  # see `rlkit.training.checkpoint.Trainable`
 
     def __init__(
         self,
         network: nn.Module,
-        recipe: Hyperparameters,
+        settings: Hyperparameters,
         steps: int,
         *,
         seed: int = 0,
         device: str = "cpu",
         class_weights: npt.NDArray[np.float32] | None = None,
     ):
-        self.recipe = recipe
+        self.settings = settings
         self.device = device
-        self._precision = precision_for(recipe.precision, device)
+        self._precision = precision_for(settings.precision, device)
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._steps = steps
         self._seed = seed
         self._weights = None if class_weights is None else torch.as_tensor(class_weights).float().to(device)
-        self._optimizer = _optimizer(self.network, recipe)
-        self._mean = AveragedWeights(self.network, recipe.ema_decay)
-        self._measured: nn.Module = copy.deepcopy(self.network)
+        self._optimizer = _optimizer(self.network, settings)
+        self._mean = AveragedWeights(self.network, settings.ema_decay)
+        self._averaged: nn.Module = copy.deepcopy(self.network)
         self._dropping = torch.Generator(device)
 
     def learning_rate(self, step: int) -> float:
-        """Step size of step number `step`, from 0."""
-        recipe = self.recipe
-        return recipe.learning_rate * step_size_factor(recipe.schedule, step / self._steps, recipe.warmup)
+        """Learning rate of step number `step`, from 0."""
+        settings = self.settings
+        return settings.learning_rate * learning_rate_factor(settings.schedule, step / self._steps, settings.warmup)
 
     def update(self, images: Pixels, labels: Pixels, step: int) -> Tensor:
-        """Take step number `step`, from 0; everything that it does follows from the arguments and the state.
+        """Take a gradient step, which depends on the arguments and the state alone.
 
         Args:
             images: (B, H, W, 3) uint8.
             labels: (B, H, W) uint8.
-            step: How many steps were taken before.
+            step: Number of steps taken before.
 
         Returns:
-            The loss, which nobody has waited for yet.
+            The loss; on a GPU it may still be being computed.
         """
-        recipe = self.recipe
+        settings = self.settings
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate(step)
         inputs = as_floats(self._moved(images))
         truth = self._moved(labels).long()
         self.network.train()
-        with self._chance(step), computing_in(self._precision, self.device):
+        with self._seeded_dropout(step), computing_in(self._precision, self.device):
             logits = self.network(inputs)
         logits = logits.float()
-        loss = cross_entropy(logits, truth, self._weights, recipe.label_smoothing)
-        if recipe.dice:
-            loss = loss + recipe.dice * dice(logits, truth)
+        loss = cross_entropy(logits, truth, self._weights, settings.label_smoothing)
+        if settings.dice:
+            loss = loss + settings.dice * dice(logits, truth)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        if recipe.max_grad_norm:
-            nn.utils.clip_grad_norm_(self.network.parameters(), recipe.max_grad_norm)
+        if settings.max_grad_norm:
+            nn.utils.clip_grad_norm_(self.network.parameters(), settings.max_grad_norm)
         self._optimizer.step()
         self._mean.update(self.network)
         return loss.detach()
 
-    def measured(self, pictures: Sequence[Pixels]) -> nn.Module:
-        """Give the network with averaged weights, in the mode for measuring; it is overwritten by the next call.
+    def averaged(self, pictures: Sequence[Pixels]) -> nn.Module:
+        """The network with averaged weights, in evaluation mode; the next call overwrites it.
 
         Args:
-            pictures: (B, H, W, 3) uint8 batches by which batch norm is estimated anew; none leaves its averages.
+            pictures: (B, H, W, 3) uint8 batches by which batch norm is estimated; without any, its statistics are
+                averaged like the weights.
         """
-        self._measured.load_state_dict(self._mean.weights())
-        self._measured.eval()
+        self._averaged.load_state_dict(self._mean.weights())
+        self._averaged.eval()
         if pictures:
             with computing_in(self._precision, self.device):
-                estimate_statistics(self._measured, (as_floats(self._moved(batch)) for batch in pictures))
-        return self._measured
+                estimate_statistics(self._averaged, (as_floats(self._moved(batch)) for batch in pictures))
+        return self._averaged
 
     def weights(self) -> dict[str, Tensor]:
-        """The weights that learn."""
+        """The trained weights, not averaged."""
         return dict(self.network.state_dict())
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Put back what `weights` gave."""
+        """Load what `weights` returned."""
         self.network.load_state_dict(weights)
 
     def state(self) -> dict[str, Any]:
-        """What else it takes to go on."""
+        """State of the optimizer and of the EMA."""
         optimizer = self._optimizer.state_dict()["state"]
         return {"optimizer": {str(number): state for number, state in optimizer.items()}, "average": self._mean.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Put back what `state` gave."""
+        """Load what `state` returned."""
         parameters = [parameter for group in self._optimizer.param_groups for parameter in group["params"]]
         optimizer = {
             int(number): {name: _laid_out_like(parameters[int(number)], value) for name, value in slots.items()}
@@ -225,8 +226,8 @@ class SegmentationLearner:
         return torch.from_numpy(array).to(self.device, non_blocking=True)
 
     @contextlib.contextmanager
-    def _chance(self, step: int) -> Iterator[None]:
-        """Let dropout draw from what the seed and the step fix: ours from a generator, others' from torch's own."""
+    def _seeded_dropout(self, step: int) -> Iterator[None]:
+        """Seed dropout by step: our layers draw from a generator, those of torch from the global one."""
         number = int(np.random.SeedSequence([self._seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
         self._dropping.manual_seed(number)
         set_dropout_generator(self.network, self._dropping)
@@ -237,27 +238,27 @@ class SegmentationLearner:
 
 @contextlib.contextmanager
 def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
-    """Within the block torch's global generators start from a seed; after it they are as they were before.
+    """Seed torch's global generators within the block, and restore them after it.
 
-    Layers of other people know no other generator, neither when they are made nor when they drop.
+    Layers of torch take no other generator for their initialisation and dropout.
     """
     with torch.random.fork_rng([torch.cuda.current_device()] if device.startswith("cuda") else []):
         torch.manual_seed(seed)
         yield
 
 
-def _optimizer(network: nn.Module, recipe: Hyperparameters) -> torch.optim.Optimizer:
+def _optimizer(network: nn.Module, settings: Hyperparameters) -> torch.optim.Optimizer:
     kernels = [parameter for parameter in network.parameters() if parameter.requires_grad and parameter.ndim > 1]
     others = [parameter for parameter in network.parameters() if parameter.requires_grad and parameter.ndim <= 1]
-    groups = [{"params": kernels, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    if recipe.optimizer == "sgd":
-        nesterov = recipe.momentum > 0
-        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=nesterov)
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+    groups = [{"params": kernels, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    if settings.optimizer == "sgd":
+        nesterov = settings.momentum > 0
+        return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=nesterov)
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
 
 
 def _laid_out_like(parameter: Tensor, value: Any) -> Any:
-    """Bring a slot of the optimiser into the order in memory of its parameter: fused steps go by memory alone."""
+    """A tensor of the optimizer's state in the memory format of its parameter, which fused steps require."""
     if not isinstance(value, Tensor) or value.shape != parameter.shape:
         return value
     return torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)

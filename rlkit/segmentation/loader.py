@@ -1,11 +1,11 @@
-"""Augmented training batches by number, prepared ahead by a thread: the same ones whenever training begins or goes on.
+"""Augmented training batches by number, prefetched by a thread; a resumed run gets the same ones.
 
-A source gives pictures for ever and cannot be asked for the thousandth batch, yet a run that goes on needs it:
+A data set is an endless stream without random access, but a resumed run starts at a certain batch:
 
-* A simulator's batch depends on nothing but the state of the generator it draws from, so that state is set anew before
-  each batch, from the seed and the batch's number.
-* A folder's pictures come in another order in each pass. Its source is asked anew for every pass, with a generator
-  that the seed and the pass's number fix: a run that goes on passes over the batches of the pass under way, never more.
+* A simulator's batch depends only on the state of the generator, which is therefore set before each batch, from the
+  seed and the batch's number.
+* A folder's pictures are shuffled in each pass. The stream is opened anew for every pass, with a generator that the
+  seed and the pass's number fix: a resumed run skips batches of the current pass only.
 """
 
 import contextlib
@@ -20,23 +20,23 @@ import numpy as np
 from rlkit.segmentation.datasets.base import Dataset, LabelledImages
 from rlkit.spaces import Pixels
 
-STREAM, CHANGES, STATISTICS, WEIGHTS = range(4)  # what a generator is for
+STREAM, AUGMENTATION, STATISTICS, WEIGHTS = range(4)  # purposes of generators
 
 Augment = Callable[[LabelledImages, np.random.Generator], LabelledImages]
 
 
 class TrainingPictures:
-    """What a network learns from.
+    """Training batches.
 
     Args:
-        source: Where pictures come from.
-        augment: Changes a batch by chance; the batch's number fixes how.
+        source: The data set.
+        augment: Augments a batch; the batch's number fixes how.
         batch_size: Pictures in a batch.
         seed: Fixes everything.
-        statistics: Pictures as they are, unchanged, that are kept beside: by them batch norm is estimated.
+        statistics: Number of unaugmented pictures by which batch norm is estimated.
 
     Attributes:
-        statistics: (B, H, W, 3) uint8 batches, there as soon as the first batch is, and the same ones in every session.
+        statistics: Those pictures, (B, H, W, 3) uint8 batches, available with the first training batch.
     """
 
     def __init__(self, source: Dataset, augment: Augment, batch_size: int, seed: int, statistics: int = 0):
@@ -48,12 +48,12 @@ class TrainingPictures:
         self._wanted = -(-statistics // batch_size)
 
     def batches(self, first: int = 0) -> Generator[LabelledImages, None, None]:
-        """Give batch number `first` and all after it, augmented, for ever."""
+        """Yield batch number `first` and all after it, augmented, for ever."""
         pictures = self._source.training_pictures
         stream = self._simulated(first) if pictures is None else self._passes(pictures, first)
         with contextlib.closing(stream):
             for number, batch in enumerate(stream, first):
-                yield self._augment(batch, np.random.default_rng([self._seed, CHANGES, number]))
+                yield self._augment(batch, np.random.default_rng([self._seed, AUGMENTATION, number]))
 
     def _simulated(self, first: int) -> Generator[LabelledImages, None, None]:
         generator = np.random.default_rng(self._seed)
@@ -67,7 +67,7 @@ class TrainingPictures:
     def _drawn(
         self, stream: Iterator[LabelledImages], generator: np.random.Generator, purpose: int, number: int
     ) -> LabelledImages:
-        """The batch of a simulator that has a number."""
+        """Batch number `number` of a simulator."""
         generator.bit_generator.state = np.random.default_rng([self._seed, purpose, number]).bit_generator.state
         return next(stream)
 
@@ -91,12 +91,12 @@ class TrainingPictures:
 def opened_stream(
     source: Dataset, batch_size: int, generator: np.random.Generator
 ) -> Iterator[Iterator[LabelledImages]]:
-    """The endless batches of a source; after the block it clears up, as a simulator has to.
+    """The endless stream of training batches, closed after the block, which a simulator needs.
 
     Args:
-        source: Where pictures come from.
+        source: The data set.
         batch_size: Pictures in a batch.
-        generator: Draws are taken from it.
+        generator: Fixes the pictures or their order.
     """
     stream = source.training(batch_size, generator)
     try:
@@ -108,16 +108,16 @@ def opened_stream(
 
 
 def batches_in_a_pass(pictures: int, batch_size: int) -> int:
-    """How many batches it takes to see so many pictures."""
+    """Number of batches that cover so many pictures."""
     return max(1, -(-pictures // batch_size))
 
 
 class Prefetcher:
-    """Draws from an iterator in a thread of its own, a few items ahead; as a context, and an iterator itself.
+    """Draws from a generator in a thread of its own, a few items ahead; a context manager and an iterator.
 
     Args:
-        items: What to draw from; only the thread touches it.
-        ahead: How many items may wait; 0 draws in the thread that asks.
+        items: Used by that thread alone.
+        ahead: Maximum number of items in the queue; 0 draws in the calling thread.
     """
 
     def __init__(self, items: Generator[LabelledImages, None, None], ahead: int):
@@ -130,7 +130,7 @@ class Prefetcher:
         """Wait for the next item.
 
         Raises:
-            Exception: What the iterator raised.
+            Exception: What the generator raised.
         """
         if self._thread is None:
             return next(self._items)
@@ -147,10 +147,10 @@ class Prefetcher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop the thread, and let the iterator clear up."""
+        """Stop the thread and close the generator."""
         self._stopping.set()
         while self._thread is not None and self._thread.is_alive():
-            with contextlib.suppress(queue.Empty):  # a thread that waits for room would wait for ever
+            with contextlib.suppress(queue.Empty):  # the thread may wait for room in the queue
                 self._ready.get(timeout=0.05)
         self._items.close()
 
@@ -158,5 +158,5 @@ class Prefetcher:
         try:
             while not self._stopping.is_set():
                 self._ready.put(next(self._items))
-        except BaseException as error:  # for who waits
+        except BaseException as error:  # raised by `__next__`
             self._ready.put(error)

@@ -1,11 +1,10 @@
-"""The training loop: take a step; at intervals validate, keep the best weights, and save."""
+"""Training a segmentation network: gradient steps on batches; validation that selects the best weights."""
 
-import json
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -13,38 +12,34 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from rlkit.agent import State
 from rlkit.errors import UserError
-from rlkit.perception.model import ModelCard, SegmentationModel
+from rlkit.perception.model import BEST, ModelCard, SegmentationModel
+from rlkit.segmentation.config import SegmentationConfig
 from rlkit.segmentation.datasets.base import Dataset, LabelledImages
-from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.learner import SegmentationLearner
 from rlkit.segmentation.loader import Prefetcher, TrainingPictures
 from rlkit.segmentation.metrics import Confusion
-from rlkit.segmentation.run_folder import PerceptionRun
 from rlkit.segmentation.visualization.sheet import Row, draw_sheet
-from rlkit.training.checkpoint import MISFITS
 from rlkit.training.logger import Logger
 from rlkit.training.progress import Reporter
-from rlkit.training.signals import stop_request
+from rlkit.training.run_folder import RunFolder
+from rlkit.training.trainer import Trainer
 from rlkit.utils.io import disk_errors
 
-ROWS = 4  # of the sheet of pictures
-AT_ONCE = 16  # pictures that a network sees together
-KEPT = 2**29  # bytes of pictures that are kept in memory from one selection to the next
-
-REFRESH = 0.2  # s between updates of the progress display
-LOGS = 200  # records of the loss in a run
-SHEETS = 20  # pictures of what is found that are kept in a run
+ROWS = 4  # of a sheet of predictions
+AT_ONCE = 16  # pictures in a forward pass
+KEPT = 2**29  # bytes of validation pictures that are kept in memory
 
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """What came of a selection.
+    """Scores of a validation.
 
     Args:
-        scores: By name: `drivable_iou`, `mean_iou`, `global_accuracy`, and `iou/CLASS` of each class that was there.
-        rows: A few of the pictures, for a sheet.
-        pictures: How many there were.
+        scores: By name: `drivable_iou`, `mean_iou`, `global_accuracy`, and `iou/CLASS` of each class that occurs.
+        rows: A few of the pictures, for a sheet of predictions.
+        pictures: Number of pictures.
     """
 
     scores: dict[str, float]
@@ -53,10 +48,10 @@ class ValidationResult:
 
 
 class Validation:
-    """The pictures that weights are chosen by; what fits is kept in memory.
+    """The pictures that weights are selected by; they are kept in memory if they fit.
 
     Args:
-        source: Where they come from.
+        source: The data set.
     """
 
     def __init__(self, source: Dataset):
@@ -64,7 +59,7 @@ class Validation:
         self._kept: list[LabelledImages] | None = None
 
     def measure(self, model: SegmentationModel) -> ValidationResult:
-        """Measure a model on all of them."""
+        """Score a model on all of them."""
         classes = self._source.classes
         matrix = Confusion(len(classes))
         rows: list[Row] = []
@@ -73,7 +68,7 @@ class Validation:
             found = model.labels(batch.images)
             matrix.add(batch.labels, found)
             pictures += len(batch)
-            # The first of each batch, which is of another place or time than the one before.
+            # The first of each batch shows another place or time than the one before.
             if len(rows) < ROWS:
                 rows.append(Row(batch.images[0], found[0], batch.labels[0], caption=batch.names[0]))
         if pictures == 0:
@@ -109,134 +104,143 @@ def _split(pictures: LabelledImages) -> Iterator[LabelledImages]:
         )
 
 
-@dataclass
-class SegmentationTrainer:
-    """A training under way.
+class SegmentationTrainer(Trainer[SegmentationConfig]):
+    """The training of a segmentation network.
 
     Args:
-        run: Where it is kept.
-        pictures: What is learned from.
-        selection: What the best weights are chosen by.
-        learner: Who learns.
-        reporter: Who is told.
+        run: Its folder; best/model.safetensors is the best model, pictures/000000400.png a sheet of predictions.
+        pictures: Training batches.
+        validation: Pictures that the best weights are selected by.
+        learner: The network and its optimizer.
+        reporter: Shows progress.
     """
 
-    run: PerceptionRun
-    pictures: TrainingPictures
-    selection: Validation
+    command = "rlkit perception train --resume"
+    saves_first = True  # the initial weights may come from another model
     learner: SegmentationLearner
-    reporter: Reporter
-    steps: int = 0
-    best: float = -math.inf
-    stale: int = 0  # selections since the best one
-    seconds_before: float = 0.0  # spent in earlier sessions
-    _losses: list[Tensor] = field(default_factory=list)  # since the last record: on a GPU looking at one means waiting
 
-    def __post_init__(self) -> None:
-        """Prepare what a training begins and goes on with alike."""
-        self.config = self.run.config
-        self.recipe: Hyperparameters = self.learner.recipe
-        self._began = time.monotonic()
-        self._refreshed = 0.0
-        self._waited = self._aside = 0.0  # s spent waiting for pictures, and on other things than learning
-        self._first = 0  # step that this session began with
-        self._figures: dict[str, str] = {}
+    def __init__(
+        self,
+        run: RunFolder[SegmentationConfig],
+        pictures: TrainingPictures,
+        validation: Validation,
+        learner: SegmentationLearner,
+        reporter: Reporter,
+    ):
+        super().__init__(run, learner, reporter, eval_freq=run.config.val_freq)
+        self.pictures = pictures
+        self.validation = validation
+        self.settings = learner.settings
+        self.stale = 0  # validations since the best one
+        self._losses: list[Tensor] = []  # since the last record: reading one from a GPU waits for it
+        self._shown: dict[str, str] = {}  # latest loss and score
+        self._waited = self._aside = 0.0  # s spent waiting for batches, and validating
 
-    def go(self, time_limit: float | None = None) -> str | None:
-        """Train until the budget or the patience is used up, or stop earlier; either way everything is saved.
-
-        Args:
-            time_limit: Seconds after which to stop; nothing that happens before depends on it.
-
-        Returns:
-            None when it has come to its end, else why training stopped.
-
-        Raises:
-            UserError: Learning broke down, or something cannot be written.
-        """
-        self._began = time.monotonic()
-        self._first = self.steps
-        with (
-            stop_request(time_limit) as stop,
-            Logger(self.run.path, resume_at=self.steps) as log,
-            Prefetcher(self.pictures.batches(first=self.steps), self.recipe.prefetch) as batches,
-        ):
-            if self.steps == 0:
-                log.write_text("configuration", json.dumps(self.config.to_json(), indent=2))
-                self._save(log)  # the weights that training begins with, which may come from another model
-            while not self.complete and stop.reason is None:
-                batch = self._wait_for(batches)
-                self._losses.append(self.learner.update(batch.images, batch.labels, self.steps))
-                self.steps += 1
-
-                self._tell()
-                if self._due(max(1, self.config.steps // LOGS)):
-                    self._log(log)
-                if self._due(self.config.select_freq) or self.steps == self.config.steps:
-                    self._select(log)
-                if self._due(self.config.save_freq):
-                    self._save(log)
-            reason = None if self.complete else stop.reason
-            if reason == "time limit" and self.steps and not self._due(self.config.select_freq):
-                self._select(log, counts=False)
-            self._save(log)
-        return reason
+    @contextmanager
+    def prepared(self) -> Iterator[None]:
+        """Draw batches ahead."""
+        self._first, self._started = self.steps, time.monotonic()  # of this session
+        with Prefetcher(self.pictures.batches(first=self.steps), self.settings.prefetch) as self._batches:
+            yield
 
     @property
     def complete(self) -> bool:
         """Whether the budget or the patience is used up."""
-        return self.steps >= self.config.steps or 0 < self.recipe.patience <= self.stale
+        return super().complete or 0 < self.settings.patience <= self.stale
 
-    @property
-    def seconds(self) -> float:
-        """Time spent training, selection and saving included, over all sessions."""
-        return self.seconds_before + time.monotonic() - self._began
+    def step(self) -> None:
+        """Take a gradient step on the next batch."""
+        began = time.monotonic()
+        batch = next(self._batches)
+        self._waited += time.monotonic() - began
+        self._losses.append(self.learner.update(batch.images, batch.labels, self.steps))
+        self.steps += 1
+
+    def evaluate(self, log: Logger, *, final: bool) -> None:
+        """Validate the averaged weights, and keep them if nothing was better before.
+
+        Without validation pictures the newest weights are the best. A validation that a time limit brought about does
+        not count towards the patience.
+        """
+        self._finite_losses()
+        began = time.monotonic()
+        network = self.learner.averaged(self.pictures.statistics)
+        model = SegmentationModel(network, self._card({}), self.config.device)
+        result = self.validation.measure(model)
+        score = result.scores.get(self.settings.select_by, math.nan)
+        better = score > self.best or math.isnan(score)
+        self.stale = 0 if better else self.stale + (not final)
+        if better:
+            self.best = self.best if math.isnan(score) else score
+            model.card = self._card(result.scores)
+            model.save(self.run.file(BEST.as_posix()))
+        log.write(self.steps, self.seconds, {f"eval/{name}": value for name, value in result.scores.items()})
+        if result.pictures:
+            scores = result.scores
+            self._shown["IoU"] = f"{score:.4f}"
+            self.reporter.say(
+                f"{self.steps:>8,} steps, {self.seconds:4.0f} s   {result.pictures} pictures: drivable IoU "
+                f"{scores['drivable_iou']:.4f}, mean IoU {scores['mean_iou']:.4f}, accuracy "
+                f"{scores['global_accuracy']:.4f}{'   (best so far)' if better else ''}"
+            )
+            self._draw(result, log)
+        self._aside += time.monotonic() - began
+
+    def scalars(self) -> dict[str, float]:
+        """The mean loss since the last record, the learning rate, and the speed."""
+        loss = float(self._finite_losses().mean())
+        self._losses.clear()
+        self._shown["loss"] = f"{loss:.3f}"
+        return {
+            "train/loss": loss,
+            "train/learning_rate": self.learner.learning_rate(self.steps - 1),
+            "time/pictures_per_second": self._speed,
+            "time/waiting_share": self._waited / self._spent,  # for batches
+        }
+
+    def figures(self) -> dict[str, str]:
+        """Speed, loss and score."""
+        return {"pictures/s": f"{self._speed:,.0f}"} | self._shown
+
+    def state(self) -> State:
+        """The losses since the last record, and how long nothing was better."""
+        return {"losses": self._finite_losses().tolist(), "stale": self.stale}
+
+    def load_state(self, state: State) -> None:
+        """Read what `state` returned."""
+        self.stale = int(state["stale"])
+        self._losses = [torch.tensor(float(loss), device=self.learner.device) for loss in state["losses"]]
+
+    def resume(self, unsaved: int = 0) -> bool:
+        """Continue from the newest intact checkpoint, or from random weights where none was written yet.
+
+        Raises:
+            UserError: No checkpoint is intact, or there is none and the run began with weights that it does not hold.
+        """
+        restored = super().resume(unsaved)
+        if not restored and self.config.start:
+            raise UserError(
+                f"{self.run.path} was stopped before its first checkpoint and does not hold the weights that it began "
+                f"with ({self.config.start}): start it again, with --init or --pretrained-vgg16 as before.",
+                exit_code=1,
+            )
+        return restored
 
     @property
     def _spent(self) -> float:
-        """Seconds of this session spent learning, and waiting for pictures to learn from."""
-        return max(time.monotonic() - self._began - self._aside, 1e-9)
+        """Seconds of this session spent learning, and waiting for batches."""
+        return max(time.monotonic() - self._started - self._aside, 1e-9)
 
-    def resume(self, state: dict[str, Any]) -> None:
-        """Continue from the state that a checkpoint kept.
+    @property
+    def _speed(self) -> float:
+        """Pictures per second."""
+        return (self.steps - self._first) * self.settings.batch_size / self._spent
 
-        Raises:
-            UserError: The state is damaged.
-        """
-        try:
-            self.steps, self.stale = int(state["steps"]), int(state["stale"])
-            self.best = -math.inf if state["best"] is None else float(state["best"])
-            self.seconds_before = float(state["seconds"])
-            self._losses = [torch.tensor(float(loss), device=self.learner.device) for loss in state["losses"]]
-        except MISFITS as error:
-            raise UserError(f"the newest checkpoint of {self.run.path} is damaged: {error!r}", exit_code=1) from error
-
-    def _due(self, interval: int) -> bool:
-        return interval > 0 and self.steps % interval == 0
-
-    def _wait_for(self, batches: Prefetcher) -> LabelledImages:
-        began = time.monotonic()
-        batch = next(batches)
-        self._waited += time.monotonic() - began
-        return batch
-
-    def _log(self, log: Logger) -> None:
-        spent = self._spent
-        scalars = {
-            "train/loss": float(self._sound_losses().mean()),
-            "train/learning_rate": self.learner.learning_rate(self.steps - 1),
-            "time/pictures_per_second": (self.steps - self._first) * self.recipe.batch_size / spent,
-            "time/waiting_share": self._waited / spent,  # for pictures
-        }
-        self._losses.clear()
-        self._figures["loss"] = f"{scalars['train/loss']:.3f}"
-        log.write(self.steps, self.seconds, scalars)
-
-    def _sound_losses(self) -> npt.NDArray[np.float32]:
-        """The losses since the last record; a training that broke down is found out before anything of it is kept.
+    def _finite_losses(self) -> npt.NDArray[np.float32]:
+        """The losses since the last record; nothing is saved of a training that diverged.
 
         Raises:
-            UserError: One of them is no number.
+            UserError: One of them is NaN or infinite.
         """
         if not self._losses:
             return np.zeros(0, dtype=np.float32)
@@ -251,79 +255,25 @@ class SegmentationTrainer:
             )
         return losses
 
-    def _select(self, log: Logger, counts: bool = True) -> None:
-        """Measure the averaged weights, and keep them if nothing was better before.
-
-        Args:
-            log: Gets the figures.
-            counts: Whether it tries the patience; one that only a time limit brought about does not.
-        """
-        self._sound_losses()
-        began = time.monotonic()
-        network = self.learner.measured(self.pictures.statistics)
-        model = SegmentationModel(network, self._card({}), self.config.device)
-        selected = self.selection.measure(model)
-        score = selected.scores.get(self.recipe.select_by, math.nan)
-        better = score > self.best or score != score  # without pictures to choose by, the newest is the best
-        self.stale = 0 if better else self.stale + counts
-        if better:
-            self.best = score if score == score else self.best
-            model.card = self._card(selected.scores)
-            self.run.save_best(model)
-        log.write(self.steps, self.seconds, {f"eval/{name}": value for name, value in selected.scores.items()})
-        self._say_selected(selected, better)
-        if selected.rows:
-            self._draw(selected, log)
-        self._aside += time.monotonic() - began
-
     def _card(self, scores: dict[str, float]) -> ModelCard:
         config = self.config
         trained = {
             "data": config.data if config.pictures is None else config.data.rpartition("/")[2],
-            "pictures": self.steps * self.recipe.batch_size,
+            "pictures": self.steps * self.settings.batch_size,
             "steps": self.steps,
             "seed": config.seed,
-            "recipe": dict(config.recipe),
-            "selection": {name: round(value, 5) for name, value in scores.items()},
+            "hyperparameters": dict(config.hyperparameters),
+            "validation": {name: round(value, 5) for name, value in scores.items()},
             "versions": dict(config.versions),
         }
         return ModelCard(config.network, config.classes, config.size, trained)
 
-    def _say_selected(self, selected: ValidationResult, better: bool) -> None:
-        if not selected.pictures:
-            return
-        scores = selected.scores
-        self._figures["IoU"] = f"{scores[self.recipe.select_by]:.4f}"
-        self.reporter.say(
-            f"{self.steps:>8,} steps, {self.seconds:4.0f} s   {selected.pictures} pictures: drivable IoU "
-            f"{scores['drivable_iou']:.4f}, mean IoU {scores['mean_iou']:.4f}, accuracy {scores['global_accuracy']:.4f}"
-            f"{'   (best so far)' if better else ''}"
-        )
-
-    def _draw(self, selected: ValidationResult, log: Logger) -> None:
-        note = f"drivable IoU {selected.scores['drivable_iou']:.4f}, mean IoU {selected.scores['mean_iou']:.4f}"
+    def _draw(self, result: ValidationResult, log: Logger) -> None:
+        """Draw a sheet of predictions, as a file and on TensorBoard."""
+        note = f"drivable IoU {result.scores['drivable_iou']:.4f}, mean IoU {result.scores['mean_iou']:.4f}"
         title = f"{self.config.network} after {self.steps:,} steps"
-        sheet = draw_sheet(selected.rows, self.config.classes, title, note)
+        sheet = draw_sheet(result.rows, self.config.classes, title, note)
+        file = self.run.file(f"pictures/{self.steps:09d}.png")
         with disk_errors(str(self.run.path)):
-            Image.fromarray(sheet).save(self.run.new_picture(self.steps))
+            Image.fromarray(sheet).save(file)
         log.write_picture("pictures", self.steps, sheet)
-
-    def _save(self, log: Logger) -> None:
-        losses = self._sound_losses()
-        log.flush()
-        state = {
-            "losses": losses.tolist(),
-            "steps": self.steps,
-            "stale": self.stale,
-            "best": None if self.best == -math.inf else self.best,
-            "seconds": self.seconds,
-        }
-        with disk_errors(str(self.run.path)):
-            self.run.checkpoints.save(self.steps, self.learner, state)
-
-    def _tell(self) -> None:
-        if time.monotonic() - self._refreshed < REFRESH:
-            return
-        self._refreshed = time.monotonic()
-        speed = (self.steps - self._first) * self.recipe.batch_size / self._spent
-        self.reporter.progress(self.steps, {"pictures/s": f"{speed:,.0f}"} | self._figures)

@@ -1,11 +1,11 @@
-"""Checkpoints: complete or absent, checked by digest when read, with a replay buffer that is saved bit by bit.
+"""Checkpoints: complete or absent, checked by digest when read, with a replay buffer that is saved incrementally.
 
 checkpoints/000050000/   weights.safetensors, training.json, training.safetensors, manifest.json
-replay/segment-*.npy     rows of the replay buffer, written once and named by every manifest that needs them
+replay/segment-*.npy     rows of the replay buffer, written once and listed by every manifest that needs them
 best/000040000/          weights.safetensors, manifest.json of the best evaluation so far
 
-A damaged checkpoint is never counted: resuming goes on from the newest intact one, renames damaged ones beyond it to
-damaged-000060000, and stops where none is intact.
+Resuming starts from the newest intact checkpoint, renames damaged ones after it to damaged-000060000, and is refused
+where none is intact.
 """
 
 import contextlib
@@ -38,38 +38,38 @@ from rlkit.utils.io import (
 )
 
 FORMAT = 1
-KEPT = 2  # the newest, and the one before in case the newest is damaged
-SEGMENT_BYTES = 64 * 2**20  # a segment is copied in memory before it is written
+KEPT = 2  # checkpoints: the newest, and the one before in case the newest is damaged
+SEGMENT_BYTES = 64 * 2**20  # of a segment, which is copied in memory before it is written
 LARGEST = 10**15  # steps and rows in a manifest
-DAMAGED = "damaged-"  # how the names of checkpoints begin that were set aside
+DAMAGED = "damaged-"  # prefix of damaged checkpoints that were set aside
 
-_STEPS = re.compile(r"[0-9]{1,15}")  # names of checkpoints' folders
-# What reading a state raises that was written for something else, or damaged.
+_STEPS = re.compile(r"[0-9]{1,15}")  # names of checkpoint folders
+# Exceptions of loading a state that is damaged or of another learner.
 MISFITS = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RuntimeError)
 
 
-class Learner(Protocol):
-    """Who has weights and a state to keep: an `Agent`, or whatever else learns."""
+class Trainable(Protocol):
+    """What a checkpoint saves and restores: an `Agent`, or a segmentation network with its optimizer."""
 
     @property
     def replay(self) -> ReplayBuffer | None:
-        """Its replay buffer, if it has one."""
+        """The replay buffer, if there is one."""
         ...
 
     def weights(self) -> dict[str, Any]:
-        """What it needs to be used."""
+        """Tensors by name that inference needs."""
         ...
 
     def load_weights(self, weights: dict[str, Any]) -> None:
-        """Put back what `weights` gave."""
+        """Load what `weights` returned."""
         ...
 
     def state(self) -> State:
-        """What else it needs to go on learning."""
+        """Everything else that training needs to continue."""
         ...
 
     def load_state(self, state: State) -> None:
-        """Put back what `state` gave."""
+        """Load what `state` returned."""
         ...
 
 
@@ -78,8 +78,8 @@ class Checkpoint:
     """One complete checkpoint on disk.
 
     Args:
-        folder: Where it lies.
-        manifest: What belongs to it, by digest.
+        folder: Its folder.
+        manifest: Steps, files with their digests, and segments of the replay buffer.
     """
 
     folder: Path
@@ -87,11 +87,11 @@ class Checkpoint:
 
     @property
     def steps(self) -> int:
-        """Steps of single environments taken when it was written."""
+        """Steps taken when it was written."""
         return int(self.manifest["steps"])
 
     def weights(self) -> dict[str, Any]:
-        """What the agent needs to act.
+        """Tensors by name that inference needs.
 
         Raises:
             UserError: The file is missing or damaged, or holds numbers that are not finite.
@@ -100,7 +100,7 @@ class Checkpoint:
         weights = load_tensors(path)
         for name, tensor in weights.items():
             if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-                sentence = f"{path} is damaged: {name} holds numbers that are not finite, so its training went wrong"
+                sentence = f"{path} is damaged: {name} holds numbers that are not finite, because its training diverged"
                 raise UserError(sentence, exit_code=1)
         return weights
 
@@ -121,32 +121,32 @@ class Checkpoints:
         self._run = run
         self._segments: list[dict[str, Any]] = []  # of the replay buffer, oldest first, as the manifests name them
 
-    def save(self, steps: int, agent: Learner, training: State) -> None:
-        """Write everything needed to continue, then drop checkpoints and replay segments that are no longer needed."""
-        if agent.replay is not None:
-            self._save_segments(agent.replay)
+    def save(self, steps: int, learner: Trainable, training: State) -> None:
+        """Write everything needed to resume, then delete checkpoints and replay segments that are no longer needed."""
+        if learner.replay is not None:
+            self._save_segments(learner.replay)
         folder = self._part("checkpoints") / f"{steps:09d}"
         if not folder.exists():  # the last step may have been saved by the interval already
             with new_folder(folder) as scratch:
-                save_tensors(scratch / "weights.safetensors", agent.weights())
-                replay = agent.replay.state() if agent.replay is not None else {}
-                save_tree(scratch, "training", {"agent": agent.state(), "replay": replay, "loop": training})
+                save_tensors(scratch / "weights.safetensors", learner.weights())
+                replay = learner.replay.state() if learner.replay is not None else {}
+                save_tree(scratch, "training", {"agent": learner.state(), "replay": replay, "loop": training})
                 _write_manifest(scratch, steps, self._segments)
         self._prune()
 
-    def save_best(self, steps: int, agent: Learner, evaluation: Mapping[str, Any]) -> None:
-        """Keep the weights of the best evaluation so far."""
+    def save_best(self, steps: int, learner: Trainable, evaluation: Mapping[str, Any]) -> None:
+        """Write the weights of the best evaluation so far, and delete those of earlier ones."""
         folder = self._part("best") / f"{steps:09d}"
         if not folder.exists():
             with new_folder(folder) as scratch:
-                save_tensors(scratch / "weights.safetensors", agent.weights())
+                save_tensors(scratch / "weights.safetensors", learner.weights())
                 _write_manifest(scratch, steps, [], evaluation)
         for older in _complete_folders(self._run / "best"):
             if older != folder:
                 shutil.rmtree(older, ignore_errors=True)
 
     def newest(self, report: Callable[[str], None]) -> Checkpoint | None:
-        """The newest checkpoint that is intact; those that are not are reported and passed over.
+        """The newest intact checkpoint; damaged ones after it are reported.
 
         Raises:
             UserError: The folder of checkpoints cannot be read.
@@ -158,7 +158,7 @@ class Checkpoints:
         return self._newest_intact("best", report)
 
     def to_resume(self, report: Callable[[str], None]) -> Checkpoint | None:
-        """The newest intact checkpoint, where training goes on; damaged ones beyond it are renamed.
+        """The newest intact checkpoint, from which training continues; damaged ones after it are renamed.
 
         Returns:
             None where the run has no checkpoint at all.
@@ -171,7 +171,7 @@ class Checkpoints:
         if checkpoint is None and folders:
             names = ", ".join(folder.name for folder in folders)
             raise UserError(
-                f"no checkpoint in {self._run} is intact ({names}), so training cannot go on, and nothing was changed. "
+                f"no checkpoint in {self._run} is intact ({names}), so training cannot continue; nothing was changed. "
                 "Put back an intact copy, or start again with another --run-dir; weights of the best evaluation, if "
                 f"there are any, are in {self._run / 'best'}",
                 exit_code=1,
@@ -183,32 +183,32 @@ class Checkpoints:
                 report(f"the damaged checkpoint is kept as {aside}")
         return checkpoint
 
-    def restore(self, checkpoint: Checkpoint, agent: Learner) -> State:
-        """Put the agent back to where it was and return the state of the training loop.
+    def restore(self, checkpoint: Checkpoint, learner: Trainable) -> State:
+        """Load a checkpoint into the learner and return the state of the training loop.
 
         Raises:
-            UserError: If the checkpoint belongs to another kind of agent.
+            UserError: The checkpoint does not fit the learner.
         """
         for part in ("checkpoints", "best", "replay"):
             remove_scratch(self._part(part))
         remove_scratch(self._run)
         tree = load_tree(checkpoint.folder, "training")
         try:
-            agent.load_weights(checkpoint.weights())
-            agent.load_state(tree["agent"])
-            if agent.replay is not None:
+            learner.load_weights(checkpoint.weights())
+            learner.load_state(tree["agent"])
+            if learner.replay is not None:
                 self._segments = list(checkpoint.manifest["replay"])
                 for segment in self._segments:
-                    agent.replay.restore_rows(segment["start"], self._read_segment(segment, agent.replay))
-                agent.replay.load_state(tree["replay"])
+                    learner.replay.restore_rows(segment["start"], self._read_segment(segment, learner.replay))
+                learner.replay.load_state(tree["replay"])
             loop: State = tree["loop"]
         except MISFITS as error:
-            sentence = f"{checkpoint.folder} does not fit the agent that config.json describes: {error}"
+            sentence = f"{checkpoint.folder} does not fit what config.json describes: {error}"
             raise UserError(sentence, exit_code=1) from error
         return loop
 
     def _part(self, name: str) -> Path:
-        """A folder of the run, which is no link to another place."""
+        """A subfolder of the run, without links."""
         return paths.path_inside(self._run, name)
 
     def _newest_intact(self, part: str, report: Callable[[str], None]) -> Checkpoint | None:
@@ -219,13 +219,13 @@ class Checkpoints:
                     raise UserError(f"{folder} holds a checkpoint after {checkpoint.steps:,} steps", exit_code=1)
                 return checkpoint
             except UserError as error:
-                report(f"passing over a damaged checkpoint: {error}")
+                report(f"skipping a damaged checkpoint: {error}")
         return None
 
     # ------------------------------------------------------------------------------------------------ replay segments
 
     def _save_segments(self, replay: ReplayBuffer) -> None:
-        """Write the rows that came since the last checkpoint; what that costs does not depend on the buffer's size."""
+        """Write the rows added since the last checkpoint; the cost does not depend on the buffer's size."""
         folder = self._part("replay")
         folder.mkdir(parents=True, exist_ok=True)
         self._segments = [segment for segment in self._segments if segment["stop"] > replay.oldest]
@@ -245,7 +245,7 @@ class Checkpoints:
         folders = _complete_folders(self._part("checkpoints"))
         readable: dict[Path, dict[str, Any]] = {}
         for folder in folders:
-            with contextlib.suppress(UserError):  # a damaged one takes nobody's place
+            with contextlib.suppress(UserError):  # damaged ones do not count
                 readable[folder] = _read_manifest(folder)
         kept = dict(list(readable.items())[-KEPT:])
         for older in folders:
@@ -267,7 +267,7 @@ def _write_manifest(
 
 
 def saved_steps(run: Path) -> int:
-    """Steps of a run's newest checkpoint whose files are all there, their content unread; 0 where there is none.
+    """Steps of a run's newest checkpoint whose files all exist, without reading them; 0 where there is none.
 
     Raises:
         UserError: The folder of checkpoints cannot be read.
@@ -283,7 +283,7 @@ def saved_steps(run: Path) -> int:
 
 
 def _complete_folders(parent: Path) -> list[Path]:
-    """Checkpoint folders by their step, oldest first.
+    """Checkpoint folders by step, oldest first.
 
     Raises:
         UserError: The folder that holds them cannot be read.
@@ -308,10 +308,10 @@ def _free_name(path: Path) -> Path:
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """Read a checkpoint's manifest and hold every file against it.
+    """Read a checkpoint's manifest and compare every file with its digest.
 
     Raises:
-        UserError: Naming the file that is missing or differs.
+        UserError: A file is missing or differs.
     """
     manifest = _read_manifest(folder)
     for path, digest in _files_of(folder, manifest):
@@ -323,7 +323,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 
 def _files_of(folder: Path, manifest: Mapping[str, Any]) -> list[tuple[Path, str]]:
-    """What a manifest names, with digests: files of the checkpoint's folder and segments of the run's replay buffer."""
+    """Files that a manifest lists, with digests: those of the checkpoint and segments of the run's replay buffer."""
     replay = paths.path_inside(folder.parent.parent, "replay")
     files = [(paths.path_inside(folder, name), digest) for name, digest in manifest["files"].items()]
     segments = manifest["replay"]
@@ -331,7 +331,7 @@ def _files_of(folder: Path, manifest: Mapping[str, Any]) -> list[tuple[Path, str
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
-    """Read a manifest, with every entry of the kind that it should be.
+    """Read a manifest and check the types of its entries.
 
     Raises:
         UserError: It is missing, damaged, or of another format.

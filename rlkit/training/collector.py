@@ -1,7 +1,7 @@
-"""Running episodes of the training environments: their seeds, what was done in them, what they came to.
+"""Running episodes of the training environments: their seeds, actions and returns.
 
-An episode is (environment, seed, actions): that is all a checkpoint stores of it. To go on with it, the actions are
-carried out again and the last observation is held against a digest of the one that was there.
+A checkpoint stores a running episode as its seed and actions. To resume, the actions are repeated, and the last
+observation is compared with a digest of the original one.
 """
 
 from collections import deque
@@ -15,14 +15,14 @@ from rlkit.agent import State
 from rlkit.env.seeding import digest, episode_seed
 from rlkit.env.vector import Step, VecEnv
 
-RECENT = 100  # finished episodes that running means are taken over, as Stable-Baselines3 does
+RECENT = 100  # finished episodes that running means cover, as in Stable-Baselines3
 
 
 class Collector:
     """The running episodes of N environments and the latest finished ones.
 
     Args:
-        environments: Where they run; nobody else may step or reset these.
+        environments: Stepped and reset by the collector alone.
         seed: Seed of the run; the seeds of all episodes follow from it.
     """
 
@@ -30,7 +30,7 @@ class Collector:
         self._environments = environments
         self._seed = seed
         count = environments.num_envs
-        self._numbers = np.zeros(count, dtype=np.int64)  # how many episodes each environment has begun
+        self._numbers = np.zeros(count, dtype=np.int64)  # episodes that each environment has begun
         self._actions: list[list[int]] = [[] for _ in range(count)]
         self._returns = np.zeros(count)
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
@@ -42,7 +42,7 @@ class Collector:
         return [episode_seed(self._seed, index, int(number)) for index, number in enumerate(self._numbers)]
 
     def advance(self, actions: npt.NDArray[np.int64]) -> Step:
-        """Carry out one action in every environment; the step holds the real last observations."""
+        """Take one action in every environment; the returned step holds the last observations of ended episodes."""
         step = self._environments.step(actions)
         self._returns += step.rewards
         for index, action in enumerate(actions.tolist()):
@@ -64,13 +64,13 @@ class Collector:
         self.observations = self._environments.reset(self._seeds(), ended)
 
     def recent(self) -> list[dict[str, Any]]:
-        """The latest finished episodes: reward, length, and what the environment tells of them."""
+        """The latest finished episodes: reward, length, and the environment's own metrics."""
         return list(self._recent)
 
     # -------------------------------------------------------------------------------------------------------- saving
 
     def state(self) -> State:
-        """What is needed to be in the middle of the same episodes again."""
+        """What is needed to continue the running episodes."""
         return {
             "numbers": self._numbers.tolist(),
             "actions": {str(index): np.asarray(done, np.int32) for index, done in enumerate(self._actions)},
@@ -81,7 +81,7 @@ class Collector:
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Read what `state` gave; `replay` has to follow.
+        """Read what `state` returned; `replay` has to follow.
 
         Raises:
             KeyError, TypeError, ValueError, AttributeError, OverflowError: It is not of that form.
@@ -95,9 +95,9 @@ class Collector:
         self._digests = [str(text) for text in state["digests"]]
 
     def replay(self) -> bool:
-        """Carry out the running episodes again; return whether they came out as they were.
+        """Repeat the running episodes; return whether they ended in the same observations.
 
-        Where they did not (an environment that its seed does not determine), new episodes have begun.
+        If not (an environment that its seed does not determine), new episodes have begun.
         """
         self._replay()
         exact = self._digests == [digest(self.observations, index) for index in range(len(self._actions))]
@@ -115,7 +115,7 @@ class Collector:
         lengths = np.array([len(done) for done in self._actions])
         for left in range(int(lengths.max()), 0, -1):
             begins = lengths == left
-            if begins.any():  # until now it was stepped for company only
+            if begins.any():  # until now they were stepped only because all are stepped together
                 self._environments.reset(seeds, begins)
             actions = [done[-left] if left <= len(done) else 0 for done in self._actions]
             step = self._environments.step(np.asarray(actions, dtype=np.int64))
@@ -127,14 +127,14 @@ class Collector:
 
 
 def _one_each(values: Any, count: int) -> Any:
-    """A list with one number for each environment, as a checkpoint keeps it."""
+    """Check that a checkpoint's list has one number for each environment."""
     if not isinstance(values, list) or len(values) != count:
         raise ValueError(f"there should be {count} numbers, one for each environment")
     return values
 
 
 def _checked_actions(actions: Any, count: int) -> list[int]:
-    """The actions of one episode as a checkpoint keeps them."""
+    """The actions of one episode from a checkpoint."""
     taken = np.asarray(actions)
     if taken.ndim != 1 or taken.dtype.kind not in "iu" or not ((taken >= 0) & (taken < count)).all():
         raise ValueError(f"an episode's actions should be a list of numbers from 0 to {count - 1}")
@@ -143,7 +143,7 @@ def _checked_actions(actions: Any, count: int) -> list[int]:
 
 
 def _checked_episode(episode: Any) -> dict[str, Any]:
-    """What a checkpoint tells of a finished episode."""
+    """A finished episode from a checkpoint."""
     if not isinstance(episode, Mapping):
-        raise TypeError(f"an episode is told as an object, not {episode!r}")
+        raise TypeError(f"an episode should be an object, not {episode!r}")
     return {**episode, "reward": float(episode["reward"]), "length": int(episode["length"])}

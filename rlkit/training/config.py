@@ -1,14 +1,14 @@
-"""The configuration of a run in one frozen dataclass, and how everything in it is decided before the run starts."""
+"""The configuration of a run: what those of all kinds of runs share, that of an agent's run, and how it is decided."""
 
 import dataclasses
 import hashlib
 import importlib.metadata
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from rlkit import capabilities, plugins
 from rlkit.agent import Agent
@@ -20,41 +20,148 @@ from rlkit.perception.config import PerceptionConfig
 from rlkit.spaces import Spaces
 from rlkit.utils.parsing import did_you_mean
 
-FORMAT = 2  # in 1, hyperparameters had other names
+FORMAT = 3  # of config.json, for runs of all kinds
+EARLIER_FORMATS = (1, 2, "perception-1", "perception-2")  # had other names for some settings
 # Bounds of what a configuration may ask for: beyond them a file's number would hang or take all memory.
-LARGEST = {
-    "steps": 10**12,
-    "num_envs": 2**14,
-    "seed": 2**63 - 1,
-    "eval_freq": 10**12,
-    "eval_episodes": 10**6,
-    "save_freq": 10**12,
+BOUNDS = {
+    "steps": (1, 10**12),
+    "num_envs": (1, 2**14),
+    "seed": (0, 2**63 - 1),
+    "eval_freq": (0, 10**12),
+    "eval_episodes": (1, 10**6),
+    "val_freq": (1, 10**12),
+    "save_freq": (0, 10**12),
 }
-MODEL = "perception/model.safetensors"  # within a run folder, the model that its agent sees by
+MODEL = "perception/model.safetensors"  # the perception model within a run folder
 
-NATIVE_ENVS = 32  # environments stepped in compiled batches are as good as free
-PYTHON_ENVS = 8  # enough to share the cost of a forward pass
-MEASURED_ENVS = 64  # compiled ones, side by side in an evaluation
-NATIVE_EPISODES = 50  # in an evaluation: compiled ones are cheap, and a lucky score is a bad choice of the best
+NATIVE_ENVS = 32  # environments that are stepped in compiled batches
+PYTHON_ENVS = 8  # others: enough to amortise a forward pass
+MEASURED_ENVS = 64  # compiled ones in an evaluation
+NATIVE_EPISODES = 50  # of an evaluation in compiled environments
 PYTHON_EPISODES = 20
 EVALUATIONS = 10  # in a run, unless --eval-freq says otherwise
 CHECKPOINTS = 10  # in a run, unless --save-freq says otherwise
 
 
 def versions() -> dict[str, str]:
-    """What a run's numbers may depend on."""
+    """Versions of Python and of the packages that results may depend on."""
     packages = ("rlkit-toolkit", "torch", "numpy", "numba", "gymnasium")
     found = {name: importlib.metadata.version(name) for name in packages}
     return {"python": sys.version.split()[0], "machine": platform.machine(), **found}
 
 
+def task_name(environment_id: str) -> str:
+    """An environment's id as part of a folder's name, such as cartpole."""
+    return environment_id.replace(":", "/").rstrip("/").rpartition("/")[2].partition("-v")[0].lower()
+
+
+class StoredConfig:
+    """What the configurations of all kinds of runs share; a subclass is a frozen dataclass whose fields JSON can hold.
+
+    Attributes:
+        KIND: Names the kind of run in its config.json, so that none is taken for another.
+        steps: Budget.
+        seed: The one seed that fixes everything.
+        save_freq: Steps between checkpoints; 0 for one at the end only.
+    """
+
+    KIND: ClassVar[str]
+    steps: int
+    seed: int
+    save_freq: int
+
+    @property
+    def folder_name(self) -> str:
+        """How the name of the run's folder begins where none is chosen."""
+        raise NotImplementedError
+
+    def located(self, folder: Path) -> Self:
+        """The same for a run in `folder`: paths of files in there are made absolute.
+
+        Raises:
+            UserError: A file that belongs to the run lies elsewhere.
+        """
+        return self
+
+    def self_contained(self) -> tuple[Self, dict[str, bytes]]:
+        """The same as it is stored in a run folder, and the files to copy there.
+
+        Returns:
+            The configuration, with paths relative to the folder; content by path.
+
+        Raises:
+            UserError: A file cannot be read, or has changed since it was chosen.
+        """
+        return self, {}
+
+    def check_fields(self, *, texts: Sequence[str], objects: Sequence[str]) -> None:
+        """Check types and bounds of the settings that several kinds of runs have.
+
+        Args:
+            texts: Names of fields that hold a text.
+            objects: Names of fields that hold a mapping.
+
+        Raises:
+            UserError: Naming the option, what was given and what is allowed.
+        """
+        for name, (low, high) in BOUNDS.items():
+            value = getattr(self, name, low)
+            if type(value) is not int or not low <= value <= high:
+                shown = f"{value!r}" if len(f"{value!r}") < 40 else f"a number of {len(str(value))} digits"
+                option = f"--{name.replace('_', '-')}"
+                raise UserError(f"{option} {shown}: expected a whole number of at least {low} and at most {high:,}")
+        for name in texts:
+            if not isinstance(getattr(self, name), str):
+                raise UserError(f"{name} = {getattr(self, name)!r}: expected a text")
+        for name in objects:
+            if not isinstance(getattr(self, name), Mapping):
+                raise UserError(f"{name} = {getattr(self, name)!r}: expected an object")
+        device: Any = getattr(self, "device", None)
+        if device not in ("cpu", "cuda"):
+            raise UserError(f"device = {device!r}: expected cpu or cuda")
+
+    def to_json(self) -> dict[str, Any]:
+        """The tree that config.json holds."""
+        fields: Any = dataclasses.fields(self)  # type: ignore[arg-type]
+        return {"format": FORMAT, "kind": self.KIND, **{field.name: getattr(self, field.name) for field in fields}}
+
+    @classmethod
+    def from_json(cls, plain: Any) -> Self:
+        """Read what `to_json` gave.
+
+        Raises:
+            UserError: It is from another version, or not the configuration of a run of this kind.
+        """
+        tree = plain if isinstance(plain, Mapping) else {}
+        if tree.get("format") in EARLIER_FORMATS:
+            given = tree["format"]
+            raise UserError(f"the run is of format {given}, which an earlier version made: train it again")
+        if (tree.get("format"), tree.get("kind")) != (FORMAT, cls.KIND):
+            given = f"format {tree.get('format')!r}, kind {tree.get('kind')!r}" if tree else type(plain).__name__
+            raise UserError(f"this is no configuration of {cls.KIND} training of format {FORMAT} (given: {given})")
+        values = {key: value for key, value in tree.items() if key not in ("format", "kind")}
+        odd = sorted(values.keys() ^ {field.name for field in dataclasses.fields(cls)})  # type: ignore[arg-type]
+        if odd:
+            raise UserError(f"the run configuration lacks or has too much: {', '.join(odd)}")
+        return cls(**cls.parsed(values))
+
+    @classmethod
+    def parsed(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The values of all fields, made from what JSON holds of them.
+
+        Raises:
+            UserError: One is not of the form that `to_json` gives it.
+        """
+        return values
+
+
 @dataclass(frozen=True)
-class RunConfig:
-    """Everything needed to repeat a run.
+class RunConfig(StoredConfig):
+    """Everything needed to repeat the training of an agent.
 
     Args:
-        environment: Where the agent trains.
-        evaluation: Where it is measured meanwhile.
+        environment: The training environment.
+        evaluation: The environment of evaluations during training.
         algorithm: Name of the agent.
         preset: Name of the preset that the hyperparameters came from.
         hyperparameters: All of them, written out.
@@ -65,9 +172,9 @@ class RunConfig:
         eval_freq: Steps between evaluations; 0 for none.
         eval_episodes: Episodes per evaluation.
         save_freq: Steps between checkpoints; 0 for one at the end only.
-        deterministic: One thread, and only operations that repeat bit for bit.
+        deterministic: One thread, and only operations that are bitwise reproducible.
         overlap: Environments take their steps in a thread of their own, while the agent learns.
-        versions: Of Python and of the packages that numbers may depend on.
+        versions: Of Python and of the packages that results may depend on.
     """
 
     environment: EnvConfig
@@ -85,33 +192,18 @@ class RunConfig:
     deterministic: bool
     overlap: bool = False
     versions: Mapping[str, str] = field(default_factory=versions)
+    KIND = "agent"
 
     def __post_init__(self) -> None:
-        """Refuse numbers that make no sense.
+        """Check types and bounds.
 
         Raises:
             UserError: Naming the option, what was given and what is allowed.
         """
-        lowest = {"steps": 1, "num_envs": 1, "seed": 0, "eval_freq": 0, "eval_episodes": 1, "save_freq": 0}
-        for name, low in lowest.items():
-            value, high = getattr(self, name), LARGEST[name]
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                shown = f"{value!r}" if len(f"{value!r}") < 40 else f"a number of {len(str(value))} digits"
-                raise UserError(
-                    f"--{name.replace('_', '-')} = {shown}: expected a whole number of at least {low} and at most "
-                    f"{high:,}"
-                )
-        for name in ("algorithm", "preset"):
-            if not isinstance(getattr(self, name), str):
-                raise UserError(f"{name} = {getattr(self, name)!r}: expected a name")
+        self.check_fields(texts=("algorithm", "preset"), objects=("hyperparameters", "versions"))
         for name in ("deterministic", "overlap"):
             if not isinstance(getattr(self, name), bool):
                 raise UserError(f"{name} = {getattr(self, name)!r}: expected true or false")
-        if self.device not in ("cpu", "cuda"):
-            raise UserError(f"device = {self.device!r}: expected cpu or cuda")
-        for name in ("hyperparameters", "versions"):
-            if not isinstance(getattr(self, name), Mapping):
-                raise UserError(f"{name} = {getattr(self, name)!r}: expected an object")
         if not all(isinstance(version, str) for version in self.versions.values()):
             raise UserError(f"versions = {self.versions!r}: expected texts")
         if self.steps < self.num_envs:
@@ -120,23 +212,23 @@ class RunConfig:
             raise UserError("--async-envs needs a second thread, which --deterministic does not allow: leave one out")
 
     def located(self, folder: Path) -> Self:
-        """The same, with the file of perception's model within the folder that the configuration was read from.
+        """The same with the absolute path of the perception model, which lies in the run folder.
 
         Raises:
-            UserError: It names a file that lies elsewhere.
+            UserError: It lies elsewhere.
         """
         return dataclasses.replace(
             self, environment=self.environment.located(folder), evaluation=self.evaluation.located(folder)
         )
 
     def self_contained(self) -> tuple[Self, dict[str, bytes]]:
-        """The same as it is kept in a run's folder, and the files that lie beside it: the model that the agent sees by.
+        """The same as it is stored in a run folder, and the perception model to copy there.
 
         Returns:
-            The configuration, with paths from within the folder; content by path.
+            The configuration, with paths relative to the folder; content by path.
 
         Raises:
-            UserError: If the model's file cannot be read, or is not the one that was chosen.
+            UserError: The model's file cannot be read, or has changed since it was chosen.
         """
         perception = self.environment.perception
         if perception is None or perception.is_truth:
@@ -158,10 +250,10 @@ class RunConfig:
         return own, {MODEL: content}
 
     def with_network(self, network: str) -> Self:
-        """The same, with the code of a model's network named, so that it may be imported.
+        """The same, naming the code of the perception model's network, so that it may be imported.
 
         Raises:
-            UserError: If the agent does not see by a model.
+            UserError: There is no perception model.
         """
         options = {"network": network}
         return dataclasses.replace(
@@ -171,7 +263,7 @@ class RunConfig:
         )
 
     def differences(self, other: Self) -> dict[str, tuple[Any, Any]]:
-        """Settings in which another run differs, by name, with its value and the own one; versions do not count."""
+        """Settings that differ from another run's, except versions: name to (the other's value, this one's)."""
         own, others = self._settings(), other._settings()
         return {key: (others.get(key), own.get(key)) for key in {**own, **others} if others.get(key) != own.get(key)}
 
@@ -180,7 +272,7 @@ class RunConfig:
         for name in ("environment", "evaluation"):
             perception = plain[name].pop("perception") or {"what": "none"}
             if perception.get("digest"):
-                perception["what"] = "a model"  # a run has a copy of its own: its content counts
+                perception["what"] = "a model"  # each run has its own copy: only the content counts
             plain |= {f"{name}.perception.{key}": value for key, value in perception.items()}
         flat = {key: value for key, value in plain.items() if key not in ("versions", "hyperparameters")}
         as_json = {
@@ -188,35 +280,20 @@ class RunConfig:
         }
         return flat | as_json
 
+    @property
+    def folder_name(self) -> str:
+        """Such as driving-dqn-s0."""
+        return f"{task_name(self.environment.id)}-{self.algorithm}-s{self.seed}"
+
     def to_json(self) -> dict[str, Any]:
-        """A tree that JSON can hold."""
-        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        plain["environment"] = self.environment.to_json()
-        plain["evaluation"] = self.evaluation.to_json()
-        return {"format": FORMAT, **plain}
+        """The tree that config.json holds."""
+        environments = {"environment": self.environment.to_json(), "evaluation": self.evaluation.to_json()}
+        return super().to_json() | environments
 
     @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> Self:
-        """Read what `to_json` gave.
-
-        Raises:
-            UserError: If it is from a newer version or not the configuration of a run.
-        """
-        if not isinstance(plain, Mapping) or plain.get("format") != FORMAT:
-            given = plain.get("format") if isinstance(plain, Mapping) else type(plain).__name__
-            if given == 1:
-                raise UserError(
-                    f"the run is of format 1, which an earlier version made; {FORMAT} is read: train it again"
-                )
-            raise UserError(f"this is no run configuration of format {FORMAT} (given: {given})")
-        values = {key: value for key, value in plain.items() if key != "format"}
-        names = {field.name for field in dataclasses.fields(cls)}
-        if values.keys() != names:
-            odd = sorted(values.keys() ^ names)
-            raise UserError(f"the run configuration lacks or has too much: {', '.join(odd)}")
-        values["environment"] = EnvConfig.from_json(values["environment"])
-        values["evaluation"] = EnvConfig.from_json(values["evaluation"])
-        return cls(**values)
+    def parsed(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The values of all fields, made from what JSON holds of them."""
+        return values | {name: EnvConfig.from_json(values[name]) for name in ("environment", "evaluation")}
 
 
 def plan(
@@ -238,30 +315,30 @@ def plan(
     perception: str | Path | PerceptionConfig | None = None,
     perception_kwargs: Mapping[str, Any] | None = None,
 ) -> RunConfig:
-    """Decide everything about a run before it starts, by looking at the environment.
+    """Decide everything about a run before it starts, from the environment's properties.
 
     Args:
         env: Id of an environment, or its description.
         algo: Name of the agent.
         preset: Name of one of its presets; its first one if not given.
         settings: Hyperparameters that differ from the preset, as typed: {"gamma": "0.997"}.
-        steps: Budget in steps of a single environment; None takes what the agent suggests for such observations.
+        steps: Budget in steps of a single environment; None takes the agent's default for such observations.
         seed: Fixes everything.
         device: "auto", "cpu" or "cuda".
-        num_envs: Environments stepped together; None goes by whether they are stepped in compiled batches.
+        num_envs: Environments stepped together; None for 32 where they are stepped in compiled batches, else 8.
         env_kwargs: Arguments of the environment, for training and evaluation alike.
         eval_freq: Steps between evaluations; 0 for none; None for ten of them.
         eval_episodes: Episodes per evaluation; None for 50 where they are stepped in compiled batches, else 20.
         save_freq: Steps between checkpoints; 0 for one at the end only; None for ten of them.
         deterministic: One thread, and torch's own switch.
-        overlap: Let environments take their steps in a thread of their own while the agent learns. One seed still
-            fixes everything, but other numbers: what is learned from is one step older.
+        overlap: Step environments in a thread of their own while the agent learns. Runs stay reproducible, with other
+            results: an update lacks the newest step.
         perception: What replaces the camera's picture: `truth`, `none`, or a segmentation model (the folder of a
             perception run, a file, `pretrained:NAME`); None leaves `env` as it is described.
-        perception_kwargs: How it is shown and spoilt; see `perception.config.PerceptionConfig`.
+        perception_kwargs: View and corruptions; see `perception.config.PerceptionConfig`.
 
     Raises:
-        UserError: For anything that the caller can mend.
+        UserError: For anything that the caller can correct.
     """
     from rlkit.nn.utils import choose_device
 
@@ -305,10 +382,10 @@ def plan(
 def choose_hyperparameters(
     agent_type: type[Agent], preset: str | None, settings: Mapping[str, str], spaces: Spaces, steps: int
 ) -> tuple[str, Any]:
-    """The preset's name and the hyperparameters it gives, changed by what was typed.
+    """The preset's name and its hyperparameters, changed by those that were typed.
 
     Raises:
-        UserError: For an unknown preset or hyperparameter, or a value that cannot be.
+        UserError: A preset or hyperparameter is unknown, or a value is out of range.
     """
     name = preset or next(iter(agent_type.presets))
     if name not in agent_type.presets:

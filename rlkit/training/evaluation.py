@@ -1,4 +1,4 @@
-"""Measuring an agent: whole episodes, acted greedily, in environments of their own."""
+"""Evaluating an agent: complete episodes with greedy actions, in environments of their own."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -15,15 +15,15 @@ from rlkit.env.vector import VecEnv
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came of evaluation episodes.
+    """Results of evaluation episodes.
 
     Args:
         environment: Id of the environment.
-        agent: Who acted.
-        episodes: Of each its seed, reward, length and what the environment tells of it.
-        metrics: Which of those are worth a mean, and under which name.
-        beginnings: A digest of the first observation of each.
-        seconds: How long it took.
+        agent: Name of the agent.
+        episodes: Seed, reward, length and the environment's own metrics of each.
+        metrics: The environment's metrics to average, by key.
+        beginnings: Digest of the first observation of each episode.
+        seconds: Duration of the evaluation.
     """
 
     environment: str
@@ -35,7 +35,7 @@ class Evaluation:
 
     @property
     def mean_reward(self) -> float:
-        """Mean of the episodes' raw rewards."""
+        """Mean episode reward, unclipped."""
         return float(np.mean([episode["reward"] for episode in self.episodes]))
 
     @property
@@ -45,7 +45,7 @@ class Evaluation:
 
     @property
     def all_alike(self) -> bool:
-        """Whether every episode began and ended the same way: then one says as much as all of them."""
+        """Whether all of several episodes have the same first observation, reward and length."""
         ways = {
             (beginning, episode["reward"], episode["length"])
             for beginning, episode in zip(self.beginnings, self.episodes, strict=True)
@@ -67,9 +67,9 @@ class Evaluation:
         }
 
     def summary(self, kinds: Collection[MetricKind] = ("share", "seconds", "ratio")) -> str:
-        """One line for a person, with the environment's own metrics of these kinds."""
+        """One line for the user, with the environment's own metrics of these kinds."""
         spread = float(np.std([episode["reward"] for episode in self.episodes]))
-        # A spread that is rounding alone is none.
+        # A deviation within rounding counts as 0.
         parts = [f"reward {self.mean_reward:.4g} ± {spread if spread > 1e-5 * abs(self.mean_reward) else 0:.3g}"]
         means = self.means
         told = [metric for metric in self.metrics.values() if metric.name in means and metric.kind in kinds]
@@ -88,7 +88,7 @@ def mean_metrics(episodes: Sequence[Mapping[str, Any]], metrics: Mapping[str, Ep
 
 
 def describe_metric(metric: EpisodeMetric, value: float) -> str:
-    """A metric as a person reads it, such as `lap rate 95 %`."""
+    """A metric as text, such as `lap rate 95 %`."""
     name = metric.name.replace("_", " ")
     if metric.kind == "share":
         return f"{name} {100 * value:.1f} %"
@@ -96,21 +96,21 @@ def describe_metric(metric: EpisodeMetric, value: float) -> str:
 
 
 def evaluate(agent: Agent, name: str, environments: VecEnv, seeds: Sequence[int]) -> Evaluation:
-    """Let an agent act greedily through one episode per seed.
+    """Run one episode per seed with greedy actions.
 
-    How many environments run side by side changes only how long it takes: each episode depends on its seed alone. One
-    that is cut off because its process was lost is played again, once; cut off again, it counts as it is.
+    Each episode depends on its seed alone, not on the number of environments that run side by side. One that is cut off
+    because its process was lost is repeated once; cut off again, it counts as it is.
 
     Args:
-        agent: Who acts; it neither observes nor learns.
-        name: What to call it.
-        environments: Where; they are reset at once.
+        agent: Chooses actions; it neither observes nor learns.
+        name: Name of the agent.
+        environments: They are reset at once.
         seeds: One per episode.
     """
     began = time.perf_counter()
     count = environments.num_envs
     agent.bind(environments)
-    # Environment i plays episode playing[i]; beyond the last episode it runs on for company, and is not counted.
+    # Environment i runs episode playing[i]; episodes after the last one are not counted.
     playing = list(range(count))
     upcoming = count
     repeated: set[int] = set()

@@ -1,4 +1,4 @@
-"""Scalars of a run: the same ones as lines of JSON for programs and as TensorBoard events for people."""
+"""Scalars of a run, written both as lines of JSON and as TensorBoard events."""
 
 import json
 from collections.abc import Mapping
@@ -21,11 +21,11 @@ LARGEST_VALUE = 1e300  # floats hold 1.8e308; sums of values have to be finite, 
 
 
 class Logger:
-    """Append-only scalars, tagged as Stable-Baselines3's users know them.
+    """Append-only log of scalars, with the tags of Stable-Baselines3.
 
     Args:
         run: The run folder.
-        resume_at: Drop what was logged beyond this step: the run is about to go there again.
+        resume_at: Drop records of later steps, which the resumed run repeats.
     """
 
     def __init__(self, run: Path, resume_at: int = 0):
@@ -42,7 +42,7 @@ class Logger:
 
     def write(self, steps: int, seconds: float, scalars: Mapping[str, float]) -> None:
         """Record scalars by tag after `steps` steps and `seconds` of training."""
-        # NaN is no JSON and no point of a curve: a tag without a value is left out.
+        # JSON has no NaN: such tags are left out.
         scalars = {tag: value for tag, value in scalars.items() if value == value}
         with disk_errors(self._name):
             self._lines.write(json.dumps({"steps": steps, "seconds": round(seconds, 3), **scalars}) + "\n")
@@ -51,15 +51,15 @@ class Logger:
             self._board.add_scalar(tag, value, steps)
 
     def write_text(self, tag: str, text: str) -> None:
-        """Put a text on TensorBoard as it stands, such as the configuration."""
+        """Add a text to TensorBoard as preformatted lines."""
         self._board.add_text(tag, "".join(f"    {line}\n" for line in text.splitlines()))
 
     def write_picture(self, tag: str, steps: int, pixels: npt.NDArray[np.uint8]) -> None:
-        """Put an (H, W, 3) uint8 picture on TensorBoard."""
+        """Add an (H, W, 3) uint8 picture to TensorBoard."""
         self._board.add_image(tag, pixels, steps, dataformats="HWC")
 
     def flush(self) -> None:
-        """Hand everything to the disk."""
+        """Write buffered TensorBoard events to disk."""
         self._board.flush()
 
     def __enter__(self) -> Self:
@@ -73,10 +73,10 @@ class Logger:
 
 
 def read_metrics(run: Path) -> list[dict[str, float]]:
-    """All records of a run, in order; what is no record, such as half a line at the end, is passed over.
+    """All records of a run, in order; invalid lines, such as half a line at the end, are skipped.
 
     Raises:
-        UserError: If the file is missing, is no regular file, or is larger than `LARGEST_LOG`.
+        UserError: The file is missing, is no regular file, or is larger than `LARGEST_LOG`.
     """
     path = run / FILE
     if not path.exists():
@@ -85,12 +85,12 @@ def read_metrics(run: Path) -> list[dict[str, float]]:
 
 
 def logged_steps(run: Path) -> int:
-    """How far a run's log goes; 0 where there is none."""
+    """Greatest step in a run's log; 0 where there is none."""
     return int(max((record["steps"] for _, record in _records(run / FILE)), default=0))
 
 
 def _records(path: Path) -> list[tuple[bytes, dict[str, float]]]:
-    """Lines that hold a record, with what they hold; none where the file is missing."""
+    """Valid lines with their records; none where the file is missing."""
     try:
         lines = paths.read_bytes(path, LARGEST_LOG).splitlines(keepends=True)
     except FileNotFoundError:
@@ -100,7 +100,7 @@ def _records(path: Path) -> list[tuple[bytes, dict[str, float]]]:
 
 
 def _record(line: bytes) -> dict[str, float] | None:
-    """The scalars of a line by tag; None where it is no record, as after a process was killed while it wrote."""
+    """Scalars of a line by tag; None for an invalid line, such as one that a killed process left incomplete."""
     try:
         record = json.loads(line)
         steps = record["steps"]

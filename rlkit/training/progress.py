@@ -1,4 +1,4 @@
-"""Telling a person how training goes: a bar in a terminal, plain lines elsewhere, nothing when quiet."""
+"""Progress of training: a bar in a terminal, plain lines elsewhere, warnings only when quiet."""
 
 import sys
 import time
@@ -14,16 +14,16 @@ from rlkit.utils.terminal import printable
 
 
 class Reporter(Protocol):
-    """What the training loop says, and to whom."""
+    """Takes messages and progress of a training."""
 
     def say(self, sentence: str) -> None:
-        """Say something once."""
+        """Print a message."""
 
     def warn(self, sentence: str) -> None:
-        """Say something that may need mending."""
+        """Print a warning."""
 
     def progress(self, steps: int, figures: Mapping[str, str]) -> None:
-        """Say where training stands."""
+        """Show the steps taken and some figures by name."""
 
     def __enter__(self) -> Self: ...
 
@@ -36,8 +36,8 @@ class PlainReporter:
     """Lines of text, one every ten seconds: for logs, pipes and batch systems.
 
     Args:
-        total: Steps to take in all.
-        quiet: Say nothing but warnings, which go to standard error.
+        total: Budget in steps.
+        quiet: Print only warnings, which go to standard error.
     """
 
     EVERY = 10.0  # s
@@ -57,7 +57,7 @@ class PlainReporter:
         print(f"warning: {printable(sentence)}", file=sys.stderr, flush=True)
 
     def progress(self, steps: int, figures: Mapping[str, str]) -> None:
-        """Print where training stands, if the last line is some time ago."""
+        """Print a line, at most one every ten seconds."""
         if time.monotonic() - self._last >= self.EVERY:
             self._last = time.monotonic()
             self.say(f"{steps:>10,} of {self._total:,} steps  " + "  ".join(f"{k} {v}" for k, v in figures.items()))
@@ -72,10 +72,10 @@ class PlainReporter:
 
 
 class BarReporter:
-    """A progress bar with the figures that matter, below what was said.
+    """A progress bar with figures, below the messages.
 
     Args:
-        total: Steps to take in all.
+        total: Budget in steps.
         console: The terminal.
     """
 
@@ -118,7 +118,7 @@ class BarReporter:
 
 
 def make_reporter(total: int, quiet: bool = False) -> Reporter:
-    """The reporter that suits where the output goes."""
+    """The reporter that suits the output: a bar for a terminal, else lines."""
     console = Console()
     if quiet or not console.is_terminal:
         return PlainReporter(total, quiet)

@@ -1,4 +1,4 @@
-"""Runs as Python calls: train, start, resume."""
+"""Training an agent as a Python call: train, start, resume."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -18,26 +18,26 @@ from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain
 from rlkit.nn.utils import torch_set_up
 from rlkit.spaces import Spaces
+from rlkit.training.agent_trainer import AgentTrainer
 from rlkit.training.config import MEASURED_ENVS, PYTHON_ENVS, RunConfig, plan
 from rlkit.training.progress import Reporter, make_reporter
-from rlkit.training.run_folder import RunFolder, check_restart
+from rlkit.training.run_folder import RunFolder
 from rlkit.training.trainer import Trainer
 from rlkit.utils.system import available_memory
 
-SAVES_MEMORY = ("buffer_size=N", "replay_on_disk=true")  # settings that agents with a replay buffer tend to have
-
+SAVES_MEMORY = ("buffer_size=N", "replay_on_disk=true")  # usual hyperparameters of agents with a replay buffer
 
 MakeReporter = Callable[[int], Reporter]
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has ended, or stopped.
+    """A run that is complete or was stopped.
 
     Args:
         path: Its folder.
-        steps: How many steps were taken in all.
-        stopped: Why before the budget was used up; None if it was not.
+        steps: How many steps were taken, over all sessions.
+        stopped: Why the run ended early; None if it completed.
     """
 
     path: Path
@@ -60,12 +60,12 @@ def train(
         env: Id of an environment, or its description.
         run_dir: The run folder; None makes one under `runs/`.
         time_limit: Seconds after which to stop; the run can be resumed.
-        reporter: Makes who is told how it goes, from the budget in steps.
-        started: Called with the run folder once it is there.
-        **plan_options: What else to decide; see `plan`.
+        reporter: Makes what shows progress, from the budget in steps.
+        started: Called with the run folder once it exists.
+        **plan_options: See `plan`.
 
     Raises:
-        UserError: For anything that the caller can mend.
+        UserError: For anything that the caller can correct.
     """
     config = plan(env, **plan_options)
     return start(config, run_dir=run_dir, time_limit=time_limit, reporter=reporter, started=started)
@@ -82,7 +82,7 @@ def start(
     """Start the run that `config` describes; the arguments are those of `train`.
 
     Raises:
-        UserError: For anything that the caller can mend.
+        UserError: For anything that the caller can correct.
     """
     check_time_limit(time_limit)
     with ExitStack() as stack:
@@ -109,21 +109,21 @@ def resume(
     reporter: MakeReporter = make_reporter,
     network: str | None = None,
 ) -> Run:
-    """Go on with a run from its newest intact checkpoint, exactly as if it had not been interrupted.
+    """Continue a run from its newest intact checkpoint, exactly as if it had not been interrupted.
 
     Args:
         path: The run folder.
         env: The environment's id, typed again: needed where it names a file or a module to import.
         env_kwargs: Arguments of the environment, typed again: needed for those that name code to import.
         time_limit: Seconds after which to stop again.
-        reporter: Makes who is told how it goes, from the budget in steps.
-        network: The network of the model that the agent sees by, typed again: needed where it is a user's own code.
+        reporter: Makes what shows progress, from the budget in steps.
+        network: The network of the perception model, typed again: needed where it is a user's own code.
 
     Raises:
         UserError: If there is no such run, or it does not fit.
     """
     check_time_limit(time_limit)
-    run = RunFolder.open(Path(path))
+    run = RunFolder.open(Path(path), RunConfig)
     if network is not None:
         run.config = run.config.with_network(network)
     run.config = config = typed_again(run.config, env, env_kwargs)
@@ -136,7 +136,7 @@ def resume(
 
 
 def _go(
-    run: RunFolder,
+    run: RunFolder[RunConfig],
     agent: Agent,
     environments: VecEnv,
     reporter: Reporter,
@@ -148,7 +148,7 @@ def _go(
     evaluation = dataclasses.replace(config.evaluation, id=environments.config.id)
     count_threads = 1 if config.deterministic else agent.threads
     if config.overlap:
-        # Threads of torch that share a core with the environments wait for each other in every operation.
+        # One core for the environments: threads of torch that share it would slow down every operation.
         count_threads = min(count_threads or torch.get_num_threads(), max(1, torch.get_num_threads() - 1))
     with (
         run.locked(),
@@ -161,25 +161,35 @@ def _go(
         told = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())
         reporter.say(f"evaluation: {config.eval_episodes} episodes of its own{f' with {told}' if told else ''}")
         reporter.say(f"run: {run.path}")
-        training = Trainer(run, agent, environments, measured, reporter)
+        trainer = AgentTrainer(run, agent, environments, measured, reporter)
         if resume:
-            checkpoint = run.checkpoints.to_resume(reporter.warn)
-            if checkpoint is None:
-                # A run that is killed between logging and saving has logged the step of its first checkpoint.
-                first = -(-config.save_freq // config.num_envs) * config.num_envs if config.save_freq else config.steps
-                check_restart(run.path, min(first, config.steps - 1))
-            else:
-                training.resume(run.checkpoints.restore(checkpoint, agent))
-            if training.steps >= config.steps:
-                reporter.say(f"this run is complete: its {config.steps:,} steps are taken")
-                return Run(run.path, training.steps, None)
-            reporter.say(f"going on after {training.steps:,} steps of {config.steps:,}")
-        stopped = training.go(time_limit)
+            # A run that is killed between logging and saving has logged the step of its first checkpoint.
+            first = -(-config.save_freq // config.num_envs) * config.num_envs if config.save_freq else config.steps
+            trainer.resume(unsaved=min(first, config.steps - 1))
+        return fit(trainer, time_limit, resumed=resume)
+
+
+def fit(trainer: Trainer[Any], time_limit: float | None, resumed: bool) -> Run:
+    """Train to the end or until stopped, and report which.
+
+    Args:
+        trainer: Of an agent or a segmentation network, new or resumed.
+        time_limit: Seconds after which to stop.
+        resumed: Whether the run was begun in an earlier session.
+
+    Raises:
+        UserError: Training diverged, or something cannot be written.
+    """
+    path, reporter = trainer.run.path, trainer.reporter
+    if trainer.complete:
+        reporter.say(f"this run is complete: {trainer.steps:,} steps are taken")
+        return Run(path, trainer.steps, None)
+    if resumed:
+        reporter.say(f"resuming after {trainer.steps:,} of {trainer.config.steps:,} steps")
+    stopped = trainer.fit(time_limit)
     if stopped is not None:
-        reporter.say(
-            f"stopped by {stopped} after {training.steps:,} steps; go on with: rlkit train --resume {run.path}"
-        )
-    return Run(run.path, training.steps, stopped)
+        reporter.say(f"stopped by {stopped} after {trainer.steps:,} steps; continue with: {trainer.command} {path}")
+    return Run(path, trainer.steps, stopped)
 
 
 def build_agent(config: RunConfig, spaces: Spaces) -> Agent:
@@ -200,10 +210,10 @@ def build_agent(config: RunConfig, spaces: Spaces) -> Agent:
 
 
 def check_memory(agent: Agent) -> None:
-    """Refuse at once what would be killed hours later.
+    """Check that the agent's memory estimate fits into the free memory.
 
     Raises:
-        UserError: If what the agent will hold does not fit.
+        UserError: It does not.
     """
     needed, free = agent.memory_estimate(), available_memory()
     if free is not None and needed > free:
@@ -211,16 +221,16 @@ def check_memory(agent: Agent) -> None:
         remedies = [f"--set {setting}" for setting in SAVES_MEMORY if setting.partition("=")[0] in known]
         raise UserError(
             f"Training would take {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free. "
-            f"What helps: {', or '.join(remedies) or 'a smaller network'}.",
+            f"Try {', or '.join(remedies) or 'a smaller network'}.",
             exit_code=1,
         )
 
 
 def check_time_limit(seconds: float | None) -> None:
-    """Refuse a limit that is no time at all.
+    """Check that a time limit is positive.
 
     Raises:
-        UserError: If it is not greater than 0.
+        UserError: It is not.
     """
     if seconds is not None and not seconds > 0:
         raise UserError(f"--time-limit {seconds:g}: expected a number of seconds greater than 0.")
@@ -235,7 +245,7 @@ def typed_again(config: RunConfig, env: str | None, env_kwargs: Mapping[str, Any
         env_kwargs: Arguments of the environment as typed: none may differ from the run's.
 
     Raises:
-        UserError: Something else was typed, or code is named that was not typed.
+        UserError: Something else was typed, or the file names code that was not typed.
     """
     environment = config.environment
     check_typed_again(environment.kwargs, env_kwargs or {})
@@ -245,7 +255,7 @@ def typed_again(config: RunConfig, env: str | None, env_kwargs: Mapping[str, Any
         typed = absolute_id(env)
         # A run that was moved finds its environment's file under another path.
         if typed != environment.id and not (code_of(typed) and Path(typed).name == Path(environment.id).name):
-            raise UserError(f"This run was trained in {environment.id} and cannot go on in {env}: leave out {env}.")
+            raise UserError(f"This run was trained in {environment.id} and cannot continue in {env}: leave out {env}.")
         environment = dataclasses.replace(environment, id=typed)
     evaluation = dataclasses.replace(config.evaluation, id=environment.id)
     for described in (environment, evaluation):

@@ -1,4 +1,4 @@
-"""Asking a run to stop: Ctrl-C, a cluster's SIGTERM, a time limit."""
+"""Stopping a run between two steps: Ctrl-C, SIGTERM, a time limit."""
 
 import contextlib
 import signal
@@ -12,7 +12,7 @@ class StopRequest:
     """Whether and why training should stop at the next step.
 
     Args:
-        time_limit: Seconds until it should, or None for no limit.
+        time_limit: Seconds until then; None for no limit.
     """
 
     def __init__(self, time_limit: float | None):
@@ -21,7 +21,7 @@ class StopRequest:
 
     @property
     def reason(self) -> str | None:
-        """Why to stop; None while training should go on."""
+        """Why to stop; None while training should continue."""
         if self._signal is not None:
             return self._signal
         if self._deadline is not None and time.monotonic() >= self._deadline:
@@ -29,7 +29,7 @@ class StopRequest:
         return None
 
     def request(self, number: int, frame: FrameType | None) -> None:
-        """Handle a signal; a second Ctrl-C does not wait for the checkpoint."""
+        """Handle a signal; a second one interrupts at once, without a checkpoint."""
         if self._signal is not None:
             raise KeyboardInterrupt
         self._signal = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
@@ -37,7 +37,7 @@ class StopRequest:
 
 @contextlib.contextmanager
 def stop_request(time_limit: float | None) -> Iterator[StopRequest]:
-    """Listen for signals while the block runs; only the main thread can."""
+    """Handle signals within the block, in the main thread; in other threads only the time limit counts."""
     stop = StopRequest(time_limit)
     if threading.current_thread() is not threading.main_thread():
         yield stop

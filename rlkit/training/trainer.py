@@ -1,224 +1,176 @@
-"""The training loop: act, step, remember, learn; now and then measure and save."""
+"""The training loop of agents and segmentation networks: take a step; at intervals log, evaluate and save."""
 
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import nullcontext
-from dataclasses import dataclass, field
-from typing import Any
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
+from typing import ClassVar, Generic
 
-from rlkit.agent import Agent, State
-from rlkit.env.seeding import episode_seed
-from rlkit.env.vector import Step, VecEnv
+from rlkit.agent import State
 from rlkit.errors import UserError
-from rlkit.replay import Transitions
-from rlkit.training.checkpoint import MISFITS
-from rlkit.training.collector import Collector
-from rlkit.training.evaluation import Evaluation, evaluate, mean_metrics
+from rlkit.training.checkpoint import MISFITS, Trainable
 from rlkit.training.logger import Logger
 from rlkit.training.progress import Reporter
-from rlkit.training.run_folder import RunFolder
+from rlkit.training.run_folder import C, RunFolder
 from rlkit.training.signals import stop_request
 from rlkit.utils.io import disk_errors
 
 REFRESH = 0.2  # s between updates of the progress display
 LOGS = 200  # records of metrics in a run
-EXPLODED = 1e10  # a loss, gradient or value beyond this is as lost as one that is not a number
 
 
-@dataclass
-class Trainer:
-    """A run under way.
+class Trainer(ABC, Generic[C]):
+    """A run under way. Subclasses say what a step and an evaluation are, and what else a checkpoint has to hold.
 
     Args:
-        run: Where it is kept.
-        agent: Who learns.
-        environments: Where it acts.
-        evaluation: Where it is measured, on episodes that training never sees.
-        reporter: Who is told.
+        run: Its folder.
+        learner: What is trained: its weights and state go into every checkpoint.
+        reporter: Shows progress.
+        eval_freq: Steps between evaluations; 0 for none.
+        stride: Steps of the budget that one call of `step` takes.
+
+    Attributes:
+        steps: Steps taken, over all sessions.
+        best: Score of the best evaluation; minus infinity before the first.
     """
 
-    run: RunFolder
-    agent: Agent
-    environments: VecEnv
-    evaluation: VecEnv
-    reporter: Reporter
-    steps: int = 0
-    best: float = -math.inf
-    latest: dict[str, float] = field(default_factory=dict)  # newest value of everything that the agent plots
-    seconds_before: float = 0.0  # spent in earlier sessions
+    command: ClassVar[str]
+    """What continues a run, up to the name of its folder."""
+    saves_first: ClassVar[bool] = False
+    """Whether step 0 is saved, for weights that do not follow from the configuration."""
 
-    def __post_init__(self) -> None:
-        """Begin the first episodes."""
-        self.config = self.run.config
-        self.episodes = Collector(self.environments, self.config.seed)
-        self.agent.bind(self.environments)
+    def __init__(self, run: RunFolder[C], learner: Trainable, reporter: Reporter, *, eval_freq: int, stride: int = 1):
+        self.run = run
+        self.config = run.config
+        self.learner = learner
+        self.reporter = reporter
+        self.steps = 0
+        self.best = -math.inf
+        self._eval_freq = eval_freq
+        self._stride = stride
+        self._seconds_before = 0.0  # spent in earlier sessions
         self._began = time.monotonic()
         self._refreshed = 0.0
 
-    def go(self, time_limit: float | None = None) -> str | None:
-        """Train until the budget is used up, or stop earlier; either way everything is saved.
+    @abstractmethod
+    def step(self) -> None:
+        """Train by one step, and raise `steps` by `stride`."""
+
+    @abstractmethod
+    def evaluate(self, log: Logger, *, final: bool) -> None:
+        """Evaluate, log the scores, and keep the weights if they are the best so far.
+
+        Args:
+            log: Takes the scores.
+            final: Whether a time limit has brought it about, between two regular evaluations.
+        """
+
+    @abstractmethod
+    def scalars(self) -> dict[str, float]:
+        """What is logged at regular intervals, by tag."""
+
+    @abstractmethod
+    def figures(self) -> dict[str, str]:
+        """What the progress display shows, by name."""
+
+    @abstractmethod
+    def state(self) -> State:
+        """What a checkpoint holds of the loop, beside steps, time and best score."""
+
+    @abstractmethod
+    def load_state(self, state: State) -> None:
+        """Read what `state` returned; what does not fit may raise any of `MISFITS`."""
+
+    def prepared(self) -> AbstractContextManager[object]:
+        """A context in which all steps are taken."""
+        return nullcontext()
+
+    @property
+    def complete(self) -> bool:
+        """Whether training has come to its end."""
+        return self.steps >= self.config.steps
+
+    @property
+    def seconds(self) -> float:
+        """Time spent training, evaluating and saving, over all sessions."""
+        return self._seconds_before + time.monotonic() - self._began
+
+    def fit(self, time_limit: float | None = None) -> str | None:
+        """Train to the end, or stop earlier; either way everything is saved.
 
         Args:
             time_limit: Seconds after which to stop; nothing that happens before depends on it.
 
         Returns:
-            None when the budget is used up, else why training stopped.
+            None when training is complete, else why it stopped.
+
+        Raises:
+            UserError: Training diverged, or something cannot be written.
         """
         self._began = time.monotonic()
-        with (
-            stop_request(time_limit) as stop,
-            Logger(self.run.path, resume_at=self.steps) as log,
-            ThreadPoolExecutor(1) if self.config.overlap else nullcontext() as meanwhile,
-        ):
+        with stop_request(time_limit) as stop, Logger(self.run.path, resume_at=self.steps) as log, self.prepared():
             if self.steps == 0:
                 log.write_text("configuration", json.dumps(self.config.to_json(), indent=2))
-            while self.steps < self.config.steps and stop.reason is None:
-                self._step(meanwhile)
-                self._tell()
+                if self.saves_first:
+                    self._save(log)
+            while not self.complete and stop.reason is None:
+                self.step()
+                self._show_progress()
                 if self._due(max(1, self.config.steps // LOGS)):
-                    self._log(log)
-                if self._due(self.config.eval_freq):
-                    self._evaluate(log)
+                    log.write(self.steps, self.seconds, self.scalars())
+                if self._due(self._eval_freq) or (self._eval_freq and self.steps >= self.config.steps):
+                    self.evaluate(log, final=False)
                 if self._due(self.config.save_freq):
                     self._save(log)
-            reason = stop.reason if self.steps < self.config.steps else None
-            if reason in (None, "time limit") and self.config.eval_freq and not self._due(self.config.eval_freq):
-                self._evaluate(log)
+            reason = None if self.complete else stop.reason
+            if reason == "time limit" and self._eval_freq and not self._due(self._eval_freq):
+                self.evaluate(log, final=True)
             self._save(log)
         return reason
 
-    def _step(self, meanwhile: Executor | None) -> None:
-        """Act, step, remember, learn; with `meanwhile`, environments take their step in there while the agent learns.
+    def resume(self, unsaved: int = 0) -> bool:
+        """Continue from the newest intact checkpoint, or at step 0 where none was written yet.
 
-        Each waits for the other before the next step, so numbers do not depend on who is first: they differ from those
-        of one after the other only in that what is learned from is older by one step of every environment.
-        """
-        observations = self.episodes.observations
-        actions = self.agent.act(observations, explore=True)
-        if meanwhile is None:
-            step = self.episodes.advance(actions)
-        else:
-            stepping = meanwhile.submit(self.episodes.advance, actions)
-            self._learn()
-            step = stepping.result()
-        self.steps += len(actions)
-        self.agent.observe(transitions(observations, actions, step))
-        if meanwhile is None:
-            self._learn()
+        Args:
+            unsaved: Steps that may have been logged before the first checkpoint is written.
 
-    def _learn(self) -> None:
-        self.latest |= self._sound(self.agent.update(self.steps))
-
-    def resume(self, state: State) -> None:
-        """Continue from the state that a checkpoint kept.
+        Returns:
+            Whether there was a checkpoint.
 
         Raises:
-            UserError: The state is damaged.
+            UserError: No checkpoint is intact, or the newest does not fit.
         """
+        checkpoint = self.run.checkpoints.to_resume(self.reporter.warn)
+        if checkpoint is None:
+            self.run.check_restart(unsaved)
+            return False
+        state = self.run.checkpoints.restore(checkpoint, self.learner)
         try:
             self.steps = int(state["steps"])
             self.best = -math.inf if state["best"] is None else float(state["best"])
-            self.latest = {str(tag): float(value) for tag, value in state["latest"].items()}
-            self.seconds_before = float(state["seconds"])
-            self.episodes.load_state(state["episodes"])
+            self._seconds_before = float(state["seconds"])
+            self.load_state(state)
         except MISFITS as error:
             raise UserError(f"the newest checkpoint of {self.run.path} is damaged: {error!r}", exit_code=1) from error
-        if not self.episodes.replay():
-            self.agent.cut()
-            self.reporter.warn(
-                "the environment did not come out the same when its episodes were carried out again: "
-                "new episodes have begun, so this run differs from an uninterrupted one"
-            )
-
-    def _sound(self, metrics: Mapping[str, float]) -> Mapping[str, float]:
-        """Pass on what the agent measured, unless learning has broken down."""
-        for tag, value in metrics.items():
-            if not abs(value) < EXPLODED:  # written so that NaN fails too
-                raise UserError(
-                    f"{tag} became {value:.3g} after {self.steps:,} steps, so training stopped. The checkpoint before "
-                    f"it is kept in {self.run.path}; try a smaller learning_rate or max_grad_norm, or reward_clip=1.",
-                    exit_code=1,
-                )
-        return metrics
-
-    @property
-    def seconds(self) -> float:
-        """Time spent training, evaluation and saving included, over all sessions."""
-        return self.seconds_before + time.monotonic() - self._began
+        return True
 
     def _due(self, interval: int) -> bool:
-        """Whether the step just taken reached a multiple of `interval`; never for 0."""
-        return interval > 0 and self.steps // interval > (self.steps - self.environments.num_envs) // interval
-
-    def _log(self, log: Logger) -> None:
-        recent = self.episodes.recent()
-        scalars = dict(self.latest)
-        scalars["time/fps"] = self.steps / self.seconds
-        scalars["time/episodes"] = self.episodes.finished
-        if recent:
-            scalars["rollout/ep_rew_mean"] = _mean(recent, "reward")
-            scalars["rollout/ep_len_mean"] = _mean(recent, "length")
-            means = mean_metrics(recent, self.environments.metrics)
-            scalars |= {f"rollout/{name}": value for name, value in means.items()}
-        log.write(self.steps, self.seconds, scalars)
-
-    def _evaluate(self, log: Logger) -> None:
-        count = self.config.eval_episodes
-        seeds = [episode_seed(self.config.seed, 0, number, "selection") for number in range(count)]
-        result = evaluate(self.agent, self.config.algorithm, self.evaluation, seeds)
-        self.agent.bind(self.environments)
-        scalars = {"eval/mean_reward": result.mean_reward, "eval/mean_ep_length": result.to_json()["mean_length"]}
-        scalars |= {f"eval/{name}": value for name, value in result.means.items()}
-        log.write(self.steps, self.seconds, scalars)
-        self.reporter.say(
-            f"{self.steps:>10,} steps, {self.seconds:4.0f} s   evaluation, {result.summary(('share', 'ratio'))}"
-        )
-        if result.all_alike and self.best == -math.inf:
-            self.reporter.warn(f"all {len(seeds)} evaluation episodes went alike: one says as much")
-        # Of two that are as good to within a thousandth, the later one has learned longer.
-        if result.mean_reward >= self.best - 1e-3 * abs(self.best) or self.best == -math.inf:
-            self.best = max(self.best, result.mean_reward)
-            with disk_errors(str(self.run.path)):
-                self.run.checkpoints.save_best(self.steps, self.agent, _without_episodes(result))
+        """Whether the latest step reached a multiple of `interval`; never for 0."""
+        return interval > 0 and self.steps // interval > (self.steps - self._stride) // interval
 
     def _save(self, log: Logger) -> None:
+        state = self.state()
         log.flush()
-        state = {
+        state |= {
             "steps": self.steps,
             "best": None if self.best == -math.inf else self.best,
-            "latest": self.latest,
             "seconds": self.seconds,
-            "episodes": self.episodes.state(),
         }
         with disk_errors(str(self.run.path)):
-            self.run.checkpoints.save(self.steps, self.agent, state)
+            self.run.checkpoints.save(self.steps, self.learner, state)
 
-    def _tell(self) -> None:
-        if time.monotonic() - self._refreshed < REFRESH:
-            return
-        self._refreshed = time.monotonic()
-        recent = self.episodes.recent()
-        figures = {"steps/s": f"{self.steps / self.seconds:,.0f}"}
-        if recent:
-            figures["return"] = f"{_mean(recent, 'reward'):.3g}"
-            metrics = self.environments.metrics
-            means = mean_metrics(recent, metrics)
-            shares = [metric for metric in metrics.values() if metric.kind == "share" and metric.name in means]
-            figures |= {metric.name.replace("_", " "): f"{100 * means[metric.name]:.0f} %" for metric in shares}
-        self.reporter.progress(self.steps, figures)
-
-
-def transitions(observations: Any, actions: Any, step: Step) -> Transitions:
-    """What an agent observes of one step."""
-    return Transitions(observations, actions, step.rewards, step.terminated, step.truncated, step.observations)
-
-
-def _mean(episodes: Sequence[dict[str, Any]], key: str) -> float:
-    return float(sum(episode[key] for episode in episodes) / len(episodes))
-
-
-def _without_episodes(result: Evaluation) -> dict[str, Any]:
-    return {key: value for key, value in result.to_json().items() if key != "episodes"}
+    def _show_progress(self) -> None:
+        if time.monotonic() - self._refreshed >= REFRESH:
+            self._refreshed = time.monotonic()
+            self.reporter.progress(self.steps, self.figures())

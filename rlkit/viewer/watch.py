@@ -12,7 +12,7 @@ from rlkit.env.seeding import episode_seed
 from rlkit.errors import UserError
 from rlkit.nn.utils import torch_set_up
 from rlkit.policy import PolicySpec, scenarios
-from rlkit.training.run_folder import RunFolder
+from rlkit.training.checkpoint import Checkpoints
 from rlkit.utils.paths import path_inside
 from rlkit.viewer import Episode, Playback
 from rlkit.viewer.frame import Frame
@@ -51,8 +51,8 @@ def playback(who: PolicySpec, *, seed: int = 0, scenario: Path | None = None, li
 
 def _take_newest(agent: Agent, who: PolicySpec) -> None:
     assert who.checkpoint is not None
-    run = RunFolder.open(who.checkpoint.folder.parent.parent)
-    checkpoint = run.checkpoints.newest(lambda _: None)  # one that is being pruned is passed over
+    checkpoints = Checkpoints(who.checkpoint.folder.parent.parent)
+    checkpoint = checkpoints.newest(lambda _: None)  # one that is being pruned is passed over
     if checkpoint is not None:
         try:
             agent.load_weights(checkpoint.weights())

@@ -38,9 +38,9 @@ from rlkit.env.vector import VecEnv
 from rlkit.experiments.statistics import interval
 from rlkit.training import config as training_config
 from rlkit.training import run
+from rlkit.training.agent_trainer import AgentTrainer
 from rlkit.training.evaluation import evaluate
 from rlkit.training.logger import Logger
-from rlkit.training.trainer import Trainer
 
 EPISODES = 20
 OTHERS = 100
@@ -166,17 +166,17 @@ def ours(env: str, seed: int, steps: int | None, every: int) -> Row:
     with make_vec_env(config.evaluation, EPISODES) as places, tempfile.TemporaryDirectory() as folder:
         race = Race(env, seed, places)
 
-        class Measured(Trainer):
+        class Measured(AgentTrainer):
             """Our training loop, with the evaluation that the peer has too, and an end once the task is solved."""
 
-            def _evaluate(self, log: Logger) -> None:
+            def evaluate(self, log: Logger, *, final: bool) -> None:
                 agents.append(self.agent)
                 race.measure(self.agent, self.steps, self.seconds)
                 self.agent.bind(self.environments)
                 if race.solved:
                     raise Solved
 
-        run.Trainer = Measured  # type: ignore[misc]
+        run.AgentTrainer = Measured  # type: ignore[misc]
         with contextlib.suppress(Solved):
             run.start(config, run_dir=Path(folder) / "run", reporter=quiet)
         return race.row("ours", agents[-1], config.steps)

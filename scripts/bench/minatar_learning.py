@@ -35,7 +35,7 @@ import numpy as np
 from common.reporting import Rows
 
 from rlkit.cli.options import read_seeds
-from rlkit.experiments.statistics import improvement_interval, interval
+from rlkit.experiments.statistics import interval
 
 RACE = ("Breakout", "Asterix", "SpaceInvaders", "Freeway")
 FIVE = (*RACE, "Seaquest")
@@ -153,16 +153,14 @@ def tell_race(rows: Rows, games: Sequence[str], seeds: Sequence[int]) -> dict[st
     outcome = {}
     for axis, by_side in tables(rows, games, seeds).items():
         ours, theirs = interval(by_side["ours"]), interval(by_side["sb3"])
-        better = improvement_interval(by_side["ours"], by_side["sb3"])
         ratio = ours.value / theirs.value if theirs.value > 0 else None
         told = "" if ratio is None else f": {ratio:.2f} times"
         apart = "apart" if ours.low > theirs.high else "not apart"
-        print(f"{axis:15} ours {ours}, SB3 {theirs}{told}, intervals {apart}; chance that ours is better: {better}")
+        print(f"{axis:15} ours {ours}, SB3 {theirs}{told}, intervals {apart}")
         outcome[axis] = {
             "ours": dataclasses.asdict(ours),
             "sb3": dataclasses.asdict(theirs),
             "ratio": ratio,
-            "probability of improvement": dataclasses.asdict(better),
         }
     return outcome
 

@@ -25,12 +25,12 @@ from rlkit.env.config import EnvConfig
 from rlkit.env.make import make_vec_env
 from rlkit.env.seeding import episode_seed
 from rlkit.nn.utils import torch_set_up
+from rlkit.training.agent_trainer import AgentTrainer
 from rlkit.training.config import plan
 from rlkit.training.evaluation import evaluate
 from rlkit.training.progress import PlainReporter
 from rlkit.training.run import build_agent
 from rlkit.training.run_folder import RunFolder
-from rlkit.training.trainer import Trainer
 
 LONGEST = 20_000  # steps of an episode in a measurement: a game that goes on for ever has to end some time
 ENDLESS = 10_000_000  # steps, for an agent that is stopped by the clock
@@ -98,8 +98,8 @@ def learn_ours(options: argparse.Namespace, curve: Curve) -> tuple[Any, Callable
 
         agent.update = update  # type: ignore[method-assign]
         run = RunFolder.create(Path(folder) / "run", config)
-        training = Trainer(run, agent, environments, environments, PlainReporter(config.steps, quiet=True))
-        training.go(None if options.seconds is None else options.seconds - curve.seconds)
+        training = AgentTrainer(run, agent, environments, environments, PlainReporter(config.steps, quiet=True))
+        training.fit(None if options.seconds is None else options.seconds - curve.seconds)
         if not curve.kept or curve.kept[-1][1] < training.steps:
             curve.keep(training.steps, agent.weights)
     return agent, agent.load_weights

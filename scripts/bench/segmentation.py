@@ -84,7 +84,7 @@ def network_rows(
     preset = PRESETS[usual_preset(source.training_pictures)](source.classes, source.training_pictures)
     settings = read_pairs("--set", [asked.set])
     batch = int(settings.get("batch_size", preset.batch_size))
-    options = {"model": network, "size": size, "seed": seed, "device": asked.device, "settings": settings}
+    options = {"network": network, "size": size, "seed": seed, "device": asked.device, "settings": settings}
     steps = None if asked.epochs else affordable_steps(asked, options) if asked.seconds else -(-asked.pictures // batch)
     began = time.perf_counter()
     run = train(asked.data, steps=steps, epochs=asked.epochs, save_freq=0, run_dir=folder, reporter=quiet, **options)

@@ -119,11 +119,12 @@ def usual_data(what: str, card: "ModelCard") -> str:
     Raises:
         UserError: The card names a folder of another machine.
     """
+    from rlkit.segmentation.config import SegmentationConfig
     from rlkit.segmentation.datasets import is_simulator
-    from rlkit.segmentation.run_folder import PerceptionRun
+    from rlkit.training.run_folder import RunFolder
 
     is_run = (Path(what) / "config.json").is_file()
-    known = PerceptionRun.open(Path(what)).config.data if is_run else str(card.trained.get("data", ""))
+    known = RunFolder.open(Path(what), SegmentationConfig).config.data if is_run else str(card.trained.get("data", ""))
     if is_run or is_simulator(known):
         return known
     hint = f" (it was trained on {known})" if known else ""
@@ -132,10 +133,11 @@ def usual_data(what: str, card: "ModelCard") -> str:
 
 def held_out_of(what: str) -> float:
     """The share of a folder's training pictures that a run held out, so that the same ones are measured."""
-    from rlkit.segmentation.run_folder import PerceptionRun
+    from rlkit.segmentation.config import SegmentationConfig
+    from rlkit.training.run_folder import RunFolder
 
     is_run = (Path(what) / "config.json").is_file()
-    return PerceptionRun.open(Path(what)).config.held_out if is_run else 0.1
+    return RunFolder.open(Path(what), SegmentationConfig).config.val_fraction if is_run else 0.1
 
 
 def _joined(results: list["SegmentationResult"]) -> dict[str, object]:

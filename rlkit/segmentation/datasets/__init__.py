@@ -18,6 +18,7 @@ from rlkit.segmentation.datasets.kitti_road import KittiRoad
 
 SIMULATOR = "env:rlkit/DrivingCamera-v0"  # what `sim` stands for
 _ENVIRONMENT = "env:"
+_OBJECT = "dataset:"  # begins the name of a `TorchDataset`
 
 LAYOUTS: tuple[DatasetLayout, ...] = (CamVid(), KittiRoad(), BDD100K(), Cityscapes(), Own())
 
@@ -68,6 +69,11 @@ def open_dataset(
 
         environment = EnvConfig(text.removeprefix(_ENVIRONMENT), dict(env_kwargs or {}))
         return SimulatorDataset(environment, size, seed, allow_code=allow_code, measured=pictures)
+    if text.startswith(_OBJECT):
+        raise UserError(
+            f"{text} was given in Python and is not stored with the run: hand in the same dataset again, by "
+            "rlkit.segmentation.resume(folder, data=dataset)."
+        )
     if env_kwargs:
         raise UserError(f"--env-kwargs belong to a simulator; {text} is a folder of pictures.")
     from rlkit.segmentation.datasets.folder import open_folder

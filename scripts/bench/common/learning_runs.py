@@ -9,6 +9,7 @@ from typing import Any
 from common.reporting import Row, Rows, quiet, whole
 from rlkit.env.config import code_of
 from rlkit.policy import evaluate_policy, find_policy
+from rlkit.training.config import RunConfig
 from rlkit.training.logger import read_metrics
 from rlkit.training.run import resume, train
 from rlkit.training.run_folder import RunFolder
@@ -105,7 +106,7 @@ def learn(task: Task, seed: int, folder: Path) -> Row:
         "env": Path(task.env).name if trusted else task.env,  # the same in whatever folder the file lies
         "env_kwargs": dict(task.env_kwargs),
         "algo": task.algo,
-        "preset": RunFolder.open(run).config.preset,
+        "preset": RunFolder.open(run, RunConfig).config.preset,
         "settings": dict(task.settings),
         "seed": seed,
         "steps": task.steps,

@@ -33,7 +33,7 @@ def test_an_unfinished_seed_goes_on(rlkit, tmp_path, capsys):
     before = max(int(path.name) for path in (tmp_path / "set" / "s5" / "checkpoints").iterdir())
     assert before < 400
     assert train(rlkit, tmp_path / "set", "5,6") == 0
-    assert f"going on after {before} steps of 400" in capsys.readouterr().out
+    assert f"resuming after {before} of 400 steps" in capsys.readouterr().out
     for seed in (5, 6):
         rows = (tmp_path / "set" / f"s{seed}" / "metrics.jsonl").read_text().splitlines()
         assert json.loads(rows[-1])["steps"] == 400

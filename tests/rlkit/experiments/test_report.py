@@ -55,7 +55,7 @@ def test_what_a_reader_has_to_know_is_said(make_run, tmp_path):
     assert "not measured yet, seeds 1" in told
     assert "repeats a seed and is left out" in told
     assert "different versions" not in told  # the one with another version is the one left out
-    assert "one seed says nothing about others" in told
+    assert "rows with one seed have no interval" in told
 
 
 def test_runs_that_were_never_measured_still_have_a_line(make_run, tmp_path):

@@ -19,7 +19,7 @@ class Config:
 
 
 class Lowest:
-    """Stands for a trial of Optuna: takes the smallest value, or the last choice."""
+    """A trial that samples the smallest value, or the last choice."""
 
     def suggest_float(self, name, low, high, log):
         return low
@@ -77,7 +77,7 @@ def test_what_optuna_chooses_becomes_settings_that_the_agent_takes():
         ("gamma=0.9", "a range such as LOW..HIGH, or at least two values"),
         ("gamma=low..high", "wrong type"),
         ("double=false..true", "is no number"),
-        ("hidden", "say what to try"),
+        ("hidden", "give a range or values"),
         ("gamma=0.9..1.5", "gamma = 1.5 is out of range"),
         ("batch_size=0,32", "batch_size = 0 is out of range"),
     ],

@@ -21,23 +21,7 @@ def test_the_interquartile_mean_drops_a_quarter_at_each_end():
     assert statistics.interquartile_mean([1, 2, 6]) == 3.0  # of three nothing is dropped
 
 
-def test_what_lies_beyond_the_goal_does_not_make_up_for_what_lies_below():
-    assert statistics.optimality_gap([0.5, 3.0]) == 0.25
-    assert statistics.optimality_gap([0.5, 3.0], goal=4.0) == 2.25
-
-
-def test_the_performance_profile_counts_the_runs_beyond_each_threshold():
-    assert statistics.performance_profile([[1, 5], [2, 6]], [0, 1, 5.5, 6]).tolist() == [1.0, 0.75, 0.25, 0.0]
-
-
-def test_draws_count_half_in_the_probability_of_improvement():
-    assert statistics.probability_of_improvement([1, 2], [0, 2]) == (1 + 0 + 1 + 0.5) / 4
-    assert statistics.probability_of_improvement([[1, 5]], [[0, 9]]) == 0.5
-
-
-def test_tasks_that_do_not_match_are_not_compared():
-    with pytest.raises(ValueError, match="2 tasks cannot be compared with 3"):
-        statistics.probability_of_improvement(np.zeros((4, 2)), np.zeros((4, 3)))
+def test_no_score_at_all_is_refused():
     with pytest.raises(ValueError, match="at least one score"):
         statistics.interquartile_mean([])
 
@@ -76,16 +60,6 @@ def peer():
 def test_measures_agree_with_rliable(peer, scores):
     assert statistics.interquartile_mean(scores) == pytest.approx(peer.aggregate_iqm(scores), abs=1e-9)
     assert statistics.mean(scores) == pytest.approx(peer.aggregate_mean(scores), abs=1e-9)
-    assert statistics.median(scores) == pytest.approx(peer.aggregate_median(scores), abs=1e-9)
-    gap = peer.aggregate_optimality_gap(scores, 10.0)
-    assert statistics.optimality_gap(scores, 10.0) == pytest.approx(gap, abs=1e-9)
-
-
-@given(ours=TABLES, runs=st.integers(1, 6), seed=st.integers(0, 2**32 - 1))
-def test_the_probability_of_improvement_agrees_with_rliable(peer, ours, runs, seed):
-    theirs = np.random.default_rng(seed).choice(ours.ravel(), (runs, ours.shape[1]))  # with draws between the two
-    expected = peer.probability_of_improvement(ours, theirs)
-    assert statistics.probability_of_improvement(ours, theirs) == pytest.approx(expected)
 
 
 def test_intervals_agree_with_rliable_as_far_as_chance_allows(peer):

@@ -14,6 +14,7 @@ from rlkit.env.make import make_vec_env
 from rlkit.errors import UserError
 from rlkit.perception.config import PerceptionConfig, choose_perception
 from rlkit.policy import evaluate_policy, find_policy
+from rlkit.training.config import RunConfig
 from rlkit.training.progress import PlainReporter
 from rlkit.training.run_folder import RunFolder
 
@@ -115,7 +116,9 @@ def test_a_run_carries_its_model_with_it(road_camera, model_file, tmp_path):
     moved = tmp_path / "moved"
     shutil.move(run, moved)
     assert '"what": "perception/model.safetensors"' in (moved / "config.json").read_text()
-    assert RunFolder.open(moved).config.environment.perception.what == str(moved / "perception/model.safetensors")
+    assert RunFolder.open(moved, RunConfig).config.environment.perception.what == str(
+        moved / "perception/model.safetensors"
+    )
     assert len(evaluate_policy(find_policy(moved, env=road_camera), episodes=2).episodes) == 2
     rlkit.resume(moved, env=road_camera, reporter=quiet)
 

@@ -45,7 +45,7 @@ class Listener(PlainReporter):
 
 @pytest.fixture(autouse=True)
 def _tell_at_every_step(monkeypatch):
-    monkeypatch.setattr("rlkit.segmentation.trainer.REFRESH", 0)
+    monkeypatch.setattr("rlkit.training.trainer.REFRESH", 0)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def go(tmp_path, make_source):
 
     def start(name, steps=12, pictures=None, stop_after=float("inf"), source=None, **options):
         listener = Listener(stop_after=stop_after)
-        options = {"model": "tiny", "select_freq": 5, "save_freq": 4, "settings": SETTINGS} | options
+        options = {"network": "tiny", "val_freq": 5, "save_freq": 4, "settings": SETTINGS} | options
         train(
             source or make_source(pictures),
             steps=steps,
@@ -98,7 +98,7 @@ def test_a_run_folder_holds_a_model_that_finds_the_road(go, source):
 
 @pytest.mark.parametrize("pictures", [None, 10])
 def test_interrupted_twice_and_resumed_equals_uninterrupted(pictures, go, make_source, monkeypatch):
-    monkeypatch.setattr("rlkit.segmentation.trainer.LOGS", 3)  # so that interruptions come between two records
+    monkeypatch.setattr("rlkit.training.trainer.LOGS", 3)  # so that interruptions come between two records
     settings = SETTINGS | {"prefetch": "0" if pictures else "2"}
     whole, _ = go("whole", pictures=pictures, settings=settings)
     parts, listener = go("parts", pictures=pictures, settings=settings, stop_after=3)
@@ -147,16 +147,14 @@ def test_a_complete_run_says_so_and_stays_as_it_is(go, source):
 
 
 def test_the_time_limit_stops_measures_and_saves(go):
-    folder, listener = go("run", steps=100_000, time_limit=0.5, select_freq=100_000)
+    folder, listener = go("run", steps=100_000, time_limit=0.5, val_freq=100_000)
     assert "stopped by time limit" in listener.said[-1]
     assert (folder / "best/model.safetensors").exists()
     assert any((folder / "checkpoints").iterdir())
 
 
 def test_without_a_better_selection_for_long_enough_training_ends(go, source):
-    folder, listener = go(
-        "run", steps=500, select_freq=1, settings=SETTINGS | {"patience": "3", "learning_rate": "1e-9"}
-    )
+    folder, listener = go("run", steps=500, val_freq=1, settings=SETTINGS | {"patience": "3", "learning_rate": "1e-9"})
     rows = [row for row in read_metrics(folder) if "eval/drivable_iou" in row]
     scores = [row["eval/drivable_iou"] for row in rows]
     assert len(rows) < 500
@@ -204,14 +202,14 @@ def test_training_begins_with_another_model(go):
         ({"steps": 5, "epochs": 2}, "leave one out"),
         ({"steps": None, "epochs": 2}, "never end"),
         ({"seed": -1}, "--seed -1"),
-        ({"model": "segnet-compct"}, "segnet-compact"),
+        ({"network": "segnet-compct"}, "segnet-compact"),
         ({"preset": "filess"}, "Did you mean files"),
         ({"settings": {"learning_rat": "1"}}, "Did you mean learning_rate"),
         ({"settings": {"learning_rate": "0"}}, "learning_rate"),
         ({"settings": {"optimizer": "adma"}}, "adamw"),
         ({"device": "gpu"}, "--device"),
         ({"time_limit": -1.0}, "--time-limit"),
-        ({"select_freq": 0}, "--val-freq"),
+        ({"val_freq": 0}, "--val-freq"),
         ({"init": "nowhere"}, "nowhere"),
         ({"init": "nowhere", "vgg16": "x"}, "leave one out"),
     ],
@@ -227,7 +225,7 @@ def test_a_folder_in_use_is_refused(go, source):
     with pytest.raises(UserError, match="already holds a run"):
         go("run")
     (folder / "config.json").write_text("{}")
-    with pytest.raises(UserError, match="no configuration of a perception run"):
+    with pytest.raises(UserError, match="no configuration of segmentation training"):
         resume(folder, data=source)
 
 
@@ -310,7 +308,7 @@ def test_links_out_of_a_run_are_refused(go, source, tmp_path, name):
     [
         ("steps", 10**30),
         ("seed", 2**70),
-        ("held_out", "x"),
+        ("val_fraction", "x"),
         ("preset", "nobody"),
         ("network", 7),
         ("data", None),
@@ -341,5 +339,5 @@ def test_code_that_a_run_names_is_imported_only_if_it_is_typed(go, source, tmp_p
         (folder / "config.json").write_text(json.dumps(tree | change))
         with pytest.raises(UserError, match=remedy):
             resume(folder, reporter=lambda _: Listener())
-    with pytest.raises(UserError, match=r"a: this run has 'evil_envs\.X' there"):
+    with pytest.raises(UserError, match=r"a='other': this run has 'evil_envs\.X'; leave it out"):
         resume(folder, env_kwargs={"a": "other"}, reporter=lambda _: Listener())

@@ -8,11 +8,11 @@ import pytest
 
 from rlkit.env.make import make_vec_env
 from rlkit.errors import UserError
+from rlkit.training.agent_trainer import AgentTrainer
 from rlkit.training.config import RunConfig, plan
 from rlkit.training.progress import PlainReporter
 from rlkit.training.run import build_agent, train
 from rlkit.training.run_folder import RunFolder
-from rlkit.training.trainer import Trainer
 
 SETTINGS = {"batch_size": "16", "hidden": "16", "learning_starts": "64", "buffer_size": "512", "update_interval": "16"}
 
@@ -22,7 +22,8 @@ def training(folder, **options):
     config = plan("rlkit/Driving-v0", steps=320, settings=SETTINGS, num_envs=16, eval_freq=0, save_freq=0, **options)
     environments = make_vec_env(config.environment, config.num_envs)
     agent = build_agent(config, environments.spaces)
-    return Trainer(RunFolder.create(folder, config), agent, environments, environments, PlainReporter(320, quiet=True))
+    run = RunFolder.create(folder, config)
+    return AgentTrainer(run, agent, environments, environments, PlainReporter(320, quiet=True))
 
 
 def noted(run, last=None):
@@ -58,7 +59,7 @@ def weights(run):
 def test_without_overlap_all_happens_in_turn_and_in_one_thread(tmp_path):
     run = training(tmp_path / "run")
     calls = noted(run)
-    run.go()
+    run.fit()
     assert calls == [("act", True), ("advance", True), ("observe", True), ("update", True)] * 20
 
 
@@ -66,7 +67,7 @@ def test_without_overlap_all_happens_in_turn_and_in_one_thread(tmp_path):
 def test_with_overlap_environments_step_in_another_thread_while_the_agent_learns(tmp_path, order):
     run = training(tmp_path / "run", overlap=True)
     calls = noted(run, last=order[1])
-    run.go()
+    run.fit()
     thread = {"update": True, "advance": False}
     once = [("act", True), *((name, thread[name]) for name in order), ("observe", True)]
     assert calls == once * 20
@@ -77,7 +78,7 @@ def test_numbers_do_not_depend_on_who_is_first(tmp_path):
     for last in ("advance", "update"):
         run = training(tmp_path / last, overlap=True)
         noted(run, last)
-        run.go()
+        run.fit()
         learned.append(weights(run))
     for name, values in learned[0].items():
         np.testing.assert_array_equal(values, learned[1][name])
@@ -91,7 +92,7 @@ def test_an_update_learns_from_all_steps_but_the_newest(tmp_path):
         run.agent.update = lambda steps, learn=learn, seen=seen, run=run: (
             seen.append((steps, run.agent.steps)) or learn(steps)
         )
-        run.go()
+        run.fit()
         assert all(told == observed for told, observed in seen)
         stored[overlap] = [observed for _, observed in seen]
     assert stored[False] == list(range(16, 321, 16))
@@ -102,7 +103,7 @@ def test_what_fails_in_the_other_thread_ends_the_run_as_ever(tmp_path):
     run = training(tmp_path / "run", overlap=True)
     run.episodes.advance = lambda actions: 1 // 0
     with pytest.raises(ZeroDivisionError):
-        run.go()
+        run.fit()
 
 
 def test_the_choice_is_kept_with_the_run():

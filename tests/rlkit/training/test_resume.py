@@ -16,6 +16,7 @@ from rlkit.errors import UserError
 from rlkit.policy import find_policy
 from rlkit.training import run as training_run
 from rlkit.training.checkpoint import read_checkpoint
+from rlkit.training.config import RunConfig
 from rlkit.training.logger import read_metrics
 from rlkit.training.progress import PlainReporter
 from rlkit.training.run_folder import RunFolder
@@ -112,7 +113,7 @@ def test_killed_at_any_moment_leaves_a_run_that_goes_on(tmp_path):
         time.sleep(0.05 + 0.07 * attempt)
         process.kill()
         process.join()
-        reached = RunFolder.open(folder).checkpoints.newest(pytest.fail).steps
+        reached = RunFolder.open(folder, RunConfig).checkpoints.newest(pytest.fail).steps
         process = server.Process(target=training_run.resume, args=(folder,), kwargs={"reporter": told})
     steps = [row["steps"] for row in read_metrics(folder)]
     assert steps == sorted(set(steps))
@@ -132,7 +133,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(tmp_path):
     train(tmp_path / "run", steps=360)
     older, _ = damage(tmp_path / "run")
     told = []
-    checkpoint = RunFolder.open(tmp_path / "run").checkpoints.newest(told.append)
+    checkpoint = RunFolder.open(tmp_path / "run", RunConfig).checkpoints.newest(told.append)
     assert checkpoint.folder == older[-1]
     assert "weights.safetensors is damaged" in told[0]
 
@@ -170,7 +171,7 @@ def test_a_run_folder_is_never_overwritten(tmp_path):
 
 def test_two_processes_do_not_train_into_one_folder(tmp_path):
     train(tmp_path / "run", steps=100)
-    run = RunFolder.open(tmp_path / "run")
+    run = RunFolder.open(tmp_path / "run", RunConfig)
     with run.locked(), pytest.raises(UserError, match="another process"):
         training_run.resume(tmp_path / "run", reporter=quiet)
 
@@ -181,7 +182,10 @@ def test_two_processes_do_not_train_into_one_folder(tmp_path):
         (lambda run: (run / "config.json").unlink(), "is not a run folder"),
         (lambda run: (run / "config.json").write_text("{"), "config.json is damaged"),
         (lambda run: (run / "config.json").write_text("[" * 100_000), "config.json is damaged"),
-        (lambda run: (run / "config.json").write_text('{"format": 99}'), "no run configuration of format 2"),
+        (
+            lambda run: (run / "config.json").write_text('{"format": 99}'),
+            "no configuration of agent training",
+        ),
         (lambda run: (run / "config.json").write_text('{"format": 1}'), "an earlier version made"),
     ],
 )
@@ -197,7 +201,7 @@ def test_a_run_from_another_agent_does_not_fit(tmp_path):
     config = json.loads((tmp_path / "run/config.json").read_text())
     config["hyperparameters"]["hidden"] = [32]
     (tmp_path / "run/config.json").write_text(json.dumps(config))
-    with pytest.raises(UserError, match="does not fit the agent"):
+    with pytest.raises(UserError, match=r"does not fit what config\.json describes"):
         training_run.resume(tmp_path / "run", reporter=quiet)
 
 

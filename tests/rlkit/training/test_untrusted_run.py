@@ -23,7 +23,7 @@ from rlkit.perception.networks import build_network
 from rlkit.policy import evaluate_policy, find_policy
 from rlkit.spaces import Classes
 from rlkit.training import run as training_run
-from rlkit.training.config import plan
+from rlkit.training.config import RunConfig, plan
 from rlkit.training.logger import read_metrics
 from rlkit.training.progress import PlainReporter
 from rlkit.training.run_folder import RunFolder
@@ -194,7 +194,7 @@ def test_an_environment_that_a_configuration_names_is_imported_only_if_it_is_typ
     main(["train", "my_envs:Cart", "--config", str(config), "--run-dir", "again", "--steps", "100", "-q"])
     assert (tmp_path / "ran.txt").exists()
     assert rlkit("train", "CartPole-v1", "--config", config, "--run-dir", "another", "-q") == 2
-    assert "cannot go on in CartPole-v1" in capsys.readouterr().err
+    assert "cannot continue in CartPole-v1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ def test_a_damaged_last_checkpoint_is_no_end_of_a_run(run):
     run.rename(run.with_name("s0"))
     (done,) = train_seeds(config, [0], folder=run.parent, reporter=quiet, say=lambda _: None)
     assert done.steps == 800
-    again = RunFolder.open(run.parent / "s0").checkpoints.newest(pytest.fail)
+    again = RunFolder.open(run.parent / "s0", RunConfig).checkpoints.newest(pytest.fail)
     assert again is not None
     assert again.steps == 800
 

@@ -11,7 +11,7 @@ from rlkit.cli.perception.evaluate import RESULT, Evaluate, usual_data
 from rlkit.errors import UserError
 from rlkit.perception.model import ModelCard, SegmentationModel
 from rlkit.perception.networks import build_network
-from rlkit.segmentation.config import TrainingConfig
+from rlkit.segmentation.config import SegmentationConfig
 from rlkit.spaces import Classes
 from rlkit.utils.terminal import printable
 
@@ -103,20 +103,20 @@ def test_data_is_what_the_model_was_trained_on_where_that_is_known(model, tmp_pa
     assert [usual_data(str(model), cards[data]) for data in ("sim", "env:a/B-v0")] == ["sim", "env:a/B-v0"]
     with pytest.raises(UserError, match=r"--data is needed.*trained on camvid"):
         usual_data(str(model), cards["camvid"])
-    config = TrainingConfig(
+    config = SegmentationConfig(
         data="/somewhere/camvid",
         env_kwargs={},
-        held_out=0.1,
+        val_fraction=0.1,
         size=(32, 32),
         classes=CLASSES,
         pictures=10,
         network="segnet-compact",
         preset="files",
-        recipe={},
+        hyperparameters={},
         steps=1,
         seed=0,
         device="cpu",
-        select_freq=1,
+        val_freq=1,
         save_freq=1,
     )
     (tmp_path / "run").mkdir()

@@ -45,7 +45,7 @@ def test_a_run_folder_holds_what_was_promised(run, pictures):
     assert {"config.json", "metrics.jsonl", "checkpoints", "best", "pictures"} <= names
     config = json.loads((run / "config.json").read_text())
     assert config["data"] == str(pictures)
-    assert config["recipe"]["batch_size"] == 2
+    assert config["hyperparameters"]["batch_size"] == 2
     assert config["network"] == "segnet-compact"
     card = read_model_card(find_model(run))
     assert card.size == (32, 48)
@@ -56,7 +56,7 @@ def test_it_says_what_was_chosen_and_what_can_be_done_next(rlkit, pictures, tmp_
     run = tmp_path / "run"
     assert rlkit("perception", "train", "--data", pictures, "--steps", 2, "--run-dir", run, *SMALL) == 0
     told = capsys.readouterr().out
-    for part in ("pictures to learn from", "32×48", "segnet-compact", "2 steps", "drivable IoU", str(run), "show"):
+    for part in ("5 training pictures", "32×48", "segnet-compact", "2 steps", "drivable IoU", str(run), "show"):
         assert part in told
 
 
@@ -67,7 +67,7 @@ def test_training_goes_on_after_a_time_limit(rlkit, pictures, tmp_path, capsys):
     assert f"--resume {tmp_path / 'run'}" in told
     steps = int(re.search(r"after ([\d,]+) steps", told)[1].replace(",", ""))
     assert rlkit("perception", "train", "--resume", tmp_path / "run", "--time-limit", 0.5) == 0
-    assert f"going on after {steps:,} steps" in capsys.readouterr().out
+    assert f"resuming after {steps:,} of" in capsys.readouterr().out
 
 
 def test_a_network_of_ones_own_is_trained_once_it_is_named(rlkit, pictures, tmp_path, monkeypatch, capsys):

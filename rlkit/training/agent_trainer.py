@@ -1,0 +1,168 @@
+"""Training an agent: act, step, observe, update; evaluate on episodes of its own."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from rlkit.agent import Agent, State
+from rlkit.env.seeding import episode_seed
+from rlkit.env.vector import VecEnv
+from rlkit.errors import UserError
+from rlkit.training.collector import Collector
+from rlkit.training.config import RunConfig
+from rlkit.training.evaluation import evaluate, mean_metrics
+from rlkit.training.logger import Logger
+from rlkit.training.progress import Reporter
+from rlkit.training.run_folder import RunFolder
+from rlkit.training.trainer import Trainer
+from rlkit.utils.io import disk_errors
+
+DIVERGED = 1e10  # a loss, gradient norm or value beyond this counts as diverged, like NaN
+
+
+class AgentTrainer(Trainer[RunConfig]):
+    """The training of an agent.
+
+    Args:
+        run: Its folder.
+        agent: What learns.
+        environments: Where it collects transitions.
+        evaluation: Where it is evaluated, on episodes that training never sees.
+        reporter: Shows progress.
+    """
+
+    command = "rlkit train --resume"
+
+    def __init__(
+        self,
+        run: RunFolder[RunConfig],
+        agent: Agent,
+        environments: VecEnv,
+        evaluation: VecEnv,
+        reporter: Reporter,
+    ):
+        super().__init__(run, agent, reporter, eval_freq=run.config.eval_freq, stride=environments.num_envs)
+        self.agent = agent
+        self.environments = environments
+        self.evaluation = evaluation
+        self.episodes = Collector(environments, run.config.seed)
+        self.latest: dict[str, float] = {}  # newest value of everything that the agent logs
+        self._thread: Executor | None = None
+        agent.bind(environments)
+
+    @contextmanager
+    def prepared(self) -> Iterator[None]:
+        """Start the thread in which environments take their steps, with `overlap`."""
+        if not self.config.overlap:
+            yield
+            return
+        with ThreadPoolExecutor(1) as self._thread:
+            yield
+
+    def step(self) -> None:
+        """Act, step, observe, update; with `overlap`, environments take their step while the agent updates.
+
+        Each waits for the other before the next step, so numbers do not depend on which is first: they differ from
+        those of one after the other only in that the update lacks the newest step of every environment.
+        """
+        observations = self.episodes.observations
+        actions = self.agent.act(observations, explore=True)
+        if self._thread is None:
+            step = self.episodes.advance(actions)
+        else:
+            stepping = self._thread.submit(self.episodes.advance, actions)
+            self._update()
+            step = stepping.result()
+        self.steps += len(actions)
+        self.agent.observe(
+            Transitions(observations, actions, step.rewards, step.terminated, step.truncated, step.observations)
+        )
+        if self._thread is None:
+            self._update()
+
+    def _update(self) -> None:
+        """Update the agent; stop where a value diverged.
+
+        Raises:
+            UserError: One did.
+        """
+        metrics = self.agent.update(self.steps)
+        for tag, value in metrics.items():
+            if not abs(value) < DIVERGED:  # written so that NaN fails too
+                raise UserError(
+                    f"{tag} became {value:.3g} after {self.steps:,} steps, so training stopped. The checkpoint before "
+                    f"it is kept in {self.run.path}; try a smaller learning_rate or max_grad_norm, or reward_clip=1.",
+                    exit_code=1,
+                )
+        self.latest |= metrics
+
+    def evaluate(self, log: Logger, *, final: bool) -> None:
+        """Evaluate the agent, and keep its weights if nothing was better before."""
+        count = self.config.eval_episodes
+        seeds = [episode_seed(self.config.seed, 0, number, "selection") for number in range(count)]
+        result = evaluate(self.agent, self.config.algorithm, self.evaluation, seeds)
+        self.agent.bind(self.environments)
+        scores = result.to_json()
+        scalars = {"eval/mean_reward": result.mean_reward, "eval/mean_ep_length": scores["mean_length"]}
+        scalars |= {f"eval/{name}": value for name, value in result.means.items()}
+        log.write(self.steps, self.seconds, scalars)
+        self.reporter.say(
+            f"{self.steps:>10,} steps, {self.seconds:4.0f} s   evaluation, {result.summary(('share', 'ratio'))}"
+        )
+        if result.all_alike and self.best == -math.inf:
+            self.reporter.warn(f"all {count} evaluation episodes were identical; one is enough")
+        # Of two that are equal to within a thousandth, the later one has learned longer.
+        if result.mean_reward >= self.best - 1e-3 * abs(self.best) or self.best == -math.inf:
+            self.best = max(self.best, result.mean_reward)
+            scores.pop("episodes")
+            with disk_errors(str(self.run.path)):
+                self.run.checkpoints.save_best(self.steps, self.agent, scores)
+
+    def scalars(self) -> dict[str, float]:
+        """What the agent logs, the speed, and means over the latest episodes."""
+        recent = self.episodes.recent()
+        scalars = self.latest | {"time/fps": self.steps / self.seconds, "time/episodes": self.episodes.finished}
+        if recent:
+            scalars["rollout/ep_rew_mean"] = _mean(recent, "reward")
+            scalars["rollout/ep_len_mean"] = _mean(recent, "length")
+            means = mean_metrics(recent, self.environments.metrics)
+            scalars |= {f"rollout/{name}": value for name, value in means.items()}
+        return scalars
+
+    def figures(self) -> dict[str, str]:
+        """Speed, mean return, and the environment's own metrics that are shares."""
+        recent = self.episodes.recent()
+        figures = {"steps/s": f"{self.steps / self.seconds:,.0f}"}
+        if recent:
+            figures["return"] = f"{_mean(recent, 'reward'):.3g}"
+            metrics = self.environments.metrics
+            means = mean_metrics(recent, metrics)
+            shares = [metric for metric in metrics.values() if metric.kind == "share" and metric.name in means]
+            figures |= {metric.name.replace("_", " "): f"{100 * means[metric.name]:.0f} %" for metric in shares}
+        return figures
+
+    def state(self) -> State:
+        """The running episodes and what was logged last."""
+        return {"latest": self.latest, "episodes": self.episodes.state()}
+
+    def load_state(self, state: State) -> None:
+        """Read what `state` returned."""
+        self.latest = {str(tag): float(value) for tag, value in state["latest"].items()}
+        self.episodes.load_state(state["episodes"])
+
+    def resume(self, unsaved: int = 0) -> bool:
+        """Continue from the newest intact checkpoint, and step the running episodes to where they were."""
+        restored = super().resume(unsaved)
+        if restored and not self.episodes.replay():
+            self.agent.cut()
+            self.reporter.warn(
+                "the environment did not reproduce its running episodes from their seeds and actions: new episodes "
+                "have begun, so this run differs from an uninterrupted one"
+            )
+        return restored
+
+
+def _mean(episodes: Sequence[Mapping[str, Any]], key: str) -> float:
+    return float(sum(episode[key] for episode in episodes) / len(episodes))
