@@ -35,7 +35,7 @@ def test_everything_is_drawn_at_any_size(make_playback, size, kind, blind):
     painter = Painter()
     while not playback.over:
         playback.advance()
-    status = Status(paused=True, recording=True, note="note", help=[("H", "help")])
+    status = Status(paused=True, recording=True, message="message", help=[("H", "help")])
     for panels in (True, False):
         painter.draw(surface, playback.frame(), status, panels)
         assert pixels(surface).std() > 5

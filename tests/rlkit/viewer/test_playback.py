@@ -6,7 +6,7 @@ import pytest
 from rlkit.agent import Inspection
 from rlkit.errors import UserError
 from rlkit.viewer import Episode
-from rlkit.viewer.playback import LINGER, SPEEDS, spread_of
+from rlkit.viewer.playback import LINGER_SECONDS, SPEEDS, return_spread
 
 
 def play_through(playback):
@@ -134,9 +134,9 @@ def test_the_last_moment_lingers_before_the_next_episode(make_playback):
     playback = make_playback(seeds=[1, 2], length=2)
     playback.elapse(100.0)
     assert playback.over
-    playback.elapse(LINGER * 0.9)
+    playback.elapse(LINGER_SECONDS * 0.9)
     assert playback.over
-    playback.elapse(LINGER * 0.2)
+    playback.elapse(LINGER_SECONDS * 0.2)
     assert playback.frame().label == "seed 2"
 
 
@@ -165,7 +165,7 @@ def test_agents_and_environments_that_tell_little_are_shown_all_the_same(make_pl
 
 def test_eight_of_ten_returns_lie_between_the_ends():
     quantiles = np.stack([np.linspace(0.0, 100.0, 101), np.full(101, 7.0)])[np.newaxis].astype(np.float32)
-    assert spread_of(Inspection(quantiles=quantiles)) == pytest.approx(np.array([[10.0, 90.0], [7.0, 7.0]]))
+    assert return_spread(Inspection(quantiles=quantiles)) == pytest.approx(np.array([[10.0, 90.0], [7.0, 7.0]]))
 
 
 def test_probabilities_of_fixed_returns_tell_the_same():
@@ -174,9 +174,9 @@ def test_probabilities_of_fixed_returns_tell_the_same():
     probabilities[0, 0] = 1.0 / 11.0
     probabilities[0, 1, 8] = 1.0
     probabilities[0, 2, [0, 5, 10]] = 0.05, 0.9, 0.05  # the tails are thinner than a tenth
-    found = spread_of(Inspection(support=support, probabilities=probabilities))
+    found = return_spread(Inspection(support=support, probabilities=probabilities))
     assert found.tolist() == [[-4.0, 4.0], [3.0, 3.0], [0.0, 0.0]]
 
 
 def test_who_knows_the_mean_only_has_no_spread():
-    assert spread_of(Inspection(q=np.zeros((1, 2), np.float32))) is None
+    assert return_spread(Inspection(q=np.zeros((1, 2), np.float32))) is None

@@ -9,11 +9,11 @@ from rlkit.segmentation.visualization.palette import (
     NAMED,
     UNKNOWN,
     WRONG,
+    blend,
     class_colours,
-    laid_over,
     paint_classes,
     paint_errors,
-    paint_shares,
+    paint_values,
 )
 from rlkit.spaces import IGNORED
 
@@ -57,11 +57,11 @@ def test_errors_are_marked_where_something_is_known():
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 10), (1.0, 200), (0.5, 105)])
 def test_one_picture_is_seen_through_another(share, expected):
     low, high = np.full((1, 1, 3), 10, np.uint8), np.full((1, 1, 3), 200, np.uint8)
-    assert laid_over(low, high, share).tolist() == [[[expected] * 3]]
+    assert blend(low, high, share).tolist() == [[[expected] * 3]]
 
 
 def test_doubt_is_brighter_the_greater_it_is():
-    painted = paint_shares(np.linspace(-0.5, 1.5, 50)[None]).astype(int)[0]
+    painted = paint_values(np.linspace(-0.5, 1.5, 50)[None]).astype(int)[0]
     brightness = painted @ np.array([0.299, 0.587, 0.114])
     assert np.all(np.diff(brightness) >= -0.5)
     assert brightness[-1] > brightness[0] + 150

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rlkit.segmentation.visualization.palette import class_colours
-from rlkit.segmentation.visualization.sheet import CLASS_SHARE, LARGEST_PANEL, PANEL_WIDTH, Row, draw_moment, draw_sheet
+from rlkit.segmentation.visualization.sheet import CLASS_ALPHA, MAX_PANEL, MIN_PANEL, Row, draw_sheet, draw_single
 
 
 def row(colours, truth=True, uncertainty=True, caption="a picture"):
@@ -20,7 +20,7 @@ def holds(sheet, colour):
 def test_small_pictures_are_enlarged_by_whole_factors_and_never_smeared(colours, classes):
     sheet = draw_sheet([row(colours)], classes)
     red = (sheet == [200, 0, 0]).all(-1)
-    factor = -(-PANEL_WIDTH // 24)
+    factor = -(-MIN_PANEL // 24)
     assert red.sum() == (16 * factor) * (12 * factor)
     assert sheet.dtype == np.uint8
 
@@ -34,7 +34,7 @@ def test_the_legend_names_every_class_by_its_colour(colours, classes):
 
 def test_classes_are_seen_through_the_picture(colours, classes):
     sky = class_colours(classes.names)[0].astype(float)
-    expected = (200 * np.array([1, 0, 0]) * (1 - CLASS_SHARE) + sky * CLASS_SHARE + 0.5).astype(np.uint8)
+    expected = (200 * np.array([1, 0, 0]) * (1 - CLASS_ALPHA) + sky * CLASS_ALPHA + 0.5).astype(np.uint8)
     sheet = draw_sheet([row(colours)], classes).astype(int)
     assert (np.abs(sheet - expected.astype(int)).max(-1) <= 1).any()
 
@@ -42,7 +42,7 @@ def test_classes_are_seen_through_the_picture(colours, classes):
 def test_large_pictures_are_made_smaller(classes):
     large = np.zeros((900, 3000, 3), dtype=np.uint8)
     sheet = draw_sheet([row(large, truth=False, uncertainty=False)], classes, "title", "note")
-    assert sheet.shape[1] < 2 * LARGEST_PANEL + 100
+    assert sheet.shape[1] < 2 * MAX_PANEL + 100
 
 
 def test_pictures_of_several_shapes_keep_them(colours, classes):
@@ -54,7 +54,7 @@ def test_pictures_of_several_shapes_keep_them(colours, classes):
 
 
 def test_a_moment_has_the_shape_of_a_screen(colours, classes):
-    height, width = draw_moment(row(colours), classes).shape[:2]
+    height, width = draw_single(row(colours), classes).shape[:2]
     assert 1 < width / height < 2.2
 
 
