@@ -124,8 +124,8 @@ def fact_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     if "batch_steps_per_second" in facts:
         joined = f"{facts['batch_steps_per_second']:,.0f} steps/s in a batch of {facts['batch']}: {facts['batch_why']}"
         lines.append(("", joined))
-    if "picture" in facts:
-        lines.append(("image", "×".join(map(str, facts["picture"]))))
+    if "image" in facts:
+        lines.append(("image", "×".join(map(str, facts["image"]))))
     if facts.get("capabilities"):
         lines.append(("capabilities", ", ".join(facts["capabilities"])))
     return lines

@@ -13,7 +13,7 @@ def render(subject: Subject) -> dict[str, Any]:
     """Render an image, if the environment supports `rgb_array`.
 
     Returns:
-        `picture`, its height and width; empty if there is none.
+        `image`, its height and width; empty if there is none.
     """
     subject.progress("make", True)
     env = subject.make()
@@ -30,14 +30,14 @@ def render(subject: Subject) -> dict[str, Any]:
         subject.reset(env, 0)
         subject.progress("render", True)
         try:
-            picture = env.render()
+            image = env.render()
         except (Exception, SystemExit) as error:
             _fail(subject, f"render() raised {describe_error(error)}")
             return {}
-        if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.shape[2:] != (3,):
-            _fail(subject, f"render() returned {_described(picture)}")
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] != (3,):
+            _fail(subject, f"render() returned {_described(image)}")
             return {}
-        return {"picture": list(picture.shape[:2])}
+        return {"image": list(image.shape[:2])}
     finally:
         close(env)
 
@@ -46,7 +46,7 @@ def _fail(subject: Subject, message: str) -> None:
     subject.report("rendering-needs-display" if NO_DISPLAY.search(message) else "rendering", message)
 
 
-def _described(picture: Any) -> str:
-    if isinstance(picture, np.ndarray):
-        return f"an array of shape {picture.shape} and type {picture.dtype}"
-    return "None" if picture is None else f"a {type(picture).__name__}"
+def _described(image: Any) -> str:
+    if isinstance(image, np.ndarray):
+        return f"an array of shape {image.shape} and type {image.dtype}"
+    return "None" if image is None else f"a {type(image).__name__}"

@@ -104,7 +104,7 @@ def test_a_sound_environment_has_no_issue_and_nothing_is_skipped():
     assert report.skipped == ()
     assert report.passed
     assert report.facts["actions"] == ["left", "right"]
-    assert report.facts["picture"] == [40, 60]
+    assert report.facts["image"] == [40, 60]
     assert report.facts["steps_per_second"] > 100
     assert report.facts["batch"] == 8
     assert report.facts["capabilities"] == ["action_names"]
