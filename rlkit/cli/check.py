@@ -70,7 +70,7 @@ class Check:
             return check_environment(
                 config,
                 steps=self.steps,
-                time_out=self.timeout,
+                timeout=self.timeout,
                 on_progress=lambda doing: status.update(f"checking {shown}: {doing}"),
             )
 

@@ -18,7 +18,7 @@ from rlkit.env_checker.issues import Issue, Report, make_issue
 from rlkit.env_checker.runner import STEPS
 from rlkit.errors import UserError, place_in_trace
 
-TIME_OUT = 60.0  # s for one call
+TIMEOUT = 60.0  # s for one call
 LENIENCE = 10  # factor of the timeout for calls that may compile, download or unpack something
 HIDDEN = ("DISPLAY", "WAYLAND_DISPLAY")  # the check runs without a display
 
@@ -28,7 +28,7 @@ def check_environment(
     *,
     steps: int = STEPS,
     timed: bool = True,
-    time_out: float = TIME_OUT,
+    timeout: float = TIMEOUT,
     on_progress: Callable[[str], None] = lambda doing: None,
 ) -> Report:
     """Check an environment.
@@ -37,7 +37,7 @@ def check_environment(
         environment: Its id in any form that `rlkit train` takes, or its configuration.
         steps: Number of random steps.
         timed: Whether to measure speed and memory.
-        time_out: Seconds that one call may take.
+        timeout: Seconds that one call may take.
         on_progress: Called with what is being done.
 
     Raises:
@@ -45,18 +45,18 @@ def check_environment(
     """
     if steps < 1:
         raise UserError(f"{steps} steps: expected a whole number of at least 1")
-    if not time_out > 0:
-        raise UserError(f"a time-out of {time_out} s: expected a number greater than 0")
+    if not timeout > 0:
+        raise UserError(f"a timeout of {timeout} s: expected a number greater than 0")
     config = EnvConfig(environment) if isinstance(environment, str) else environment
     began = time.monotonic()
     request = {"id": config.id, "kwargs": dict(config.kwargs), "steps": steps, "timed": timed, "only_digest": False}
-    result = _ask(request, time_out, on_progress, hash_seed="0")
+    result = _ask(request, timeout, on_progress, hash_seed="0")
     if isinstance(result, Issue):
         return Report(config.id, config.kwargs, (result,), {}, ("all later checks",), time.monotonic() - began)
     report = Report.from_json(result["report"])
     digest = report.facts.get("digest")
     if digest is not None and "seed-not-reproduced" not in report.names():
-        again = _ask({**request, "only_digest": True}, time_out, on_progress, hash_seed="1")
+        again = _ask({**request, "only_digest": True}, timeout, on_progress, hash_seed="1")
         if isinstance(again, dict) and again.get("digest") != digest:
             message = "the same seed and actions gave another trajectory in a second process"
             report = report.with_issue(make_issue("process-not-reproduced", message))
@@ -64,7 +64,7 @@ def check_environment(
 
 
 def _ask(
-    request: Mapping[str, Any], time_out: float, on_progress: Callable[[str], None], hash_seed: str
+    request: Mapping[str, Any], timeout: float, on_progress: Callable[[str], None], hash_seed: str
 ) -> dict[str, Any] | Issue:
     """The last event of a child process; an issue if it hangs or crashes."""
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as printed:
@@ -74,7 +74,7 @@ def _ask(
             with contextlib.suppress(BrokenPipeError):
                 child.stdin.write(json.dumps(request) + "\n")
                 child.stdin.flush()
-            doing, allowed = "start", time_out * LENIENCE
+            doing, allowed = "start", timeout * LENIENCE
             events = _events(child)
             while True:
                 try:
@@ -87,7 +87,7 @@ def _ask(
                     raise UserError(event["refused"], exit_code=event["exit_code"])
                 if "doing" not in event:
                     return event
-                doing, allowed = event["doing"], time_out * (LENIENCE if event["lenient"] else 1)
+                doing, allowed = event["doing"], timeout * (LENIENCE if event["lenient"] else 1)
                 on_progress(doing)
         finally:
             child.kill()

@@ -27,7 +27,7 @@ def line_of(text):
 
 
 def test_a_hang_is_reported_with_its_line_and_the_timeout():
-    report = check_environment(f"{PLANTED}:HangsInStep", steps=100, time_out=1.5)
+    report = check_environment(f"{PLANTED}:HangsInStep", steps=100, timeout=1.5)
     (issue,) = report.issues
     assert issue.name == "hangs"
     assert "within 1.5 s" in issue.message
@@ -73,8 +73,8 @@ def test_an_environment_whose_file_does_not_import_is_refused_with_the_line(tmp_
 def test_invalid_numbers_are_refused():
     with pytest.raises(UserError, match="0 steps"):
         check_environment("CartPole-v1", steps=0)
-    with pytest.raises(UserError, match="time-out of nan"):
-        check_environment("CartPole-v1", time_out=float("nan"))
+    with pytest.raises(UserError, match="timeout of nan"):
+        check_environment("CartPole-v1", timeout=float("nan"))
 
 
 def test_the_verb_prints_the_issues_writes_them_and_exits_with_1(tmp_path, capsys):
