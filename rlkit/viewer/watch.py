@@ -20,12 +20,12 @@ from rlkit.viewer.frame import Frame
 
 @contextmanager
 def playback(
-    policy: PolicySpec, *, seed: int = 0, scenario: Path | None = None, live: bool = False
+    spec: PolicySpec, *, seed: int = 0, scenario: Path | None = None, live: bool = False
 ) -> Iterator[Playback]:
     """A playback of a policy in the episodes that `rlkit evaluate` measures, without end.
 
     Args:
-        policy: The policy and its environment.
+        spec: The policy and its environment.
         seed: Selects the episodes.
         scenario: A file, or a folder of them, for the environment's scenario option; they are repeated in order.
         live: Before each episode, load the newest weights of a run that is being trained.
@@ -34,26 +34,26 @@ def playback(
         UserError: The environment cannot be rendered, or takes no scenarios.
     """
     with ExitStack() as stack:
-        places = [policy.environment] if scenario is None else scenarios(policy.environment, scenario)
+        places = [spec.environment] if scenario is None else scenarios(spec.environment, scenario)
         drawn = [stack.enter_context(make_vec_env(place, 1, render_mode="rgb_array")) for place in places]
-        agent = policy.agent(drawn[0].spaces, 1)
+        agent = spec.agent(drawn[0].spaces, 1)
         stack.enter_context(torch_set_up(agent.threads, deterministic=False))
         names = [""] if scenario is None else [Path(str(list(place.kwargs.values())[-1])).stem for place in places]
 
         def episodes() -> Iterator[Episode]:
             for number in itertools.count():
-                if live and policy.config is not None:
-                    _load_newest_weights(agent, policy)
+                if live and spec.config is not None:
+                    _load_newest_weights(agent, spec)
                 index = number % len(drawn)
                 named = names[index] or f"episode {number + 1}"
                 yield Episode(episode_seed(seed, 0, number, "evaluation"), drawn[index], named)
 
-        yield Playback(drawn[0], agent, episodes(), agent_name=policy.name)
+        yield Playback(drawn[0], agent, episodes(), agent_name=spec.name)
 
 
-def _load_newest_weights(agent: Agent, policy: PolicySpec) -> None:
-    assert policy.checkpoint is not None
-    checkpoints = Checkpoints(policy.checkpoint.folder.parent.parent)
+def _load_newest_weights(agent: Agent, spec: PolicySpec) -> None:
+    assert spec.checkpoint is not None
+    checkpoints = Checkpoints(spec.checkpoint.folder.parent.parent)
     checkpoint = checkpoints.newest(lambda _: None)  # skips one that is being deleted
     if checkpoint is not None:
         try:
@@ -62,7 +62,7 @@ def _load_newest_weights(agent: Agent, policy: PolicySpec) -> None:
             return  # deleted while it was read: the present weights are used once more
 
 
-def video_path(policy: PolicySpec) -> Path:
+def video_path(spec: PolicySpec) -> Path:
     """An unused file name for a video, in `videos/` in the run folder, or here for an agent that comes from no run.
 
     Raises:
@@ -70,11 +70,11 @@ def video_path(policy: PolicySpec) -> Path:
     """
     from rlkit.utils.io import disk_errors
 
-    place = policy.checkpoint.folder.parent.parent if policy.checkpoint is not None else Path()
+    place = spec.checkpoint.folder.parent.parent if spec.checkpoint is not None else Path()
     folder = path_inside(place, "videos")
     with disk_errors(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
-    name = f"{policy.name}-{datetime.now():%Y%m%d-%H%M%S}"
+    name = f"{spec.name}-{datetime.now():%Y%m%d-%H%M%S}"
     names = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
     return next(path for path in (folder / f"{name}.mp4" for name in names) if not path.exists())
 
@@ -85,7 +85,7 @@ def succeeded(frame: Frame) -> bool:
 
 
 def record_video(
-    policy: PolicySpec,
+    spec: PolicySpec,
     path: Path,
     *,
     seed: int = 0,
@@ -97,7 +97,7 @@ def record_video(
     """Record episodes to a file, .mp4 or .gif.
 
     Args:
-        policy: The policy and its environment.
+        spec: The policy and its environment.
         path: The file to make.
         seed: Selects the episodes.
         scenario: A file, or a folder of them, for the environment's scenario option.
@@ -110,6 +110,6 @@ def record_video(
     """
     from rlkit.viewer import record
 
-    with playback(policy, seed=seed, scenario=scenario) as shown:
+    with playback(spec, seed=seed, scenario=scenario) as shown:
         made = record(shown, path, episodes=episodes, until=until)
     say(f"recorded {made.path} ({made.frames} pictures)")

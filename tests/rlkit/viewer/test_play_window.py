@@ -111,7 +111,7 @@ def test_pause_stops_time_until_resumed(window):
     assert len(actions(window)) == done + 1
 
 
-def test_a_window_that_loses_its_focus_pauses_and_forgets_the_keys(window):
+def test_losing_focus_pauses_and_releases_all_keys(window):
     press(window, pygame.K_RIGHT)
     window.tick(0.1)
     window.handle(pygame.event.Event(pygame.WINDOWFOCUSLOST))
@@ -121,7 +121,7 @@ def test_a_window_that_loses_its_focus_pauses_and_forgets_the_keys(window):
     assert actions(window)[-1] == 0
 
 
-def test_an_attempt_that_is_over_waits_and_enter_begins_again(window):
+def test_after_an_attempt_enter_begins_the_next(window):
     finish(window)
     assert (window.game.over, len(window.attempts), window.game.was_best) == (True, 1, True)
     assert "best" in window.prompt
@@ -131,7 +131,7 @@ def test_an_attempt_that_is_over_waits_and_enter_begins_again(window):
     assert (window.game.over, window.waiting, window.game.seed) == (False, True, 0)
 
 
-def test_r_begins_again_and_n_goes_elsewhere(window):
+def test_r_restarts_and_n_goes_to_the_next_place(window):
     press(window, pygame.K_RIGHT)
     window.tick(0.2)
     tap(window, pygame.K_r)
@@ -168,7 +168,7 @@ def test_escape_and_q_quit(window, code):
     assert window.closed
 
 
-def test_the_game_has_its_keys_first(window):
+def test_keys_of_the_game_have_precedence(window):
     window.controls.codes |= {pygame.K_r}
     press(window, pygame.K_RIGHT)
     window.tick(0.2)
@@ -208,14 +208,6 @@ def test_it_closes_by_itself_after_so_many_attempts(make_window):
     for _ in range(10):
         window.tick(0.5)
     assert window.closed
-
-
-def test_screenshots_have_names_of_their_own(window, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    window.draw()
-    tap(window, pygame.K_F12)
-    tap(window, pygame.K_F12)
-    assert len(list(tmp_path.glob("*.png"))) == 2
 
 
 def test_without_a_display_playing_is_refused(no_display):

@@ -23,7 +23,7 @@ def _without_display(no_display):
     assert not pygame.display.get_init()  # recording opens none
 
 
-def test_an_mp4_has_one_picture_per_moment_at_the_rate_of_decisions(make_playback, tmp_path):
+def test_an_mp4_has_one_picture_per_decision(make_playback, tmp_path):
     made = record(make_playback(length=12), tmp_path / "lap.mp4")
     pictures, meta = read(tmp_path / "lap.mp4")
     assert len(pictures) == made.frames == 12 + 1 + 10  # the last moment stays for a second
@@ -32,7 +32,7 @@ def test_an_mp4_has_one_picture_per_moment_at_the_rate_of_decisions(make_playbac
     assert made.episodes == 1
 
 
-def test_a_gif_has_them_too(make_playback, tmp_path):
+def test_a_gif_has_one_picture_per_decision(make_playback, tmp_path):
     made = record(make_playback(length=6), tmp_path / "lap.gif", size=(640, 480))
     pictures, meta = read(tmp_path / "lap.gif")
     assert len(pictures) == made.frames
@@ -40,7 +40,7 @@ def test_a_gif_has_them_too(make_playback, tmp_path):
     assert pictures[0].shape[:2] == (480, 640)
 
 
-def test_fast_moments_are_left_out_of_a_gif_that_cannot_show_them(make_playback, tmp_path):
+def test_a_gif_skips_frames_above_its_maximum_rate(make_playback, tmp_path):
     playback = make_playback()
     with Recorder(tmp_path / "fast.gif", 120.0, panels=False) as recorder:
         recorder.write(playback.frame(), times=30)
@@ -54,7 +54,7 @@ def test_without_panels_the_scene_is_recorded_in_whole_multiples_with_even_sides
     assert pictures[0].shape == (8 * 60, 8 * 91, 3)
 
 
-def test_colours_survive(make_playback, tmp_path):
+def test_colours_are_preserved(make_playback, tmp_path):
     record(make_playback(length=2), tmp_path / "scene.mp4", panels=False)
     pictures, _ = read(tmp_path / "scene.mp4")
     assert np.abs(pictures[0][200:300, 200:300].astype(int) - 90).max() <= 3
@@ -65,12 +65,12 @@ def test_colours_survive(make_playback, tmp_path):
     [({"episodes": 2}, 2 * (3 + 10), 2), ({"seconds": 0.2}, 2, 0), ({"episodes": None, "seconds": 2.0}, 20, 2),
      ({"episodes": None, "until": lambda frame: frame.label == "seed 1"}, 26, 2), ({"episodes": None}, 5 * 13, 5)],
 )  # fmt: skip
-def test_recording_stops_where_it_was_told_to(make_playback, tmp_path, limits, frames, episodes):
+def test_recording_stops_at_its_limit(make_playback, tmp_path, limits, frames, episodes):
     made = record(make_playback(length=2), tmp_path / "a.mp4", panels=False, **limits)
     assert (made.frames, made.episodes) == (frames, episodes)
 
 
-def test_an_interrupted_recording_plays(make_playback, tmp_path):
+def test_an_interrupted_recording_is_kept(make_playback, tmp_path):
     def interrupt(frame):
         if frame.step == 7:
             raise KeyboardInterrupt
