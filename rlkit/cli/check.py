@@ -1,4 +1,4 @@
-"""`rlkit check`: what is wrong with an environment, and how to mend it."""
+"""`rlkit check`: check an environment."""
 
 import sys
 from collections.abc import Mapping
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
     from rlkit.env_checker import Issue, Report
 
-RESULT = frozenset({"env", "passed", "findings"})  # what its JSON is known by
-COLOURS = {"fault": "bold red", "doubt": "bold yellow", "note": "bold cyan"}
-FOLDED = 8  # names of actions that are shown, of more
+RESULT = frozenset({"env", "passed", "issues"})  # what its JSON is known by
+COLOURS = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
+MAX_ACTIONS = 8  # names of actions that are printed
 
 
 @dataclass(frozen=True)
 class Check:
     """Check an environment: Gymnasium's API and common pitfalls.
 
-    Leaves with status 0 where there is no fault; doubts and notes are for you to judge.
+    The exit status is 0 if there is no error; warnings and notes are for information.
     """
 
     env: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ENV")]
@@ -38,7 +38,7 @@ class Check:
     timeout: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 60.0
     """Seconds that one call may take; ten times as long where it may compile."""
     json: Annotated[str | None, unset("FILE")] = None
-    """Write the findings to this file (- for standard output)."""
+    """Write the issues to this file (- for standard output)."""
 
     def run(self) -> None:
         """Check it, and print the issues."""
@@ -66,28 +66,28 @@ class Check:
 
         console = Console(stderr=True)
         shown = escape(printable(self.env))
-        with console.status(f"looking at {shown}") as status:
+        with console.status(f"checking {shown}") as status:
             return check_environment(
                 config,
                 steps=self.steps,
-                time_out=self.timeout,
-                tell=lambda doing: status.update(f"looking at {shown}: {doing}"),
+                timeout=self.timeout,
+                on_progress=lambda doing: status.update(f"checking {shown}: {doing}"),
             )
 
 
 def print_report(report: "Report", console: "Console") -> None:
-    """Print what was measured, and each finding with why it matters and how to mend it."""
+    """Print the facts, and each issue with its reason and fix."""
     from rich.table import Table
     from rich.text import Text
 
     arguments = "".join(f", {key}={value}" for key, value in report.kwargs.items())
-    counts = [(len(report.of("doubt")), "doubt"), (len(report.of("note")), "note")]
+    counts = [(len(report.of("warning")), "warning"), (len(report.of("note")), "note")]
     aside = ", ".join(f"{count} {word}{'s' if count > 1 else ''}" for count, word in counts if count)
-    faults = len(report.of("fault"))
+    errors = len(report.of("error"))
     verdict = (
-        Text("no fault", "bold green")
+        Text("no error", "bold green")
         if report.passed
-        else Text(f"{faults} fault{'s' if faults > 1 else ''}", "bold red")
+        else Text(f"{errors} error{'s' if errors > 1 else ''}", "bold red")
     )
     console.print(Text.assemble(f"{report.environment}{arguments}: ", verdict, f", {aside}" if aside else ""))
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -96,36 +96,38 @@ def print_report(report: "Report", console: "Console") -> None:
     for name, text in fact_lines(report.facts):
         table.add_row(f"  {name}", Text(text))
     if report.skipped:
-        table.add_row("  not looked at", Text(", ".join(report.skipped)))
+        table.add_row("  skipped", Text(", ".join(report.skipped)))
     if table.rows:
         console.print(table)
-    for finding in report.findings:
-        _print_finding(finding, console)
+    for issue in report.issues:
+        _print_issue(issue, console)
 
 
 def fact_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What was measured and declared, as words and sentences."""
+    """What was measured and declared, as names and descriptions."""
     lines = [
-        (f"sees {name}" if name != "observation" else "sees", note)
+        (f"observation {name}" if name != "observation" else "observation", note)
         for name, note in facts.get("observations", {}).items()
     ]
     actions = facts.get("actions")
     if actions:
-        shown = ", ".join(actions[:FOLDED]) + (", …" if len(actions) > FOLDED else "")
+        shown = ", ".join(actions[:MAX_ACTIONS]) + (", …" if len(actions) > MAX_ACTIONS else "")
         note = f"; {facts['actions_note']}" if facts["actions_note"] else ""
-        lines.append(("does", f"{len(actions)} actions ({shown}){note}"))
+        lines.append(("actions", f"{len(actions)} ({shown}){note}"))
     if "random_play" in facts:
         lines.append(("random play", _random_play(facts["random_play"])))
     if "steps_per_second" in facts:
-        rates = f"{facts['steps_per_second']:,.0f} steps/s and {facts['resets_per_second']:,.0f} resets/s by itself"
+        rates = (
+            f"{facts['steps_per_second']:,.0f} steps/s and {facts['resets_per_second']:,.0f} resets/s of a single one"
+        )
         lines.append(("speed", rates))
     if "batch_steps_per_second" in facts:
         joined = f"{facts['batch_steps_per_second']:,.0f} steps/s in a batch of {facts['batch']}: {facts['batch_why']}"
         lines.append(("", joined))
-    if "picture" in facts:
-        lines.append(("picture", "×".join(map(str, facts["picture"]))))
+    if "image" in facts:
+        lines.append(("image", "×".join(map(str, facts["image"]))))
     if facts.get("capabilities"):
-        lines.append(("offers", ", ".join(facts["capabilities"])))
+        lines.append(("capabilities", ", ".join(facts["capabilities"])))
     return lines
 
 
@@ -140,16 +142,16 @@ def _random_play(play: Mapping[str, Any]) -> str:
     )
 
 
-def _print_finding(finding: "Issue", console: "Console") -> None:
+def _print_issue(issue: "Issue", console: "Console") -> None:
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
     console.print()
-    console.print(Text.assemble((finding.level.upper(), COLOURS[finding.level]), f" {finding.name}"))
+    console.print(Text.assemble((issue.level.upper(), COLOURS[issue.level]), f" {issue.name}"))
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for word, text in (("seen", finding.seen), ("why", finding.why), ("mend", finding.mend)):
+    for word, text in (("found", issue.message), ("why", issue.reason), ("fix", issue.fix)):
         table.add_row(word, Text(text))
     console.print(Padding(table, (0, 0, 0, 2)))

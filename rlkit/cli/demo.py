@@ -39,9 +39,9 @@ class Demo:
             with watch.playback(spec) as shown:
                 show(shown)
         else:
-            path = watch.film_path(spec)
+            path = watch.video_path(spec)
             print_line(f"No display: recording {path} instead ...")
-            watch.film(spec, path, episodes=FILMED, until=watch.succeeded)
+            watch.record_video(spec, path, episodes=FILMED, until=watch.succeeded)
         print_line(f"\nThe run is in {run.path}. Next:")
         print_line(f"  rlkit evaluate {run.path} --episodes 200")
         print_line(f"  rlkit watch {run.path}")

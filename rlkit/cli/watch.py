@@ -57,10 +57,10 @@ class Watch:
         )
         film = self.record
         if film is None and not has_display():
-            film = watch.film_path(spec)
+            film = watch.video_path(spec)
             print_line(f"no display: recording {film} instead")
         if film is not None:
-            watch.film(spec, film, seed=self.seed, scenario=self.scenario, episodes=self.episodes)
+            watch.record_video(spec, film, seed=self.seed, scenario=self.scenario, episodes=self.episodes)
             return
         with watch.playback(spec, seed=self.seed, scenario=self.scenario, live=self.live) as shown:
             show(shown)

@@ -1,4 +1,4 @@
-"""Examines environments: Gymnasium's rules, and what bites people beyond them; `rlkit check` shows what comes of it."""
+"""Check an environment: Gymnasium's API and common pitfalls."""
 
 from rlkit.env_checker.issues import Issue, Report
 

@@ -1,6 +1,7 @@
-"""The process in which an environment is examined: `python -m rlkit.env_checker.child`, a request in, events out.
+"""The process that runs the checks: `python -m rlkit.env_checker.child`.
 
-The request and the events are lines of JSON. Whatever the environment prints goes to standard error.
+The request on standard input and the events on standard output are lines of JSON. Whatever the environment prints goes
+to standard error.
 """
 
 import contextlib
@@ -14,14 +15,14 @@ from typing import Any, TextIO
 
 from rlkit.errors import UserError
 
-BEAT = 0.2  # seconds between two events that say how far it is
+INTERVAL = 0.2  # s between progress events
 
 
-class Beats:
-    """Tells the parent what is about to be done, now and then.
+class ProgressSender:
+    """Sends progress to the parent, at most once per `INTERVAL`.
 
     Args:
-        channel: Where events go.
+        channel: Receives the events.
     """
 
     def __init__(self, channel: TextIO):
@@ -30,9 +31,9 @@ class Beats:
         self._lenient = False
 
     def __call__(self, doing: str, lenient: bool) -> None:
-        """A pulse, as `Subject` gives it."""
+        """Report progress, as `Subject` does."""
         now = time.monotonic()
-        if now - self._last < BEAT and lenient == self._lenient:
+        if now - self._last < INTERVAL and lenient == self._lenient:
             return
         self._last, self._lenient = now, lenient
         send(self._channel, {"doing": doing, "lenient": lenient})
@@ -45,33 +46,33 @@ def send(channel: TextIO, event: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Read a request, examine, and send the report or the digest."""
+    """Read the request, run the checks, and send the report or the digest."""
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    faulthandler.enable(all_threads=False)  # says where it was if it crashes
+    faulthandler.enable(all_threads=False)  # prints the line of a crash
     if hasattr(signal, "SIGUSR1"):
-        faulthandler.register(signal.SIGUSR1, all_threads=False)  # and where it hangs, if the parent asks
+        faulthandler.register(signal.SIGUSR1, all_threads=False)  # and of a hang, at the request of the parent
     request = json.loads(sys.stdin.readline())
     send(channel, {"doing": "import", "lenient": True})
     try:
-        send(channel, _answer(request, Beats(channel)))
+        send(channel, _run(request, ProgressSender(channel)))
     except UserError as error:
         send(channel, {"refused": str(error), "exit_code": error.exit_code})
     channel.flush()
-    # Threads, pools and windows of somebody else's are not waited for.
+    # Do not wait for threads, pools and windows of the environment.
     with contextlib.suppress(OSError):
         sys.stderr.flush()
     os._exit(0)
 
 
-def _answer(request: dict[str, Any], beats: Beats) -> dict[str, Any]:
+def _run(request: dict[str, Any], sender: ProgressSender) -> dict[str, Any]:
     from rlkit.env.config import EnvConfig
     from rlkit.env_checker.runner import digest_of, examine
 
     config = EnvConfig(request["id"], request["kwargs"])
     if request["only_digest"]:
-        return {"digest": digest_of(config, pulse=beats)}
-    report = examine(config, request["steps"], timed=request["timed"], pulse=beats)
+        return {"digest": digest_of(config, progress=sender)}
+    report = examine(config, request["steps"], timed=request["timed"], progress=sender)
     return {"report": report.to_json()}
 
 

@@ -1,4 +1,4 @@
-"""Compare a value with the space that promised it, and two episodes with each other."""
+"""Compare a value with its space, and two trajectories with each other."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -8,39 +8,39 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-Misfit = tuple[str, str]
-"""A name in the catalogue, and what was seen."""
+Mismatch = tuple[str, str]
+"""Name of an issue in the catalogue, and its message."""
 
-RELATIVE, ABSOLUTE = 1e-5, 1e-6  # float32's rounding, summed in another order
+RELATIVE, ABSOLUTE = 1e-5, 1e-6  # tolerances for float32 sums in another order
 
 
-def misfit(space: spaces.Space[Any], value: Any, where: str = "the observation") -> Misfit | None:
-    """Find the first thing about an observation that does not fit its space.
+def find_mismatch(space: spaces.Space[Any], value: Any, where: str = "the observation") -> Mismatch | None:
+    """Find the first mismatch between an observation and its space.
 
     Args:
-        space: What was promised.
-        value: What came.
-        where: What to call it.
+        space: The space.
+        value: The observation.
+        where: Its name in messages.
 
     Returns:
-        None where it fits.
+        None if it belongs to the space.
     """
     if isinstance(space, spaces.Dict):
-        return _misfit_of_dict(space, value, where)
+        return _dict_mismatch(space, value, where)
     if isinstance(space, spaces.Tuple):
         if not isinstance(value, tuple) or len(value) != len(space.spaces):
             return "observation-type", f"{where} is {_kind(value)}, not a tuple of {len(space.spaces)}"
-        parts = (misfit(part, value[i], f"{where}[{i}]") for i, part in enumerate(space.spaces))
+        parts = (find_mismatch(part, value[i], f"{where}[{i}]") for i, part in enumerate(space.spaces))
         return next((found for found in parts if found is not None), None)
     if isinstance(space, spaces.Box):
-        return _misfit_of_box(space, value, where)
+        return _box_mismatch(space, value, where)
     if not space.contains(value):
         return "observation-out-of-bounds", f"{where} is {_short(value)}, which is not in {space}"
     return None
 
 
-def bad_number(reward: Any) -> Misfit | None:
-    """Find what keeps a reward from being a finite number; None where nothing does."""
+def reward_mismatch(reward: Any) -> Mismatch | None:
+    """Report a reward that is not a finite number; None if it is one."""
     if isinstance(reward, bool | np.bool_) or not isinstance(reward, int | float | np.integer | np.floating):
         return "reward-type", f"the reward is {_kind(reward)}, not a number"
     with np.errstate(over="ignore"):
@@ -49,29 +49,29 @@ def bad_number(reward: Any) -> Misfit | None:
     return None
 
 
-def bad_flag(name: str, flag: Any) -> Misfit | None:
-    """Find what keeps `terminated` or `truncated` from being True or False; None where nothing does."""
-    return None if isinstance(flag, bool | np.bool_) else ("end-type", f"{name} is {_kind(flag)}, not True or False")
+def flag_mismatch(name: str, flag: Any) -> Mismatch | None:
+    """Report a `terminated` or `truncated` that is not True or False; None if it is."""
+    return None if isinstance(flag, bool | np.bool_) else ("flag-type", f"{name} is {_kind(flag)}, not True or False")
 
 
-def _misfit_of_dict(space: spaces.Dict, value: Any, where: str) -> Misfit | None:
+def _dict_mismatch(space: spaces.Dict, value: Any, where: str) -> Mismatch | None:
     if not isinstance(value, dict):
         return "observation-type", f"{where} is {_kind(value)}, not a dict with {', '.join(map(repr, space))}"
     missing, unknown = sorted(set(space) - set(value)), sorted(set(value) - set(space))
     if missing or unknown:
-        what = f"lacks {missing[0]!r}" if missing else f"has {unknown[0]!r}, which its space does not know"
+        what = f"lacks {missing[0]!r}" if missing else f"has {unknown[0]!r}, which its space does not have"
         return "observation-type", f"{where} {what}"
-    parts = (misfit(part, value[key], f"{where}[{key!r}]") for key, part in space.items())
+    parts = (find_mismatch(part, value[key], f"{where}[{key!r}]") for key, part in space.items())
     return next((found for found in parts if found is not None), None)
 
 
-def _misfit_of_box(space: spaces.Box, value: Any, where: str) -> Misfit | None:
+def _box_mismatch(space: spaces.Box, value: Any, where: str) -> Mismatch | None:
     if not isinstance(value, np.ndarray | np.generic):
         return "observation-type", f"{where} is {_kind(value)}, not an array"
     if value.shape != space.shape:
-        return "observation-shape", f"{where} has shape {value.shape}; its space promises {space.shape}"
+        return "observation-shape", f"{where} has shape {value.shape}; its space has {space.shape}"
     if not np.can_cast(value.dtype, space.dtype):
-        return "observation-dtype", f"{where} is of {value.dtype}; its space promises {space.dtype}"
+        return "observation-dtype", f"{where} is of {value.dtype}; its space has {space.dtype}"
     array: Any = value
     with np.errstate(invalid="ignore"):
         outside = ~((array >= space.low) & (array <= space.high))
@@ -87,7 +87,7 @@ def _misfit_of_box(space: spaces.Box, value: Any, where: str) -> Misfit | None:
 
 
 def _first(mask: Any, value: Any) -> tuple[str, float]:
-    """Where a mask first holds, as it would be typed, and what stands there."""
+    """The first index at which a mask holds, such as "[1, 2]", and the value there."""
     index = tuple(int(i) for i in np.argwhere(mask)[0])
     return f"[{', '.join(map(str, index))}]" if index else "", float(np.asarray(value)[index])
 
@@ -107,8 +107,8 @@ def _short(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What one call of `step` gave, or of `reset` (then with no reward and no end)."""
+class StepResult:
+    """Result of `step`, or of `reset` with reward 0 and both flags False."""
 
     observation: Any
     reward: float
@@ -121,18 +121,18 @@ class Answer:
         """Whether the episode is over."""
         return self.terminated or self.truncated
 
-    def kept(self) -> "Answer":
-        """The same with an observation that the environment cannot write to any more."""
-        return Answer(copy.deepcopy(self.observation), self.reward, self.terminated, self.truncated, self.info)
+    def copy(self) -> "StepResult":
+        """The same with a copy of the observation."""
+        return StepResult(copy.deepcopy(self.observation), self.reward, self.terminated, self.truncated, self.info)
 
 
-def first_difference(expected: Sequence[Answer], came: Sequence[Answer], exact: bool = True) -> str | None:
-    """Say where two courses part, or None where they do not.
+def first_difference(expected: Sequence[StepResult], came: Sequence[StepResult], exact: bool = True) -> str | None:
+    """Describe the first difference of two trajectories; None if they are equal.
 
     Args:
-        expected: One of them, the reset first.
+        expected: One of them, beginning with the reset.
         came: The other.
-        exact: Whether every bit counts; else what rounding may do is passed over.
+        exact: Whether to compare bit for bit, else within rounding errors.
     """
     for step, (one, other) in enumerate(zip(expected, came, strict=False)):
         where = "the first observation" if step == 0 else f"step {step}"
@@ -145,12 +145,12 @@ def first_difference(expected: Sequence[Answer], came: Sequence[Answer], exact: 
             if getattr(one, flag) != getattr(other, flag):
                 return f"{where}: {flag} is {getattr(other, flag)} instead of {getattr(one, flag)}"
     if len(expected) != len(came):
-        return f"one course has {len(expected) - 1} steps, the other {len(came) - 1}"
+        return f"one trajectory has {len(expected) - 1} steps, the other {len(came) - 1}"
     return None
 
 
 def difference(expected: Any, came: Any, exact: bool = True, path: str = "") -> str | None:
-    """Say where two observations differ, as `['state'][3] is 0.1 instead of 0.2`; None where they do not."""
+    """Describe where two observations differ, as `['state'][3] is 0.1 instead of 0.2`; None if they are equal."""
     if isinstance(expected, Mapping) and isinstance(came, Mapping):
         if set(expected) != set(came):
             return f"{path} has other keys"

@@ -1,4 +1,4 @@
-"""Checks of what an environment declares: spaces, metadata, capabilities, and Gymnasium's own checker."""
+"""Check spaces, metadata and capabilities, and run Gymnasium's own checker."""
 
 import contextlib
 import io
@@ -50,17 +50,23 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
 }
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
-# Not worth a line: bounds at infinity are honest, continuous actions are put on a grid here, and seeding is tried anew.
-OVERHEARD = ("-infinity", "is infinity", "symmetric and normalized", "different from the unwrapped", "not within the")
+# Warnings that do not apply: infinite bounds are allowed, actions are discretised, and seeds are checked elsewhere.
+IGNORED_WARNINGS = (
+    "-infinity",
+    "is infinity",
+    "symmetric and normalized",
+    "different from the unwrapped",
+    "not within the",
+)
 
 
 @dataclass(frozen=True)
 class DeclaredMirror:
-    """A mirror as rlkit reads it.
+    """A declared mirror symmetry.
 
     Args:
-        mirror: How vectors and actions are mirrored; pictures are flipped.
-        rules: What becomes of the environment's observations before.
+        mirror: How vectors and actions are mirrored; images are flipped.
+        rules: Conversion of observations to leaves.
     """
 
     mirror: Mirror
@@ -68,35 +74,35 @@ class DeclaredMirror:
 
 
 def declared_mirror(subject: Subject, env: Env) -> DeclaredMirror | None:
-    """Read an environment's mirror; None where rlkit would learn in none, what is malformed is written down."""
+    """Read the mirror symmetry of an environment; None if there is none, or a malformed one, which is reported."""
     metadata = env.metadata or {}
     if not metadata.get("mirror") or not isinstance(env.action_space, spaces.Discrete):
         return None
     try:
         rules = leaf_rules(env.observation_space, capabilities.labels(metadata))
     except UserError:
-        return None  # which is told elsewhere
+        return None  # reported by `read_declarations`
     vectors = {rule.leaf.name: rule.leaf.shape[0] for rule in rules if not rule.leaf.is_picture}
     try:
         mirror = capabilities.mirror(metadata, vectors, int(env.action_space.n))
     except UserError as error:
-        subject.write_down("metadata-malformed", str(error))
+        subject.report("metadata-malformed", str(error))
         return None
     return None if mirror is None else DeclaredMirror(mirror, rules)
 
 
 def read_declarations(subject: Subject, bins: Bins | None = None) -> dict[str, Any]:
-    """Read what an environment declares, as rlkit will before it trains.
+    """Read what an environment declares, as training does.
 
     Args:
         subject: The environment.
         bins: Values along each axis of continuous actions; None for the default.
 
     Returns:
-        `observations` (name to a sentence), `actions` (names), `actions_note`, `capabilities`, `render_modes`.
+        `observations` (name to description), `actions` (names), `actions_note`, `capabilities`, `render_modes`.
 
     Raises:
-        Halted: It cannot be made.
+        CheckAborted: It cannot be made.
     """
     env = subject.make()
     try:
@@ -119,7 +125,7 @@ def _observations(subject: Subject, env: Env, metadata: Mapping[str, Any]) -> di
     try:
         rules = leaf_rules(env.observation_space, capabilities.labels(metadata))
     except UserError as error:
-        subject.write_down("observations-unsupported", str(error))
+        subject.report("observations-unsupported", str(error))
         return {"observations": {}}
     return {"observations": {rule.leaf.name: rule.note for rule in rules}}
 
@@ -129,7 +135,7 @@ def _actions(subject: Subject, env: Env, metadata: Mapping[str, Any], bins: Bins
     try:
         actions = discrete_actions(env.action_space, bins, axes, capabilities.action_bins(metadata))
     except UserError as error:
-        subject.write_down("actions-unsupported", str(error))
+        subject.report("actions-unsupported", str(error))
         return {"actions": [], "actions_note": ""}
     names = actions.names
     if not actions.note:
@@ -141,7 +147,7 @@ def _actions(subject: Subject, env: Env, metadata: Mapping[str, Any], bins: Bins
         try:
             names = capabilities.action_names(offered, len(actions), int(names[0]))
         except UserError as error:
-            subject.write_down("metadata-malformed", str(error))
+            subject.report("metadata-malformed", str(error))
     return {"actions": list(names), "actions_note": actions.note}
 
 
@@ -149,36 +155,36 @@ def _readable(subject: Subject, read: Callable[[Mapping[str, Any]], Any], metada
     try:
         read(metadata)
     except UserError as error:
-        subject.write_down("metadata-malformed", str(error))
+        subject.report("metadata-malformed", str(error))
         return False
     return True
 
 
 def run_checker(subject: Subject) -> None:
-    """Let Gymnasium's checker look; what it says counts as a fault only where nothing else was found to be one.
+    """Run Gymnasium's checker; its failure is an error only if there is no other error.
 
     Raises:
-        Halted: The environment cannot be made.
+        CheckAborted: The environment cannot be made.
     """
-    if subject.spec.entry_point is None:  # a batch of one is not what it looks at
+    if subject.spec.entry_point is None:  # it checks single environments only
         return
     env = subject.make()
-    subject.pulse("Gymnasium's checker", True)
-    known = any(found.level == "fault" for found in subject.found.values())
+    subject.progress("Gymnasium's checker", True)
+    failed = any(issue.level == "error" for issue in subject.issues.values())
     with warnings.catch_warnings(record=True) as caught, contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("always")
         try:
             check_env(env.unwrapped, skip_render_check=True)
         except (Exception, SystemExit) as error:
             said = _first_sentence(str(error)) if isinstance(error, AssertionError) else describe_error(error)
-            subject.write_down("gymnasium-says" if known else "gymnasium", said)
+            subject.report("gymnasium-warning" if failed else "gymnasium", said)
         finally:
             close(env)
     remarks = [_first_sentence(str(warning.message)) for warning in caught]
-    remarks = [remark for remark in remarks if not any(part in remark for part in OVERHEARD)]
+    remarks = [remark for remark in remarks if not any(part in remark for part in IGNORED_WARNINGS)]
     if remarks:
         more = f" (and {len(remarks) - 1} more)" if len(remarks) > 1 else ""
-        subject.write_down("gymnasium-says", f"{remarks[0]}{more}")
+        subject.report("gymnasium-warning", f"{remarks[0]}{more}")
 
 
 def _first_sentence(text: str) -> str:

@@ -1,76 +1,77 @@
-"""What `rlkit check` may find: every kind of issue with its severity, consequence and remedy, and the report."""
+"""The issues that `rlkit check` reports: severity, consequence and remedy of each kind, and the report."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-Level = Literal["fault", "doubt", "note"]
+Level = Literal["error", "warning", "note"]
+LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 
 
 @dataclass(frozen=True)
 class Issue:
-    """One thing that is wrong, may be wrong, or is worth knowing.
+    """One issue of an environment.
 
     Args:
         name: Its name in `CATALOGUE`.
-        level: "fault" is wrong whatever was meant, "doubt" is wrong most times, "note" is worth knowing.
-        seen: What happened, with numbers.
-        why: What comes of it.
-        mend: What to write instead.
+        level: "error" is always wrong, "warning" is usually wrong, "note" is for information.
+        message: What happened, with numbers.
+        reason: Why it matters.
+        fix: What to do.
     """
 
     name: str
     level: Level
-    seen: str
-    why: str
-    mend: str
+    message: str
+    reason: str
+    fix: str
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that came of an examination.
+    """Result of checking an environment.
 
     Args:
         environment: Its id, as typed.
         kwargs: Its arguments.
-        findings: Faults first, each name once.
+        issues: Errors first, each name once.
         facts: What was measured or declared, as JSON values; see `runner.examine`.
-        skipped: What could not be looked at, for want of a working environment.
-        seconds: How long it took.
+        skipped: Checks that were not possible because the environment failed before.
+        seconds: Duration.
     """
 
     environment: str
     kwargs: Mapping[str, Any]
-    findings: tuple[Issue, ...]
+    issues: tuple[Issue, ...]
     facts: Mapping[str, Any]
     skipped: tuple[str, ...] = ()
     seconds: float = 0.0
 
     @property
     def passed(self) -> bool:
-        """Whether no fault was found."""
-        return not self.of("fault")
+        """Whether there is no error."""
+        return not self.of("error")
 
     def of(self, level: Level) -> tuple[Issue, ...]:
-        """The findings of one level."""
-        return tuple(finding for finding in self.findings if finding.level == level)
+        """The issues of one level."""
+        return tuple(issue for issue in self.issues if issue.level == level)
 
     def names(self) -> set[str]:
-        """The names of all findings."""
-        return {finding.name for finding in self.findings}
+        """The names of all issues."""
+        return {issue.name for issue in self.issues}
 
-    def with_finding(self, finding: Issue) -> Self:
-        """The same with one more finding."""
-        return dataclasses.replace(self, findings=in_order([*self.findings, finding]))
+    def with_issue(self, issue: Issue) -> Self:
+        """The report with one more issue."""
+        return dataclasses.replace(self, issues=in_order([*self.issues, issue]))
 
     def to_json(self) -> dict[str, Any]:
-        """Give a tree that `json.dumps` takes."""
+        """A tree for `json.dumps`."""
         return {
             "env": self.environment,
             "kwargs": dict(self.kwargs),
             "passed": self.passed,
-            "findings": [dataclasses.asdict(finding) for finding in self.findings],
+            "issues": [dataclasses.asdict(issue) for issue in self.issues],
             "facts": dict(self.facts),
             "skipped": list(self.skipped),
             "seconds": self.seconds,
@@ -78,305 +79,298 @@ class Report:
 
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> Self:
-        """Read what `to_json` gave."""
+        """Read the result of `to_json`."""
         return cls(
             environment=tree["env"],
             kwargs=tree["kwargs"],
-            findings=tuple(Issue(**finding) for finding in tree["findings"]),
+            issues=tuple(Issue(**issue) for issue in tree["issues"]),
             facts=tree["facts"],
             skipped=tuple(tree["skipped"]),
             seconds=tree["seconds"],
         )
 
 
-def in_order(findings: Sequence[Issue]) -> tuple[Issue, ...]:
-    """Faults, doubts, notes; within each as they were found."""
-    levels: tuple[Level, ...] = ("fault", "doubt", "note")
-    return tuple(sorted(findings, key=lambda finding: levels.index(finding.level)))
+def in_order(issues: Sequence[Issue]) -> tuple[Issue, ...]:
+    """Sort by level, stably."""
+    return tuple(sorted(issues, key=lambda issue: LEVELS.index(issue.level)))
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What is always the same about a finding.
-
-    Args:
-        level: How bad it is.
-        why: What comes of it.
-        mend: What to write instead.
-    """
+class Kind:
+    """The constant part of an issue; fields as in `Issue`."""
 
     level: Level
-    why: str
-    mend: str
+    reason: str
+    fix: str
 
 
-def finding(name: str, seen: str) -> Issue:
-    """A finding from the catalogue.
+def make_issue(name: str, message: str) -> Issue:
+    """An issue of a kind in `CATALOGUE`.
 
     Args:
-        name: A key of `CATALOGUE`.
-        seen: What happened this time.
+        name: Name of the kind.
+        message: What happened.
     """
-    entry = CATALOGUE[name]
-    return Issue(name, entry.level, seen, entry.why, entry.mend)
+    kind = CATALOGUE[name]
+    return Issue(name, kind.level, message, kind.reason, kind.fix)
 
 
-CATALOGUE: dict[str, Entry] = {
-    # ------------------------------------------------------------------------------------------- it does not run at all
-    "cannot-be-made": Entry(
-        "fault",
-        "Nothing can be done with it.",
-        "Mend what is raised; arguments go after --env-kwargs.",
+CATALOGUE: dict[str, Kind] = {
+    # ------------------------------------------------------------------------------------------------ it does not work
+    "cannot-be-made": Kind(
+        "error",
+        "The environment cannot be used.",
+        "Fix the exception; arguments go after --env-kwargs.",
     ),
-    "needs-package": Entry(
-        "fault",
-        "Whoever has not installed the package cannot use the environment.",
+    "needs-package": Kind(
+        "error",
+        "The environment cannot be used without the package.",
         "Install it; in a package of your own, declare it under [project] dependencies, or in an extra.",
     ),
-    "needs-display": Entry(
-        "fault",
-        "Machines that train have no screen. The environment was run here as on such a machine.",
+    "needs-display": Kind(
+        "error",
+        "Servers have no display; the check runs without one.",
         "Open a window only for render_mode='human', and only in render().",
     ),
-    "hangs": Entry(
-        "fault",
-        "Training would stand still without a word.",
-        "Look at the line that is named. If it is only slow, allow it longer: --timeout SECONDS.",
+    "hangs": Kind(
+        "error",
+        "Training would hang without a message.",
+        "See the line that is named. If it is only slow, allow more time: --timeout SECONDS.",
     ),
-    "crashes": Entry(
-        "fault",
-        "No except clause can catch it: a run would end with what its last checkpoint holds.",
-        "Look at the compiled code that is called at the line that is named.",
+    "crashes": Kind(
+        "error",
+        "A crash cannot be caught by an except clause: a run would lose everything since its last checkpoint.",
+        "See the compiled code that is called at the line that is named.",
     ),
-    "raises-in-reset": Entry(
-        "fault",
+    "raises-in-reset": Kind(
+        "error",
         "Training would stop here.",
-        "Mend what is raised; the seed that is named brings it about again.",
+        "Fix the exception; the seed that is named reproduces it.",
     ),
-    "raises-in-step": Entry(
-        "fault",
-        "Training would stop here, maybe after hours.",
-        "Mend what is raised; the seed and the step that are named bring it about again.",
+    "raises-in-step": Kind(
+        "error",
+        "Training would stop here, perhaps after hours.",
+        "Fix the exception; the seed and the step that are named reproduce it.",
     ),
-    # ----------------------------------------------------------------------------------------- what reset and step give
-    "old-api": Entry(
-        "fault",
-        "The old Gym's `done` does not say whether an episode ended or was cut, so values are learned wrongly.",
+    # -------------------------------------------------------------------------------------- results of reset and step
+    "old-api": Kind(
+        "error",
+        "The `done` of old Gym does not distinguish termination from truncation, so values are learned wrongly.",
         "Return five values from step: observation, reward, terminated, truncated, info.",
     ),
-    "reset-answer": Entry(
-        "fault",
-        "Gymnasium's reset gives two values; everything that calls it unpacks two.",
+    "reset-result": Kind(
+        "error",
+        "Gymnasium's reset returns two values, which every caller unpacks.",
         "End reset with `return observation, info`, where info is a dict and may be empty.",
     ),
-    "step-answer": Entry(
-        "fault",
-        "Gymnasium's step gives five values; everything that calls it unpacks five.",
+    "step-result": Kind(
+        "error",
+        "Gymnasium's step returns five values, which every caller unpacks.",
         "Return observation, reward, terminated, truncated, info.",
     ),
-    "reset-arguments": Entry(
-        "fault",
-        "Without a seed no episode can be played again, so no result can be repeated.",
-        "Write `def reset(self, *, seed=None, options=None)`, and in it first `super().reset(seed=seed)`.",
+    "reset-arguments": Kind(
+        "error",
+        "Without a seed no episode can be repeated, and no result reproduced.",
+        "Write `def reset(self, *, seed=None, options=None)`, and call `super().reset(seed=seed)` first.",
     ),
-    "info-type": Entry(
-        "fault",
+    "info-type": Kind(
+        "error",
         "Wrappers and vector environments add keys to info and read it as a dict.",
-        "Return a dict as the last value, {} where there is nothing to say.",
+        "Return a dict as the last value, {} if there is nothing to report.",
     ),
-    "observation-type": Entry(
-        "fault",
-        "Observations are joined into batches by what their space says they are.",
+    "observation-type": Kind(
+        "error",
+        "Observations are batched as their space describes them.",
         "Return np.array(..., dtype=self.observation_space.dtype), and for a Dict exactly the keys of its space.",
     ),
-    "observation-shape": Entry(
-        "fault",
-        "Networks and buffers are built for the shape that the space promises.",
-        "Give observation_space the shape that is really returned, or the other way round.",
+    "observation-shape": Kind(
+        "error",
+        "Networks and buffers are built for the shape of the space.",
+        "Give observation_space the shape that is returned, or return its shape.",
     ),
-    "observation-dtype": Entry(
-        "fault",
-        "Values are cut or rounded without a word where buffers have the space's dtype, or memory is doubled.",
-        "Return observation.astype(self.observation_space.dtype), or give the space the dtype that is meant.",
+    "observation-dtype": Kind(
+        "error",
+        "Values are truncated or rounded silently in buffers of the space's dtype, or memory is doubled.",
+        "Return observation.astype(self.observation_space.dtype), or give the space the intended dtype.",
     ),
-    "observation-out-of-bounds": Entry(
-        "fault",
-        "Whatever scales observations by the bounds of the space feeds networks with wrong numbers; pictures overflow.",
+    "observation-out-of-bounds": Kind(
+        "error",
+        "Scaling by the bounds of the space gives networks wrong numbers; uint8 images overflow.",
         "Widen low and high of the space (np.inf where there is no bound), or clip the observation.",
     ),
-    "observation-not-finite": Entry(
-        "fault",
+    "observation-not-finite": Kind(
+        "error",
         "One NaN in a batch turns all weights of a network into NaN.",
-        "Find the division or root that makes it; np.seterr(all='raise') names the line.",
+        "Find the division or root that produces it; np.seterr(all='raise') names the line.",
     ),
-    "reward-type": Entry(
-        "fault",
-        "Rewards are summed and stored as numbers; an array of shape (1,) changes shapes far from here.",
+    "reward-type": Kind(
+        "error",
+        "Rewards are summed and stored as numbers; an array of shape (1,) changes shapes elsewhere.",
         "Return float(reward).",
     ),
-    "reward-not-finite": Entry(
-        "fault",
+    "reward-not-finite": Kind(
+        "error",
         "One NaN or infinite reward turns all weights of a network into NaN.",
-        "Find the division or logarithm that makes it; bound what can grow.",
+        "Find the division or logarithm that produces it; bound what can grow.",
     ),
-    "reward-out-of-bounds": Entry(
-        "fault",
-        "The environment promises a reward_range; whoever scales by it gets wrong numbers.",
-        "Give reward_range the bounds that rewards really have, or leave it out.",
+    "reward-out-of-bounds": Kind(
+        "error",
+        "The environment declares a reward_range; scaling by it gives wrong numbers.",
+        "Give reward_range the actual bounds of the reward, or remove it.",
     ),
-    "end-type": Entry(
-        "fault",
-        "Numbers, None and arrays as flags behave otherwise than True and False in masks and in `is` comparisons.",
+    "flag-type": Kind(
+        "error",
+        "Numbers, None and arrays behave unlike True and False in masks and in `is` comparisons.",
         "Return bool(terminated) and bool(truncated).",
     ),
-    "observation-reused": Entry(
-        "fault",
-        "Whoever keeps an observation, as every replay buffer does, finds later ones in its place.",
+    "observation-reused": Kind(
+        "error",
+        "Replay buffers keep observations and would find later ones in their place.",
         "Return a copy (self.state.copy()), or fill a new array at every step.",
     ),
-    # ------------------------------------------------------------------------------------------------- seeds and chance
-    "seed-not-reproduced": Entry(
-        "fault",
-        "No result can be repeated, no failure looked at again, and no run resumed exactly.",
+    # ------------------------------------------------------------------------------------------------- reproducibility
+    "seed-not-reproduced": Kind(
+        "error",
+        "No result can be reproduced, no failure debugged, and no run resumed exactly.",
         "Begin reset with super().reset(seed=seed), and draw every random number from self.np_random.",
     ),
-    "process-not-reproduced": Entry(
-        "fault",
-        "A run that is resumed, or repeated tomorrow, meets other episodes under the same seed.",
-        "Look for loops over a set, hash() of texts, the time, or addresses: sort what has no order of its own.",
+    "process-not-reproduced": Kind(
+        "error",
+        "A run that is resumed or repeated gets other episodes from the same seed.",
+        "Look for loops over a set, hash() of strings, the time, or addresses: sort what has no order of its own.",
     ),
-    "reset-leaks": Entry(
-        "fault",
-        "What an episode is like depends on the one before: nothing can be repeated, and episodes are not alike.",
+    "reset-leaks": Kind(
+        "error",
+        "An episode depends on the one before, so that nothing can be reproduced.",
         "Set everything in reset that step changes: counters, positions, lists, speeds, the last action.",
     ),
-    "global-chance": Entry(
-        "doubt",
-        "Other code that draws from the same generator changes the environment's episodes, and the other way round.",
+    "global-randomness": Kind(
+        "warning",
+        "Other code that draws from the same generator changes the episodes, and vice versa.",
         "Draw from self.np_random, not from random or np.random.",
     ),
-    "actions-without-effect": Entry(
-        "doubt",
-        "There is nothing to learn where every action leads to the same.",
-        "Look whether step uses its action, and whether the observation shows what it does.",
+    "actions-without-effect": Kind(
+        "warning",
+        "There is nothing to learn if all actions have the same effect.",
+        "Check that step uses its action, and that the observation shows its effect.",
     ),
-    "one-episode": Entry(
+    "one-episode": Kind(
         "note",
-        "Every episode begins alike: many episodes of an evaluation say no more than one.",
+        "All episodes begin in the same way: evaluating several is no more informative than one.",
         "Draw the start, or parts of the task, from self.np_random in reset.",
     ),
-    "state-not-restored": Entry(
-        "fault",
-        "Rewinding, and whatever else relies on get_state and set_state, goes on from somewhere else.",
-        "Let get_state give copies of everything that step reads, self.np_random.bit_generator.state included.",
+    "state-not-restored": Kind(
+        "error",
+        "Whatever relies on get_state and set_state continues from another state.",
+        "Let get_state return copies of everything that step reads, including self.np_random.bit_generator.state.",
     ),
-    # ------------------------------------------------------------------------------------------------- how episodes end
-    "limit-as-end": Entry(
-        "fault",
-        "A limit of steps that is reported as terminated teaches that nothing is worth anything near the limit, "
-        "which the observation does not show.",
-        "Return terminated=False at the limit and leave cutting to max_episode_steps, or return truncated=True.",
+    # ------------------------------------------------------------------------------------------------- ends of episodes
+    "limit-as-termination": Kind(
+        "error",
+        "A time limit that is reported as terminated teaches that states near the limit, which the observation does "
+        "not show, are worthless.",
+        "Return terminated=False at the limit and leave truncation to max_episode_steps, or return truncated=True.",
     ),
-    "same-length": Entry(
-        "doubt",
-        "That looks like a limit of steps, and a limit that is reported as terminated teaches that nothing is worth "
-        "anything near it, which the observation does not show.",
-        "If it is a limit: return truncated=True instead, or register with max_episode_steps. If the task really ends "
-        "there, let the observation show how much time is left.",
+    "same-length": Kind(
+        "warning",
+        "This looks like a time limit; one that is reported as terminated teaches that states near it, which the "
+        "observation does not show, are worthless.",
+        "If it is a limit, return truncated=True, or register with max_episode_steps. If the task really ends there, "
+        "include the remaining time in the observation.",
     ),
-    "no-end": Entry(
-        "doubt",
-        "An episode that nobody ends is never measured, and a stuck one fills the memory with the same.",
+    "no-end": Kind(
+        "warning",
+        "An episode without end is never evaluated, and an agent that is stuck fills the replay buffer with one state.",
         "Register it with max_episode_steps=N, or add --env-kwargs max_episode_steps=N.",
     ),
-    "resets-itself": Entry(
-        "doubt",
-        "If the environment begins a new episode by itself, its last observation is lost, or belongs to the next.",
-        "Leave resetting to whoever calls: keep the end's observation, and change nothing until reset.",
+    "autoreset": Kind(
+        "warning",
+        "If the environment resets itself, the last observation of an episode is lost, or belongs to the next one.",
+        "Leave resetting to the caller: return the last observation, and change nothing until reset.",
     ),
-    "always-cut": Entry(
+    "always-truncated": Kind(
         "note",
-        "After truncated=True the value of what would have come is still counted; after terminated=True it is not.",
+        "After truncated=True the value of the next state is still counted; after terminated=True it is not.",
         "Where an episode really fails or is won, return terminated=True.",
     ),
-    # ---------------------------------------------------------------------------------------------- spaces and promises
-    "observations-unsupported": Entry(
-        "fault",
-        "No network here reads such observations.",
+    # -------------------------------------------------------------------------------------------- spaces and metadata
+    "observations-unsupported": Kind(
+        "error",
+        "No network of rlkit reads such observations.",
         "Wrap the environment (gymnasium.wrappers.TransformObservation), or change its observation_space.",
     ),
-    "actions-unsupported": Entry(
-        "fault",
-        "Agents here choose from a numbered list of actions.",
-        "Do as the sentence says, or wrap the environment (gymnasium.wrappers.TransformAction).",
+    "actions-unsupported": Kind(
+        "error",
+        "Agents of rlkit choose from a numbered list of actions.",
+        "Follow the message, or wrap the environment (gymnasium.wrappers.TransformAction).",
     ),
-    "metadata-malformed": Entry(
-        "fault",
-        "A promise in the metadata cannot be read, so rlkit refuses the environment.",
-        "Write it as the sentence says.",
+    "metadata-malformed": Kind(
+        "error",
+        "A declaration in the metadata cannot be read, so rlkit refuses the environment.",
+        "Follow the message.",
     ),
-    "mirror-differs": Entry(
-        "fault",
-        "By default DQN learns half of each batch in this mirror, and then from transitions that cannot happen.",
-        "Correct metadata['mirror'], or lay the observation out so that turning it over gives the mirrored one. Where "
-        "neither can be done for these arguments, leave 'mirror' out of the metadata of the environment that was made.",
+    "mirror-differs": Kind(
+        "error",
+        "By default DQN mirrors half of each batch, and would learn from transitions that cannot happen.",
+        "Correct metadata['mirror'], or change the layout of the observation. If neither is possible for these "
+        "arguments, leave 'mirror' out of the metadata of the environment that was made.",
     ),
-    "mirror-not-verified": Entry(
+    "mirror-not-verified": Kind(
         "note",
-        "The declared mirror is not verified; what is learned in it is as wrong as metadata['mirror'] is.",
-        "Let reset(seed=..., options={'mirrored': True}) begin the mirror image of the episode that the seed brings.",
+        "The declared mirror symmetry could not be verified; a wrong one gives wrong transitions.",
+        "Let reset(seed=..., options={'mirrored': True}) begin the mirror image of the episode of that seed.",
     ),
-    "large-values": Entry(
+    "large-values": Kind(
         "note",
-        "Networks learn slowly from vectors whose entries are far from ±1, unless something brings them to scale "
+        "Networks learn slowly from vectors whose entries are far from ±1, unless they are normalized "
         "(DQN's preset `fast` does).",
-        "Divide each entry by its largest size.",
+        "Divide each entry by its largest magnitude.",
     ),
-    "rendering": Entry(
-        "fault",
-        "Videos and the viewer need pictures.",
+    "rendering": Kind(
+        "error",
+        "Videos and the viewer need images.",
         "For render_mode='rgb_array' let render() return an array (height, width, 3) of uint8.",
     ),
-    "rendering-needs-display": Entry(
-        "doubt",
-        "Videos cannot be made on machines without a screen.",
-        "Draw onto a surface in memory (pygame.Surface) and not into a window.",
+    "rendering-needs-display": Kind(
+        "warning",
+        "Videos cannot be made on machines without a display.",
+        "Draw onto a surface in memory (pygame.Surface) instead of a window.",
     ),
-    # -------------------------------------------------------------------------------------------------- vector and cost
-    "vector-fails": Entry(
-        "fault",
-        "rlkit trains in the vector environment that the registration names, so training would stop here.",
-        "Mend what is raised, or leave vector_entry_point out of the registration: single ones are stepped then.",
+    # --------------------------------------------------------------------------------- vector environment, performance
+    "vector-fails": Kind(
+        "error",
+        "rlkit trains in the vector environment of the registration, so training would stop here.",
+        "Fix the exception, or leave vector_entry_point out of the registration: single environments are used then.",
     ),
-    "vector-differs": Entry(
-        "fault",
-        "What is learned in the vector environment is measured, watched and played in another task.",
-        "Let both call the same code, and give the seed of each place in the batch to that place alone.",
+    "vector-differs": Kind(
+        "error",
+        "An agent is trained in the vector environment, but evaluated and played in another task.",
+        "Let both call the same code, and use the seed of each environment in the batch for that one alone.",
     ),
-    "vector-resets-itself": Entry(
+    "vector-autoreset": Kind(
         "note",
-        "Each episode has to be reset from a seed of its own, so rlkit steps single environments instead, or batches "
-        "of one, which is slower.",
-        "Take autoreset_mode=AutoresetMode.DISABLED, reset where options['reset_mask'] is True, say so in metadata.",
+        "Each episode needs a seed of its own, so rlkit steps single environments, or batches of one, which is slower.",
+        "Support autoreset_mode=AutoresetMode.DISABLED, reset where options['reset_mask'] is True, and declare it in "
+        "the metadata.",
     ),
-    "not-fresh": Entry(
-        "fault",
-        "Its metadata promises fresh_observations, so rlkit keeps them without a copy: replay fills with wrong ones.",
-        "Fill new arrays at every step, or take 'fresh_observations' out of the metadata.",
+    "not-fresh": Kind(
+        "error",
+        "The metadata declares fresh_observations, so rlkit keeps them without a copy: replay stores wrong ones.",
+        "Fill new arrays at every step, or remove 'fresh_observations' from the metadata.",
     ),
-    "memory-grows": Entry(
-        "fault",
-        "A long run ends when the machine's memory does.",
-        "Look for lists that step or reset add to, and for windows, figures or physics worlds that are never closed.",
+    "memory-grows": Kind(
+        "error",
+        "A long run exhausts the memory.",
+        "Look for lists that step or reset append to, and for windows, figures or physics worlds that are not closed.",
     ),
-    "gymnasium": Entry(
-        "fault",
-        "Gymnasium's own checker refuses it, and with it whoever relies on what that checker holds.",
-        "Do as the sentence says; gymnasium.utils.env_checker.check_env repeats it.",
+    "gymnasium": Kind(
+        "error",
+        "Gymnasium's own checker rejects the environment.",
+        "Follow the message; gymnasium.utils.env_checker.check_env reproduces it.",
     ),
-    "gymnasium-says": Entry(
+    "gymnasium-warning": Kind(
         "note",
-        "Gymnasium's own checker remarks on it.",
-        "Read it, and judge whether it is meant.",
+        "Gymnasium's own checker warns about it.",
+        "Decide whether it is intended.",
     ),
 }

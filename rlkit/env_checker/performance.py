@@ -1,4 +1,4 @@
-"""How fast it is, and whether its memory grows."""
+"""Measure speed, and check that memory does not grow."""
 
 import gc
 import itertools
@@ -8,36 +8,36 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rlkit.env_checker.issues import finding
+from rlkit.env_checker.issues import make_issue
 from rlkit.env_checker.rollout import close, sampler
-from rlkit.env_checker.subject import Halted, Subject
+from rlkit.env_checker.subject import CheckAborted, Subject
 from rlkit.errors import describe_error
 
-WINDOWS = 4  # the first is for warming up
+WINDOWS = 4  # the first is a warm-up
 WINDOW = 0.5  # seconds
-MOST = 20_000  # steps in a window: the fastest environments need no more
-FEW = 8  # seeds
-GROWTH = 1.0e6  # bytes in a window, below which it is the interpreter's own breathing
+MAX_STEPS = 20_000  # per window
+NUM_SEEDS = 8
+GROWTH = 1.0e6  # bytes per window, below which growth is that of the interpreter
 STATM = Path("/proc/self/statm")
 
 
 def measure(subject: Subject) -> dict[str, Any]:
-    """Time steps and resets of a single environment, and watch the memory while doing so.
+    """Time steps and resets of a single environment, and measure the memory meanwhile.
 
     Returns:
         `steps_per_second`, `resets_per_second`, and `bytes_per_step` where memory grows.
 
     Raises:
-        Halted: The environment failed.
+        CheckAborted: The environment failed.
     """
     env = subject.make()
     try:
         actions = sampler(env, 5)
         drawn = itertools.cycle([actions.sample() for _ in range(1024)])
-        seeds = itertools.cycle(range(FEW))  # what is kept for each seed, such as a level, is not taken for a leak
+        seeds = itertools.cycle(range(NUM_SEEDS))  # few, so that a cache per seed does not count as a leak
         ended = True
 
-        # Not by way of the subject, whose looking at every answer takes longer than many a step.
+        # Not through the subject, whose checks take longer than many steps.
         def reset() -> None:
             env.reset(seed=next(seeds))
 
@@ -49,34 +49,34 @@ def measure(subject: Subject) -> dict[str, Any]:
             ended = terminated or truncated
 
         subject.reset(env, 0)
-        # Resets first, so that what they leak is told as theirs.
-        return _watched(subject, reset, "reset") | _watched(subject, step, "step")
+        # Resets first: steps contain resets too.
+        return _timed(subject, reset, "reset") | _timed(subject, step, "step")
     finally:
         close(env)
 
 
 def resident_bytes() -> int | None:
-    """Memory that this process holds; None where the system does not say."""
+    """Resident memory of this process; None if the system does not report it."""
     try:
         return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, AttributeError):
         return None
 
 
-def _watched(subject: Subject, act: Callable[[], None], what: str) -> dict[str, Any]:
-    """Act for a few windows of time; write down that memory grows if it does in each of them."""
+def _timed(subject: Subject, act: Callable[[], None], what: str) -> dict[str, Any]:
+    """Time repeated calls in a few windows, and report memory that grows in each of them."""
     rates: list[float] = []
-    growths: list[tuple[float, int]] = []  # bytes, and in how many acts: a busy machine leaves a window fewer of them
+    growths: list[tuple[float, int]] = []  # bytes, and calls in the window
     for _ in range(WINDOWS):
         gc.collect()
         before, count, began = resident_bytes(), 0, time.perf_counter()
-        while count < MOST and (time.perf_counter() - began < WINDOW or count < 2):
-            subject.pulse(f"{what} {count + 1} while timing", False)
+        while count < MAX_STEPS and (time.perf_counter() - began < WINDOW or count < 2):
+            subject.progress(f"{what} {count + 1} while timing", False)
             try:
                 act()
             except (Exception, SystemExit) as error:
-                raise Halted(
-                    finding(f"raises-in-{what}", f"while timing, it raised {describe_error(error)}")
+                raise CheckAborted(
+                    make_issue(f"raises-in-{what}", f"while timing, it raised {describe_error(error)}")
                 ) from error
             count += 1
         rates.append(count / (time.perf_counter() - began))
@@ -85,14 +85,14 @@ def _watched(subject: Subject, act: Callable[[], None], what: str) -> dict[str, 
         if before is not None and after is not None:
             growths.append((after - before, count))
     facts: dict[str, Any] = {f"{what}s_per_second": max(rates)}
-    steady = growths[1:]  # caches fill in the first
+    steady = growths[1:]  # caches fill in the first window
     rates_of_growth = [grown / count for grown, count in steady]
     if steady and min(steady)[0] > GROWTH and rates_of_growth[-1] > 0.3 * rates_of_growth[0]:
         grown, acted = sum(grown for grown, _ in steady), sum(count for _, count in steady)
         facts[f"bytes_per_{what}"] = grown / acted
-        subject.write_down(
+        subject.report(
             "memory-grows",
             f"{grown / 1e6:.0f} MB more after {acted:,} {what}s: {grown / acted / 1e3:.1f} kB per {what}, "
-            "and it went on growing",
+            "still growing at the end",
         )
     return facts

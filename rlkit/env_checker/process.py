@@ -1,4 +1,4 @@
-"""Examines an environment in a process of its own, so that one that hangs or crashes is a finding like any other."""
+"""Check an environment in a separate process, so that a hang or a crash is an issue like any other."""
 
 import contextlib
 import json
@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 
 from rlkit.env.config import EnvConfig
-from rlkit.env_checker.issues import Issue, Report, finding
+from rlkit.env_checker.issues import Issue, Report, make_issue
 from rlkit.env_checker.runner import STEPS
 from rlkit.errors import UserError, place_in_trace
 
-TIME_OUT = 60.0  # seconds for one call
-LENIENCE = 10  # times as long for calls before which something may have to be compiled, downloaded or unpacked
-HIDDEN = ("DISPLAY", "WAYLAND_DISPLAY")  # machines that train have no screen
+TIMEOUT = 60.0  # s for one call
+LENIENCE = 10  # factor of the timeout for calls that may compile, download or unpack something
+HIDDEN = ("DISPLAY", "WAYLAND_DISPLAY")  # the check runs without a display
 
 
 def check_environment(
@@ -28,48 +28,45 @@ def check_environment(
     *,
     steps: int = STEPS,
     timed: bool = True,
-    time_out: float = TIME_OUT,
-    tell: Callable[[str], None] = lambda doing: None,
+    timeout: float = TIMEOUT,
+    on_progress: Callable[[str], None] = lambda doing: None,
 ) -> Report:
-    """Examine an environment.
+    """Check an environment.
 
     Args:
-        environment: Its id in any form that `rlkit train` takes, or its description.
-        steps: Of random play.
-        timed: Whether to time it and watch its memory.
-        time_out: Seconds that one call of it may take.
-        tell: Told what is being done.
-
-    Returns:
-        What was found; `report.passed` says whether that is no fault.
+        environment: Its id in any form that `rlkit train` takes, or its configuration.
+        steps: Number of random steps.
+        timed: Whether to measure speed and memory.
+        timeout: Seconds that one call may take.
+        on_progress: Called with what is being done.
 
     Raises:
         UserError: There is no such environment, or its arguments are wrong.
     """
     if steps < 1:
         raise UserError(f"{steps} steps: expected a whole number of at least 1")
-    if not time_out > 0:
-        raise UserError(f"a time-out of {time_out} s: expected a number greater than 0")
+    if not timeout > 0:
+        raise UserError(f"a timeout of {timeout} s: expected a number greater than 0")
     config = EnvConfig(environment) if isinstance(environment, str) else environment
     began = time.monotonic()
     request = {"id": config.id, "kwargs": dict(config.kwargs), "steps": steps, "timed": timed, "only_digest": False}
-    answer = _ask(request, time_out, tell, hash_seed="0")
-    if isinstance(answer, Issue):
-        return Report(config.id, config.kwargs, (answer,), {}, ("everything after it",), time.monotonic() - began)
-    report = Report.from_json(answer["report"])
+    result = _ask(request, timeout, on_progress, hash_seed="0")
+    if isinstance(result, Issue):
+        return Report(config.id, config.kwargs, (result,), {}, ("all later checks",), time.monotonic() - began)
+    report = Report.from_json(result["report"])
     digest = report.facts.get("digest")
     if digest is not None and "seed-not-reproduced" not in report.names():
-        again = _ask({**request, "only_digest": True}, time_out, tell, hash_seed="1")
+        again = _ask({**request, "only_digest": True}, timeout, on_progress, hash_seed="1")
         if isinstance(again, dict) and again.get("digest") != digest:
-            seen = "the same seed and actions brought something else in a second process than in the first"
-            report = report.with_finding(finding("process-not-reproduced", seen))
+            message = "the same seed and actions gave another trajectory in a second process"
+            report = report.with_issue(make_issue("process-not-reproduced", message))
     return report
 
 
 def _ask(
-    request: Mapping[str, Any], time_out: float, tell: Callable[[str], None], hash_seed: str
+    request: Mapping[str, Any], timeout: float, on_progress: Callable[[str], None], hash_seed: str
 ) -> dict[str, Any] | Issue:
-    """Let a child answer; a finding where it hangs or dies instead."""
+    """The last event of a child process; an issue if it hangs or crashes."""
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as printed:
         child = _start(printed, hash_seed)
         try:
@@ -77,7 +74,7 @@ def _ask(
             with contextlib.suppress(BrokenPipeError):
                 child.stdin.write(json.dumps(request) + "\n")
                 child.stdin.flush()
-            doing, allowed = "start", time_out * LENIENCE
+            doing, allowed = "start", timeout * LENIENCE
             events = _events(child)
             while True:
                 try:
@@ -90,8 +87,8 @@ def _ask(
                     raise UserError(event["refused"], exit_code=event["exit_code"])
                 if "doing" not in event:
                     return event
-                doing, allowed = event["doing"], time_out * (LENIENCE if event["lenient"] else 1)
-                tell(doing)
+                doing, allowed = event["doing"], timeout * (LENIENCE if event["lenient"] else 1)
+                on_progress(doing)
         finally:
             child.kill()
             child.wait()
@@ -103,7 +100,7 @@ def _ask(
 
 def _start(printed: IO[str], hash_seed: str) -> "subprocess.Popen[str]":
     environment = {name: value for name, value in os.environ.items() if name not in HIDDEN}
-    # The child finds the same modules, wherever it is started; nothing in the current folder hides what is installed.
+    # The child imports the same modules; files in the current folder do not shadow installed ones.
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     environment["PYTHONHASHSEED"] = hash_seed
     return subprocess.Popen(
@@ -118,7 +115,7 @@ def _start(printed: IO[str], hash_seed: str) -> "subprocess.Popen[str]":
 
 
 def _events(child: "subprocess.Popen[str]") -> "queue.Queue[dict[str, Any] | None]":
-    """What a child sends, as it comes; None once it sends no more."""
+    """The events of a child as they arrive, then None."""
     events: queue.Queue[dict[str, Any] | None] = queue.Queue()
 
     def read() -> None:
@@ -132,25 +129,25 @@ def _events(child: "subprocess.Popen[str]") -> "queue.Queue[dict[str, Any] | Non
 
 def _lines(child: "subprocess.Popen[str]") -> Iterator[str]:
     assert child.stdout is not None
-    with contextlib.suppress(ValueError):  # closed while reading, because nobody waits any more
+    with contextlib.suppress(ValueError):  # closed while reading
         yield from child.stdout
 
 
 def _hanging(child: "subprocess.Popen[str]", printed: IO[str], doing: str, allowed: float) -> Issue:
     if hasattr(signal, "SIGUSR1"):
         child.send_signal(signal.SIGUSR1)
-        time.sleep(0.5)  # the trace is written by a signal handler in C: a moment is enough
-    return finding("hangs", f"{doing} had not come back after {allowed:g} s{_place(printed)}")
+        time.sleep(0.5)  # for the signal handler to write the trace
+    return make_issue("hangs", f"{doing} did not return within {allowed:g} s{_place(printed)}")
 
 
 def _dead(child: "subprocess.Popen[str]", printed: IO[str], doing: str) -> Issue:
     code = child.wait()
     how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
-    return finding("crashes", f"the process ended {how} during or shortly after: {doing}{_place(printed)}")
+    return make_issue("crashes", f"the process ended {how} during or shortly after: {doing}{_place(printed)}")
 
 
 def _place(printed: IO[str]) -> str:
-    """Where somebody's code was, by the trace that faulthandler printed last: ` (my_env.py:33)`, or nothing."""
+    """Location in the last trace of faulthandler, such as " (my_env.py:33)"; "" if there is none."""
     printed.seek(0)
     found = place_in_trace(printed.read())
     return f" ({found})" if found else ""

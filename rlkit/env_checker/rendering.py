@@ -1,21 +1,21 @@
-"""Pictures for people: that they can be drawn without a screen, and what they are."""
+"""Check that images can be rendered without a display."""
 
 from typing import Any
 
 import numpy as np
 
 from rlkit.env_checker.rollout import close
-from rlkit.env_checker.subject import NO_DISPLAY, Halted, Subject
+from rlkit.env_checker.subject import NO_DISPLAY, CheckAborted, Subject
 from rlkit.errors import describe_error
 
 
-def draw(subject: Subject) -> dict[str, Any]:
-    """Draw a picture, if the environment says that it can.
+def render(subject: Subject) -> dict[str, Any]:
+    """Render an image, if the environment supports `rgb_array`.
 
     Returns:
-        `picture`, its height and width; empty where it draws none.
+        `image`, its height and width; empty if there is none.
     """
-    subject.pulse("make", True)
+    subject.progress("make", True)
     env = subject.make()
     modes = list((env.metadata or {}).get("render_modes") or ())
     close(env)
@@ -23,30 +23,30 @@ def draw(subject: Subject) -> dict[str, Any]:
         return {}
     try:
         env = subject.make("rgb_array")
-    except Halted as halted:
-        _fail(subject, f"with render_mode='rgb_array': {halted.finding.seen}")
+    except CheckAborted as aborted:
+        _fail(subject, f"with render_mode='rgb_array': {aborted.issue.message}")
         return {}
     try:
         subject.reset(env, 0)
-        subject.pulse("render", True)
+        subject.progress("render", True)
         try:
-            picture = env.render()
+            image = env.render()
         except (Exception, SystemExit) as error:
             _fail(subject, f"render() raised {describe_error(error)}")
             return {}
-        if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.shape[2:] != (3,):
-            _fail(subject, f"render() gave {_described(picture)}")
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] != (3,):
+            _fail(subject, f"render() returned {_described(image)}")
             return {}
-        return {"picture": list(picture.shape[:2])}
+        return {"image": list(image.shape[:2])}
     finally:
         close(env)
 
 
-def _fail(subject: Subject, seen: str) -> None:
-    subject.write_down("rendering-needs-display" if NO_DISPLAY.search(seen) else "rendering", seen)
+def _fail(subject: Subject, message: str) -> None:
+    subject.report("rendering-needs-display" if NO_DISPLAY.search(message) else "rendering", message)
 
 
-def _described(picture: Any) -> str:
-    if isinstance(picture, np.ndarray):
-        return f"an array of shape {picture.shape} and type {picture.dtype}"
-    return "None" if picture is None else f"a {type(picture).__name__}"
+def _described(image: Any) -> str:
+    if isinstance(image, np.ndarray):
+        return f"an array of shape {image.shape} and type {image.dtype}"
+    return "None" if image is None else f"a {type(image).__name__}"

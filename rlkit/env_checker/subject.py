@@ -1,7 +1,7 @@
-"""The environment under test: every call of it goes through here, so that whatever it does is recorded.
+"""The environment under test: makes, resets and steps it, and collects issues.
 
-What is merely wrong is recorded and the check goes on; what leaves nothing to go on with raises `Halted`. Environments
-that exist as vector environments only are tested as a batch of one.
+A failure that makes further calls impossible raises `CheckAborted`. Environments that only exist as vector environments
+are tested as a batch of one.
 """
 
 import copy
@@ -18,22 +18,22 @@ from gymnasium.vector.utils import create_empty_array, iterate
 from rlkit.env.make import vectorize
 from rlkit.env.registry import make_single
 from rlkit.env.vector import AnyVectorEnv
-from rlkit.env_checker.compare import Answer, Misfit, bad_flag, bad_number, misfit
-from rlkit.env_checker.issues import Issue, finding
+from rlkit.env_checker.compare import Mismatch, StepResult, find_mismatch, flag_mismatch, reward_mismatch
+from rlkit.env_checker.issues import Issue, make_issue
 from rlkit.errors import UserError, describe_error
 
 Env = gymnasium.Env[Any, Any]
-Pulse = Callable[[str, bool], None]
-"""Told before each call what is about to be done, and whether it may take long because something is compiled first."""
+Progress = Callable[[str, bool], None]
+"""Called before each call of the environment with what is done, and whether it may take long, as for compilation."""
 
 NO_DISPLAY = re.compile(r"\bdisplay\b|video device|\bX server\b|\bEGL\b|\bGLX\b|\bglfw\b", re.IGNORECASE)
 
 
-class AloneInBatch(gymnasium.Env[Any, Any]):
-    """Looks like a single environment.
+class SingleFromVector(gymnasium.Env[Any, Any]):
+    """A single environment from a vector environment.
 
     Args:
-        vector: With one environment, in `AutoresetMode.DISABLED`.
+        vector: Has one environment, in `AutoresetMode.DISABLED`.
     """
 
     def __init__(self, vector: AnyVectorEnv):
@@ -44,21 +44,21 @@ class AloneInBatch(gymnasium.Env[Any, Any]):
         self.action_space = vector.single_action_space
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Reset the one."""
+        """Reset the environment."""
         super().reset(seed=seed)
         seeds: Any = None if seed is None else [seed]
         observation, _ = self.vector.reset(seed=seeds, options=options or None)
         return self._only(observation), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Step the one."""
+        """Step the environment."""
         batch: Any = create_empty_array(self.action_space, n=1)
         batch[0] = action
         observation, rewards, terminated, truncated, _ = self.vector.step(batch)
         return self._only(observation), float(np.asarray(rewards)[0]), bool(terminated[0]), bool(truncated[0]), {}
 
     def render(self) -> Any:
-        """Its picture."""
+        """Its image."""
         pictures = self.vector.render()
         return pictures[0] if pictures else None
 
@@ -67,184 +67,191 @@ class AloneInBatch(gymnasium.Env[Any, Any]):
         self.vector.close()
 
     def _only(self, observation: Any) -> Any:
-        # A copy: whoever uses batches knows that they may be written again.
+        # A copy: a batch may be reused.
         return copy.deepcopy(next(iter(iterate(self.vector.observation_space, observation))))
 
 
-def silent(doing: str, lenient: bool) -> None:
-    """A pulse that nobody listens to."""
+def no_progress(doing: str, lenient: bool) -> None:
+    """Ignore progress."""
 
 
-class Halted(Exception):  # noqa: N818 - it is no error of ours
-    """The environment cannot go on.
+class CheckAborted(Exception):  # noqa: N818 - the error is in the environment
+    """The environment cannot be used further.
 
     Args:
-        finding: Why.
+        issue: The reason.
     """
 
-    def __init__(self, finding: Issue):
-        super().__init__(finding.seen)
-        self.finding = finding
+    def __init__(self, issue: Issue):
+        super().__init__(issue.message)
+        self.issue = issue
 
 
 class Subject:
-    """Makes, resets and steps single environments, and writes down what is wrong with their answers.
+    """Makes, resets and steps single environments, and checks the results.
 
     Args:
-        spec: What is examined.
+        spec: Registration of the environment.
         kwargs: Its arguments.
-        steps: How many steps of random play it is given.
-        seconds: How long any one trial may take; slow environments are tried less.
-        pulse: Told what is about to be done.
+        steps: Number of random steps.
+        seconds: Time limit of each check.
+        progress: Called before each call of the environment.
     """
 
     def __init__(
-        self, spec: EnvSpec, kwargs: Mapping[str, Any], steps: int, seconds: float = 10.0, pulse: Pulse = silent
+        self,
+        spec: EnvSpec,
+        kwargs: Mapping[str, Any],
+        steps: int,
+        seconds: float = 10.0,
+        progress: Progress = no_progress,
     ):
         self.spec = spec
         self.kwargs = dict(kwargs)
         self.steps = steps
         self.seconds = seconds
-        self.pulse = pulse
-        self.found: dict[str, Issue] = {}
+        self.progress = progress
+        self.issues: dict[str, Issue] = {}
         self._at: dict[int, tuple[int | None, int]] = {}  # seed and step of each environment's episode
         self._warm = {"reset": False, "step": False}
 
-    def write_down(self, name: str, seen: str) -> None:
-        """Note a finding; of several of one name the first is kept."""
-        self.found.setdefault(name, finding(name, seen))
+    def report(self, name: str, message: str) -> None:
+        """Add an issue; of several with one name the first is kept."""
+        self.issues.setdefault(name, make_issue(name, message))
 
     def deadline(self) -> float:
-        """When a trial that begins now should end, by `time.monotonic`."""
+        """Time at which a check that begins now should end, by `time.monotonic`."""
         return time.monotonic() + self.seconds
 
     def late(self, deadline: float) -> bool:
-        """Whether a trial's time is up."""
+        """Whether the time of a check is up."""
         return time.monotonic() > deadline
 
     def make(self, render_mode: str | None = None) -> Env:
-        """Make one.
+        """Make an environment.
 
         Raises:
-            Halted: It cannot be made.
+            CheckAborted: It cannot be made.
         """
-        self.pulse("make", True)
+        self.progress("make", True)
         try:
             if self.spec.entry_point is None:
-                return AloneInBatch(vectorize(self.spec, 1, self.kwargs, render_mode)[0])
+                return SingleFromVector(vectorize(self.spec, 1, self.kwargs, render_mode)[0])
             return make_single(self.spec, self.kwargs, render_mode)
         except UserError as error:
-            if error.exit_code == 2:  # it was asked for wrongly: that is for the one who asks
+            if error.exit_code == 2:  # wrong id or arguments: not an issue of the environment
                 raise
-            raise Halted(_not_made(error)) from error
+            raise CheckAborted(_not_made(error)) from error
         except (SystemExit, ImportError) as error:
-            raise Halted(finding("cannot-be-made", describe_error(error))) from error
+            raise CheckAborted(make_issue("cannot-be-made", describe_error(error))) from error
 
-    def reset(self, env: Env, seed: int | None, options: dict[str, Any] | None = None) -> Answer:
+    def reset(self, env: Env, seed: int | None, options: dict[str, Any] | None = None) -> StepResult:
         """Begin an episode.
 
         Args:
-            env: Which environment.
+            env: The environment.
             seed: None for none.
             options: As in Gymnasium; None for none.
 
         Raises:
-            Halted: It raises, or does not give an observation and an info.
+            CheckAborted: It raises, or does not return an observation and an info.
         """
         given: dict[str, Any] = {} if seed is None else {"seed": seed}
         given |= {} if options is None else {"options": options}
         where = f"reset({', '.join(f'{name}={value}' for name, value in given.items())})"
-        self._pulse("reset", where)
+        self._progress("reset", where)
         self._at[id(env)] = (seed, 0)
         try:
-            answer: Any = env.reset(**copy.deepcopy(given))
+            result: Any = env.reset(**copy.deepcopy(given))
         except (Exception, SystemExit) as error:
-            raise Halted(_raised("reset", where, error)) from error
+            raise CheckAborted(_raised("reset", where, error)) from error
         self._warm["reset"] = True
-        if not isinstance(answer, tuple) or len(answer) != 2:
-            raise Halted(finding("reset-answer", f"{where} gave {_described(answer)}"))
-        observation, info = answer
-        self._hold(where, misfit(env.observation_space, observation), _bad_info(info))
-        return Answer(observation, 0.0, False, False, info if isinstance(info, Mapping) else {})
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise CheckAborted(make_issue("reset-result", f"{where} returned {_described(result)}"))
+        observation, info = result
+        self._report_all(where, find_mismatch(env.observation_space, observation), _info_mismatch(info))
+        return StepResult(observation, 0.0, False, False, info if isinstance(info, Mapping) else {})
 
-    def step(self, env: Env, action: Any) -> Answer:
+    def step(self, env: Env, action: Any) -> StepResult:
         """Take one step.
 
         Raises:
-            Halted: It raises, or does not give five values.
+            CheckAborted: It raises, or does not return five values.
         """
         seed, before = self._at[id(env)]
         self._at[id(env)] = (seed, before + 1)
         where = f"step {before + 1:,} of the episode from " + ("no seed" if seed is None else f"seed {seed}")
-        self._pulse("step", where)
+        self._progress("step", where)
         try:
-            answer: Any = env.step(action)
+            result: Any = env.step(action)
         except (Exception, SystemExit) as error:
-            raise Halted(_raised("step", where, error)) from error
+            raise CheckAborted(_raised("step", where, error)) from error
         self._warm["step"] = True
-        if not isinstance(answer, tuple) or len(answer) != 5:
-            name = "old-api" if isinstance(answer, tuple) and len(answer) == 4 else "step-answer"
-            raise Halted(finding(name, f"{where} gave {_described(answer)}"))
-        observation, reward, terminated, truncated, info = answer
-        self._hold(
+        if not isinstance(result, tuple) or len(result) != 5:
+            name = "old-api" if isinstance(result, tuple) and len(result) == 4 else "step-result"
+            raise CheckAborted(make_issue(name, f"{where} returned {_described(result)}"))
+        observation, reward, terminated, truncated, info = result
+        self._report_all(
             where,
-            misfit(env.observation_space, observation),
-            bad_number(reward) or _beyond(env, float(reward)),
-            bad_flag("terminated", terminated),
-            bad_flag("truncated", truncated),
-            _bad_info(info),
+            find_mismatch(env.observation_space, observation),
+            reward_mismatch(reward) or _range_mismatch(env, float(reward)),
+            flag_mismatch("terminated", terminated),
+            flag_mismatch("truncated", truncated),
+            _info_mismatch(info),
         )
-        number = float(reward) if bad_number(reward) is None else np.nan
-        return Answer(observation, number, bool(terminated), bool(truncated), info if isinstance(info, Mapping) else {})
+        number = float(reward) if reward_mismatch(reward) is None else np.nan
+        return StepResult(
+            observation, number, bool(terminated), bool(truncated), info if isinstance(info, Mapping) else {}
+        )
 
-    def _pulse(self, kind: str, where: str) -> None:
-        self.pulse(where, not self._warm[kind])
+    def _progress(self, kind: str, where: str) -> None:
+        self.progress(where, not self._warm[kind])
 
-    def _hold(self, where: str, *misfits: Misfit | None) -> None:
-        for found in misfits:
+    def _report_all(self, where: str, *mismatches: Mismatch | None) -> None:
+        for found in mismatches:
             if found is not None:
-                self.write_down(found[0], f"{where}: {found[1]}")
+                self.report(found[0], f"{where}: {found[1]}")
 
 
 def _raised(doing: str, where: str, error: BaseException) -> Issue:
-    """Tell kinds of failure apart by what was raised."""
+    """Classify a failure by its exception."""
     text = str(error)
-    seen = f"{where} raised {describe_error(error)}"
+    message = f"{where} raised {describe_error(error)}"
     if doing == "step" and "expected 5, got 4" in text:
-        return finding("old-api", f"{where} gave 4 values")
+        return make_issue("old-api", f"{where} returned 4 values")
     if doing == "reset" and isinstance(error, TypeError) and "unexpected keyword argument" in text:
-        return finding("reset-arguments", seen)
+        return make_issue("reset-arguments", message)
     if doing == "reset" and isinstance(error, ValueError) and "values to unpack" in text:
-        return finding("reset-answer", seen)
+        return make_issue("reset-result", message)
     if isinstance(error, ModuleNotFoundError | gymnasium.error.DependencyNotInstalled):
-        return finding("needs-package", seen)
-    return finding("needs-display" if NO_DISPLAY.search(text) else f"raises-in-{doing}", seen)
+        return make_issue("needs-package", message)
+    return make_issue("needs-display" if NO_DISPLAY.search(text) else f"raises-in-{doing}", message)
 
 
 def _not_made(error: UserError) -> Issue:
     text = str(error)
     if isinstance(error.__cause__, ModuleNotFoundError | gymnasium.error.DependencyNotInstalled):
-        return finding("needs-package", text)
-    return finding("needs-display" if NO_DISPLAY.search(text) else "cannot-be-made", text)
+        return make_issue("needs-package", text)
+    return make_issue("needs-display" if NO_DISPLAY.search(text) else "cannot-be-made", text)
 
 
-def _bad_info(info: Any) -> Misfit | None:
+def _info_mismatch(info: Any) -> Mismatch | None:
     return None if isinstance(info, dict) else ("info-type", f"the info is {_described(info)}")
 
 
-def _beyond(env: Env, reward: float) -> Misfit | None:
-    """Whether a reward leaves the range that older environments promise."""
-    promised = getattr(env.unwrapped, "reward_range", None)
-    if not isinstance(promised, tuple) or len(promised) != 2:
+def _range_mismatch(env: Env, reward: float) -> Mismatch | None:
+    """Report a reward outside `reward_range`, which older environments declare."""
+    declared = getattr(env.unwrapped, "reward_range", None)
+    if not isinstance(declared, tuple) or len(declared) != 2:
         return None
-    low, high = promised
+    low, high = declared
     fits = low <= reward <= high
     return None if fits else ("reward-out-of-bounds", f"the reward is {reward:g}; reward_range is ({low:g}, {high:g})")
 
 
-def _described(answer: Any) -> str:
-    if isinstance(answer, tuple):
-        return f"{len(answer)} values"
-    if isinstance(answer, np.ndarray):
-        return f"an array of shape {answer.shape}"
-    return "None" if answer is None else f"a {type(answer).__name__}"
+def _described(result: Any) -> str:
+    if isinstance(result, tuple):
+        return f"{len(result)} values"
+    if isinstance(result, np.ndarray):
+        return f"an array of shape {result.shape}"
+    return "None" if result is None else f"a {type(result).__name__}"

@@ -1,7 +1,7 @@
-"""The declared mirror: whether the mirror image of an episode looks and pays as the environment says that it does.
+"""Check the declared mirror symmetry.
 
-An episode is played beside its mirror image, which the environment makes itself, with mirrored actions. What is seen in
-the one and then turned over, as learners do it, has to be what is seen in the other.
+An episode is run beside its mirror image, which the environment provides, with mirrored actions. The observations of
+the one, mirrored as in training, must equal those of the other.
 """
 
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ import numpy.typing as npt
 from gymnasium.vector.utils import concatenate, create_empty_array
 
 from rlkit.env.observations import convert
-from rlkit.env_checker.compare import ABSOLUTE, RELATIVE, Answer, difference
+from rlkit.env_checker.compare import ABSOLUTE, RELATIVE, StepResult, difference
 from rlkit.env_checker.declarations import DeclaredMirror, declared_mirror
 from rlkit.env_checker.rollout import close, sampler
-from rlkit.env_checker.subject import Env, Halted, Subject
+from rlkit.env_checker.subject import CheckAborted, Env, Subject
 from rlkit.replay.buffer import Batch
 from rlkit.replay.mirroring import mirror_every_second
 from rlkit.spaces import Observations
 
 SEEDS = (3, 20_261, 77)
-STEPS = 150  # of each course
+STEPS = 150  # per trajectory
 OPTIONS = {"mirrored": True}
-"""What `reset` is given for the mirror image of the episode of a seed."""
+"""Options of `reset` for the mirror image of the episode of a seed."""
 
 
 def compare_with_mirror(subject: Subject) -> None:
-    """Play episodes beside their mirror images, where there is a mirror and the environment offers such images.
+    """Run episodes beside their mirror images, if the environment declares a mirror and provides them.
 
     Raises:
-        Halted: The environment failed.
+        CheckAborted: The environment failed.
     """
     plain = subject.make()
     try:
@@ -38,7 +38,7 @@ def compare_with_mirror(subject: Subject) -> None:
         if declared is None:
             return
         if subject.spec.nondeterministic:
-            subject.write_down("mirror-not-verified", "the environment is registered as nondeterministic")
+            subject.report("mirror-not-verified", "the environment is registered as nondeterministic")
             return
         image, again = subject.make(), subject.make()
         try:
@@ -52,13 +52,12 @@ def compare_with_mirror(subject: Subject) -> None:
 
 @dataclass(frozen=True)
 class _Trio:
-    """Three environments that are reset from the same seeds.
+    """Three environments that are reset with the same seeds.
 
     Args:
-        plain: Is given the actions.
-        image: Is to play the mirror image, and is given mirrored actions.
-        again: Is given mirrored actions too, but not asked for the mirror image: what `image` does if it does not know
-            the option.
+        plain: Gets the actions.
+        image: Gets the mirrored actions and the option for the mirror image.
+        again: Gets the mirrored actions without the option, to detect an environment that ignores it.
     """
 
     plain: Env
@@ -71,43 +70,43 @@ def _compare(subject: Subject, trio: _Trio, declared: DeclaredMirror) -> None:
     first, honoured = "", False
     for seed in SEEDS:
         try:
-            found, other = _course(subject, trio, declared, seed, deadline)
-        except _Refused as refused:
-            subject.write_down("mirror-not-verified", str(refused))
+            found, other = _run(subject, trio, declared, seed, deadline)
+        except _OptionRefused as refused:
+            subject.report("mirror-not-verified", str(refused))
             return
         honoured = honoured or other
         first = first or (f"seed {seed}, {found}" if found else "")
         if first and honoured:
-            subject.write_down("mirror-differs", first)
+            subject.report("mirror-differs", first)
             return
     if first:
-        subject.write_down("mirror-not-verified", f"reset(seed=..., options={OPTIONS}) changes nothing")
+        subject.report("mirror-not-verified", f"reset(seed=..., options={OPTIONS}) has no effect")
 
 
-class _Refused(Exception):  # noqa: N818 - it is no error of ours
-    """The environment does not take the option."""
+class _OptionRefused(Exception):  # noqa: N818 - not an error of rlkit
+    """The environment does not accept the option."""
 
 
-def _course(
+def _run(
     subject: Subject, trio: _Trio, declared: DeclaredMirror, seed: int, deadline: float
 ) -> tuple[str | None, bool]:
-    """Play one episode and its image until both what differs and whether the option has an effect are known.
+    """Run an episode and its mirror image until a difference is found and the option has had an effect.
 
     Returns:
-        What differs first, and whether the image was anything but the plain episode.
+        The first difference, and whether the option has an effect.
     """
     actions = sampler(trio.plain, seed)
     start = int(trio.plain.action_space.start)  # type: ignore[attr-defined]
     one = subject.reset(trio.plain, seed)
     try:
         two = subject.reset(trio.image, seed, OPTIONS)
-    except Halted as halted:
-        raise _Refused(halted.finding.seen) from halted
+    except CheckAborted as aborted:
+        raise _OptionRefused(aborted.issue.message) from aborted
     three = subject.reset(trio.again, seed)
     found, honoured = None, False
     for step in range(STEPS + 1):
         honoured = honoured or _differ(two, three)
-        found = found or _unlike(declared, trio.plain, one, two, step)
+        found = found or _mismatch(declared, trio.plain, one, two, step)
         over = one.ended or two.ended or three.ended
         if over or (found and honoured) or subject.late(deadline):
             break
@@ -119,17 +118,17 @@ def _course(
     return found, honoured
 
 
-def _differ(one: Answer, other: Answer) -> bool:
+def _differ(one: StepResult, other: StepResult) -> bool:
     ends = (one.terminated, one.truncated) != (other.terminated, other.truncated)
     return ends or one.reward != other.reward or difference(one.observation, other.observation) is not None
 
 
-def _unlike(declared: DeclaredMirror, env: Env, one: Answer, image: Answer, step: int) -> str | None:
-    """Say how an answer, turned over, differs from what the mirror image gave."""
+def _mismatch(declared: DeclaredMirror, env: Env, one: StepResult, image: StepResult, step: int) -> str | None:
+    """Describe how a mirrored result differs from that of the mirror image."""
     where = "the first observation" if step == 0 else f"step {step}"
-    expected = _turned_over(declared, _leaves(declared, env, one.observation))
+    expected = _mirrored(declared, _leaves(declared, env, one.observation))
     for name, leaf in _leaves(declared, env, image.observation).items():
-        found = _unlike_leaves(expected[name][0], leaf[0])
+        found = _leaf_mismatch(expected[name][0], leaf[0])
         if found is not None:
             return f"{where}: observation {name!r}: {found}"
     if not np.isclose(one.reward, image.reward, RELATIVE, ABSOLUTE, equal_nan=True):
@@ -140,8 +139,8 @@ def _unlike(declared: DeclaredMirror, env: Env, one: Answer, image: Answer, step
     return None
 
 
-def _unlike_leaves(expected: npt.NDArray[Any], came: npt.NDArray[Any]) -> str | None:
-    """Say how much differs: pictures to the last bit, vectors beyond rounding."""
+def _leaf_mismatch(expected: npt.NDArray[Any], came: npt.NDArray[Any]) -> str | None:
+    """Describe how much differs: images exactly, vectors within rounding errors."""
     if came.dtype.kind == "f":
         same = np.isclose(expected, came, RELATIVE, ABSOLUTE, equal_nan=True)
     else:
@@ -150,19 +149,19 @@ def _unlike_leaves(expected: npt.NDArray[Any], came: npt.NDArray[Any]) -> str | 
         return None
     index = tuple(int(i) for i in np.argwhere(~same)[0])
     return (
-        f"{100.0 * (1.0 - same.mean()):.3g} % of the values differ between the mirror image and what is turned over; "
+        f"{100.0 * (1.0 - same.mean()):.3g} % of the values differ between the mirror image and its prediction; "
         f"[{', '.join(map(str, index))}] is {came[index]} instead of {expected[index]}"
     )
 
 
 def _leaves(declared: DeclaredMirror, env: Env, observation: Any) -> Observations:
-    """What an agent sees of an observation, as a batch of one."""
+    """The leaves of an observation, as a batch of one."""
     empty: Any = create_empty_array(env.observation_space, 1)
     return convert(declared.rules, concatenate(env.observation_space, [observation], empty), 1)
 
 
-def _turned_over(declared: DeclaredMirror, leaves: Observations) -> Observations:
-    """Leaves of a batch of one in the mirror, by the code that learners use: it mirrors the first of every two."""
+def _mirrored(declared: DeclaredMirror, leaves: Observations) -> Observations:
+    """Mirrored leaves of a batch of one, by the code for training, which mirrors the first of every two."""
     numbers = np.zeros(1, np.int64)
     weights = np.ones(1, np.float32)
     batch = Batch(leaves, numbers, weights, weights, leaves, numbers, weights)

@@ -1,4 +1,4 @@
-"""The environment's own vector environment: whether it is the same task as single ones, and how fast it is."""
+"""Compare an environment's own vector environment with single ones, and measure its speed."""
 
 import copy
 import time
@@ -10,22 +10,22 @@ from gymnasium.vector.utils import iterate
 from rlkit.env.make import join_singles, vectorize
 from rlkit.env.vector import AnyVectorEnv
 from rlkit.env_checker.compare import difference
-from rlkit.env_checker.issues import finding
-from rlkit.env_checker.subject import Halted, Subject
+from rlkit.env_checker.issues import make_issue
+from rlkit.env_checker.subject import CheckAborted, Subject
 from rlkit.errors import UserError, describe_error
 
-COUNT = 3  # environments side by side, so that each has a neighbour on both sides or one
+COUNT = 3  # environments in the batch that is compared
 STEPS = 150
-TIMED = 1.0  # seconds
-NATIVE = 32  # environments that rlkit train steps together where they come as a batch
-JOINED = 8  # and where they are single ones
+TIMED = 1.0  # s
+NATIVE = 32  # environments per batch of `rlkit train` in a native vector environment
+JOINED = 8  # and of single environments
 
 
 def compare_with_singles(subject: Subject) -> None:
-    """Play the same seeds and actions in the vector environment and in single ones, and look for a difference.
+    """Run the same seeds and actions in the vector environment and in single ones, and compare.
 
     Raises:
-        Halted: The environment failed.
+        CheckAborted: The environment failed.
     """
     spec = subject.spec
     if spec.vector_entry_point is None or spec.entry_point is None:
@@ -33,16 +33,14 @@ def compare_with_singles(subject: Subject) -> None:
     native, is_native, why = _made(subject, COUNT)
     try:
         if not is_native:
-            subject.write_down("vector-resets-itself", why.rpartition("because ")[2])
+            subject.report("vector-autoreset", why.rpartition("because ")[2])
             return
         exact = not spec.nondeterministic
         singles = join_singles(spec, COUNT, subject.kwargs)
         try:
             ours, theirs = (vector.metadata.get("mirror") or None for vector in (native, singles))
             if difference(theirs, ours) is not None:
-                subject.write_down(
-                    "vector-differs", f"metadata['mirror'] is {ours} instead of {theirs} in a single one"
-                )
+                subject.report("vector-differs", f"metadata['mirror'] is {ours} instead of {theirs} in a single one")
             _side_by_side(subject, native, singles, exact)
         finally:
             singles.close()
@@ -51,13 +49,13 @@ def compare_with_singles(subject: Subject) -> None:
 
 
 def time_batch(subject: Subject) -> dict[str, Any]:
-    """Time steps as `rlkit train` takes them.
+    """Time steps of a batch as in training.
 
     Returns:
-        `batch` (how many are stepped together), `batch_steps_per_second` (of all of them), `batch_why`.
+        `batch` (its size), `batch_native`, `batch_steps_per_second` (of all environments), `batch_why`.
 
     Raises:
-        Halted: The environment failed.
+        CheckAborted: The environment failed.
     """
     count = JOINED if subject.spec.vector_entry_point is None else NATIVE
     vector, native, why = _made(subject, count)
@@ -70,11 +68,11 @@ def time_batch(subject: Subject) -> dict[str, Any]:
         space.seed(0)
         actions = [space.sample() for _ in range(64)]
         try:
-            subject.pulse("reset of a batch", True)
+            subject.progress("reset of a batch", True)
             vector.reset(seed=list(range(count)))  # type: ignore[arg-type]
             rounds, began = 0, time.perf_counter()
             while time.perf_counter() - began < TIMED or rounds < 2:
-                subject.pulse("step of a batch", rounds == 0)
+                subject.progress("step of a batch", rounds == 0)
                 _, _, terminated, truncated, _ = vector.step(actions[rounds % len(actions)])
                 rounds += 1
                 ended = np.logical_or(terminated, truncated)
@@ -82,9 +80,11 @@ def time_batch(subject: Subject) -> dict[str, Any]:
                     seeds = list(range(rounds, rounds + count))
                     vector.reset(seed=seeds, options={"reset_mask": ended})  # type: ignore[arg-type]
                 if rounds == 1:
-                    began = time.perf_counter()  # what is compiled in the first step is not counted
+                    began = time.perf_counter()  # the first step may compile
         except (Exception, SystemExit) as error:
-            raise Halted(finding("vector-fails", f"a batch of {count} raised {describe_error(error)}")) from error
+            raise CheckAborted(
+                make_issue("vector-fails", f"a batch of {count} raised {describe_error(error)}")
+            ) from error
         rate = (rounds - 1) * count / (time.perf_counter() - began)
     finally:
         vector.close()
@@ -92,11 +92,11 @@ def time_batch(subject: Subject) -> dict[str, Any]:
 
 
 def _made(subject: Subject, count: int) -> tuple[AnyVectorEnv, bool, str]:
-    subject.pulse("make of a batch", True)
+    subject.progress("make of a batch", True)
     try:
         return vectorize(subject.spec, count, subject.kwargs, None)
     except (UserError, SystemExit) as error:
-        raise Halted(finding("vector-fails", f"a batch of {count}: {error}")) from error
+        raise CheckAborted(make_issue("vector-fails", f"a batch of {count}: {error}")) from error
 
 
 def _side_by_side(subject: Subject, native: AnyVectorEnv, singles: AnyVectorEnv, exact: bool) -> None:
@@ -105,7 +105,7 @@ def _side_by_side(subject: Subject, native: AnyVectorEnv, singles: AnyVectorEnv,
     seeds = [11, 12, 13]
     deadline = None
     try:
-        subject.pulse("reset of a batch", True)
+        subject.progress("reset of a batch", True)
         ours, theirs = _reset(native, seeds), _reset(singles, seeds)
         given: Any = None
         for step in range(STEPS + 1):
@@ -113,9 +113,7 @@ def _side_by_side(subject: Subject, native: AnyVectorEnv, singles: AnyVectorEnv,
                 return
             if native.metadata.get("fresh_observations") is True:
                 if given is not None and (found := difference(given[1], given[0])) is not None:
-                    subject.write_down(
-                        "not-fresh", f"in step {step} of a batch, an earlier observation changed:{found}"
-                    )
+                    subject.report("not-fresh", f"in step {step} of a batch, an earlier observation changed:{found}")
                     return
                 given = (ours[0], copy.deepcopy(ours[0]))
             ended = np.logical_or(ours[2], ours[3])
@@ -127,15 +125,15 @@ def _side_by_side(subject: Subject, native: AnyVectorEnv, singles: AnyVectorEnv,
             if deadline is not None and time.monotonic() > deadline:
                 return
             actions = space.sample()
-            subject.pulse(f"step {step + 1} of a batch", step == 0)
+            subject.progress(f"step {step + 1} of a batch", step == 0)
             ours, theirs = tuple(native.step(actions)[:4]), tuple(singles.step(actions)[:4])
-            deadline = deadline or subject.deadline()  # what is compiled in the first step does not count
+            deadline = deadline or subject.deadline()  # the first step may compile
     except (Exception, SystemExit) as error:
-        raise Halted(finding("vector-fails", f"a batch of {COUNT} raised {describe_error(error)}")) from error
+        raise CheckAborted(make_issue("vector-fails", f"a batch of {COUNT} raised {describe_error(error)}")) from error
 
 
 def _reset(vector: AnyVectorEnv, seeds: list[int], mask: Any = None) -> tuple[Any, ...]:
-    """Reset those in the mask, or all: observations as of a step, and nothing else."""
+    """Reset the environments in the mask, or all; return observations, rewards and flags as `step` does."""
     options = None if mask is None else {"reset_mask": mask.copy()}
     observation, _ = vector.reset(seed=list(seeds), options=options)  # type: ignore[arg-type]
     return observation, np.zeros(len(seeds)), np.zeros(len(seeds), np.bool_), np.zeros(len(seeds), np.bool_)
@@ -150,9 +148,9 @@ def _differs(
     theirs: tuple[Any, ...],
     mask: Any = None,
 ) -> bool:
-    """Write down the first difference between a batch and single environments; rounding may differ."""
+    """Report the first difference between a batch and single environments, except rounding errors."""
     names = ("reward", "terminated", "truncated")
-    observed = zip(*(iterate(native.observation_space, answer[0]) for answer in (theirs, ours)), strict=True)
+    observed = zip(*(iterate(native.observation_space, result[0]) for result in (theirs, ours)), strict=True)
     for place, (expected, came) in enumerate(observed):
         if mask is not None and not mask[place]:
             continue
@@ -162,9 +160,9 @@ def _differs(
             found = found or what
         if found is not None:
             what = "after a reset" if mask is not None else f"step {step}"
-            subject.write_down(
+            subject.report(
                 "vector-differs",
-                f"place {place} of a batch of {COUNT} (seed {seeds[place]}), {what}:{found} in a single one",
+                f"index {place} of a batch of {COUNT} (seed {seeds[place]}), {what}:{found} in a single one",
             )
             return True
     return False

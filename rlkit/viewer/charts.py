@@ -1,4 +1,4 @@
-"""Panels of figures: what each action is worth, the value over time, the environment's instruments."""
+"""Panels of numbers: Q-values, value over time, and the instruments of the environment."""
 
 import math
 from collections.abc import Mapping
@@ -28,27 +28,27 @@ from rlkit.viewer.theme import (
 )
 
 ROW = 20  # design pixels, a comfortable row
-MOST_ROWS = 18  # actions of an Atari game; more of them stand in two columns
-SHORTEST_BAR = 0.04  # share of the width that the worst action's bar keeps, so that it can be seen
+MAX_ROWS = 18  # actions of an Atari game; more are drawn in two columns
+MIN_BAR = 0.04  # fraction of the width for the bar of the worst action
 
 
 def demand_actions(frame: Frame, width: int, pen: Pen) -> Demand:
-    """Height that the action panel asks for."""
+    """Height of the action panel."""
     count = len(frame.action_names)
-    rows = count if count <= MOST_ROWS else math.ceil(count / 2)
+    rows = count if count <= MAX_ROWS else math.ceil(count / 2)
     half = (width - pen.px(38)) // 2
     longest = max(pen.width(name, SMALL, bold=True) for name in frame.action_names)
     beside = frame.q is None or longest + pen.width("−000.00", SMALL) + pen.px(40) <= half
-    rows_at_least = math.ceil(count / 2) if count > 9 and (beside or count > MOST_ROWS) else count
-    least = pen.frame_height() + min(rows_at_least, MOST_ROWS) * pen.line_height(SMALL)
+    rows_at_least = math.ceil(count / 2) if count > 9 and (beside or count > MAX_ROWS) else count
+    least = pen.frame_height() + min(rows_at_least, MAX_ROWS) * pen.line_height(SMALL)
     return Demand(least, pen.frame_height() + rows * pen.px(ROW), 0.0, 0)
 
 
 def draw_actions(surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen: Pen) -> dict[int, pygame.Rect]:
-    """Draw one bar per action, from the worst to the best of this moment, with the best one marked.
+    """Draw one bar per action on a scale from the lowest to the highest Q-value, with the greedy action highlighted.
 
     Returns:
-        Where the row of each action stands; those that found no room are missing.
+        The row of each action that fits.
     """
     q = frame.q
     note = ""
@@ -56,20 +56,20 @@ def draw_actions(surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen: 
         low, high = _scale(q, frame.spread)
         decimals = decimals_for(float(np.ptp(_limits(q))))
         note = f"{number(low, decimals)} … {number(high, decimals)}"
-    spread = "" if frame.spread is None else "  with 10 to 90 % of returns"
+    spread = "" if frame.spread is None else "  and 10–90 % of returns"
     inside = pen.panel(surface, rect, "Actions" if q is None else f"Q-values{spread}", note)
     best = int(np.argmax(q)) if q is not None else frame.action
     shown, places, hidden = _rows(inside, frame, pen)
     for action, place in zip(shown, places, strict=True):
         _draw_action(surface, place, frame, action, action == best, pen)
     if hidden:
-        pen.text(surface, f"and {hidden} more, all worth less" if q is not None else f"and {hidden} more",
+        pen.text(surface, f"and {hidden} more with lower values" if q is not None else f"and {hidden} more",
                  (inside.left, inside.bottom), SMALL, DIM, anchor="bottomleft", width=inside.width)  # fmt: skip
     return dict(zip(shown, places, strict=True))
 
 
 def _rows(inside: pygame.Rect, frame: Frame, pen: Pen) -> tuple[list[int], list[pygame.Rect], int]:
-    """Which actions are shown and where; one column while the rows stay comfortable, else two."""
+    """The actions shown, their rows, and how many are left out; two columns if one is too low."""
     count = len(frame.action_names)
     least = pen.line_height(SMALL)
     columns = 1 if count * least <= inside.height else 2
@@ -77,7 +77,7 @@ def _rows(inside: pygame.Rect, frame: Frame, pen: Pen) -> tuple[list[int], list[
     actions = list(range(count))
     hidden = 0
     if count > room:
-        room = max(1, inside.height // least - 1) * columns  # the last row says how many are missing
+        room = max(1, inside.height // least - 1) * columns  # the last row counts those left out
         order = np.argsort(-frame.q, kind="stable").tolist() if frame.q is not None else actions
         if frame.q is None and frame.action is not None and frame.action >= room:
             order = [frame.action, *actions]
@@ -125,7 +125,7 @@ def _draw_action(surface: pygame.Surface, row: pygame.Rect, frame: Frame, action
 
     def share(value: float) -> float:
         value = float(np.nan_to_num(value, nan=low, posinf=high, neginf=low))
-        return SHORTEST_BAR + (1 - SHORTEST_BAR) * ((value - low) / (high - low) if high > low else 1.0)
+        return MIN_BAR + (1 - MIN_BAR) * ((value - low) / (high - low) if high > low else 1.0)
 
     pen.bar(surface, bar, 0.0, share(q[action]), ORANGE if best else SKY)
     if frame.spread is not None:
@@ -139,10 +139,10 @@ def _draw_spread(surface: pygame.Surface, bar: pygame.Rect, shares: tuple[float,
     """Draw a whisker over a bar, dark on the bar and light beyond its end.
 
     Args:
-        surface: Where.
-        bar: All of the bar's room.
-        shares: Of its width: where the whisker begins, where the bar ends, where the whisker ends.
-        pen: To draw with.
+        surface: Where to draw.
+        bar: The full width of the bar.
+        shares: Begin of the whisker, end of the bar and end of the whisker, as fractions of the width.
+        pen: Scales lengths.
     """
     left, end, right = (bar.left + round(share * (bar.width - 1)) for share in shares)
     thick, tick = pen.px(1), max(2, bar.height // 2 - pen.px(1))
@@ -155,12 +155,12 @@ def _draw_spread(surface: pygame.Surface, bar: pygame.Rect, shares: tuple[float,
 
 
 def demand_history(frame: Frame, width: int, pen: Pen) -> Demand:
-    """Height that the chart of the value asks for."""
+    """Height of the value chart."""
     return Demand(pen.frame_height() + pen.px(26), pen.frame_height() + pen.px(90), 1.0, 3)
 
 
 def draw_history(surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen: Pen) -> None:
-    """Draw the value of the best action over the episode, or the return where the agent has no values."""
+    """Draw the maximum Q-value over the episode, or the return if the agent has no Q-values."""
     valued = frame.values.size > 0
     line = (frame.values if valued else frame.returns).astype(np.float64)
     low, high = _limits(line)
@@ -194,13 +194,13 @@ def _draw_curve(
 ) -> None:
     low, high = limits
     columns = max(2, plot.width // 2)
-    # Long episodes are averaged over a power of two of steps: as steps come in, old points stay where they are.
+    # Long episodes are averaged over a power of two of steps, so that old points do not move with every new step.
     width = 1 << max(0, math.ceil(math.log2(line.size / columns)))
     starts = np.arange(0, line.size, width)
     means = np.add.reduceat(line, starts) / np.diff(np.append(starts, line.size))
     steps = np.append(starts + (width - 1) / 2, line.size - 1) if width > 1 else starts.astype(np.float64)
     steps, line = np.minimum(steps, line.size - 1), np.append(means, line[-1]) if width > 1 else means
-    # A young episode does not fill the width: its curve grows from the left.
+    # A short episode does not fill the width.
     x = plot.left + steps * (plot.width / max(steps[-1], min(columns, 40)))
     share = (line - low) / (high - low) if high > low else np.full(line.size, 0.5)
     y = plot.bottom - share * plot.height
@@ -216,13 +216,13 @@ def _draw_curve(
 
 
 def demand_instruments(frame: Frame, width: int, pen: Pen) -> Demand:
-    """Height that the instruments ask for."""
+    """Height of the instruments."""
     rows = math.ceil(len(frame.telemetry) / _instrument_columns(frame, width, pen))
     return Demand(pen.frame_height() + min(rows, 4) * pen.px(20), pen.frame_height() + rows * pen.px(36), 0.0, 2)
 
 
 def draw_instruments(surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen: Pen) -> None:
-    """Draw a gauge for each thing that the environment tells about itself."""
+    """Draw a gauge for each telemetry reading."""
     inside = pen.panel(surface, rect, "Instruments")
     readings = dict(frame.telemetry)
     columns = _instrument_columns(frame, rect.width, pen)
@@ -247,7 +247,7 @@ def _draw_instrument(surface: pygame.Surface, row: pygame.Rect, name: str, readi
     pen.text(surface, name.replace("_", " "), line, BODY, DIM, anchor="bottomleft", width=room)
     if not (math.isfinite(span) and span > 0 and math.isfinite(reading.value)):
         return
-    zero = min(max(-reading.low / span, 0.0), 1.0)  # bars start at nought where the scale has one
+    zero = min(max(-reading.low / span, 0.0), 1.0)  # bars start at zero if the scale contains it
     pen.bar(surface, bar, zero, (reading.value - reading.low) / span, SKY)
     if 0.0 < zero < 1.0:
         x = bar.left + round(zero * bar.width)
@@ -255,13 +255,13 @@ def _draw_instrument(surface: pygame.Surface, row: pygame.Rect, name: str, readi
 
 
 def _limits(figures: npt.NDArray[np.floating[Any]]) -> tuple[float, float]:
-    """Smallest and largest finite figure; an agent that diverges is shown all the same."""
+    """Smallest and largest finite number; (0, 0) if there is none."""
     finite = figures[np.isfinite(figures)]
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
 
 def _scale(q: npt.NDArray[np.float32], spread: npt.NDArray[np.float32] | None) -> tuple[float, float]:
-    """Both ends of the bars: of the means, and of what lies around them where that is known."""
+    """Ends of the scale, for Q-values and spread."""
     return _limits(q if spread is None else np.append(q, spread))
 
 

@@ -1,4 +1,4 @@
-"""What a person's hands ask for: from keys that are held and sticks that are moved to an action."""
+"""Map keyboard and gamepad input to actions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -10,22 +10,22 @@ import pygame
 from rlkit.capabilities import HasGamepadAxes, HasKeys
 from rlkit.errors import UserError
 
-# Letters that stand for arrows in games that do not use them otherwise.
+# Letters that replace the arrows, unless the game uses one of them.
 ALIASES = {pygame.K_w: pygame.K_UP, pygame.K_a: pygame.K_LEFT, pygame.K_s: pygame.K_DOWN, pygame.K_d: pygame.K_RIGHT}
 
 ARROWS = {pygame.K_UP: "↑", pygame.K_LEFT: "←", pygame.K_DOWN: "↓", pygame.K_RIGHT: "→"}
 
-DEAD_ZONE = 0.08  # share of an axis' way that counts as its rest
-PRESSED = 0.45  # share of it from which it counts as a key
+DEAD_ZONE = 0.08  # deflection of an axis, of 1, that counts as none
+PRESSED = 0.45  # deflection from which it counts as a key press
 
-# Axes and buttons as SDL numbers them on the common gamepads.
+# Axes and buttons as SDL numbers them on common gamepads.
 AXES = {"left_x": 0, "left_y": 1, "left_trigger": 2, "right_x": 3, "right_y": 4, "right_trigger": 5}
 BUTTONS = {0: pygame.K_SPACE, 1: pygame.K_LCTRL}
 START_BUTTON = 7
 
 
 class Joystick(Protocol):
-    """What is used of `pygame.joystick.Joystick`."""
+    """The part of `pygame.joystick.Joystick` that is used."""
 
     def get_axis(self, axis_number: int, /) -> float: ...  # noqa: D102
     def get_numaxes(self) -> int: ...  # noqa: D102
@@ -36,12 +36,12 @@ class Joystick(Protocol):
 
 
 class Gamepad:
-    """A gamepad, read by the names of its axes.
+    """A gamepad with named axes.
 
-    A trigger rests at -1, but SDL reports 0 until it is first moved: it counts from then on.
+    A released trigger is at -1, but SDL reports 0 until it is first moved; it is ignored until then.
 
     Args:
-        joystick: As pygame gives it.
+        joystick: The joystick of pygame.
     """
 
     def __init__(self, joystick: Joystick):
@@ -49,7 +49,7 @@ class Gamepad:
         self._triggers_seen: set[int] = set()
 
     def axis(self, name: str) -> float:
-        """Where an axis stands: -1 to 1, right and down positive; 0 to 1 for triggers."""
+        """Position of an axis: -1 to 1, right and down positive; 0 to 1 for triggers."""
         number = AXES[name]
         if number >= self._joystick.get_numaxes():
             return 0.0
@@ -62,7 +62,7 @@ class Gamepad:
         return float(np.copysign(min(max(size, 0.0), 1.0), value))
 
     def keys(self) -> set[int]:
-        """The keys that its sticks, triggers and buttons stand for in games that know keys only."""
+        """The keys that its sticks, triggers and buttons replace in games without continuous actions."""
         held = set()
         across, down = self.axis("left_x"), self.axis("left_y")
         for hat in range(self._joystick.get_numhats()):
@@ -83,13 +83,13 @@ class Gamepad:
 
 
 class Controls:
-    """Turns keys and a gamepad into actions of one environment.
+    """Turns keys and a gamepad into actions of an environment.
 
     Args:
-        env: Which.
+        env: The environment.
 
     Raises:
-        UserError: It says neither which keys play it nor which sticks.
+        UserError: It declares neither keys nor gamepad axes.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any]):
@@ -100,42 +100,41 @@ class Controls:
             self._axes = _checked_axes(bare.gamepad_axes, self._space)
         if not isinstance(bare, HasKeys) and not self._axes:
             raise UserError(
-                f"{_name(env)} does not say which keys play it: give its class a method get_keys_to_action() that "
+                f"{_name(env)} declares no keys to play it with: give its class a method get_keys_to_action() that "
                 "returns keys and actions, for instance {(): 0, ('a',): 1, ('d',): 2}"
             )
         mapping = bare.get_keys_to_action() if isinstance(bare, HasKeys) else {}
         self._actions = {_codes(keys): action for keys, action in mapping.items()}
         used = {code for keys in self._actions for code in keys}
-        # W, A, S and D do what the arrows do, unless the game has another use for one of them.
         self._aliases = {} if used & ALIASES.keys() else {k: v for k, v in ALIASES.items() if v in used}
         self.own = frozenset(used)
-        """Keys that the game names."""
+        """Codes of the keys that the game declares."""
         self.codes = used | self._aliases.keys()
-        """Keys that belong to the game, those included that stand for others."""
-        self._rest = self._actions.get(frozenset(), self._nothing())
+        """Codes of all keys of the game, letters that replace arrows included."""
+        self._default = self._actions.get(frozenset(), self._neutral())
 
     def action(self, held: set[int], gamepad: Gamepad | None = None) -> Any:
-        """The action that these keys and this gamepad ask for.
+        """The action for these keys and this gamepad.
 
         Args:
-            held: Codes of the keys that are held, the latest of them counting no more than the others.
-            gamepad: Its sticks are used as they stand where the game's actions are numbers, as keys elsewhere.
+            held: Codes of the keys that are held.
+            gamepad: Its axes are read for continuous actions, else they replace keys; held keys override it.
         """
         keys = self.meant(held)
         if gamepad is not None and not (keys and self._actions):
             if self._axes:
                 return self._from_axes(gamepad)
             keys = self.meant(gamepad.keys())
-        # The combination with the most of the held keys; keys that are in none of its kind are overlooked.
+        # The largest combination of held keys; other keys are ignored.
         found = max((k for k in self._actions if k <= keys), key=len, default=frozenset[int]())
-        return self._actions.get(found, self._rest)
+        return self._actions.get(found, self._default)
 
     def meant(self, held: set[int]) -> frozenset[int]:
-        """The game's own keys among those that are held, letters taken for the arrows they stand for."""
+        """The declared keys among those that are held, with letters replaced by arrows."""
         named = {self._aliases.get(code, code) for code in held} & self.codes
         for one, other in ((pygame.K_LEFT, pygame.K_RIGHT), (pygame.K_UP, pygame.K_DOWN)):
             if {one, other} <= named and not any({one, other} <= keys for keys in self._actions):
-                named -= {one, other}  # both at once: neither
+                named -= {one, other}  # opposite arrows cancel
         return frozenset(named)
 
     def _from_axes(self, gamepad: Gamepad) -> Any:
@@ -143,7 +142,7 @@ class Controls:
         values = [sum(weight * gamepad.axis(name) for name, weight in axes.items()) for axes in self._axes]
         return np.clip(np.array(values), self._space.low, self._space.high).astype(self._space.dtype)
 
-    def _nothing(self) -> Any:
+    def _neutral(self) -> Any:
         if isinstance(self._space, gymnasium.spaces.Discrete):
             return int(self._space.start)
         if isinstance(self._space, gymnasium.spaces.Box):
@@ -151,8 +150,8 @@ class Controls:
         return self._space.sample()
 
     @property
-    def described(self) -> str:
-        """The game's keys, as one would tell somebody."""
+    def description(self) -> str:
+        """Names of the game's keys, for the help."""
         arrows = [code for code in ARROWS if code in self.own]
         names = [key_name(code) for code in arrows + sorted(self.own - set(ARROWS))]
         letters = "".join(key_name(code) for code in ALIASES if code in self._aliases)
@@ -160,12 +159,12 @@ class Controls:
 
 
 def key_name(code: int) -> str:
-    """How the help calls a key."""
+    """Name of a key for the help."""
     return ARROWS.get(code) or pygame.key.name(code).capitalize()
 
 
 def _codes(keys: Any) -> frozenset[int]:
-    """Codes of a combination of keys as `gymnasium.utils.play` takes them: codes, letters or names."""
+    """Codes of a key combination as `gymnasium.utils.play` takes it: codes, letters or names."""
     if isinstance(keys, str | int | np.integer):
         keys = tuple(keys) if isinstance(keys, str) else (keys,)
     return frozenset(ord(key) if isinstance(key, str) and len(key) == 1 else _code(key) for key in keys)
@@ -175,7 +174,7 @@ def _code(key: Any) -> int:
     if isinstance(key, str):
         code = getattr(pygame, f"K_{key.upper()}", None)
         if code is None:
-            raise UserError(f"get_keys_to_action() names the key {key!r}, which pygame does not know")
+            raise UserError(f"get_keys_to_action() names the key {key!r}, which pygame does not have")
         return int(code)
     return int(key)
 

@@ -1,4 +1,4 @@
-"""One moment of a playback: plain data for whatever draws, records or measures it."""
+"""A frame of a playback: plain data for drawing, recording and measuring."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,14 +14,16 @@ from rlkit.spaces import Leaf
 
 Array = npt.NDArray[np.generic]
 
+DEFAULT_RATE = 30.0  # decisions per second, where metadata["render_fps"] is missing
+
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure about an episode that is over.
+    """A metric of a completed episode.
 
     Args:
         value: As the environment gave it.
-        kind: "share", "seconds", "ratio", "label", or "" where the environment does not say.
+        kind: "share", "seconds", "ratio", "label", or "" if the environment declares none.
     """
 
     value: Any
@@ -30,30 +32,30 @@ class Metric:
 
 @dataclass(frozen=True)
 class Frame:
-    """Everything that can be shown of one moment: what is seen, what is thought, what will be done.
+    """Everything that can be shown of one moment: scene, observation, values, action and metrics.
 
     Args:
         environment: Name of the environment.
         agent: Name of the agent.
         episode: Number of the episode, counted from 1.
-        label: Which episode it is, such as "seed 7" or the name of a circuit.
+        label: Name of the episode, such as "seed 7" or that of a circuit.
         step: Decisions made in this episode.
         seconds: Simulated seconds since the episode began.
-        scene: (H, W, 3) uint8 picture for people; None if the environment draws none.
-        inputs: What the agent sees by leaf name, without the batch axis.
-        as_network: Whether `inputs` went through the agent's own preprocessing; else they are plain observations.
+        scene: (H, W, 3) uint8 rendered image; None if the environment renders none.
+        inputs: Observation of the agent by leaf name, without the batch axis.
+        as_network: Whether `inputs` are those of the network, after the agent's own preprocessing.
         leaves: Description of the observation leaves by name.
-        reach: Largest magnitude that each component of a vector leaf has had so far, by leaf name.
+        reach: Largest magnitude of each component of a vector leaf so far, by leaf name.
         action_names: One name per action.
-        action: The action that comes next; None when the episode is over.
-        q: (A,) float32 expected return of each action; None if the agent has no such thing.
-        values: (step + 1,) float32 value of the best action from the first moment until now; empty without `q`.
-        returns: (step + 1,) float64 sum of rewards from the first moment until now, starting with 0.
-        telemetry: The environment's instruments by name.
+        action: The next action; None when the episode is over.
+        q: (A,) float32 Q-values; None if the agent has none.
+        values: (step + 1,) float32 maximum of the Q-values at each step so far; empty without `q`.
+        returns: (step + 1,) float64 sum of rewards at each step so far, starting with 0.
+        telemetry: Readings of the environment by name.
         ended: "" while the episode runs, "terminated" or "truncated" when it is over.
-        metrics: What the environment measured, by name, once the episode is over.
-        spread: (A, 2) float32 returns that those of each action fall between eight times in ten; None if nobody knows.
-        perceived: What was made of the camera's picture; None where the agent sees what the environment gives.
+        metrics: Metrics of the environment by name, once the episode is over.
+        spread: (A, 2) float32, 10 % and 90 % quantiles of the return of each action; None if the agent estimates none.
+        perceived: Result of perception on the camera image; None without perception.
     """
 
     environment: str
@@ -80,11 +82,11 @@ class Frame:
 
     @property
     def episode_return(self) -> float:
-        """Sum of the rewards of this episode until now."""
+        """Sum of the rewards of this episode so far."""
         return float(self.returns[-1])
 
 
 def short_name(environment_id: str) -> str:
-    """Name an environment without the folders of its file."""
+    """The id of an environment without the folders of its file."""
     code, colon, name = environment_id.rpartition(":")
     return f"{Path(code).name}:{name}" if colon and code.endswith(".py") else environment_id

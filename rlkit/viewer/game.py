@@ -1,6 +1,6 @@
-"""A person in an environment: attempts one after the other, which of them was best, and its trail for the ghost.
+"""An environment that a person plays: attempts, the best of them, and its trajectory for the ghost car.
 
-Nothing here draws, waits or reads keys: the window in `viewer.play_window` does.
+Keys, timing and drawing are in `play_window`.
 """
 
 import json
@@ -30,20 +30,18 @@ from rlkit.env.make import read_metadata
 from rlkit.env.observations import ObservationAdapter
 from rlkit.errors import UserError, describe_error
 from rlkit.perception.result import PerceptionResult
-from rlkit.viewer.frame import Frame, Metric, short_name
+from rlkit.viewer.frame import DEFAULT_RATE, Frame, Metric, short_name
 from rlkit.viewer.scores import Attempt, Best, BestFile, Poses
-
-UNKNOWN_RATE = 30.0  # decisions per second, where the environment does not say
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a person plays.
+    """An environment to play, such as one circuit.
 
     Args:
-        config: The environment, with its arguments.
-        label: What to call it; "" for the number of the seed.
-        option: The argument that names a scenario's file, if one is given.
+        config: The environment and its arguments.
+        label: Its name; "" for the number of the seed.
+        option: Name of the argument that holds the scenario's file, if there is one.
     """
 
     config: EnvConfig
@@ -51,16 +49,16 @@ class Place:
     option: str | None = None
 
     def key(self, seed: int) -> str:
-        """What tells this place, at one seed, from others in a file of best attempts."""
+        """Key of this place and seed in a file of best attempts."""
         kwargs = {name: Path(v).name if name == self.option else v for name, v in self.config.kwargs.items()}
         return f"{self.config.id} {json.dumps(kwargs, sort_keys=True)} seed {seed}"
 
 
 def places_of(config: EnvConfig, scenario: Path | None) -> list[Place]:
-    """The environment, once for each scenario file where some are given.
+    """The places of an environment: one per scenario file if some are given, else one.
 
     Raises:
-        UserError: The environment takes no scenarios, or there is no such file.
+        UserError: The environment takes no scenarios, or the file is missing.
     """
     if scenario is None:
         return [Place(config)]
@@ -72,7 +70,7 @@ def places_of(config: EnvConfig, scenario: Path | None) -> list[Place]:
 
 
 def with_advice(config: EnvConfig) -> EnvConfig:
-    """The environment with what it advises for measuring and for a person, where no argument says otherwise."""
+    """The environment with its recommended arguments for evaluation and play, where none are given."""
     metadata = read_metadata(config)
     return config.with_defaults({**default_kwargs(metadata, "evaluation"), **default_kwargs(metadata, "play")})
 
@@ -81,29 +79,28 @@ class Game:
     """One environment that a person plays, attempt by attempt.
 
     Args:
-        place: Where; it must draw pictures (`rgb_array`). Perception, where its configuration names some, is shown
-            beside the game and changes nothing in it.
-        seed: Which episode; it is the same in every attempt, until `begin` is told otherwise.
+        place: What is played; must support `rgb_array`. Perception, if configured, is only displayed.
+        seed: Seed of every attempt, until `begin` changes it.
         bests: The best attempts so far.
 
     Raises:
-        UserError: The environment cannot be made or drawn.
+        UserError: The environment cannot be made or rendered.
     """
 
     def __init__(self, place: Place, seed: int, bests: BestFile):
         self.place = place
         self.env = _make(place.config)
         try:
-            self._eyes = _eyes(self.env, place.config)
+            self._perception = _perception(self.env, place.config)
         except BaseException:
             self.env.close()
             raise
-        self._seen: PerceptionResult | None = None
+        self._perceived: PerceptionResult | None = None
         self.metadata: Mapping[str, Any] = dict(self.env.metadata or {})
-        self.rate = float(self.metadata.get("render_fps") or UNKNOWN_RATE)
+        self.rate = float(self.metadata.get("render_fps") or DEFAULT_RATE)
         self.attempts: list[Attempt] = []
         self.version = 0
-        """Grows with every change of what is to be seen."""
+        """Increases with every change of what is shown."""
         self._declared = episode_metrics(self.metadata)
         self._bests = bests
         self._between: Callable[[float], Any] | None = getattr(self.env.unwrapped, "render_between", None)
@@ -119,12 +116,12 @@ class Game:
 
     @property
     def best(self) -> Best | None:
-        """The best attempt in this place."""
+        """The best attempt with this place and seed."""
         return self._bests.get(self.place.key(self.seed))
 
     @property
     def trail(self) -> Poses:
-        """(n, 3) where this attempt has been; empty where the environment does not tell."""
+        """(n, 3) poses of this attempt; empty if the environment reports none."""
         known = [pose for pose in self._poses if pose is not None]
         return np.array(known, dtype=np.float64).reshape(-1, 3) if len(known) == len(self._poses) else np.empty((0, 3))
 
@@ -134,7 +131,7 @@ class Game:
         return self.ended != ""
 
     def begin(self, seed: int | None = None) -> None:
-        """Begin an attempt, here again or at another seed; the ghost of the best one starts beside it."""
+        """Begin an attempt with the same or another seed, and with the ghost of the best one."""
         if seed is not None:
             if self.attempts and seed != self.seed:
                 self.attempts = []
@@ -147,9 +144,9 @@ class Game:
         if isinstance(self.env.unwrapped, HasGhost):
             self.env.unwrapped.set_ghost(None if best is None or not len(best.poses) else best.poses)
         observation, info = self._guarded("reset", lambda: self.env.reset(seed=self.seed))
-        if self._eyes is not None:
-            self._eyes.begin([self.seed], np.ones(1, dtype=np.bool_))
-        self._look(observation)
+        if self._perception is not None:
+            self._perception.begin([self.seed], np.ones(1, dtype=np.bool_))
+        self._perceive(observation)
         self._poses = [info.get("pose")]
         bare = self.env.unwrapped
         self.outline = (
@@ -158,10 +155,10 @@ class Game:
         self.version += 1
 
     def step(self, action: Any) -> bool:
-        """Carry out one decision of the person; returns whether the attempt has ended with it."""
+        """Carry out one action; return whether the attempt has ended with it."""
         assert not self.over
         observation, reward, terminated, truncated, info = self._guarded("step", lambda: self.env.step(action))
-        self._look(observation)
+        self._perceive(observation)
         self.returns.append(self.returns[-1] + float(reward))
         self._poses.append(info.get("pose"))
         self.version += 1
@@ -171,10 +168,10 @@ class Game:
         return self.over
 
     def frame(self, share: float = 1.0) -> Frame:
-        """What is to be seen now, or on the way from the decision before where the environment is `smooth`.
+        """The present frame.
 
         Args:
-            share: How much of that way has passed.
+            share: Below 1, the scene is drawn that far between the last two decisions, if the environment is `smooth`.
         """
         steps = len(self.returns) - 1
         return Frame(
@@ -197,7 +194,7 @@ class Game:
             telemetry=self._telemetry(),
             ended=self.ended,
             metrics=self._metrics,
-            perceived=self._perceived(),
+            perceived=self._perception_result(),
         )
 
     def close(self) -> None:
@@ -212,7 +209,7 @@ class Game:
 
     def _finish(self, info: Mapping[str, Any]) -> None:
         measured = {key: (metric, _plain(info.get(key))) for key, metric in self._declared.items()}
-        # A share's name is that of a mean (`lap_rate`); of a single attempt its key speaks better (`finished`).
+        # The name of a share is that of a mean (`lap_rate`); a single attempt is described by its key (`finished`).
         self._metrics = {
             key if metric.kind == "share" else metric.name: Metric(value, metric.kind)
             for key, (metric, value) in measured.items()
@@ -231,17 +228,17 @@ class Game:
         if self.was_best:
             self._bests.put(self.place.key(self.seed), Best(attempt.episode_return, attempt.time, self.trail))
 
-    def _look(self, observation: Any) -> None:
-        """Let perception see what the camera sees, where it is asked for."""
-        self._seen = None
-        if self._eyes is not None:
-            self._eyes.see(self._eyes.batch_of_one(observation))
+    def _perceive(self, observation: Any) -> None:
+        """Pass the camera image to perception, if there is one."""
+        self._perceived = None
+        if self._perception is not None:
+            self._perception.see(self._perception.batch_of_one(observation))
 
-    def _perceived(self) -> PerceptionResult | None:
-        """What perception makes of this moment, worked out once however often it is drawn."""
-        if self._seen is None and self._eyes is not None and self._eyes.perceiver is not None:
-            self._seen = self._eyes.perceiver.perceived(0)
-        return self._seen
+    def _perception_result(self) -> PerceptionResult | None:
+        """The result of perception for this moment, computed once."""
+        if self._perceived is None and self._perception is not None and self._perception.perceiver is not None:
+            self._perceived = self._perception.perceiver.perceived(0)
+        return self._perceived
 
     def _picture(self, share: float) -> npt.NDArray[np.uint8]:
         drawn = self._between(share) if self._between is not None and share < 1.0 else self.env.render()
@@ -271,14 +268,14 @@ def _first_time(measured: Any) -> float | None:
 
 
 def _plain(value: Any) -> Any:
-    """A value of an info as plain Python; None where it is missing or NaN."""
+    """A value of an info dict as plain Python; None if it is missing or NaN."""
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         value = value.item()
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
-def _eyes(env: gymnasium.Env[Any, Any], config: EnvConfig) -> ObservationAdapter | None:
-    """What perceives for a person to look at; None where it is not asked for."""
+def _perception(env: gymnasium.Env[Any, Any], config: EnvConfig) -> ObservationAdapter | None:
+    """The perception to display; None if none is configured."""
     if config.perception is None:
         return None
     return ObservationAdapter(env.observation_space, dict(env.metadata or {}), config, EnvOptions(), 1, fresh=False)
@@ -295,5 +292,5 @@ def _make(config: EnvConfig) -> gymnasium.Env[Any, Any]:
         raise UserError(f"{config.id}{shown} cannot be made for playing: {describe_error(error)}") from error
     if "rgb_array" not in (env.metadata or {}).get("render_modes", ()):
         env.close()
-        raise UserError(f"{config.id} draws no pictures (no render mode rgb_array), so nobody could see where they go")
+        raise UserError(f"{config.id} cannot be played: it has no render mode rgb_array")
     return env

@@ -1,4 +1,4 @@
-"""Where everything stands: from the size of the window and the shape of the scene to rectangles."""
+"""Divide a window into rectangles for header, scene, figures and panels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ import pygame
 
 from rlkit.viewer.theme import FIGURE, HEAD, SMALL, Pen
 
-NARROWEST_SIDE = 0.33  # share of the width that the panels get at least
-READABLE_SIDE = 250  # pixels that they get in a small window, as far as that is not more than 40 %
-ROOMY_SIDE = 0.42  # the same where there are more pictures than the scene
-WIDEST_SIDE = 0.54
-TWO_COLUMNS = 520  # design pixels, from which the panels stand in two columns
+MIN_SIDE = 0.33  # fraction of the width for the panels, at least
+MIN_SIDE_PIXELS = 250  # the same in pixels for a small window, up to 40 % of its width
+MIN_ROOMY_SIDE = 0.42  # as MIN_SIDE, where the panels hold camera images
+MAX_SIDE = 0.54
+TWO_COLUMNS = 520  # design pixels, the width from which the panels have two columns
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Rectangles of one view.
+    """Rectangles of a window.
 
     Args:
         header: Names and state.
-        scene: The picture.
-        figures: Return, step and so on.
-        columns: Where panels stand under each other; empty without panels.
+        scene: The rendered image.
+        figures: Return, reward, step and time.
+        columns: Columns of panels; empty without panels.
     """
 
     header: pygame.Rect
@@ -33,13 +33,13 @@ class Layout:
 
 @dataclass(frozen=True)
 class Demand:
-    """What a panel would like.
+    """The height that a panel needs.
 
     Args:
-        least: Height in pixels below which it is better left out.
-        good: Height at which it looks best.
-        grow: Its share of what is left over.
-        rank: The higher, the earlier it is left out where room is short.
+        least: Height in pixels below which the panel is left out.
+        good: Preferred height in pixels.
+        grow: Weight with which it receives spare height.
+        rank: The higher, the earlier it is left out where space is short.
     """
 
     least: int
@@ -53,10 +53,10 @@ def arrange(size: tuple[int, int], pen: Pen, aspect: float, panels: bool, roomy:
 
     Args:
         size: (width, height) in pixels.
-        pen: For lengths.
+        pen: Scales lengths.
         aspect: Width of the scene over its height.
-        panels: Whether to leave room for panels.
-        roomy: Whether to leave more of it, at the cost of the scene.
+        panels: Whether to leave space for panels.
+        roomy: Whether to leave more of it.
     """
     margin = pen.px(10)
     whole = pygame.Rect(0, 0, *size).inflate(-2 * margin, -2 * margin)
@@ -73,8 +73,8 @@ def arrange(size: tuple[int, int], pen: Pen, aspect: float, panels: bool, roomy:
         below.height = body.bottom - below.top
         return Layout(header, scene, figures, _columns(below, pen, margin))
     wanted = round(aspect * (body.height - figures_height - margin))
-    narrowest = round(max((ROOMY_SIDE if roomy else NARROWEST_SIDE) * body.width, min(READABLE_SIDE, 0.4 * body.width)))
-    widest = round(WIDEST_SIDE * body.width)
+    narrowest = round(max((MIN_ROOMY_SIDE if roomy else MIN_SIDE) * body.width, min(MIN_SIDE_PIXELS, 0.4 * body.width)))
+    widest = round(MAX_SIDE * body.width)
     side_width = min(max(body.width - margin - wanted, narrowest), widest)
     side = pygame.Rect(body.right - side_width, body.top, side_width, body.height)
     left = pygame.Rect(body.left, body.top, body.width - side_width - margin, body.height)
@@ -84,10 +84,10 @@ def arrange(size: tuple[int, int], pen: Pen, aspect: float, panels: bool, roomy:
 
 
 def stack(column: pygame.Rect, demands: Sequence[Demand], gap: int) -> list[pygame.Rect | None]:
-    """Put panels under each other: first everyone's least, then what looks good, then the rest by share.
+    """Stack panels in a column: all get their least height, then the preferred one, then spare height by weight.
 
     Returns:
-        A rectangle for each demand, in the same order; None for those there is no room for.
+        A rectangle for each demand, in the same order; None for panels that are left out.
     """
     kept = set(range(len(demands)))
 

@@ -1,4 +1,4 @@
-"""The panel of what the network sees: pictures channel by channel, vectors as bars."""
+"""The observation panel: images channel by channel, vectors as bars or cells."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,21 +11,21 @@ import pygame
 from rlkit.spaces import Leaf
 from rlkit.viewer.frame import Array, Frame
 from rlkit.viewer.layout import Demand
-from rlkit.viewer.theme import DIM, PURPLE, SKY, SMALL, TEXT, TROUGH, Pen, number, picture
+from rlkit.viewer.theme import DIM, PURPLE, SKY, SMALL, TEXT, TROUGH, Pen, number, to_surface
 
-MOST_ROWS = 8  # components of a vector that get a bar each; longer vectors become a field of cells
-MOST_TILES = 16
-ROW = 18  # design pixels, a comfortable row
-BESIDE = 250  # design pixels, the width from which vectors may stand beside pictures
-LADDER = (0.05, 0.1, 0.25, 0.5, 1.0)  # round ends of scales, times a power of ten
+MAX_BARS = 8  # components of a vector drawn as bars; longer vectors are drawn as cells
+MAX_TILES = 16
+ROW = 18  # design pixels, preferred height of a row
+BESIDE = 250  # design pixels, the width from which vectors may be drawn beside images
+SCALE_ENDS = (0.05, 0.1, 0.25, 0.5, 1.0)  # times a power of ten
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One small picture: a channel, or one frame in colour.
+    """A small image: a channel, or one colour frame.
 
     Args:
-        label: What it is.
+        label: Its name.
         pixels: (H, W, 3) uint8.
     """
 
@@ -34,12 +34,12 @@ class Tile:
 
 
 def demand_inputs(frame: Frame, width: int, pen: Pen) -> Demand:
-    """Height that the panel asks for."""
+    """Height of the panel."""
     line = pen.line_height(SMALL)
     pictures, vectors = _split(frame)
     least_pictures = good_pictures = 0
     for name, leaf in pictures.items():
-        count = min(len(tiles(leaf, frame.leaves.get(name))), MOST_TILES)
+        count = min(len(tiles(leaf, frame.leaves.get(name))), MAX_TILES)
         columns = min(count, 4)
         side = (width - pen.px(24)) / columns * leaf.shape[0] / leaf.shape[1]
         rows = math.ceil(count / columns)
@@ -54,8 +54,8 @@ def demand_inputs(frame: Frame, width: int, pen: Pen) -> Demand:
 
 
 def draw_inputs(surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen: Pen) -> None:
-    """Draw every leaf of the observation: pictures above vectors, or beside them where that shows more."""
-    inside = pen.panel(surface, rect, "What the network sees" if frame.as_network else "Observation")
+    """Draw every leaf of the observation: images above vectors, or beside them if that shows more."""
+    inside = pen.panel(surface, rect, "Network input" if frame.as_network else "Observation")
     pictures, vectors = _split(frame)
     for_pictures, for_vectors = inside.copy(), inside.copy()
     if pictures and vectors:
@@ -80,18 +80,18 @@ def draw_inputs(surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen: P
 
 
 def _split(frame: Frame) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Pictures and vectors among the leaves."""
+    """The image leaves and the vector leaves."""
     pictures = {name: leaf for name, leaf in frame.inputs.items() if leaf.ndim == 3}
     return pictures, {name: leaf for name, leaf in frame.inputs.items() if leaf.ndim != 3}
 
 
 def _rows(leaf: Array) -> int:
-    """Rows that a vector takes."""
-    return leaf.size if leaf.size <= MOST_ROWS else 3
+    """Rows of a vector."""
+    return leaf.size if leaf.size <= MAX_BARS else 3
 
 
 def _picture_width(pictures: Mapping[str, Array], frame: Frame, height: int, pen: Pen) -> int:
-    """Width that pictures can make use of at a height."""
+    """Width that images need at a height."""
     height = height // len(pictures) - pen.line_height(SMALL)
     widths = [
         len(tiles(leaf, frame.leaves.get(name))) * (height * leaf.shape[1] / leaf.shape[0] + pen.px(6))
@@ -108,7 +108,7 @@ def _draw_vectors(
     for index, (name, leaf) in enumerate(vectors.items()):
         room = pygame.Rect(inside.left, top, inside.width, (inside.bottom - top) // (len(vectors) - index))
         reach = frame.reach.get(name, np.abs(leaf))
-        if leaf.size <= MOST_ROWS and room.height >= line * (leaf.size + 1):
+        if leaf.size <= MAX_BARS and room.height >= line * (leaf.size + 1):
             described = frame.leaves.get(name)
             named = described is not None and len(described.components) == leaf.size
             labels = described.components if described is not None and named else [str(n) for n in range(leaf.size)]
@@ -118,11 +118,11 @@ def _draw_vectors(
 
 
 def tiles(leaf: Array, described: Leaf | None) -> list[Tile]:
-    """Cut an (H, W, C) picture into small ones: colour frames where a frame has three channels, else channels.
+    """Split an (H, W, C) image into colour frames if a frame has three channels, else into channels.
 
     Args:
-        leaf: uint8, or floats from 0 to 1.
-        described: What is known of it; tells how many frames are stacked.
+        leaf: uint8, or floats in [0, 1].
+        described: Its description, which holds the number of stacked frames.
     """
     if leaf.dtype != np.uint8:
         leaf = np.rint(np.clip(leaf.astype(np.float32), 0, 1) * 255)
@@ -147,9 +147,9 @@ def tiles(leaf: Array, described: Leaf | None) -> list[Tile]:
 def _draw_tiles(
     surface: pygame.Surface, room: pygame.Rect, name: str, leaf: Array, described: Leaf | None, pen: Pen
 ) -> int:
-    """Draw one picture leaf and return how far down it reaches."""
+    """Draw an image leaf and return its lower end."""
     all_tiles = tiles(leaf, described)
-    shown = all_tiles[-MOST_TILES:]  # the newest
+    shown = all_tiles[-MAX_TILES:]  # the newest
     height, width, channels = leaf.shape
     more = f", {len(shown)} newest shown" if len(shown) < len(all_tiles) else ""
     line = pen.line_height(SMALL)
@@ -165,7 +165,7 @@ def _draw_tiles(
         left = room.left + (room.width - used) // 2 + index % columns * (size[0] + gap)
         top = room.top + index // columns * (size[1] + label + gap)
         scaled = pygame.transform.scale if zoom >= 1 else pygame.transform.smoothscale
-        surface.blit(scaled(picture(tile.pixels), size), (left, top))
+        surface.blit(scaled(to_surface(tile.pixels), size), (left, top))
         if label:
             pen.text(surface, tile.label, (left, top + size[1]), SMALL, DIM, width=size[0])
         bottom = top + size[1] + label
@@ -173,7 +173,7 @@ def _draw_tiles(
 
 
 def _grid(count: int, size: tuple[int, int], room: pygame.Rect, gap: int, label: int) -> tuple[int, float]:
-    """Number of columns that shows `count` pictures largest, and by how much they are enlarged."""
+    """Number of columns that shows `count` images largest, and their magnification."""
     best = (1, 0.0)
     for columns in range(1, count + 1):
         rows = math.ceil(count / columns)
@@ -181,7 +181,7 @@ def _grid(count: int, size: tuple[int, int], room: pygame.Rect, gap: int, label:
         high = (room.height - (gap + label) * rows) / rows / size[1]
         zoom = min(wide, high)
         if zoom >= 2:
-            zoom = float(int(zoom))  # whole pixels keep a grid of squares
+            zoom = float(int(zoom))  # a whole factor keeps pixels square
         if zoom > best[1]:
             best = (columns, zoom)
     return best
@@ -196,7 +196,7 @@ def _draw_bars(
     reach: npt.NDArray[np.float32],
     pen: Pen,
 ) -> int:
-    """Draw a short vector as one bar per component, from nought in the middle."""
+    """Draw a short vector as one bar per component, with zero in the middle."""
     line = pen.line_height(SMALL)
     pen.text(surface, f"{name}  ({leaf.size})", room.topleft, SMALL, DIM, width=room.width)
     row_height = min(pen.px(20), (room.height - line) // leaf.size)
@@ -218,7 +218,7 @@ def _draw_bars(
 def _draw_cells(
     surface: pygame.Surface, room: pygame.Rect, name: str, leaf: Array, reach: npt.NDArray[np.float32], pen: Pen
 ) -> int:
-    """Draw a long vector as a field of cells: the stronger the colour, the larger the figure."""
+    """Draw a long vector as a grid of cells whose colour encodes sign and magnitude."""
     line = pen.line_height(SMALL)
     pen.text(surface, f"{name}  ({leaf.size})", room.topleft, SMALL, DIM, width=room.width)
     room = pygame.Rect(room.left, room.top + line, room.width, room.height - line)
@@ -243,16 +243,16 @@ def _draw_cells(
 
 
 def _share(value: float, reach: float) -> float:
-    """Where a figure lies on a scale with a round end that takes in `reach`, from -1 to 1."""
+    """Position of a number, -1 to 1, on a scale with a round end that covers `reach`."""
     if not (math.isfinite(value) and math.isfinite(reach)):
         return 0.0 if math.isnan(value) else math.copysign(1.0, value) * math.isinf(value)
     power = 10.0 ** max(0, math.ceil(math.log10(max(reach, 1.0))))
-    end = next(step * power for step in LADDER if reach <= step * power * 1.000001)
+    end = next(step * power for step in SCALE_ENDS if reach <= step * power * 1.000001)
     return max(-1.0, min(1.0, value / end))
 
 
 def first_picture(inputs: Mapping[str, Array], leaves: Mapping[str, Leaf]) -> npt.NDArray[np.uint8] | None:
-    """The newest frame of the first picture leaf, to stand in for a scene; None if there is no picture."""
+    """The newest frame of the first image leaf, as a substitute for a scene; None if there is none."""
     for name, leaf in inputs.items():
         if leaf.ndim == 3:
             return tiles(leaf, leaves.get(name))[-1].pixels

@@ -1,4 +1,4 @@
-"""The whole view of one moment, drawn on any surface: scene, figures, panels, help."""
+"""Draw a frame on a surface: scene, figures, panels, messages and help."""
 
 import dataclasses
 import math
@@ -21,7 +21,7 @@ from rlkit.viewer.charts import (
 from rlkit.viewer.frame import Frame, Metric
 from rlkit.viewer.layout import Demand, arrange, stack
 from rlkit.viewer.observation_panel import demand_inputs, draw_inputs, first_picture
-from rlkit.viewer.perception_panel import demand_eyes, draw_eyes
+from rlkit.viewer.perception_panel import demand_perception, draw_perception
 from rlkit.viewer.theme import (
     BACKGROUND,
     BODY,
@@ -36,13 +36,13 @@ from rlkit.viewer.theme import (
     TEXT,
     Pen,
     number,
-    picture,
+    to_surface,
 )
 
-PIXEL_ART = 260  # pixels; a scene lower than this is enlarged with hard edges, as games of that size are meant to look
+PIXEL_ART = 260  # pixels; a scene lower than this is enlarged with hard edges
 
 Panel = tuple[Callable[[Frame, int, Pen], Demand], Callable[[pygame.Surface, pygame.Rect, Frame, Pen], object]]
-EYES: Panel = (demand_eyes, draw_eyes)
+PERCEPTION: Panel = (demand_perception, draw_perception)
 INPUTS: Panel = (demand_inputs, draw_inputs)
 ACTIONS: Panel = (demand_actions, draw_actions)
 HISTORY: Panel = (demand_history, draw_history)
@@ -51,50 +51,56 @@ INSTRUMENTS: Panel = (demand_instruments, draw_instruments)
 
 @dataclass(frozen=True)
 class Status:
-    """What the window knows beside the moment itself.
+    """State of the window that shows a frame.
 
     Args:
-        paused: Whether it waits.
-        speed: Simulated over real time; 0 where it does not matter.
-        recording: Whether it is being recorded.
+        paused: Whether it is paused.
+        speed: Simulated over real time; 0 hides it.
+        recording: Whether a video is being recorded.
         exhausted: Whether no episode is left.
-        note: A passing message, such as the name of a screenshot.
-        prompt: What a person can do now, across the lower part of the scene.
-        help: Pairs of a key and what it does, to be shown over everything; empty for none.
+        message: A short message at the top of the scene, such as the name of a screenshot.
+        prompt: What the user can do now, across the scene.
+        help: Pairs of a key and what it does, drawn over everything; empty for none.
     """
 
     paused: bool = False
     speed: float = 1.0
     recording: bool = False
     exhausted: bool = False
-    note: str = ""
+    message: str = ""
     prompt: str = ""
     help: Sequence[tuple[str, str]] = ()
 
 
 class Painter:
-    """Draws moments; keeps its fonts between them.
-
-    Needs no display: a plain `pygame.Surface` will do.
+    """Draws frames on any `pygame.Surface`; no display is needed.
 
     Args:
-        choose: Which panels stand in each of so many columns, from above; None for those of an agent.
+        choose: Gives the panels of each column, top to bottom, for a frame and a number of columns; None for those of
+            an agent.
     """
 
     def __init__(self, choose: "Callable[[Frame, int], list[list[Panel]]] | None" = None) -> None:
         self._pen = Pen(1.0)
         self._choose = choose or _panels
         self.errors = True
-        """Whether mistakes of perception are shown where the truth is known."""
+        """Whether errors of perception are shown where the truth is known."""
+
+    def toggle_errors(self, frame: Frame) -> str:
+        """Show or hide the errors of perception, and return a message about it."""
+        self.errors = not self.errors
+        if frame.perceived is None:
+            return "There is no perception here; --perception adds it"
+        return f"Perception errors are {'shown' if self.errors else 'hidden'}"
 
     def draw(self, surface: pygame.Surface, frame: Frame, status: Status | None = None, panels: bool = True) -> None:
-        """Draw one moment.
+        """Draw a frame.
 
         Args:
-            surface: Where; its size decides the arrangement, from 640×480 up.
-            frame: The moment.
-            status: State of the window; None where there is no window, as in a recording.
-            panels: Whether to show more than the scene.
+            surface: Where to draw; its size determines the layout, from 640×480 up.
+            frame: What to draw.
+            status: State of the window; None for a video.
+            panels: Whether to draw the panels beside the scene.
         """
         if not self.errors and frame.perceived is not None:
             frame = dataclasses.replace(frame, perceived=dataclasses.replace(frame.perceived, truth=None))
@@ -120,16 +126,16 @@ class Painter:
             _draw_result(surface, shown, frame, status, pen)
         elif status is not None and status.prompt:
             _draw_prompt(surface, shown, status.prompt, pen)
-        if status is not None and status.note:
-            _draw_note(surface, shown, status.note, pen)
+        if status is not None and status.message:
+            _draw_message(surface, shown, status.message, pen)
         if status is not None and status.help:
             _draw_help(surface, status.help, pen)
 
 
 def _panels(frame: Frame, columns: int) -> list[list[Panel]]:
-    """Which panels stand in each column, from above."""
+    """The panels of an agent for each column, top to bottom."""
     instruments = [INSTRUMENTS] if frame.telemetry else []
-    inputs = [*([EYES] if frame.perceived is not None else []), *([INPUTS] if frame.inputs else [])]
+    inputs = [*([PERCEPTION] if frame.perceived is not None else []), *([INPUTS] if frame.inputs else [])]
     if columns == 1:
         return [[*inputs, ACTIONS, *instruments, HISTORY]]
     if any(leaf.ndim == 3 for leaf in frame.inputs.values()):
@@ -144,14 +150,14 @@ def _draw_header(surface: pygame.Surface, rect: pygame.Rect, frame: Frame, statu
     title = pen.text(surface, frame.environment, rect.midleft, HEAD, TEXT, bold=True, anchor="midleft",
                      width=(right - rect.left) * 2 // 3)  # fmt: skip
     room = right - title.right - pen.px(24)
-    details = dict.fromkeys((frame.agent, f"episode {frame.episode}", frame.label))  # a label may be just that
+    details = dict.fromkeys((frame.agent, f"episode {frame.episode}", frame.label))  # the label may be the same
     detail = "   ·   ".join(details)
     if room > pen.px(40):
         pen.text(surface, detail, (title.right + pen.px(14), rect.centery), BODY, DIM, anchor="midleft", width=room)
 
 
 def _draw_state(surface: pygame.Surface, rect: pygame.Rect, status: Status, pen: Pen) -> int:
-    """Draw what the window is doing at the right end and return where that begins."""
+    """Draw the state of the window at the right end of the header and return where it begins."""
     place = pen.text(surface, "H  help", rect.midright, BODY, DIM, anchor="midright")
     speed = f"{status.speed:g}×"
     end, gap = (place.left - pen.px(18), rect.centery), 0
@@ -178,18 +184,18 @@ def _draw_state(surface: pygame.Surface, rect: pygame.Rect, status: Status, pen:
 def _draw_scene(
     surface: pygame.Surface, rect: pygame.Rect, scene: npt.NDArray[np.uint8] | None, pen: Pen
 ) -> pygame.Rect:
-    """Draw the picture as large as fits and return where it stands."""
+    """Draw the scene as large as fits and return its place."""
     pygame.draw.rect(surface, PANEL, rect, border_radius=pen.px(7))
     if scene is None:
         pen.text(
-            surface, "this environment draws no picture", rect.center, CLEAR, DIM, anchor="center", width=rect.width
+            surface, "this environment renders no image", rect.center, CLEAR, DIM, anchor="center", width=rect.width
         )
         return rect
-    source = picture(scene)
+    source = to_surface(scene)
     zoom = min(rect.width / source.get_width(), rect.height / source.get_height())
     size = (max(1, round(source.get_width() * zoom)), max(1, round(source.get_height() * zoom)))
     if source.get_height() < PIXEL_ART and zoom > 1:
-        # A whole multiple with hard edges first, then smoothly to size: squares stay square and sharp.
+        # Scale by a whole factor with hard edges first, then smoothly to size, which keeps pixels square and sharp.
         whole = math.ceil(zoom)
         source = pygame.transform.scale(source, (source.get_width() * whole, source.get_height() * whole))
     place = pygame.Rect((0, 0), size)
@@ -200,7 +206,7 @@ def _draw_scene(
 
 
 def _round_corners(surface: pygame.Surface, rect: pygame.Rect, radius: int) -> None:
-    """Cut the corners of the scene's place as those of the panels are cut."""
+    """Round the corners of the scene as those of the panels."""
     mask = pygame.Surface((radius * 4, radius * 4), pygame.SRCALPHA)
     mask.fill(BACKGROUND)
     pygame.draw.circle(mask, (0, 0, 0, 0), (radius * 2, radius * 2), radius * 2)
@@ -215,7 +221,7 @@ def _draw_figures(surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen:
     """Draw return, step and time in large figures under the scene."""
     pygame.draw.rect(surface, PANEL, rect, border_radius=pen.px(7))
     reward = frame.returns[-1] - frame.returns[-2] if len(frame.returns) > 1 else 0.0
-    decimals = 0 if np.array_equal(frame.returns, np.rint(frame.returns)) else 2  # games count in whole points
+    decimals = 0 if np.array_equal(frame.returns, np.rint(frame.returns)) else 2  # as in games
     figures = [
         ("RETURN", number(frame.episode_return, decimals)),
         ("REWARD", number(float(reward), decimals)),
@@ -234,15 +240,15 @@ def _draw_figures(surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen:
 
 
 def _draw_result(surface: pygame.Surface, scene: pygame.Rect, frame: Frame, status: Status | None, pen: Pen) -> None:
-    """Draw how the episode went across the lower part of the scene."""
-    figures = [f"{name.replace('_', ' ')} {_written(metric)}" for name, metric in frame.metrics.items()]
-    lines = _wrapped(figures, scene.width - pen.px(32), pen)
+    """Draw the metrics of the episode across the scene, above the displays that scenes have at their lower edge."""
+    figures = [f"{name.replace('_', ' ')} {_format_metric(metric)}" for name, metric in frame.metrics.items()]
+    lines = _wrap(figures, scene.width - pen.px(32), pen)
     head = f"Episode over after {number(frame.step)} steps, return {number(frame.episode_return)}"
     tail = "" if status is None else status.prompt
     if status is not None and status.exhausted:
-        tail = "That was the last one.  R  again,  Q  quit"
+        tail = "This was the last episode.  R  restart,  Q  quit"
     height = pen.line_height(HEAD) + (len(lines) + bool(tail)) * pen.line_height(BODY) + pen.px(20)
-    band = pygame.Rect(scene.left, scene.bottom - height, scene.width, height)
+    band = pygame.Rect(scene.left, _overlay_centre(scene) - height // 2, scene.width, height).clamp(scene)
     _veil(surface, band, 225, pen)
     top = band.top + pen.px(10)
     pen.text(surface, head, (band.left + pen.px(16), top), HEAD, TEXT, bold=True, width=band.width - pen.px(32))
@@ -255,12 +261,16 @@ def _draw_result(surface: pygame.Surface, scene: pygame.Rect, frame: Frame, stat
 def _draw_prompt(surface: pygame.Surface, scene: pygame.Rect, prompt: str, pen: Pen) -> None:
     width = min(pen.width(prompt, HEAD, bold=True) + pen.px(44), scene.width - pen.px(16))
     place = pygame.Rect(0, 0, width, pen.line_height(HEAD) + pen.px(22))
-    place.center = (scene.centerx, scene.top + round(0.3 * scene.height))
+    place.center = (scene.centerx, _overlay_centre(scene))
     _veil(surface, place, 225, pen)
     pen.text(surface, prompt, place.center, HEAD, TEXT, bold=True, anchor="center", width=width - pen.px(24))
 
 
-def _written(metric: Metric) -> str:
+def _overlay_centre(scene: pygame.Rect) -> int:
+    return scene.top + round(0.3 * scene.height)
+
+
+def _format_metric(metric: Metric) -> str:
     value = metric.value
     if value is None:
         return "–"
@@ -273,7 +283,7 @@ def _written(metric: Metric) -> str:
     return str(value)
 
 
-def _wrapped(parts: Sequence[str], width: int, pen: Pen) -> list[str]:
+def _wrap(parts: Sequence[str], width: int, pen: Pen) -> list[str]:
     """Join parts into lines that fit."""
     lines: list[str] = []
     for part in parts:
@@ -285,12 +295,12 @@ def _wrapped(parts: Sequence[str], width: int, pen: Pen) -> list[str]:
     return lines
 
 
-def _draw_note(surface: pygame.Surface, scene: pygame.Rect, note: str, pen: Pen) -> None:
-    width = min(pen.width(note, BODY) + pen.px(24), scene.width - pen.px(16))
+def _draw_message(surface: pygame.Surface, scene: pygame.Rect, message: str, pen: Pen) -> None:
+    width = min(pen.width(message, BODY) + pen.px(24), scene.width - pen.px(16))
     place = pygame.Rect(0, scene.top + pen.px(10), width, pen.line_height(BODY) + pen.px(10))
     place.centerx = scene.centerx
     _veil(surface, place, 230, pen)
-    pen.text(surface, note, place.center, BODY, TEXT, anchor="center", width=width - pen.px(16))
+    pen.text(surface, message, place.center, BODY, TEXT, anchor="center", width=width - pen.px(16))
 
 
 def _draw_help(surface: pygame.Surface, keys: Sequence[tuple[str, str]], pen: Pen) -> None:
@@ -311,7 +321,7 @@ def _draw_help(surface: pygame.Surface, keys: Sequence[tuple[str, str]], pen: Pe
 
 
 def _veil(surface: pygame.Surface, rect: pygame.Rect, strength: int, pen: Pen, radius: float = 7) -> None:
-    """Darken a part of the picture so that text on it can be read."""
+    """Darken a part of the picture so that text on it is legible."""
     veil = pygame.Surface(rect.size, pygame.SRCALPHA)
     pygame.draw.rect(veil, (*BACKGROUND, strength), veil.get_rect(), border_radius=pen.px(radius) if radius else 0)
     surface.blit(veil, rect)

@@ -1,4 +1,4 @@
-"""The panel of perception: the camera's picture with the drivable area laid over it, and the finder's doubts."""
+"""The perception panel: the camera image with the predicted drivable area over it, and the uncertainty."""
 
 import math
 
@@ -9,18 +9,18 @@ import pygame
 from rlkit.perception.result import PerceptionResult
 from rlkit.viewer.frame import Frame
 from rlkit.viewer.layout import Demand
-from rlkit.viewer.theme import DIM, GREEN, ORANGE, PURPLE, SMALL, TROUGH, VERMILLION, Colour, Pen, picture
+from rlkit.viewer.theme import DIM, GREEN, ORANGE, PURPLE, SMALL, TROUGH, VERMILLION, Colour, Pen, to_surface
 
-GAP = 8  # design pixels between pictures
-NARROW = 300  # design pixels, the width below which pictures stand under each other if there is room
-STRENGTH = 0.5  # of a colour laid over a picture
-SURE, DOUBT, LOST = TROUGH, ORANGE, (255, 244, 214)  # colours of no, some and full uncertainty
+GAP = 8  # design pixels between the images
+NARROW = 300  # design pixels, the width below which the images are stacked if there is room
+ALPHA = 0.5  # opacity of the colours over the image
+RAMP = (TROUGH, ORANGE, (255, 244, 214))  # colours of uncertainty 0, 0.25 and 1
 
 Picture = npt.NDArray[np.uint8]
 
 
-def demand_eyes(frame: Frame, width: int, pen: Pen) -> Demand:
-    """Height that the panel asks for: its pictures stand under each other in a narrow column, else side by side."""
+def demand_perception(frame: Frame, width: int, pen: Pen) -> Demand:
+    """Height of the panel: its images are stacked in a narrow column, else side by side."""
     shown = _pictures(_perceived(frame))
     aspect = shown[0][1].shape[0] / shown[0][1].shape[1]
     label = _label_height(pen)
@@ -31,10 +31,10 @@ def demand_eyes(frame: Frame, width: int, pen: Pen) -> Demand:
     return Demand(pen.frame_height() + round(least), pen.frame_height() + round(good), 0.5, 1)
 
 
-def draw_eyes(surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen: Pen) -> None:
-    """Draw the camera's picture with what was found in it, and beside or below it how sure the finder is."""
+def draw_perception(surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen: Pen) -> None:
+    """Draw the camera image with the predicted area, and the uncertainty beside or below it."""
     seen = _perceived(frame)
-    inside = pen.panel(surface, rect, "What the camera sees", "" if seen.iou is None else f"IoU {seen.iou:.3f}")
+    inside = pen.panel(surface, rect, "Camera", "" if seen.iou is None else f"IoU {seen.iou:.3f}")
     shown = _pictures(seen)
     gap, label = pen.px(GAP), _label_height(pen)
     height, width = shown[0][1].shape[:2]
@@ -52,14 +52,14 @@ def draw_eyes(surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen: Pen
         place = pygame.Rect((0, 0), size)
         place.left = inside.left + (inside.width - used) // 2 + index % columns * (size[0] + gap)
         place.top = inside.top + index // columns * (size[1] + label)
-        surface.blit(pygame.transform.smoothscale(picture(pixels), size), place)
+        surface.blit(pygame.transform.smoothscale(to_surface(pixels), size), place)
         _draw_legend(surface, pygame.Rect(place.left, place.bottom + pen.px(2), size[0], label), name, seen, pen)
 
 
 def overlaid(seen: PerceptionResult) -> Picture:
-    """The camera's picture with the found area in green; where the truth is known, mistakes in colours of their own.
+    """The camera image with the predicted area in green and its border opaque.
 
-    Wrongly taken for drivable is vermillion, what was missed purple. The border is drawn at full strength.
+    Where the truth is known, false positives are vermillion and false negatives purple.
     """
     found = seen.found
     ground = seen.picture if seen.picture is not None else np.full((*found.shape, 3), TROUGH, np.uint8)
@@ -68,16 +68,16 @@ def overlaid(seen: PerceptionResult) -> Picture:
     if seen.truth is not None:
         areas = [(found & seen.truth, GREEN), (found & ~seen.truth, VERMILLION), (seen.truth & ~found, PURPLE)]
     for area, colour in areas:
-        painted[area] = (1.0 - STRENGTH) * painted[area] + STRENGTH * np.array(colour, np.float32)
+        painted[area] = (1.0 - ALPHA) * painted[area] + ALPHA * np.array(colour, np.float32)
     painted[found & ~_inner(found)] = np.array(GREEN, np.float32)
     laid: Picture = np.rint(painted).astype(np.uint8)
     return laid
 
 
-def doubt(uncertainty: npt.NDArray[np.float32]) -> Picture:
-    """An uncertainty (H, W) from 0 to 1 as a picture (H, W, 3): dark where sure, orange to white where not."""
-    ends = np.array([SURE, DOUBT, LOST], dtype=np.float32)
-    scaled = 2.0 * np.sqrt(np.clip(uncertainty, 0.0, 1.0))  # small doubts are to be seen as well
+def paint_uncertainty(uncertainty: npt.NDArray[np.float32]) -> Picture:
+    """Uncertainty (H, W) in [0, 1] as an image (H, W, 3) uint8, from dark over orange to white."""
+    ends = np.array(RAMP, dtype=np.float32)
+    scaled = 2.0 * np.sqrt(np.clip(uncertainty, 0.0, 1.0))  # makes small values visible
     low = np.minimum(scaled.astype(np.int64), 1)
     share = (scaled - low)[..., np.newaxis]
     mixed = (1.0 - share) * ends[low] + share * ends[low + 1]
@@ -88,7 +88,7 @@ def doubt(uncertainty: npt.NDArray[np.float32]) -> Picture:
 def _pictures(seen: PerceptionResult) -> list[tuple[str, Picture]]:
     shown = [("area", overlaid(seen))]
     if seen.uncertainty is not None:
-        shown.append(("uncertainty", doubt(seen.uncertainty)))
+        shown.append(("uncertainty", paint_uncertainty(seen.uncertainty)))
     return shown
 
 
@@ -115,7 +115,7 @@ def _draw_legend(surface: pygame.Surface, room: pygame.Rect, name: str, seen: Pe
 
 
 def _inner(area: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Those pixels of an area whose four neighbours belong to it; the picture's edge is no border."""
+    """The pixels of an area whose four neighbours belong to it; the edge of the image is no border."""
     padded = np.pad(area, 1, mode="edge")
     inner: npt.NDArray[np.bool_] = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     return inner

@@ -1,4 +1,4 @@
-"""Panels beside a game that a person plays: attempts so far, keys, and a small map."""
+"""Panels of the play window: attempts, keys and a map."""
 
 from collections.abc import Sequence
 
@@ -20,20 +20,20 @@ Points = npt.NDArray[np.float64]
 
 
 def demand_table(frame: Frame, width: int, pen: Pen) -> Demand:
-    """Height that the table of attempts asks for."""
+    """Height of the table of attempts."""
     return Demand(pen.frame_height() + 3 * pen.px(ROW), pen.frame_height() + 9 * pen.px(ROW), 1.0, 0)
 
 
 def draw_table(
     surface: pygame.Surface, rect: pygame.Rect, attempts: Sequence[Attempt], best: Best | None, pen: Pen
 ) -> None:
-    """Draw the attempts in this place, the latest last, each with its distance from the best."""
-    told = ""
+    """Draw the latest attempts in order, each with its difference from the best."""
+    note = ""
     if best is not None:
-        told = f"best {_clock(best.time) if best.time is not None else number(best.episode_return)}"
-    inside = pen.panel(surface, rect, "Attempts", told)
+        note = f"best {_clock(best.time) if best.time is not None else number(best.episode_return)}"
+    inside = pen.panel(surface, rect, "Attempts", note)
     if not attempts:
-        hint = "a ghost shows the best one" if best is not None and len(best.poses) else "none is finished yet"
+        hint = "the ghost is the best one" if best is not None and len(best.poses) else "none completed yet"
         pen.text(surface, hint, (inside.left, inside.top + pen.px(4)), BODY, DIM, width=inside.width)
         return
     rows = max(1, inside.height // pen.px(ROW))
@@ -65,18 +65,18 @@ def _draw_attempt(surface: pygame.Surface, row: pygame.Rect, attempt: Attempt, b
 
 
 def _clock(seconds: float) -> str:
-    """Minutes and seconds as racing shows them: 1:03.42."""
+    """Minutes, seconds and hundredths, such as 1:03.42."""
     hundredths = round(100.0 * seconds)
     return f"{hundredths // 6000}:{hundredths % 6000 / 100.0:05.2f}"
 
 
 def demand_keys(frame: Frame, width: int, pen: Pen) -> Demand:
-    """Height that the keys ask for."""
+    """Height of the panel of keys."""
     return Demand(2 * pen.px(9) + pen.px(34), 2 * pen.px(9) + pen.px(64), 0.0, 3)
 
 
 def draw_keys(surface: pygame.Surface, rect: pygame.Rect, own: frozenset[int], held: frozenset[int], pen: Pen) -> None:
-    """Draw the keys of a game, those that are held in colour: arrows as they lie on a keyboard, others beside them."""
+    """Draw the keys of a game, held ones highlighted: arrows as on a keyboard, others beside them."""
     inside = pen.panel(surface, rect)
     gap = pen.px(4)
     side = min(pen.px(30), (inside.height - gap) // 2)
@@ -105,7 +105,7 @@ def _draw_cap(surface: pygame.Surface, cap: pygame.Rect, name: str, held: bool, 
 
 
 def demand_map(frame: Frame, width: int, pen: Pen) -> Demand:
-    """Height that the map asks for."""
+    """Height of the map."""
     return Demand(pen.frame_height() + pen.px(60), pen.frame_height() + pen.px(190), 1.0, 2)
 
 
@@ -118,9 +118,9 @@ def draw_map(
         surface: Where.
         rect: The panel.
         outline: Lines (n, 2) of the environment, in metres.
-        trail: (n, 2) or wider, places of this attempt so far.
+        trail: (n, 2) or wider, positions of this attempt so far.
         best: The same of the best attempt; None without one.
-        pen: For lengths.
+        pen: Scales lengths.
     """
     inside = pen.panel(surface, rect, "Map")
     places = np.concatenate(outline)

@@ -1,11 +1,9 @@
-"""The window for a person at the keys: the game, the attempts so far, the instruments."""
+"""The window in which a person plays: the game, the attempts so far, the instruments."""
 
 import contextlib
 import itertools
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pygame
@@ -14,15 +12,14 @@ from rlkit.errors import UserError
 from rlkit.viewer.controls import START_BUTTON, Controls, Gamepad
 from rlkit.viewer.frame import Frame, short_name
 from rlkit.viewer.game import Game, Place
-from rlkit.viewer.panels import EYES, INSTRUMENTS, Painter, Panel, Status
+from rlkit.viewer.panels import INSTRUMENTS, PERCEPTION, Painter, Panel, Status
 from rlkit.viewer.play_panels import demand_keys, demand_map, demand_table, draw_keys, draw_map, draw_table
+from rlkit.viewer.recorder import LAST_FRAME_SECONDS, SMOOTH_RATE, Recorder
 from rlkit.viewer.scores import Attempt, BestFile
 from rlkit.viewer.theme import Pen
-from rlkit.viewer.video import LAST_MOMENT, SMOOTH, Recorder
-from rlkit.viewer.window import LONGEST_GAP, REFRESH, SIZE, SMALLEST, has_display, save_screenshot, window_icon
+from rlkit.viewer.window import REFRESH, SIZE, HelpLine, Key, Window, has_display, open_display
 
-NOTE_SECONDS = 3.0
-CLOSING = 2.0  # s for which the last result stays before the window closes by itself
+CLOSING_SECONDS = 2.0  # between the last attempt and the closing of the window
 
 
 def play(
@@ -37,46 +34,42 @@ def play(
     """Let a person play in a window until they close it.
 
     Args:
-        places: Where; N goes to the next, and from the last to the first.
-        seeds: The seed, by how often N has been pressed.
-        bests: The best attempts so far; better ones are put there.
-        record: Film to make, .mp4 or .gif.
-        episodes: After how many attempts the window closes by itself; None for never.
+        places: What can be played; N goes to the next, and from the last to the first.
+        seeds: Maps how often N was pressed to a seed.
+        bests: The best attempts so far; better ones are stored there.
+        record: Video to make, .mp4 or .gif.
+        episodes: Number of attempts after which the window closes; None for no limit.
         size: (width, height) of the window in pixels.
 
     Returns:
-        The attempts that were carried to their end.
+        The attempts that were completed.
 
     Raises:
         UserError: No window can be opened, or an environment cannot be played.
     """
+    instead = "`rlkit watch POLICY --record FILE` records an agent without one"
     if not has_display():
-        raise UserError(
-            "there is no display here, and a person has to see where they go; "
-            "`rlkit watch WHO --record FILE` films an agent without one"
-        )
+        raise UserError(f"there is no display here, which playing needs; {instead}")
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(Game(places[0], seeds(0), bests))
-        Controls(first.env)  # says what is missing before a window opens
-        pygame.display.init()
-        stack.callback(pygame.display.quit)
+        Controls(first.env)  # reports missing keys before a window opens
+        stack.enter_context(open_display(size, instead=instead))
         pygame.joystick.init()
-        pygame.display.set_mode(size, pygame.RESIZABLE)
-        window = PlayWindow(first, lambda: _others(places, first, seeds, bests, stack), episodes)
+        window = PlayWindow(first, lambda: _later_games(places, first, seeds, bests, stack), episodes)
         if record is not None:
-            window.recorder = stack.enter_context(Recorder(record, window.film_rate, painter=window.painter))
+            window.recorder = stack.enter_context(Recorder(record, window.video_rate, painter=window.painter))
         window.run()
-        return window.done
+        return window.attempts
 
 
-def _others(
+def _later_games(
     places: Sequence[Place],
     first: Game,
     seeds: Callable[[int], int],
     bests: BestFile,
     stack: contextlib.ExitStack,
 ) -> Iterator[Game]:
-    """The games that come after the first, each made when it is first reached."""
+    """The games that follow the first, each made when it is first reached."""
     games = {0: first}
     for turn in itertools.count(1):
         index = turn % len(places)
@@ -87,188 +80,140 @@ def _others(
         yield games[index]
 
 
-@dataclass(frozen=True)
-class PlayKey:
-    """What some keys do in this window, unless the game uses them itself.
+class PlayWindow(Window):
+    """Passes keys and time to a game and draws it; the game waits for the first key of its own.
 
-    Args:
-        codes: pygame's key codes.
-        label: How the help names them.
-        text: What the help says they do.
-        action: What they do.
-    """
-
-    codes: tuple[int, ...]
-    label: str
-    text: str
-    action: Callable[["PlayWindow"], None]
-
-
-class PlayWindow:
-    """Passes keys and time on to a game and draws it; the display must be open.
-
-    The game stands still until the first key of it is pressed, so that nobody is late.
+    A key that the game uses itself has no other function.
 
     Args:
         game: What is played first.
         others: Gives the games that follow.
-        episodes: After how many attempts to stop; None for never.
+        episodes: Number of attempts after which to close; None for no limit.
     """
 
     def __init__(self, game: Game, others: Callable[[], Iterator[Game]], episodes: int | None = None):
-        self.done: list[Attempt] = []
-        self.painter = Painter(self._panels)
+        super().__init__("play")
+        self.attempts: list[Attempt] = []
+        """Completed attempts, of all games."""
+        self.painter = Painter(self.arrange_panels)
         self.recorder: Recorder | None = None
-        self.stopped = False
         self.paused = False
         self.waiting = True
-        self.panels = True
-        self.help = False
         self._others = others
         self._coming: Iterator[Game] | None = None
         self._episodes = episodes
-        self._held: set[int] = set()
-        self._tapped: set[int] = set()  # pressed since the last decision: a short tap between two must not be lost
+        self._tapped: set[int] = set()  # pressed since the last decision, so that a short press is not lost
         self._gamepad: Gamepad | None = None
-        self._debt = 1.0  # share of the way from the last decision to the next that has passed
-        self._rested = 0.0  # s since the attempt ended
-        self._note = ""
-        self._note_until = 0.0
-        self._drawn: tuple[object, ...] = ()
-        self._filmed = 0.0
         self._start_was_held = False
-        pygame.key.set_repeat()
-        pygame.display.set_icon(window_icon())
+        self._elapsed = 1.0  # fraction of the time between two decisions that has passed
+        self._since_end = 0.0  # s since the attempt ended
+        self._frames_due = 0.0  # of the video; negative once the end of the attempt is recorded
         self._enter(game)
         self._find_gamepad()
 
     @property
-    def film_rate(self) -> float:
-        """Pictures per second of a film: about 30 where the game moves smoothly, else one per decision."""
-        return self.game.rate * (max(1, round(SMOOTH / self.game.rate)) if self.game.smooth else 1)
+    def video_rate(self) -> float:
+        """Pictures per second of a video: about 30 where the game moves smoothly, else one per decision."""
+        return self.game.rate * (max(1, round(SMOOTH_RATE / self.game.rate)) if self.game.smooth else 1)
 
-    def run(self) -> None:
-        """Loop until the window is closed."""
-        clock = pygame.time.Clock()
-        last = time.perf_counter()
-        while not self.stopped:
-            for event in pygame.event.get():
-                self.handle(event)
-            now = time.perf_counter()
-            self.tick(min(now - last, LONGEST_GAP))
-            last = now
-            self.draw()
-            clock.tick(REFRESH)
+    @property
+    def prompt(self) -> str:
+        """What can be done now; "" while the game runs."""
+        if self.game.over:
+            prompt = "Enter  again     N  next     Esc  quit"
+            return f"Your best so far!     {prompt}" if self.game.was_best else prompt
+        if self.waiting:
+            keys = self.controls.description
+            return f"{keys}  to start" if keys else "Move a stick to start"
+        return "Paused     P  resume" if self.paused else ""
 
     def handle(self, event: pygame.event.Event) -> None:
         """React to one event."""
-        if event.type == pygame.QUIT:
-            self.stop()
-        elif event.type == pygame.KEYUP:
-            self._held.discard(event.key)
-        elif event.type == pygame.WINDOWFOCUSLOST:
-            self._held.clear()
+        super().handle(event)
+        if event.type == pygame.WINDOWFOCUSLOST:
             self._tapped.clear()
             if not self.game.over and not self.waiting:
                 self.paused = True
-        elif event.type in (pygame.WINDOWEXPOSED, pygame.WINDOWSIZECHANGED):
-            self._drawn = ()
         elif event.type in (pygame.JOYDEVICEADDED, pygame.JOYDEVICEREMOVED):
             self._find_gamepad()
-        elif event.type == pygame.KEYDOWN:
-            self._held.add(event.key)
-            self._tapped.add(event.key)
-            if event.key in self.hands.codes:
-                self._go()
-            else:
-                key = next((key for key in KEYS if event.key in key.codes), None)
-                if key is not None:
-                    key.action(self)
 
-    def tick(self, seconds: float) -> None:
-        """Let wall-clock time pass: a decision whenever one is due."""
-        if self._note and time.perf_counter() > self._note_until:
-            self._note = ""
-        self._ask_gamepad()
+    def press(self, code: int, repeated: bool) -> None:
+        """React to a key: one of the game's, else one of the window's."""
+        if code not in self.controls.codes:
+            super().press(code, repeated)
+        elif not repeated:
+            self._tapped.add(code)
+            self._start()
+
+    def update(self, seconds: float) -> None:
+        """Carry out the decisions that are due."""
+        self._read_gamepad()
         if self.game.over:
-            self._rested += seconds
-            if self._episodes is not None and len(self.done) >= self._episodes and self._rested > CLOSING:
-                self.stop()
-        if self.paused or self.waiting or self.stopped:
+            self._since_end += seconds
+            if self._episodes is not None and len(self.attempts) >= self._episodes:
+                self.closed = self.closed or self._since_end > CLOSING_SECONDS
+        if self.paused or self.waiting or self.closed:
             return
-        self._debt += seconds * self.game.rate
-        while self._debt >= 1.0 and not self.game.over:
-            over = self.game.step(self.hands.action(self._held | self._tapped, self._gamepad))
+        self._elapsed += seconds * self.game.rate
+        while self._elapsed >= 1.0 and not self.game.over:
+            over = self.game.step(self.controls.action(self.held | self._tapped, self._gamepad))
             self._tapped.clear()
-            # Time that a slow machine has missed is dropped: it plays slowly instead of in leaps.
-            self._debt = min(self._debt - 1.0, 1.0)
+            # A machine that is too slow plays slowly instead of skipping.
+            self._elapsed = min(self._elapsed - 1.0, 1.0)
             if over:
-                self._finish()
-        self._film(seconds)
+                self.attempts.append(self.game.attempts[-1])
+                self._since_end = 0.0
+        self._record(seconds)
 
-    def draw(self) -> None:
-        """Draw, if anything has changed since the last time."""
-        surface = pygame.display.get_surface()
-        share = self._share()
-        state = (
-            self.game.version,
-            share,
-            self.status(),
-            self.panels,
-            self.painter.errors,
-            surface.get_size(),
-            frozenset(self._held),
-        )
-        if state == self._drawn or min(surface.get_width() - SMALLEST[0], surface.get_height() - SMALLEST[1]) < 0:
-            return
-        self.painter.draw(surface, self.game.frame(share), self.status(), self.panels)
-        pygame.display.flip()
-        self._drawn = state
+    def state(self) -> tuple[object, ...]:
+        """The moment, the interpolation, the prompt, the keys that are held, and whether errors are shown."""
+        stopped = self.paused or self.waiting
+        held = frozenset(self.held)
+        return self.game.version, self._interpolation(), self.prompt, stopped, held, self.painter.errors
 
-    def status(self) -> Status:
-        """What the view says beside the game."""
-        prompt = ""
-        if self.game.over:
-            prompt = "Enter  again     N  next     Esc  quit"
-            if self.game.was_best:
-                prompt = f"Your best so far!     {prompt}"
-        elif self.waiting:
-            keys = self.hands.described
-            prompt = f"{keys}  to start" if keys else "Move a stick to start"
-        elif self.paused:
-            prompt = "Paused     P  go on"
-        own = ((self.hands.described, "play"),) if self.hands.own else ()
-        helps = tuple((key.label, key.text) for key in KEYS if not set(key.codes) <= self.hands.codes)
-        return Status(
+    def paint(self, surface: pygame.Surface, message: str, help_lines: Sequence[HelpLine]) -> None:
+        """Draw the game."""
+        status = Status(
             paused=self.paused or self.waiting,
             speed=0.0,
             recording=self.recorder is not None,
-            note=self._note,
-            prompt=prompt,
-            help=(*own, *helps) if self.help else (),
+            message=message,
+            prompt=self.prompt,
+            help=help_lines,
         )
+        self.painter.draw(surface, self.game.frame(self._interpolation()), status, self.panels)
 
-    # What the keys do
-
-    def stop(self) -> None:
-        """Close the window."""
-        self.stopped = True
+    def help_lines(self) -> tuple[HelpLine, ...]:
+        """The keys of the game, and those of the window that the game does not use."""
+        own = ((self.controls.description, "play"),) if self.controls.own else ()
+        return (*own, *((key.label, key.text) for key in self.keys if not set(key.codes) <= self.controls.codes))
 
     def toggle_pause(self) -> None:
-        """Pause, or go on."""
+        """Pause or resume."""
         if not self.waiting and not self.game.over:
             self.paused = not self.paused
 
+    def toggle_help(self) -> None:
+        """Show or hide the help; the game pauses meanwhile."""
+        super().toggle_help()
+        if not self.waiting and not self.game.over:
+            self.paused = self.help
+
+    def toggle_errors(self) -> None:
+        """Show or hide the errors of perception."""
+        self.show_message(self.painter.toggle_errors(self.game.frame()))
+
     def restart(self) -> None:
         """Begin this attempt again."""
-        self._begin()
+        self.game.begin()
+        self._wait()
 
-    def again(self) -> None:
-        """Begin the next attempt once one is over."""
+    def start(self) -> None:
+        """Start a waiting game, or begin the next attempt if this one is over."""
         if self.game.over:
-            self._begin()
+            self.restart()
         else:
-            self._go()
+            self._start()
 
     def next_place(self) -> None:
         """Go to the next circuit, level or seed."""
@@ -276,78 +221,55 @@ class PlayWindow:
             self._coming = self._others()
         self._enter(next(self._coming))
 
-    def toggle_help(self) -> None:
-        """Show or hide the list of keys; the game pauses meanwhile."""
-        self.help = not self.help
-        if not self.waiting and not self.game.over:
-            self.paused = self.help
-
-    def toggle_panels(self) -> None:
-        """Show the game with or without panels."""
-        self.panels = not self.panels
-
-    def toggle_errors(self) -> None:
-        """Show or hide the mistakes of perception."""
-        self.painter.errors = not self.painter.errors
-        if self.game.frame().perceived is None:
-            self._say("Nothing is perceived here: start with --perception to see what a network sees")
-        else:
-            self._say(f"Mistakes of perception are {'shown' if self.painter.errors else 'hidden'}")
-
-    def screenshot(self) -> None:
-        """Save what is shown under a new name in the current folder."""
-        self._say(save_screenshot(pygame.display.get_surface()))
-
-    # Inside
+    def arrange_panels(self, frame: Frame, columns: int) -> list[list[Panel]]:
+        """The panels of each column, top to bottom."""
+        instruments = [INSTRUMENTS] if frame.telemetry else []
+        table: Panel = (demand_table, self._draw_table)
+        keys: Panel = (demand_keys, self._draw_keys)
+        track: list[Panel] = [(demand_map, self._draw_map)] if self.game.outline else []
+        perception = [PERCEPTION] if frame.perceived is not None else []
+        if columns == 1:
+            return [[*perception, table, *track, *instruments, keys]]
+        if perception:
+            return [[*perception, table], [*track, *instruments, keys]]
+        return [[table, *track], [*instruments, keys]]
 
     def _enter(self, game: Game) -> None:
         self.game = game
-        self.hands = Controls(game.env)
-        pygame.display.set_caption(f"rlkit · {short_name(game.place.config.id)} · play")
-        self._ready()
+        self.controls = Controls(game.env)
+        self.set_title(f"{short_name(game.place.config.id)} · play")
+        self._wait()
 
-    def _begin(self) -> None:
-        self.game.begin()
-        self._ready()
-
-    def _ready(self) -> None:
+    def _wait(self) -> None:
         self.waiting, self.paused = True, False
-        self._debt, self._rested, self._filmed = 1.0, 0.0, 0.0
+        self._elapsed, self._since_end, self._frames_due = 1.0, 0.0, 0.0
         self._tapped.clear()
 
-    def _go(self) -> None:
-        """A key of the game: it begins, where it has been waiting for one."""
-        if self.waiting and not self.game.over:
+    def _start(self) -> None:
+        if not self.game.over:
             self.waiting = False
 
-    def _finish(self) -> None:
-        self.done.append(self.game.attempts[-1])
-        self._rested = 0.0
-
-    def _share(self) -> float:
-        """How far on its way from the last decision the scene is drawn, in steps that the screen can show."""
+    def _interpolation(self) -> float:
+        """How far between the last two decisions the scene is drawn, in steps of the display's refresh rate."""
         pictures = int(REFRESH / self.game.rate)
         if not self.game.smooth or pictures < 2 or len(self.game.returns) < 2:
             return 1.0
-        return min(1.0, math.floor(self._debt * pictures + 1.0) / pictures)
+        return min(1.0, math.floor(self._elapsed * pictures + 1.0) / pictures)
 
-    def _film(self, seconds: float) -> None:
-        """Give the film as many pictures as time has passed."""
-        if self.recorder is None or (self.game.over and self._filmed < 0.0):
+    def _record(self, seconds: float) -> None:
+        """Append as many pictures to the video as time has passed; the end of an attempt stays for a while."""
+        if self.recorder is None or (self.game.over and self._frames_due < 0.0):
             return
-        self._filmed += seconds * self.recorder.rate
-        times = int(self._filmed)
-        if self.game.over and self._debt >= 1.0:
-            times = round(LAST_MOMENT * self.recorder.rate)
+        self._frames_due += seconds * self.recorder.rate
+        times = int(self._frames_due)
+        at_end = self.game.over and self._elapsed >= 1.0
+        if at_end:
+            times = round(LAST_FRAME_SECONDS * self.recorder.rate)
         if times > 0:
-            self.recorder.write(self.game.frame(self._share()), times)
-            self._filmed -= times
-        if self.game.over and self._debt >= 1.0:
-            self._filmed = -1.0
-
-    def _say(self, note: str) -> None:
-        self._note = note
-        self._note_until = time.perf_counter() + NOTE_SECONDS
+            self.recorder.write(self.game.frame(self._interpolation()), times)
+            self._frames_due -= times
+        if at_end:
+            self._frames_due = -1.0
 
     def _find_gamepad(self) -> None:
         was = self._gamepad is not None
@@ -356,31 +278,18 @@ class PlayWindow:
             joystick = pygame.joystick.Joystick(0)
             self._gamepad = Gamepad(joystick)
             if not was:
-                self._say(f"Gamepad: {joystick.get_name()}")
+                self.show_message(f"Gamepad: {joystick.get_name()}")
 
-    def _ask_gamepad(self) -> None:
-        """Its sticks begin a waiting game; its start button pauses, and begins anew when all is over."""
+    def _read_gamepad(self) -> None:
+        """Its sticks start a waiting game; its start button pauses, or begins the next attempt."""
         if self._gamepad is None:
             return
         if self._gamepad.keys():
-            self._go()
+            self._start()
         start = self._gamepad.button(START_BUTTON)
         if start and not self._start_was_held:
-            (self.again if self.game.over else self.toggle_pause)()
+            (self.start if self.game.over else self.toggle_pause)()
         self._start_was_held = start
-
-    def _panels(self, frame: Frame, columns: int) -> list[list[Panel]]:
-        """The panels beside the scene, from above."""
-        instruments = [INSTRUMENTS] if frame.telemetry else []
-        table: Panel = (demand_table, self._draw_table)
-        keys: Panel = (demand_keys, self._draw_keys)
-        track: list[Panel] = [(demand_map, self._draw_map)] if self.game.outline else []
-        eyes = [EYES] if frame.perceived is not None else []
-        if columns == 1:
-            return [[*eyes, table, *track, *instruments, keys]]
-        if eyes:
-            return [[*eyes, table], [*track, *instruments, keys]]
-        return [[table, *track], [*instruments, keys]]
 
     def _draw_map(self, surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen: Pen) -> None:
         best = self.game.best
@@ -390,21 +299,20 @@ class PlayWindow:
         draw_table(surface, rect, self.game.attempts, self.game.best, pen)
 
     def _draw_keys(self, surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen: Pen) -> None:
-        held = self.hands.meant(self._held)
+        held = self.controls.meant(self.held)
         if self._gamepad is not None:
-            held |= self.hands.meant(self._gamepad.keys())
-        draw_keys(surface, rect, self.hands.own, held, pen)
+            held |= self.controls.meant(self._gamepad.keys())
+        draw_keys(surface, rect, self.controls.own, held, pen)
 
 
-KEYS = (
-    PlayKey((pygame.K_RETURN, pygame.K_KP_ENTER), "Enter", "start; again when all is over", PlayWindow.again),
-    PlayKey((pygame.K_p, pygame.K_SPACE), "P  Space", "pause, go on", PlayWindow.toggle_pause),
-    PlayKey((pygame.K_r,), "R", "begin again", PlayWindow.restart),
-    PlayKey((pygame.K_n,), "N", "next circuit, level or seed", PlayWindow.next_place),
-    PlayKey((pygame.K_TAB,), "Tab", "panels on, off", PlayWindow.toggle_panels),
-    PlayKey((pygame.K_e,), "E", "mistakes of perception on, off", PlayWindow.toggle_errors),
-    PlayKey((pygame.K_F12,), "F12", "screenshot", PlayWindow.screenshot),
-    PlayKey((pygame.K_h, pygame.K_F1), "H  F1", "this help", PlayWindow.toggle_help),
-    PlayKey((pygame.K_ESCAPE, pygame.K_q), "Esc  Q", "quit", PlayWindow.stop),
+PlayWindow.keys = (
+    Key((pygame.K_RETURN, pygame.K_KP_ENTER), "Enter", "start, next attempt", PlayWindow.start),
+    Key((pygame.K_p, pygame.K_SPACE), "P  Space", "pause, resume", PlayWindow.toggle_pause),
+    Key((pygame.K_r,), "R", "restart", PlayWindow.restart),
+    Key((pygame.K_n,), "N", "next circuit, level or seed", PlayWindow.next_place),
+    Key((pygame.K_TAB,), "Tab", "panels on, off", PlayWindow.toggle_panels),
+    Key((pygame.K_e,), "E", "perception errors on, off", PlayWindow.toggle_errors),
+    Key((pygame.K_F12,), "F12", "screenshot", PlayWindow.screenshot),
+    Key((pygame.K_h, pygame.K_F1), "H  F1", "this help", PlayWindow.toggle_help),
+    Key((pygame.K_ESCAPE, pygame.K_q), "Esc  Q", "quit", PlayWindow.close),
 )
-"""Every key of the window, in the order in which the help lists them."""

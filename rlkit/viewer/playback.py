@@ -1,4 +1,4 @@
-"""One agent in one environment, decision by decision, at a chosen pace, with the spread of predicted returns."""
+"""Run a greedy agent in one environment at a chosen pace, and give a frame of every moment."""
 
 import dataclasses
 import time
@@ -13,50 +13,47 @@ from rlkit.agent import Agent, Inspection
 from rlkit.capabilities import Reading, readings
 from rlkit.errors import UserError
 from rlkit.spaces import Observations
-from rlkit.viewer.frame import Frame, Metric, short_name
+from rlkit.viewer.frame import DEFAULT_RATE, Frame, Metric, short_name
 
 if TYPE_CHECKING:
     from rlkit.env.vector import Step, VecEnv
 
-LOW, HIGH = 0.1, 0.9  # quantiles
-
-WANTED = ("quantiles", "support", "probabilities")
-"""The fields of an `Inspection` that are read here."""
+LOW, HIGH = 0.1, 0.9  # quantiles of the return
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""What slower and faster step through; 1 is real time."""
+"""Simulated over real time, as `slower` and `faster` select it."""
 
-LINGER = 1.5  # s, how long the last picture of an episode stays on the screen
-
-UNKNOWN_RATE = 30.0  # decisions per second, where the environment does not say
+LINGER_SECONDS = 1.5  # how long the last frame of an episode stays on the screen
 
 
-def spread_of(thought: Inspection) -> npt.NDArray[np.float32] | None:
-    """The 10 % and 90 % quantiles of each action's return, of the first observation.
+def return_spread(inspection: Inspection) -> npt.NDArray[np.float32] | None:
+    """The 10 % and 90 % quantiles of each action's return for the first observation.
 
     Returns:
-        (A, 2) float32; None if the agent knows the mean only.
+        (A, 2) float32; None if the agent estimates the mean only.
     """
-    if thought.quantiles is not None:
-        ends: npt.NDArray[np.float32] = np.quantile(thought.quantiles[0], (LOW, HIGH), axis=1).T.astype(np.float32)
+    if inspection.quantiles is not None:
+        ends: npt.NDArray[np.float32] = np.quantile(inspection.quantiles[0], (LOW, HIGH), axis=1).T.astype(np.float32)
         return ends
-    if thought.support is None or thought.probabilities is None:
+    if inspection.support is None or inspection.probabilities is None:
         return None
-    below = np.cumsum(thought.probabilities[0], axis=1)
+    below = np.cumsum(inspection.probabilities[0], axis=1)
     places = np.stack([(below < share).sum(axis=1) for share in (LOW, HIGH)], axis=1)
-    found: npt.NDArray[np.float32] = thought.support[np.minimum(places, len(thought.support) - 1)].astype(np.float32)
+    found: npt.NDArray[np.float32] = inspection.support[np.minimum(places, len(inspection.support) - 1)].astype(
+        np.float32
+    )
     return found
 
 
 @dataclass(frozen=True)
 class Episode:
-    """Which episode to show, where a seed alone does not say it.
+    """An episode to show, where a seed alone does not identify it.
 
     Args:
         seed: Its seed.
-        environments: Where it takes place, such as the environment of one circuit file; must stay open as long as the
-            playback. None for the playback's own.
-        label: What to call it; "" for "seed 7".
+        environments: Its environment, such as that of one circuit file; must stay open as long as the playback. None
+            for the playback's own.
+        label: Its name; "" for "seed 7".
     """
 
     seed: int
@@ -65,21 +62,20 @@ class Episode:
 
 
 class Playback:
-    """Lets a greedy agent act in one environment and shows every moment of it.
+    """Runs a greedy agent in one environment, for windows, videos and notebooks.
 
-    Window, recorder and notebook share it. It draws no random number: the same seeds give the same frames.
-    A moment lies between two decisions; the last moment of an episode is shown too, so an episode of T decisions has
-    T + 1 frames.
+    It draws no random number: the same seeds give the same frames. An episode of T decisions has T + 1 frames, since
+    the last observation has one too.
 
     Args:
-        environments: One environment (`num_envs` = 1) that draws pictures (`render_mode="rgb_array"`).
-        agent: Who acts.
-        episodes: The seed of each episode, or a fuller description, in order; may be endless.
-        agent_name: What to call the agent.
-        paused: Whether to wait for a person before the first decision.
+        environments: One environment (`num_envs` = 1) with `render_mode="rgb_array"`.
+        agent: The agent.
+        episodes: The seed of each episode, or an `Episode`, in order; may be endless.
+        agent_name: Name of the agent; "" for that of its class.
+        paused: Whether to begin paused.
 
     Raises:
-        UserError: If there is no episode.
+        UserError: There is no episode.
     """
 
     def __init__(
@@ -95,17 +91,16 @@ class Playback:
         self.agent_name = agent_name or type(agent).__name__
         self.paused = paused
         self.speed = 1.0
-        self.stopped = False
         self.version = 0
-        """Grows with every change of what is to be seen."""
+        """Increases with every change of what is shown."""
         self.moment = 0
-        """Grows with every moment: a decision, or the beginning of an episode."""
+        """Increases with every decision and every beginning of an episode."""
         self._own = environments
         self._returns: list[float] = []
         self._values: list[float] = []
         self._metrics: dict[str, Metric] = {}
         self._ended = ""
-        self._debt = 0.0  # decisions that time has earned and that are still to be made
+        self._due = 0.0  # decisions that are due
         self._lingered = 0.0  # s
         self._frame: Frame | None = None
         self._enter(environments)
@@ -118,25 +113,23 @@ class Playback:
     @property
     def rate(self) -> float:
         """Decisions per simulated second."""
-        return float(self.environments.metadata.get("render_fps") or UNKNOWN_RATE)
-
-    # What happens
+        return float(self.environments.metadata.get("render_fps") or DEFAULT_RATE)
 
     @property
     def over(self) -> bool:
-        """Whether the episode has ended and its last moment is being shown."""
+        """Whether the episode has ended and its last frame is being shown."""
         return self._ended != ""
 
     @property
     def exhausted(self) -> bool:
-        """Whether the last episode is over and no other is to come, as far as is known."""
+        """Whether the last episode is over, as far as is known."""
         return self._exhausted and self.over
 
     def advance(self) -> bool:
-        """Carry out one decision, or begin the next episode when this one is over.
+        """Carry out one decision, or begin the next episode if this one is over.
 
         Returns:
-            Whether anything happened; not when the last episode is over.
+            False if the last episode is over, else True.
         """
         if self.over:
             return self.next_episode()
@@ -145,12 +138,12 @@ class Playback:
         self._returns.append(self._returns[-1] + float(step.rewards[0]))
         if step.terminated[0] or step.truncated[0]:
             self._ended = "terminated" if step.terminated[0] else "truncated"
-            self._metrics = self._measured(step)
-        self._look(step.observations)
+            self._metrics = self._episode_metrics(step)
+        self._inspect(step.observations)
         return True
 
     def next_episode(self) -> bool:
-        """Leave this episode and begin the next one; False if there is none, and then nothing changes."""
+        """Begin the next episode; return False, and change nothing, if there is none."""
         coming = next(self._episodes, None)
         if coming is None:
             self.version += not self._exhausted
@@ -175,14 +168,14 @@ class Playback:
 
     @property
     def share(self) -> float:
-        """How much of the time from this moment to the next has passed, 0 to 1; 1 while nothing moves."""
-        return 1.0 if self.paused or self.over else min(self._debt, 1.0)
+        """Fraction of the time to the next decision that has passed; 1 while paused or over."""
+        return 1.0 if self.paused or self.over else min(self._due, 1.0)
 
     def frame(self, share: float = 1.0) -> Frame:
-        """The present moment; the picture is drawn when first asked for.
+        """The present frame; the scene is rendered on first use.
 
         Args:
-            share: Below 1, the picture is of the way from the moment before, where the environment is `smooth`.
+            share: Below 1, the scene is drawn that far between the last two decisions, if the environment is `smooth`.
         """
         frame = self._present()
         if share >= 1.0 or not self.smooth or frame.scene is None:
@@ -218,10 +211,8 @@ class Playback:
             )
         return self._frame
 
-    # What a person asks for
-
     def toggle_pause(self) -> None:
-        """Pause, or go on."""
+        """Pause or resume."""
         self.paused = not self.paused
         self.version += 1
 
@@ -241,45 +232,39 @@ class Playback:
         self.speed = next((speed for speed in reversed(SPEEDS) if speed < self.speed), SPEEDS[0])
         self.version += 1
 
-    def stop(self) -> None:
-        """Ask whoever shows this to end."""
-        self.stopped = True
-
     def elapse(self, seconds: float, *, budget: float = float("inf"), each: Callable[[], object] | None = None) -> int:
-        """Carry out the decisions that fall into a span of wall-clock time at the present speed.
+        """Carry out the decisions that are due after a span of wall-clock time at the present speed.
 
         Args:
-            seconds: Wall-clock time that has passed since the last call.
-            budget: Wall-clock seconds this may take. What is not done by then is dropped: a machine that is too slow
+            seconds: Wall-clock time since the last call.
+            budget: Wall-clock seconds that this may take; decisions left by then are dropped, so that a slow machine
                 plays slowly instead of freezing.
             each: Called after each decision.
 
         Returns:
-            Number of decisions, beginnings of an episode included.
+            Number of decisions and beginnings of episodes.
         """
-        if self.paused or self.stopped:
+        if self.paused:
             return 0
         if self.over:
             self._lingered += seconds * max(1.0, self.speed)
-            if self._lingered < LINGER:
+            if self._lingered < LINGER_SECONDS:
                 return 0
             due = 1
         else:
-            self._debt += seconds * self.speed * self.rate
-            due = int(self._debt + 1e-9)  # 60 sixtieths must make a whole second
-            self._debt -= due
+            self._due += seconds * self.speed * self.rate
+            due = int(self._due + 1e-9)  # 60 sixtieths must make a whole second
+            self._due -= due
         done = 0
         deadline = time.monotonic() + budget
-        while done < due and not self.stopped and self.advance():
+        while done < due and self.advance():
             done += 1
             if each is not None:
                 each()
             if self.over or time.monotonic() > deadline:
-                self._debt = 0.0
+                self._due = 0.0
                 break
         return done
-
-    # Inside
 
     def _enter(self, environments: "VecEnv") -> None:
         if environments.num_envs != 1:
@@ -296,17 +281,19 @@ class Playback:
         self._values = []
         self._ended = ""
         self._metrics = {}
-        self._debt = self._lingered = 0.0
-        self._look(self.environments.reset([self._episode.seed]))
+        self._due = self._lingered = 0.0
+        self._inspect(self.environments.reset([self._episode.seed]))
 
-    def _look(self, observations: Observations) -> None:
-        """Ask the agent about the moment that has come."""
+    def _inspect(self, observations: Observations) -> None:
+        """Query the agent for the present observation."""
         self._action = None if self.over else int(self.agent.act(observations, explore=False)[0])
-        thought = self.agent.inspect(observations, want=("q", "network_input", *WANTED))
-        self._as_network = thought.network_input is not None
-        self._inputs = observations if thought.network_input is None else thought.network_input
-        self._q = None if thought.q is None else np.asarray(thought.q[0], dtype=np.float32)
-        self._spread = None if thought.q is None else spread_of(thought)
+        inspection = self.agent.inspect(
+            observations, want=("q", "network_input", "quantiles", "support", "probabilities")
+        )
+        self._as_network = inspection.network_input is not None
+        self._inputs = observations if inspection.network_input is None else inspection.network_input
+        self._q = None if inspection.q is None else np.asarray(inspection.q[0], dtype=np.float32)
+        self._spread = None if inspection.q is None else return_spread(inspection)
         if self._q is not None:
             self._values.append(float(self._q.max()))
         for name, leaf in self._inputs.items():
@@ -326,9 +313,9 @@ class Playback:
     def _telemetry(self) -> dict[str, Reading]:
         return readings(self.environments.call("telemetry")[0]) if self.environments.offers("telemetry") else {}
 
-    def _measured(self, step: "Step") -> dict[str, Metric]:
+    def _episode_metrics(self, step: "Step") -> dict[str, Metric]:
         declared = self.environments.metrics
-        # A share's name is that of a mean (`lap_rate`); of a single episode its key speaks better (`finished`).
+        # The name of a share is that of a mean (`lap_rate`); a single episode is described by its key (`finished`).
         return {
             key if declared[key].kind == "share" else declared[key].name: Metric(value, declared[key].kind)
             for key, value in self.environments.episode_metrics(step, 0).items()

@@ -1,4 +1,4 @@
-"""How attempts of a person went, which was best, and the file that keeps the best ones from day to day."""
+"""Attempts of a player, and the file that stores the best ones."""
 
 import json
 import os
@@ -15,22 +15,22 @@ from rlkit.utils.terminal import check_texts
 from rlkit.viewer.frame import Metric
 
 FORMAT = "rlkit best attempts, version 1"
-LARGEST_FILE = 64 * 2**20  # bytes; a lap has some kilobytes
+MAX_FILE_SIZE = 64 * 2**20  # bytes; a lap has some kilobytes
 
 Poses = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One episode that is over.
+    """A completed episode of a player.
 
     Args:
-        number: Counted from 1 in this place.
+        number: Counted from 1 with this place and seed.
         episode_return: Sum of rewards.
-        seconds: Simulated time that it took.
-        metrics: What the environment measured, by name.
-        succeeded: Whether every share among them counts it: a finished lap, a solved level.
-        time: The first of its metrics that is a time (a lap's), in seconds; None without one.
+        seconds: Simulated duration.
+        metrics: Metrics of the environment by name.
+        succeeded: Whether all metrics of kind "share" are true, such as a finished lap or a solved level.
+        time: The first metric of kind "seconds", such as the lap time; None without one.
     """
 
     number: int
@@ -41,7 +41,7 @@ class Attempt:
     time: float | None
 
     def beats(self, other: "Best | None") -> bool:
-        """Whether it is better: a shorter time where time is measured, a higher return elsewhere."""
+        """Whether it is better: by a shorter time if time is measured, else by a higher return."""
         if not self.succeeded:
             return False
         if other is None:
@@ -51,7 +51,7 @@ class Attempt:
         return self.time is not None or (other.time is None and self.episode_return > other.episode_return)
 
     def is_best(self, best: "Best | None") -> bool:
-        """Whether it is the best one, or as good."""
+        """Whether it equals the best one."""
         if best is None or not self.succeeded:
             return False
         return self.time == best.time if self.time is not None else self.episode_return == best.episode_return
@@ -59,12 +59,12 @@ class Attempt:
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """The best attempt in one place.
+    """The best attempt with one place and seed.
 
     Args:
         episode_return: Sum of rewards.
-        time: What it took, in seconds, where the environment measures that.
-        poses: (n, 3) x, y (m) and heading (rad) at its beginning and after each decision; empty where unknown.
+        time: Its time in seconds; None if the environment measures none.
+        poses: (n, 3) x, y (m) and heading (rad) at its beginning and after each decision; empty if unknown.
     """
 
     episode_return: float
@@ -73,13 +73,13 @@ class Best:
 
 
 class BestFile:
-    """The best attempts of earlier days, in one JSON file for all places; without a path they last for the session.
+    """The best attempts of all places, stored in a JSON file.
 
     Args:
-        path: The file, which need not exist yet; None for none.
+        path: The file, which need not exist yet; None keeps them in memory only.
 
     Raises:
-        UserError: The file is something else, or cannot be read.
+        UserError: The file has another content, or cannot be read.
     """
 
     def __init__(self, path: Path | None = None):
@@ -92,17 +92,17 @@ class BestFile:
         if path.exists():
             self._bests = _read_bests(path)
 
-    def get(self, place: str) -> Best | None:
-        """The best attempt in a place, if there is one."""
-        return self._bests.get(place)
+    def get(self, key: str) -> Best | None:
+        """The best attempt for a key; None if there is none."""
+        return self._bests.get(key)
 
-    def put(self, place: str, best: Best) -> None:
-        """Keep an attempt as the best of its place, and write the file if there is one.
+    def put(self, key: str, best: Best) -> None:
+        """Store an attempt as the best one for a key, and write the file if there is one.
 
         Raises:
             UserError: It cannot be written.
         """
-        self._bests[place] = best
+        self._bests[key] = best
         if self.path is None:
             return
         tree = {
@@ -116,7 +116,7 @@ class BestFile:
         try:
             with paths.create_file(scratch) as file:
                 file.write(json.dumps(tree).encode())
-            scratch.replace(self.path)  # the old file or the new one, never half of it
+            scratch.replace(self.path)  # atomic
         except OSError as error:
             raise UserError(
                 f"--scores {self.path}: cannot be written ({error.strerror or error})", exit_code=1
@@ -125,7 +125,7 @@ class BestFile:
 
 def _read_bests(path: Path) -> dict[str, Best]:
     try:
-        tree = json.loads(paths.read_bytes(path, LARGEST_FILE))
+        tree = json.loads(paths.read_bytes(path, MAX_FILE_SIZE))
         check_texts(tree)
         if tree["format"] != FORMAT:
             raise ValueError

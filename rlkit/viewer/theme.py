@@ -1,4 +1,4 @@
-"""Colours, type and small shapes that all panels share."""
+"""Colours, fonts and small shapes shared by all panels."""
 
 import importlib.util
 import math
@@ -13,7 +13,7 @@ import pygame.gfxdraw
 
 Colour = tuple[int, int, int]
 
-# Okabe and Ito (2008): eight colours that people with any kind of colour blindness can tell apart.
+# Okabe and Ito (2008): colours that are distinguishable with any kind of colour blindness.
 ORANGE: Colour = (230, 159, 0)
 SKY: Colour = (86, 180, 233)
 GREEN: Colour = (0, 158, 115)
@@ -27,20 +27,20 @@ LINE: Colour = (52, 60, 73)
 TEXT: Colour = (233, 237, 242)
 DIM: Colour = (140, 150, 164)  # contrast 5.6 : 1 on a panel, above the 4.5 that WCAG 2.1 asks for
 
-# Heights of type, in design pixels.
+# Font sizes in design pixels.
 SMALL, BODY, CLEAR, HEAD, FIGURE = 11, 12, 13, 15, 18
 
-DESIGN_SIZE = (1280, 720)  # pixels, the window for which all lengths are given
+DESIGN_SIZE = (1280, 720)  # pixels; all lengths are given for a window of this size
 
 
 def scale_for(size: tuple[int, int]) -> float:
-    """How much larger than in a 1280×720 window everything is drawn."""
+    """Scale of a window relative to 1280×720."""
     return min(max(min(size[0] / DESIGN_SIZE[0], size[1] / DESIGN_SIZE[1]), 0.7), 4.0)
 
 
 @cache
 def font_file(bold: bool) -> str | None:
-    """DejaVu Sans as matplotlib ships it, found without the 0.3 s of importing that; None stands for pygame's own."""
+    """DejaVu Sans from matplotlib, found without importing it (0.3 s); None for the default font of pygame."""
     spec = importlib.util.find_spec("matplotlib")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         file = Path(folder, "mpl-data", "fonts", "ttf", "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")
@@ -62,11 +62,11 @@ class Pen:
         self._widths: dict[tuple[str, float, bool], int] = {}
 
     def px(self, length: float) -> int:
-        """Turn a length of the 1280×720 design into pixels, at least 1."""
+        """Convert design pixels to pixels, at least 1."""
         return max(1, round(length * self.scale))
 
     def font(self, size: float, bold: bool = False) -> pygame.font.Font:
-        """Font of a height given in design pixels, never smaller than 10 pixels."""
+        """Font of a size in design pixels, at least 10 pixels."""
         key = (max(10, round(size * self.scale)), bold)
         if key not in self._fonts:
             pygame.font.init()
@@ -81,7 +81,7 @@ class Pen:
         """Width of a line of text."""
         key = (text, size, bold)
         if key not in self._widths:
-            if len(self._widths) > 2000:  # figures change with every moment
+            if len(self._widths) > 2000:  # numbers change with every frame
                 self._widths.clear()
             self._widths[key] = int(self._safe(size, bold).size(text)[0])
         return self._widths[key]
@@ -127,17 +127,17 @@ class Pen:
         anchor: str = "topleft",
         width: int | None = None,
     ) -> pygame.Rect:
-        """Write a line of text and return where it stands.
+        """Draw a line of text and return its place.
 
         Args:
-            surface: Where to write.
-            text: What to write.
+            surface: Where to draw.
+            text: The text.
             position: (x, y) of the anchor.
-            size: Height in design pixels.
+            size: Font size in design pixels.
             colour: Its colour.
-            bold: Whether to write it bold.
+            bold: Whether it is bold.
             anchor: Name of a `pygame.Rect` corner or side, such as "midright".
-            width: Where it must be shortened to fit.
+            width: Width in pixels to which it is shortened; None for any.
         """
         if width is not None:
             text = self.fit(text, width, size, bold)
@@ -147,7 +147,7 @@ class Pen:
         return place
 
     def panel(self, surface: pygame.Surface, rect: pygame.Rect, title: str = "", note: str = "") -> pygame.Rect:
-        """Draw the ground of a panel and return the room inside it."""
+        """Draw the background and title of a panel, and return the space inside."""
         pygame.draw.rect(surface, PANEL, rect, border_radius=self.px(7))
         inside = rect.inflate(-2 * self.px(12), -2 * self.px(9))
         if title:
@@ -160,15 +160,15 @@ class Pen:
         return inside
 
     def title_height(self) -> int:
-        """Height of a panel's title with the gap under it."""
+        """Height of the title of a panel with the gap below."""
         return self.line_height(BODY) + self.px(5)
 
     def frame_height(self) -> int:
-        """What a titled panel takes beside its contents."""
+        """Height of a titled panel without its contents."""
         return self.title_height() + 2 * self.px(9)
 
     def bar(self, surface: pygame.Surface, rect: pygame.Rect, low: float, high: float, colour: Colour) -> None:
-        """Draw a bar that is filled between two shares (0 to 1) of its width."""
+        """Draw a bar that is filled between two fractions (0 to 1) of its width."""
         radius = min(self.px(2), rect.height // 2)
         pygame.draw.rect(surface, TROUGH, rect, border_radius=radius)
         low, high = sorted((min(max(low, 0.0), 1.0), min(max(high, 0.0), 1.0)))
@@ -177,13 +177,13 @@ class Pen:
         pygame.draw.rect(surface, colour, filled.clamp(rect), border_radius=radius)
 
     def disc(self, surface: pygame.Surface, centre: tuple[float, float], radius: float, colour: Colour) -> None:
-        """Draw a filled circle with a soft edge; the radius is in design pixels."""
+        """Draw a filled, antialiased circle; the radius is in design pixels."""
         x, y, r = round(centre[0]), round(centre[1]), self.px(radius)
         pygame.gfxdraw.aacircle(surface, x, y, r, colour)
         pygame.gfxdraw.filled_circle(surface, x, y, r, colour)
 
     def shape(self, surface: pygame.Surface, points: Sequence[tuple[float, float]], colour: Colour) -> None:
-        """Draw a filled polygon with a soft edge."""
+        """Draw a filled, antialiased polygon."""
         pygame.gfxdraw.aapolygon(surface, points, colour)
         pygame.gfxdraw.filled_polygon(surface, points, colour)
 
@@ -199,7 +199,7 @@ class Pen:
 
 
 def number(value: float, decimals: int | None = None) -> str:
-    """Write a figure as a person would: about four digits, thousands apart, a true minus sign."""
+    """Format a number with about four digits, a thousands separator and a minus sign."""
     if not math.isfinite(value):
         return "–"
     magnitude = abs(value)
@@ -212,13 +212,27 @@ def number(value: float, decimals: int | None = None) -> str:
 
 
 def decimals_for(spread: float, digits: float = 1.6) -> int:
-    """How many decimals tell figures apart that lie so far from each other, to about so many digits."""
+    """Number of decimals that resolves numbers within a range to about so many digits."""
     if not math.isfinite(spread) or spread <= 0:
         return 2
     return min(max(math.ceil(digits - math.log10(spread)), 0), 4)
 
 
-def picture(array: npt.NDArray[np.uint8]) -> pygame.Surface:
-    """Turn an (H, W, 3) uint8 array into a surface; no display is needed."""
+def blit_fitted(surface: pygame.Surface, source: pygame.Surface, rect: pygame.Rect) -> None:
+    """Draw a surface in the centre of a rectangle, as large as fits."""
+    zoom = min(rect.width / source.get_width(), rect.height / source.get_height())
+    place = pygame.Rect(0, 0, max(1, round(zoom * source.get_width())), max(1, round(zoom * source.get_height())))
+    place.center = rect.center
+    surface.blit(pygame.transform.smoothscale(source, place.size), place)
+
+
+def to_surface(array: npt.NDArray[np.uint8]) -> pygame.Surface:
+    """Convert an (H, W, 3) uint8 array to a surface; no display is needed."""
     pixels = np.ascontiguousarray(array, dtype=np.uint8)
     return pygame.image.frombuffer(pixels.tobytes(), (pixels.shape[1], pixels.shape[0]), "RGB")
+
+
+def pixels_of(surface: pygame.Surface) -> npt.NDArray[np.uint8]:
+    """Convert a surface to an (H, W, 3) uint8 array."""
+    width, height = surface.get_size()
+    return np.frombuffer(pygame.image.tobytes(surface, "RGB"), np.uint8).reshape(height, width, 3)

@@ -126,7 +126,7 @@ class Predict:
         rows = list(predictor.rows(views.views))
         if not rows:
             raise UserError("there are no images", exit_code=1)
-        sheet = draw_sheet(rows, predictor.classes, self._title, predictor.about)
+        sheet = draw_sheet(rows, predictor.classes, self._title, predictor.description)
         with disk_errors(str(out)), scratch_file(out) as scratch:
             Image.fromarray(sheet).save(scratch, quality=92)
             scratch.rename(out)
@@ -135,21 +135,21 @@ class Predict:
     def _film(self, predictor: "Predictor", views: "Views", out: Path) -> None:
         from rich.progress import track
 
-        from rlkit.segmentation.visualization.sheet import draw_moment
-        from rlkit.viewer.video import write_film
+        from rlkit.segmentation.visualization.sheet import draw_single
+        from rlkit.viewer.video import VideoWriter
 
-        rows = predictor.rows(track(views.views, "predicting", total=views.count))
-        sheets = (draw_moment(row, predictor.classes) for row in rows)
-        count = write_film(out, sheets, views.rate)
-        print_line(f"{count} pictures, {views.rate:g} per second: {out}")
+        with VideoWriter(out, views.rate) as video:
+            for row in predictor.rows(track(views.views, "predicting", total=views.count)):
+                video.write(draw_single(row, predictor.classes))
+        print_line(f"{video.frames} pictures, {views.rate:g} per second: {out}")
 
     def _open_window(self, predictor: "Predictor", views: "Views") -> None:
-        from rlkit.segmentation.visualization.sheet import draw_moment
+        from rlkit.segmentation.visualization.sheet import draw_single
         from rlkit.segmentation.visualization.window import show
 
         playing = views.count is None or views.count > IMAGES_PER_SHEET
         rows = predictor.rows(views.views)
-        show(rows, lambda row: draw_moment(row, predictor.classes), views.rate, title=self._title, playing=playing)
+        show(rows, lambda row: draw_single(row, predictor.classes), views.rate, title=self._title, playing=playing)
 
 
 def _free_name() -> Path:

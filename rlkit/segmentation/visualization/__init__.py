@@ -1,1 +1,1 @@
-"""Pictures for people of what a segmentation network finds: sheets, films and a window."""
+"""Show predictions of a segmentation network as sheets, videos and in a window."""

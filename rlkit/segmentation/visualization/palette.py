@@ -1,4 +1,4 @@
-"""Colours of classes and of uncertainty."""
+"""Colours of classes, errors and uncertainty."""
 
 import colorsys
 from collections.abc import Sequence
@@ -9,8 +9,7 @@ import numpy.typing as npt
 from rlkit.spaces import IGNORED, Pixels
 from rlkit.viewer.theme import TROUGH, VERMILLION, Colour
 
-# What data sets call their classes. Roads and what belongs to them lie in blues and pinks, plants in greens, the sky is
-# pale, and whoever may get hurt is warm; as near to the colours of Cityscapes as a dark ground allows.
+# Class names of common data sets, with colours close to those of Cityscapes that are visible on a dark background.
 NAMED: dict[str, Colour] = {
     "road": (128, 94, 196),
     "drivable": (128, 94, 196),
@@ -51,17 +50,17 @@ NAMED: dict[str, Colour] = {
 }
 UNKNOWN: Colour = TROUGH
 WRONG: Colour = VERMILLION
-GOLDEN = 0.618034  # of a turn from one hue to the next: however many there are, neighbours differ
+GOLDEN = 0.618034  # golden ratio; step from one hue to the next, so that consecutive ones differ
 
 
 def class_colours(names: Sequence[str]) -> npt.NDArray[np.uint8]:
-    """A colour for each class: what people know by a colour has that one, others are told apart by their hue.
+    """A colour for each class: that of `NAMED`, else one of another hue.
 
     Args:
-        names: Of the classes.
+        names: Names of the classes.
 
     Returns:
-        (C, 3) uint8, no two alike.
+        (C, 3) uint8, all different.
     """
     colours: list[Colour] = []
     hue = 0.0
@@ -76,33 +75,33 @@ def class_colours(names: Sequence[str]) -> npt.NDArray[np.uint8]:
 
 
 def paint_classes(labels: Pixels, colours: npt.NDArray[np.uint8]) -> Pixels:
-    """Labels as a picture: (..., H, W) uint8 -> (..., H, W, 3) uint8; what is not known stays dark."""
+    """Labels as an image: (..., H, W) uint8 -> (..., H, W, 3) uint8; unlabelled pixels are dark."""
     table = np.empty((256, 3), dtype=np.uint8)
     table[:] = UNKNOWN
     table[: len(colours)] = colours
     return table[labels]
 
 
-def laid_over(image: Pixels, painted: Pixels, share: float) -> Pixels:
-    """A picture through another one.
+def blend(image: Pixels, painted: Pixels, alpha: float) -> Pixels:
+    """Blend two images.
 
     Args:
         image: (..., H, W, 3) uint8.
         painted: Of the same shape.
-        share: How much of `painted` is seen, from 0 to 1.
+        alpha: Opacity of `painted`, 0 to 1.
     """
     mixed = image.astype(np.float32)
-    mixed += share * (painted.astype(np.float32) - mixed)
+    mixed += alpha * (painted.astype(np.float32) - mixed)
     return (mixed + 0.5).astype(np.uint8)
 
 
 def paint_errors(image: Pixels, labels: Pixels, truth: Pixels) -> Pixels:
-    """Where a prediction is wrong: the picture in dark grey, wrong pixels in colour, what is not known dark.
+    """The errors of a prediction: wrong pixels in colour over a dark grey image, unlabelled pixels dark.
 
     Args:
         image: (..., H, W, 3) uint8.
-        labels: (..., H, W) uint8, what was found.
-        truth: (..., H, W) uint8, `IGNORED` where nothing is known.
+        labels: (..., H, W) uint8, the prediction.
+        truth: (..., H, W) uint8, `IGNORED` where unlabelled.
     """
     grey = (image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32) * 0.45 + 12).astype(np.uint8)
     painted = np.repeat(grey[..., None], 3, axis=-1)
@@ -111,14 +110,14 @@ def paint_errors(image: Pixels, labels: Pixels, truth: Pixels) -> Pixels:
     return painted
 
 
-def paint_shares(shares: npt.NDArray[np.floating]) -> Pixels:
-    """Shares from 0 (dark) to 1 (bright) as a picture, readable in grey too: (..., H, W) -> (..., H, W, 3)."""
-    painted: Pixels = _ramp()[(np.clip(shares, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)]
+def paint_values(values: npt.NDArray[np.floating]) -> Pixels:
+    """Values in [0, 1] as an image from dark to bright: (..., H, W) -> (..., H, W, 3) uint8."""
+    painted: Pixels = _ramp()[(np.clip(values, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)]
     return painted
 
 
 def _ramp() -> npt.NDArray[np.uint8]:
-    """(256, 3) uint8: matplotlib's "inferno", whose lightness rises evenly."""
+    """(256, 3) uint8: matplotlib's colour map "inferno", of uniformly increasing lightness."""
     import matplotlib
 
     colours = np.asarray(matplotlib.colormaps["inferno"](np.arange(256)))[:, :3]

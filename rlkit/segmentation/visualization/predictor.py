@@ -1,4 +1,4 @@
-"""Letting a model look at pictures of any size."""
+"""Predict classes and uncertainty for images of any size."""
 
 from collections.abc import Iterable, Iterator
 
@@ -17,15 +17,14 @@ DRIVABLE = Classes(("other", "drivable"), ("drivable",))
 
 
 class Predictor:
-    """Says what a model finds in pictures, at the size and in the classes in which they are shown.
+    """Predicts at the size of each image, which is resized for the model.
 
-    A picture of another size than the model was trained on is made of that size for it. Where the truth has other
-    classes than the model, both are reduced to what can be driven on.
+    If labels and model have different classes, both are reduced to drivable and other.
 
     Args:
-        model: Who looks.
-        truth: What the numbers of the pictures' labels mean; None where they have none.
-        samples: Answers with dropout by which uncertainty is measured; a model without dropout answers once.
+        model: The model.
+        truth: Classes of the labels; None if there are no labels.
+        samples: MC dropout samples for the uncertainty; a model without dropout is evaluated once.
     """
 
     def __init__(self, model: SegmentationModel, truth: Classes | None = None, samples: int = 10):
@@ -36,14 +35,14 @@ class Predictor:
         self.classes = DRIVABLE if self._joined else model.classes
 
     @property
-    def about(self) -> str:
-        """Who looks, in a few words."""
+    def description(self) -> str:
+        """Network, size and input resolution of the model."""
         card = self._model.card
-        return f"{card.network}, {self._model.parameters:,} parameters, looks at {card.size[0]}×{card.size[1]} pixels"
+        return f"{card.network}, {self._model.parameters:,} parameters, input {card.size[0]}×{card.size[1]} pixels"
 
     @property
     def note(self) -> str:
-        """What a person has to know to read it right; "" if there is nothing."""
+        """A remark about the classes shown; "" if there is none."""
         if not self._joined or self._truth is None:
             return ""
         return (
@@ -52,12 +51,12 @@ class Predictor:
         )
 
     def rows(self, views: Iterable[View]) -> Iterator[Row]:
-        """Look at one picture after the other."""
+        """Predict one image after the other."""
         for view in views:
             yield self.row(view)
 
     def row(self, view: View) -> Row:
-        """Look at a picture."""
+        """Predict one image."""
         answer = self._model.sampled(resized(view.image, self._model.card.size)[None], self._samples)
         size = (view.image.shape[0], view.image.shape[1])
         found = resized_classes(answer.probabilities[0], size)
@@ -69,7 +68,7 @@ class Predictor:
 
 
 def resized(image: Pixels, size: tuple[int, int]) -> Pixels:
-    """A picture at another height and width; where it shrinks, every pixel of it counts."""
+    """Resize an image to (height, width), antialiased."""
     if image.shape[:2] == size:
         return image
     made: Pixels = np.array(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BILINEAR))
@@ -77,18 +76,18 @@ def resized(image: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def resized_classes(probabilities: npt.NDArray[np.float32], size: tuple[int, int]) -> Pixels:
-    """The likeliest class of each pixel at another size: smooth edges, since probabilities are enlarged, not classes.
+    """The most probable class of each pixel at another size, by interpolating probabilities.
 
     Args:
         probabilities: (C, h, w).
-        size: Height and width wanted.
+        size: (height, width) of the result.
 
     Returns:
         (*size) uint8.
     """
     best = enlarged(probabilities[0], size).copy()
     found: Pixels = np.zeros(size, dtype=np.uint8)
-    for number in range(1, len(probabilities)):  # one at a time: all of them at a photo's size would not fit
+    for number in range(1, len(probabilities)):  # one at a time, to save memory
         share = enlarged(probabilities[number], size)
         more = share > best
         found[more] = number
@@ -97,7 +96,7 @@ def resized_classes(probabilities: npt.NDArray[np.float32], size: tuple[int, int
 
 
 def enlarged(shares: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
-    """(h, w) float32 at another height and width, interpolated between the four neighbours."""
+    """Resize (h, w) float32 bilinearly."""
     if shares.shape == size:
         return shares
     tensor = torch.from_numpy(np.ascontiguousarray(shares))[None, None]

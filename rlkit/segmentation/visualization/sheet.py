@@ -1,4 +1,4 @@
-"""A sheet of pictures: one row per camera picture, one column per way of looking at it, and what the colours mean."""
+"""A sheet of predictions: one row per image, with ground truth, prediction, errors, uncertainty and a legend."""
 
 import math
 from collections.abc import Sequence
@@ -11,33 +11,33 @@ from PIL import Image, ImageDraw, ImageFont
 from rlkit.segmentation.visualization.palette import (
     UNKNOWN,
     WRONG,
+    blend,
     class_colours,
-    laid_over,
     paint_classes,
     paint_errors,
-    paint_shares,
+    paint_values,
 )
 from rlkit.spaces import Classes, Pixels
 from rlkit.viewer.theme import BACKGROUND, DIM, GREEN, TEXT, Colour, font_file
 
-PANEL_WIDTH = 320  # pixels that a panel has at least: small pictures are enlarged by a whole factor
-LARGEST_PANEL = 640  # pixels that a panel has at most
+MIN_PANEL = 320  # pixels; width of a panel, up to which small images are enlarged by a whole factor
+MAX_PANEL = 640  # pixels
 MARGIN, GAP = 24, 10  # pixels
-TITLE, CAPTION, KEY = 17, 13, 14  # heights of type in pixels
-MOMENT_COLUMNS = 3  # panels side by side where a single picture is shown, so that its shape is that of a screen
-CLASS_SHARE = 0.72  # of the colour of a class in a panel; the rest is the picture, so that one sees what was meant
+TITLE, CAPTION, KEY = 17, 13, 14  # font sizes in pixels
+SINGLE_COLUMNS = 3  # panels side by side on the sheet of a single image, for the aspect ratio of a screen
+CLASS_ALPHA = 0.72  # opacity of the class colours over the image
 
 
 @dataclass(frozen=True)
 class Row:
-    """One camera picture and everything that is shown of it.
+    """An image and its prediction.
 
     Args:
         image: (H, W, 3) uint8.
-        found: (H, W) uint8, the likeliest class of each pixel.
-        truth: (H, W) uint8 where it is known.
-        uncertainty: (H, W) floats from 0 to 1.
-        caption: One line, such as the picture's file.
+        found: (H, W) uint8, predicted classes.
+        truth: (H, W) uint8, labels; None if there are none.
+        uncertainty: (H, W) floats in [0, 1].
+        caption: One line, such as the file name.
     """
 
     image: Pixels
@@ -47,15 +47,15 @@ class Row:
     caption: str = ""
 
     def panels(self, colours: npt.NDArray[np.uint8]) -> dict[str, Pixels]:
-        """What is shown, by title, each (H, W, 3) uint8."""
-        panels = {"picture": self.image}
+        """The panels by title, (H, W, 3) uint8 each."""
+        panels = {"image": self.image}
         if self.truth is not None:
-            panels["truth"] = laid_over(self.image, paint_classes(self.truth, colours), CLASS_SHARE)
-        panels["found"] = laid_over(self.image, paint_classes(self.found, colours), CLASS_SHARE)
+            panels["ground truth"] = blend(self.image, paint_classes(self.truth, colours), CLASS_ALPHA)
+        panels["prediction"] = blend(self.image, paint_classes(self.found, colours), CLASS_ALPHA)
         if self.truth is not None:
-            panels["where it errs"] = paint_errors(self.image, self.found, self.truth)
+            panels["errors"] = paint_errors(self.image, self.found, self.truth)
         if self.uncertainty is not None:
-            panels["uncertainty"] = paint_shares(self.uncertainty)
+            panels["uncertainty"] = paint_values(self.uncertainty)
         return panels
 
 
@@ -65,11 +65,11 @@ def draw_sheet(
     """Draw a sheet.
 
     Args:
-        rows: At least one; all of them have a truth and an uncertainty, or none has.
-        classes: What the labels mean.
-        title: A line above it.
-        note: Behind the title, less loud.
-        columns: Panels side by side; None for all that belong to a picture.
+        rows: At least one; all or none have labels, and all or none an uncertainty.
+        classes: Classes of predictions and labels.
+        title: First line.
+        note: Behind the title, in a smaller font.
+        columns: Panels side by side; None for all panels of an image.
 
     Returns:
         (height, width, 3) uint8.
@@ -81,7 +81,7 @@ def draw_sheet(
     width = _panel_width(rows[0].image)
     heights = [max(1, round(width * row.image.shape[0] / row.image.shape[1])) for row in rows]
     below = [GAP + (CAPTION + 8 if row.caption else 0) for row in rows]
-    titles = CAPTION + 10  # above each line of panels where a picture has several, else above all of them
+    titles = CAPTION + 10  # above each line of panels if an image has several lines, else above all of them
     repeated = titles if len(lines) > 1 else 0
     sheet_width = 2 * MARGIN + len(lines[0]) * width + (len(lines[0]) - 1) * GAP
     keys = _arrange_keys(_keys(classes, rows, colours), sheet_width - 2 * MARGIN)
@@ -110,9 +110,9 @@ def draw_sheet(
     return np.asarray(sheet)
 
 
-def draw_moment(row: Row, classes: Classes) -> Pixels:
-    """Draw a sheet of a single picture, in the shape of a screen: for films and windows."""
-    return draw_sheet([row], classes, columns=MOMENT_COLUMNS)
+def draw_single(row: Row, classes: Classes) -> Pixels:
+    """Draw a sheet of a single image with the aspect ratio of a screen, for videos and windows."""
+    return draw_sheet([row], classes, columns=SINGLE_COLUMNS)
 
 
 def _draw_title(pen: ImageDraw.ImageDraw, title: str, note: str, width: int) -> None:
@@ -123,7 +123,7 @@ def _draw_title(pen: ImageDraw.ImageDraw, title: str, note: str, width: int) -> 
 
 @dataclass(frozen=True)
 class _Key:
-    """An entry of the legend: a swatch, or for shares a ramp, and its name."""
+    """An entry of the legend: a swatch, or a colour ramp without `colour`, and its name."""
 
     name: str
     colour: Colour | None
@@ -131,31 +131,31 @@ class _Key:
 
     @property
     def swatch(self) -> int:
-        """Its width in pixels."""
+        """Width of the swatch in pixels."""
         return KEY if self.colour is not None else 6 * KEY
 
     @property
     def width(self) -> int:
-        """Of the whole entry in pixels."""
+        """Width of the entry in pixels."""
         return self.swatch + 7 + math.ceil(_font(KEY, self.bold).getlength(self.name)) + 20
 
 
 def _keys(classes: Classes, rows: Sequence[Row], colours: npt.NDArray[np.uint8]) -> list[_Key]:
-    """Classes that can be driven on are written bold and named as such."""
+    """The entries of the legend; drivable classes are bold."""
     keys = []
     for name, (red, green, blue), drivable in zip(classes.names, colours.tolist(), classes.drivable_mask, strict=True):
         keys.append(
             _Key(f"{name} (drivable)" if drivable and name != "drivable" else name, (red, green, blue), drivable)
         )
     if rows[0].truth is not None:
-        keys += [_Key("not labelled", UNKNOWN), _Key("wrong", WRONG)]
+        keys += [_Key("unlabelled", UNKNOWN), _Key("wrong", WRONG)]
     if rows[0].uncertainty is not None:
-        keys.append(_Key("uncertain: 0 to 1", None))
+        keys.append(_Key("uncertainty 0 to 1", None))
     return keys
 
 
 def _arrange_keys(keys: Sequence[_Key], width: int) -> list[list[tuple[int, _Key]]]:
-    """Lines of entries with the x of each, none wider than `width` unless one entry alone is."""
+    """Break entries into lines of at most `width` pixels, with the x of each."""
     lines: list[list[tuple[int, _Key]]] = [[]]
     x = 0
     for key in keys:
@@ -172,15 +172,15 @@ def _draw_key(pen: ImageDraw.ImageDraw, sheet: Image.Image, place: tuple[int, in
     if key.colour is not None:
         pen.rounded_rectangle((x, y + 2, x + key.swatch - 1, y + KEY + 1), 3, key.colour)
     else:
-        ramp = paint_shares(np.linspace(0, 1, key.swatch)[None].repeat(KEY, axis=0))
+        ramp = paint_values(np.linspace(0, 1, key.swatch)[None].repeat(KEY, axis=0))
         sheet.paste(Image.fromarray(ramp), (x, y + 2))
     pen.text((x + key.swatch + 7, y), key.name, GREEN if key.bold else TEXT, _font(KEY, key.bold))
 
 
 def _panel_width(image: Pixels) -> int:
-    """Width of the panels: small pictures are enlarged in whole multiples, large ones made smaller."""
+    """Width of the panels: small images are enlarged by a whole factor, large ones reduced."""
     width = int(image.shape[1])
-    return min(LARGEST_PANEL, width * max(1, -(-PANEL_WIDTH // width)))
+    return min(MAX_PANEL, width * max(1, -(-MIN_PANEL // width)))
 
 
 def _fitted(panel: Pixels, size: tuple[int, int]) -> Image.Image:
@@ -190,7 +190,7 @@ def _fitted(panel: Pixels, size: tuple[int, int]) -> Image.Image:
 
 
 def _fit(text: str, width: float, size: int) -> str:
-    """Shorten a line in its middle until it fits: the end of a file's name says most."""
+    """Shorten a line in its middle until it fits, which keeps the end of file names."""
     font = _font(size)
     if font.getlength(text) <= width:
         return text

@@ -1,4 +1,4 @@
-"""What can be looked at: labelled pictures of a source, photos, folders of photos, videos."""
+"""Images to predict: labelled images of a data set, photos, folders of photos, videos."""
 
 import itertools
 import re
@@ -18,30 +18,30 @@ from rlkit.utils import paths
 
 PHOTOS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".gif")
-BATCHES = 64  # of a source that are looked through for pictures that differ
-FEWEST_BATCHES = 4  # that a source is thought to have
-STILL_RATE = 2.0  # pictures per second, where what is shown is no video
-FASTEST = 1000.0  # pictures per second of a video
-MOST_SHOWN = 2**22  # pixels; larger photos and videos are reduced, since a panel is 640 pixels wide at most
+MAX_BATCHES = 64  # batches of a data set that are searched for images of different conditions
+MIN_BATCHES = 4  # batches that a data set is assumed to have
+STILL_RATE = 2.0  # images per second, unless they are a video
+MAX_RATE = 1000.0  # images per second of a video
+MAX_SHOWN = 2**22  # pixels; larger images are reduced, since a panel is at most 640 pixels wide
 
-# A file is read as what its ending says: one that lists other files, for instance, is none of these.
+# Restricts ffmpeg to video containers and local files: a playlist could name other files.
 _CONTAINERS = "mov,avi,matroska,gif"
 _VIDEO_OPTIONS = [
     *("-max_pixels", str(MOST_PIXELS)),
     *("-format_whitelist", _CONTAINERS),
     *("-protocol_whitelist", "file"),
 ]
-_TOO_LARGE = re.compile(r"Picture size (\d+)x(\d+) exceeds")  # ffmpeg's words, as those below
+_TOO_LARGE = re.compile(r"Picture size (\d+)x(\d+) exceeds")  # messages of ffmpeg
 _REASON = re.compile(r"Error opening input: (.+)")
 
 
 @dataclass(frozen=True)
 class View:
-    """A picture to look at.
+    """An image to predict.
 
     Args:
         image: (H, W, 3) uint8.
-        truth: (H, W) uint8 class numbers, where they are known.
+        truth: (H, W) uint8 labels; None if there are none.
         caption: One line about it.
     """
 
@@ -52,12 +52,12 @@ class View:
 
 @dataclass(frozen=True)
 class Views:
-    """Pictures to look at, one after the other.
+    """A sequence of images to predict.
 
     Args:
-        views: The pictures; can be gone through once.
-        rate: Pictures per second.
-        count: How many there are, as far as it is known.
+        views: The images; can be iterated once.
+        rate: Images per second.
+        count: Number of images; None if unknown.
     """
 
     views: Iterator[View]
@@ -66,21 +66,21 @@ class Views:
 
 
 def views_of_source(source: Dataset, split: str, count: int) -> Views:
-    """Labelled pictures of as many conditions as there are, one of each in turn.
+    """Labelled images, one of each condition in turn.
 
     Args:
-        source: Where they come from.
+        source: The data set.
         split: One of its splits.
-        count: How many at most.
+        count: Maximum number.
     """
     by_condition: dict[str, list[View]] = defaultdict(list)
     chosen: list[View] = []
-    each = -(-count // FEWEST_BATCHES)  # of a batch, so that those chosen lie apart
-    for batch in itertools.islice(source.measured(split), BATCHES):
+    each = -(-count // MIN_BATCHES)  # per batch, spread over it
+    for batch in itertools.islice(source.measured(split), MAX_BATCHES):
         if len(by_condition) >= count:
             break
         for number in range(0, len(batch), max(1, len(batch) // each)):
-            # Copies, which do not keep the batch in memory.
+            # Copies do not keep the batch in memory.
             view = View(batch.images[number].copy(), batch.labels[number].copy(), batch.names[number])
             by_condition[batch.conditions[number]].append(view)
         chosen = _in_turn(by_condition, count)
@@ -88,10 +88,7 @@ def views_of_source(source: Dataset, split: str, count: int) -> Views:
 
 
 def _in_turn(by_condition: dict[str, list[View]], count: int) -> list[View]:
-    """The first of each condition, the second of each and so on, up to a number; all others are forgotten.
-
-    Whatever is found later, those would not be chosen any more.
-    """
+    """The first image of each condition, then the second and so on, up to `count`; all others are dropped."""
     rounds = itertools.zip_longest(*by_condition.values())
     chosen = [view for around in rounds for view in around if view is not None][:count]
     kept = {id(view) for view in chosen}
@@ -101,14 +98,14 @@ def _in_turn(by_condition: dict[str, list[View]], count: int) -> list[View]:
 
 
 def views_of_path(path: Path, count: int | None) -> Views:
-    """Photos, or the pictures of a video.
+    """Photos, or the frames of a video.
 
     Args:
         path: A photo, a folder of photos, or a video.
-        count: How many at most: spread over a folder, from the beginning of a video; None for all.
+        count: Maximum number, spread over a folder, or from the beginning of a video; None for all.
 
     Raises:
-        UserError: There is nothing, or it is neither.
+        UserError: The path is missing or of another kind.
     """
     if not path.exists():
         raise UserError(f"--input {path}: there is no such file or folder")
@@ -124,10 +121,10 @@ def views_of_path(path: Path, count: int | None) -> Views:
 
 
 def read_photo(path: Path) -> Pixels:
-    """Read a picture the way up it was taken: (H, W, 3) uint8, of `MOST_SHOWN` pixels at most.
+    """Read an image upright, by its EXIF orientation: (H, W, 3) uint8, at most `MAX_SHOWN` pixels.
 
     Raises:
-        UserError: It is no picture, damaged, or larger than may be.
+        UserError: It is no image, damaged, or too large.
     """
     try:
         picture = load_picture(path, mode="RGB", upright=True)
@@ -138,9 +135,9 @@ def read_photo(path: Path) -> Pixels:
 
 
 def _reduced(picture: Image.Image) -> Image.Image:
-    """A picture of `MOST_SHOWN` pixels at most, each the mean of a square of its pixels."""
+    """Reduce an image to at most `MAX_SHOWN` pixels by averaging squares."""
     factor = 1
-    while picture.width * picture.height > MOST_SHOWN * factor**2:
+    while picture.width * picture.height > MAX_SHOWN * factor**2:
         factor += 1
     return picture if factor == 1 else picture.reduce(factor)
 
@@ -154,14 +151,14 @@ def _spread(photos: Sequence[Path], count: int | None) -> Sequence[Path]:
 def _views_of_video(path: Path, count: int | None) -> Views:
     import imageio_ffmpeg  # type: ignore[import-untyped]
 
-    paths.open_regular(path).close()  # ffmpeg would wait for a pipe
+    paths.open_regular(path).close()  # a pipe would block ffmpeg
     pictures = imageio_ffmpeg.read_frames(str(path.absolute()), pix_fmt="rgb24", input_params=_VIDEO_OPTIONS)
     try:
         about = next(pictures)
         width, height = about["size"]
-        rate = min(FASTEST, float(about["fps"])) or STILL_RATE
+        rate = min(MAX_RATE, float(about["fps"])) or STILL_RATE
         known = round(rate * about["duration"]) if about.get("duration") else None
-    except Exception as error:  # whatever the text that ffmpeg wrote was read as
+    except Exception as error:  # depends on how the output of ffmpeg was parsed
         raise _unreadable(path, error) from error
     check_pixels(path, width, height)
     total = count if known is None else known if count is None else min(count, known)

@@ -1,138 +1,118 @@
-"""A window that shows what is found, one picture after the other."""
+"""A window that shows predictions, one image after the other."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pygame
 
-from rlkit.errors import UserError
 from rlkit.segmentation.visualization.sheet import Row
 from rlkit.spaces import Pixels
-from rlkit.viewer.theme import BACKGROUND, DIM, SMALL, Pen, picture
-from rlkit.viewer.window import save_screenshot, window_icon
+from rlkit.viewer.theme import BACKGROUND, DIM, SMALL, Pen, blit_fitted, scale_for, to_surface
+from rlkit.viewer.window import HelpLine, Key, Window, open_display
 
 SIZE = (1280, 780)
-SMALLEST = (160, 120)  # pixels, below which nothing is drawn
-REFRESH = 60  # loops per second
-KEPT = 600  # pictures that one can go back to
-NOTE_SECONDS = 3.0
-KEYS = "space goes on or pauses   ← → one picture   S screenshot   Q quit"
+HISTORY = 600  # images that one can go back to
 
 
-class Window:
-    """Shows rows as sheets of one row; the display must be open, `show` sees to that.
+class PredictionWindow(Window):
+    """Shows each row as a sheet of its own; the display must be open.
 
     Args:
-        rows: What is found; drawn from as it is needed.
-        draw: Makes a sheet of a row.
-        rate: Pictures per second while it goes on.
-        playing: Whether it goes on from the beginning.
+        rows: What to show, consumed as needed.
+        draw: Makes a sheet of a row, (H, W, 3) uint8.
+        rate: Images per second while playing.
+        title: Shown in the title bar.
+        playing: Whether to play from the beginning.
     """
 
-    def __init__(self, rows: Iterator[Row], draw: Callable[[Row], Pixels], rate: float, *, playing: bool):
+    def __init__(
+        self, rows: Iterator[Row], draw: Callable[[Row], Pixels], rate: float, *, title: str = "", playing: bool
+    ):
+        super().__init__(title)
         self.playing = playing
-        self.closed = False
-        self.place = -1
+        self.index = -1
+        """Position of the image shown in the history."""
         self._rows = rows
         self._draw = draw
         self._rate = rate
-        self._kept: list[Pixels] = []
-        self._due = 0.0
-        self._note, self._note_until = "", 0.0
-        self._ended = False
+        self._history: list[Pixels] = []
+        self._due = 0.0  # images that are due
+        self._version = 0
         self.step(1)
-
-    def run(self) -> None:
-        """Loop until the window is closed."""
-        clock = pygame.time.Clock()
-        while not self.closed:
-            for event in pygame.event.get():
-                self.handle(event)
-            self.tick(time.perf_counter())
-            self.paint(pygame.display.get_surface())
-            pygame.display.flip()
-            clock.tick(REFRESH)
-
-    def handle(self, event: pygame.event.Event) -> None:
-        """React to one event."""
-        if event.type == pygame.QUIT:
-            self.closed = True
-        elif event.type == pygame.KEYDOWN:
-            if event.key in (pygame.K_q, pygame.K_ESCAPE):
-                self.closed = True
-            elif event.key == pygame.K_SPACE:
-                self.playing = not self.playing
-            elif event.key in (pygame.K_RIGHT, pygame.K_n, pygame.K_PERIOD):
-                self.playing = False
-                self.step(1)
-            elif event.key in (pygame.K_LEFT, pygame.K_COMMA):
-                self.playing = False
-                self.step(-1)
-            elif event.key == pygame.K_s:
-                self._say(save_screenshot(picture(self.sheet)))
-
-    def tick(self, now: float) -> None:
-        """Go on to the next picture when its time has come."""
-        if self.playing and now >= self._due:
-            period = 1 / self._rate
-            self._due = (self._due if self._due > now - period else now) + period  # what was missed is not made up for
-            self.step(1)
-
-    def step(self, count: int) -> None:
-        """Go forward or back."""
-        place = self.place + count
-        if place >= len(self._kept):
-            row = next(self._rows, None)
-            if row is None:
-                self._ended, self.playing = True, False
-                if self._kept:
-                    self._say("This is the last picture")
-                return
-            self._kept.append(self._draw(row))
-            if len(self._kept) > KEPT:
-                del self._kept[0]
-            place = len(self._kept) - 1
-        self.place = max(0, place)
 
     @property
     def sheet(self) -> Pixels:
-        """What is shown, (H, W, 3) uint8."""
-        return self._kept[self.place] if self._kept else np.zeros((*SMALLEST[::-1], 3), dtype=np.uint8)
+        """What is shown, (H, W, 3) uint8; black if there is nothing."""
+        return self._history[self.index] if self._history else np.zeros((120, 160, 3), dtype=np.uint8)
 
-    def paint(self, surface: pygame.Surface) -> None:
-        """Draw the picture as large as it fits, and a line about the keys."""
+    def update(self, seconds: float) -> None:
+        """Go on to the next image when it is due."""
+        if not self.playing:
+            return
+        self._due += seconds * self._rate
+        if self._due >= 1.0 - 1e-9:
+            self._due = min(self._due - 1.0, 1.0)  # a slow network slows the playback down instead of skipping
+            self.step(1)
+
+    def state(self) -> tuple[object, ...]:
+        """The image shown."""
+        return (self._version,)
+
+    def paint(self, surface: pygame.Surface, message: str, help_lines: Sequence[HelpLine]) -> None:
+        """Draw the sheet as large as fits, above a line with the message or the keys."""
         surface.fill(BACKGROUND)
-        pen = Pen(1.0)
+        pen = Pen(scale_for(surface.get_size()))
         foot = pen.line_height(SMALL) + 8
         width, height = surface.get_width(), surface.get_height() - foot
-        if width < SMALLEST[0] or height < SMALLEST[1]:
-            return
-        sheet = picture(self.sheet)
-        zoom = min(width / sheet.get_width(), height / sheet.get_height())
-        size = (max(1, round(zoom * sheet.get_width())), max(1, round(zoom * sheet.get_height())))
-        surface.blit(pygame.transform.smoothscale(sheet, size), ((width - size[0]) // 2, (height - size[1]) // 2))
-        noted = self._note if time.perf_counter() < self._note_until else KEYS
-        pen.text(surface, noted, (width / 2, height + foot / 2), SMALL, DIM, anchor="center", width=width - 16)
+        blit_fitted(surface, to_surface(self.sheet), pygame.Rect(0, 0, width, height))
+        line = message or "     ".join(f"{label}  {text}" for label, text in self.help_lines())
+        pen.text(surface, line, (width / 2, height + foot / 2), SMALL, DIM, anchor="center", width=width - 16)
 
-    def _say(self, note: str) -> None:
-        self._note, self._note_until = note, time.perf_counter() + NOTE_SECONDS
+    def snapshot(self) -> pygame.Surface:
+        """The sheet in its own resolution."""
+        return to_surface(self.sheet)
+
+    def step(self, count: int) -> None:
+        """Go forward or back by a number of images, at most one forward."""
+        index = self.index + count
+        if index >= len(self._history):
+            row = next(self._rows, None)
+            if row is None:
+                self.playing = False
+                if self._history:
+                    self.show_message("This is the last image")
+                return
+            self._history.append(self._draw(row))
+            if len(self._history) > HISTORY:
+                del self._history[0]
+            index = len(self._history) - 1
+        self.index = max(0, index)
+        self._version += 1
+
+    def single_step(self, count: int) -> None:
+        """Stop playing and go forward or back."""
+        self.playing = False
+        self.step(count)
+
+    def toggle_playing(self) -> None:
+        """Play or pause."""
+        self.playing = not self.playing
+
+
+PredictionWindow.keys = (
+    Key((pygame.K_SPACE,), "Space", "play, pause", PredictionWindow.toggle_playing),
+    Key((pygame.K_LEFT, pygame.K_COMMA), "←", "previous", lambda window: window.single_step(-1), repeats=True),
+    Key((pygame.K_RIGHT, pygame.K_n, pygame.K_PERIOD), "→", "next", lambda window: window.single_step(1), repeats=True),
+    Key((pygame.K_s, pygame.K_F12), "S", "screenshot", PredictionWindow.screenshot),
+    Key((pygame.K_q, pygame.K_ESCAPE), "Q", "quit", PredictionWindow.close),
+)
 
 
 def show(rows: Iterator[Row], draw: Callable[[Row], Pixels], rate: float, *, title: str, playing: bool) -> None:
-    """Open a window and show rows in it until a person closes it; arguments as for `Window`.
+    """Show predictions in a window until the user closes it; arguments as for `PredictionWindow`.
 
     Raises:
         UserError: No window can be opened.
     """
-    try:
-        pygame.display.init()
-        pygame.display.set_mode(SIZE, pygame.RESIZABLE)
-    except pygame.error as error:
-        raise UserError(f"No window can be opened here ({error}): say --out FILE.png instead", exit_code=1) from error
-    try:
-        pygame.display.set_caption(f"rlkit · {title}")
-        pygame.display.set_icon(window_icon())
-        Window(rows, draw, rate, playing=playing).run()
-    finally:
-        pygame.display.quit()
+    with open_display(SIZE, instead="write a file with --out FILE.png instead"):
+        PredictionWindow(rows, draw, rate, title=title, playing=playing).run()

@@ -1,4 +1,4 @@
-"""A sound environment, and others that each have one fault; `test_planted.py` says which must be found."""
+"""A sound environment, and others with one issue each; `test_planted.py` lists them."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""What can only be seen from another process: hanging, crashing, and what differs from one process to the next."""
+"""Issues that need another process: hangs, crashes, and differences between processes."""
 
 import functools
 import json
@@ -18,7 +18,7 @@ PLANTED = Path(__file__).with_name("planted.py")
 
 @pytest.fixture
 def untimed(monkeypatch):
-    """Verbs, which take the times too, without the five seconds for them."""
+    """Check without the five seconds of timing."""
     monkeypatch.setattr(process, "check_environment", functools.partial(check_environment, timed=False))
 
 
@@ -26,38 +26,38 @@ def line_of(text):
     return next(number for number, line in enumerate(PLANTED.read_text().splitlines(), 1) if text in line)
 
 
-def test_an_environment_that_hangs_is_told_with_its_line_and_the_time():
-    report = check_environment(f"{PLANTED}:HangsInStep", steps=100, time_out=1.5)
-    (found,) = report.findings
-    assert found.name == "hangs"
-    assert "after 1.5 s" in found.seen
-    assert f"planted.py:{line_of('time.sleep(0.1)')}" in found.seen
+def test_a_hang_is_reported_with_its_line_and_the_timeout():
+    report = check_environment(f"{PLANTED}:HangsInStep", steps=100, timeout=1.5)
+    (issue,) = report.issues
+    assert issue.name == "hangs"
+    assert "within 1.5 s" in issue.message
+    assert f"planted.py:{line_of('time.sleep(0.1)')}" in issue.message
     assert not report.passed
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
-def test_an_environment_that_crashes_is_told_with_its_line():
+def test_a_crash_is_reported_with_its_line():
     report = check_environment(f"{PLANTED}:Crashes", steps=100)
-    (found,) = report.findings
-    assert found.name == "crashes"
-    assert "SIGSEGV" in found.seen
-    assert f"planted.py:{line_of('os.kill')}" in found.seen
+    (issue,) = report.issues
+    assert issue.name == "crashes"
+    assert "SIGSEGV" in issue.message
+    assert f"planted.py:{line_of('os.kill')}" in issue.message
 
 
 def test_what_differs_between_processes_is_found():
     report = check_environment(f"{PLANTED}:DependsOnHash", steps=100, timed=False)
-    assert [finding.name for finding in report.of("fault")] == ["process-not-reproduced"]
+    assert [issue.name for issue in report.of("error")] == ["process-not-reproduced"]
 
 
-def test_a_sound_environment_passes_in_a_process_of_its_own_and_says_what_it_does():
-    heard = []
-    report = check_environment(f"{PLANTED}:Sound", steps=100, timed=False, tell=heard.append)
-    assert report.findings == ()
-    assert {"import", "make"} <= set(heard)
+def test_a_sound_environment_passes_in_a_process_of_its_own_and_reports_progress():
+    progress = []
+    report = check_environment(f"{PLANTED}:Sound", steps=100, timed=False, on_progress=progress.append)
+    assert report.issues == ()
+    assert {"import", "make"} <= set(progress)
     assert Report.from_json(json.loads(json.dumps(report.to_json()))) == report
 
 
-def test_an_id_that_does_not_exist_is_for_the_one_who_asks():
+def test_an_unknown_id_is_a_usage_error():
     with pytest.raises(UserError, match=r"no environment called 'CartPoel-v1'.*Did you mean CartPole-v1") as caught:
         check_environment("CartPoel-v1")
     assert caught.value.exit_code == 2
@@ -70,32 +70,32 @@ def test_an_environment_whose_file_does_not_import_is_refused_with_the_line(tmp_
     assert caught.value.exit_code == 1
 
 
-def test_numbers_that_make_no_sense_are_refused():
+def test_invalid_numbers_are_refused():
     with pytest.raises(UserError, match="0 steps"):
         check_environment("CartPole-v1", steps=0)
-    with pytest.raises(UserError, match="time-out of nan"):
-        check_environment("CartPole-v1", time_out=float("nan"))
+    with pytest.raises(UserError, match="timeout of nan"):
+        check_environment("CartPole-v1", timeout=float("nan"))
 
 
-def test_the_verb_prints_the_findings_writes_them_and_leaves_with_1(tmp_path, capsys):
+def test_the_verb_prints_the_issues_writes_them_and_exits_with_1(tmp_path, capsys):
     result = tmp_path / "result.json"
     with pytest.raises(SystemExit) as left:
         Check(f"{PLANTED}:OldApi", steps=100, json=str(result)).run()
     assert left.value.code == 1
     printed = capsys.readouterr().out
-    assert "FAULT old-api" in printed
+    assert "ERROR old-api" in printed
     assert "Return five values from step" in printed
-    assert "not looked at" in printed
+    assert "skipped" in printed
     tree = json.loads(result.read_text())
     assert tree["passed"] is False
-    assert [finding["name"] for finding in tree["findings"]] == ["old-api"]
+    assert [issue["name"] for issue in tree["issues"]] == ["old-api"]
 
 
-def test_the_verb_leaves_quietly_where_there_is_no_fault(untimed, capsys):
+def test_the_verb_succeeds_if_there_is_no_error(untimed, capsys):
     Check("CartPole-v1", env_kwargs=(("max_episode_steps=20",),), steps=300).run()
     printed = capsys.readouterr().out
-    assert printed.startswith("CartPole-v1, max_episode_steps=20: no fault")
-    assert "2 actions (0, 1)" in printed
+    assert printed.startswith("CartPole-v1, max_episode_steps=20: no error")
+    assert "2 (0, 1)" in printed
 
 
 def test_the_verb_prints_json_alone_where_asked(untimed, capsys):
@@ -104,12 +104,12 @@ def test_the_verb_prints_json_alone_where_asked(untimed, capsys):
 
 
 @pytest.mark.parametrize("options", [{"steps": 0}, {"timeout": 0.0}, {"timeout": float("nan")}])
-def test_the_verb_refuses_numbers_that_make_no_sense(options):
+def test_the_verb_refuses_invalid_numbers(options):
     with pytest.raises(UserError, match=r"--(steps|timeout)"):
         Check("CartPole-v1", **options).run()
 
 
-def test_what_was_measured_is_told_in_words():
+def test_facts_are_printed_in_words():
     facts = {
         "observations": {"camera": "picture 8×8×3"},
         "actions": [str(n) for n in range(9)],
@@ -117,8 +117,8 @@ def test_what_was_measured_is_told_in_words():
         "random_play": {"steps": 1200, "episodes": 0},
     }
     assert fact_lines(facts) == [
-        ("sees camera", "picture 8×8×3"),
-        ("does", "9 actions (0, 1, 2, 3, 4, 5, 6, 7, …); a grid"),
+        ("observation camera", "picture 8×8×3"),
+        ("actions", "9 (0, 1, 2, 3, 4, 5, 6, 7, …); a grid"),
         ("random play", "1,200 steps, and no episode ended"),
     ]
 
@@ -145,4 +145,4 @@ SHIPPED = (
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_environment_that_ships_passes(name):
     report = check_environment(EnvConfig(name))
-    assert report.of("fault") == ()
+    assert report.of("error") == ()

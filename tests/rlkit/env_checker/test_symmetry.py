@@ -32,32 +32,32 @@ def subject(name, **kwargs):
         (RACING, {"continuous": False, "sensors": "birdview,state"}),
     ],
 )
-def test_the_declared_mirror_of_driving_is_right(name, kwargs):
-    looked_at = subject(name, **kwargs)
-    env = looked_at.make()
-    assert declared_mirror(looked_at, env) is not None
+def test_the_declared_mirror_of_driving_is_correct(name, kwargs):
+    checked = subject(name, **kwargs)
+    env = checked.make()
+    assert declared_mirror(checked, env) is not None
     env.close()
-    compare_with_mirror(looked_at)
-    assert looked_at.found == {}
+    compare_with_mirror(checked)
+    assert checked.issues == {}
 
 
 @pytest.mark.parametrize(
     ("name", "kwargs"), [(DRIVING, {"sensors": "lidar"}), (DRIVING, {"actions": "continuous"}), (RACING, {})]
 )
-def test_what_declares_no_mirror_has_none_to_be_looked_at(name, kwargs):
-    looked_at = subject(name, **kwargs)
-    env = looked_at.make()
-    assert declared_mirror(looked_at, env) is None
+def test_without_a_declared_mirror_nothing_is_compared(name, kwargs):
+    checked = subject(name, **kwargs)
+    env = checked.make()
+    assert declared_mirror(checked, env) is None
     env.close()
-    compare_with_mirror(looked_at)
-    assert looked_at.found == {}
+    compare_with_mirror(checked)
+    assert checked.issues == {}
 
 
-def test_a_mirror_that_is_wrong_is_found_in_driving_too(monkeypatch):
+def test_a_wrong_mirror_is_found_in_driving(monkeypatch):
     from rlkit_envs.driving.spaces import _MIRROR_SIGNS
 
     monkeypatch.setitem(_MIRROR_SIGNS, "state", (1.0, -1.0, 1.0))
     report = examine(EnvConfig(DRIVING, {"num_circuits": 2}), 100, timed=False)
-    (found,) = report.findings
-    assert found.name == "mirror-differs"
-    assert "observation 'state': 33.3 % of the values differ" in found.seen
+    (issue,) = report.issues
+    assert issue.name == "mirror-differs"
+    assert "observation 'state': 33.3 % of the values differ" in issue.message

@@ -147,7 +147,7 @@ def test_a_driver_can_be_given_other_eyes(road_camera, model_file, tmp_path):
 
 def test_a_driver_by_perception_does_not_fit_the_plain_picture(road_camera, tmp_path):
     run = trained(road_camera, tmp_path / "run", "truth")
-    with pytest.raises(UserError, match=r"saw by truth in a birdview view.*the camera's own picture now"):
+    with pytest.raises(UserError, match=r"trained with truth in a birdview view.*used with the camera image"):
         evaluate_policy(find_policy(run, env=road_camera, perception="none"), episodes=1)
 
 

@@ -12,8 +12,8 @@ from rlkit.env.make import make_vec_env
 from rlkit.viewer import Playback
 
 
-class Thinker(Agent):
-    """Values action a of n observations by a fixed sum of the state; with `blind` it says nothing of its values."""
+class FixedAgent(Agent):
+    """Q-values are a fixed function of the state; with `blind` it reports none."""
 
     def __init__(self, actions: int, blind: bool):
         self.actions = actions
@@ -46,7 +46,7 @@ def make_playback() -> Iterator[Any]:
         config = EnvConfig(f"{file}:{kind}", kwargs, frame_stack=frame_stack)
         environments = make_vec_env(config, 1, render_mode="rgb_array" if kind == "Lane" else None)
         made.append(environments)
-        return Playback(environments, Thinker(environments.spaces.num_actions, blind), seeds, agent_name="thinker")
+        return Playback(environments, FixedAgent(environments.spaces.num_actions, blind), seeds, agent_name="fixed")
 
     yield make
     for environments in made:
@@ -61,7 +61,7 @@ def no_display(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A display that nobody sees."""
+    """An invisible display."""
     import pygame
 
     monkeypatch.setitem(os.environ, "SDL_VIDEODRIVER", "dummy")

@@ -1,4 +1,4 @@
-"""A small environment for hands: something that drifts to the side it is pushed to and counts how far it came."""
+"""Small environments to play: a body on a line that is pushed to either side, and two with other interfaces."""
 
 from typing import Any, ClassVar
 
@@ -45,19 +45,19 @@ class Drift(gymnasium.Env):
     def telemetry(self) -> dict[str, Any]:
         return {"place": {"value": self.place, "unit": "m", "low": -5.0, "high": 5.0}}
 
-    def _told(self) -> tuple[Any, dict[str, Any]]:
+    def _observe(self) -> tuple[Any, dict[str, Any]]:
         return np.array([self.place], np.float32), {"pose": np.array([self.place, 0.1 * self.time, 0.0])}
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
         super().reset(seed=seed)
         self.place, self.time = 0.0, 0
-        return self._told()
+        return self._observe()
 
     def step(self, action: int) -> Any:
         self.actions.append(action)
         self.time += 1
         self.place += (0, -1, 1)[action] + self.slope
-        observation, info = self._told()
+        observation, info = self._observe()
         over = abs(self.place) >= 5
         if over:
             there = self.place > 0
@@ -74,7 +74,7 @@ class Drift(gymnasium.Env):
 
 
 class Mute(gymnasium.Env):
-    """Says neither which keys play it nor how it looks."""
+    """Declares no keys."""
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"]}
     observation_space = spaces.Box(-9, 9, (1,), np.float32)

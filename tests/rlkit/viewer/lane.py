@@ -1,4 +1,4 @@
-"""Two small environments to look at."""
+"""Two small environments to show."""
 
 from typing import Any, ClassVar
 
@@ -43,7 +43,7 @@ class BareLane(gymnasium.Env):
 
 
 class Lane(BareLane):
-    """Has everything that the viewer can show; its picture tells seed and step, so that no two moments look alike."""
+    """Has everything that the viewer can show; its image encodes seed and step, so that all frames differ."""
 
     metadata: ClassVar[dict[str, Any]] = {
         "render_modes": ["rgb_array"],

@@ -17,7 +17,7 @@ def make(kind: str) -> gymnasium.Env:
     return gymnasium.make(find_spec(f"{FILE}:{kind}"), disable_env_checker=True)
 
 
-def hands_for(keys: dict, space: gymnasium.Space | None = None) -> Controls:
+def controls_for(keys: dict, space: gymnasium.Space | None = None) -> Controls:
     env = make("Drift").unwrapped
     env.get_keys_to_action = lambda: keys
     env.action_space = space or env.action_space
@@ -55,7 +55,7 @@ class Pad:
     [((), 0), ((LEFT,), 1), ((RIGHT,), 2), ((pygame.K_a,), 1), ((pygame.K_d,), 2), ((LEFT, RIGHT), 0),
      ((LEFT, pygame.K_d), 0), ((LEFT, pygame.K_x), 1), ((UP,), 0), ((pygame.K_LSHIFT,), 0)],
 )  # fmt: skip
-def test_keys_ask_for_actions(held, action):
+def test_held_keys_select_an_action(held, action):
     assert Controls(make("Drift")).action(set(held)) == action
 
 
@@ -65,48 +65,57 @@ def test_keys_ask_for_actions(held, action):
 )
 def test_combinations_count_before_single_keys(held, action):
     keys = {(UP,): 10, (LEFT, UP): 11, (LEFT,): 12, (DOWN, LEFT): 13}
-    assert hands_for(keys).action(set(held)) == action
+    assert controls_for(keys).action(set(held)) == action
 
 
 def test_letters_and_names_are_keys_too():
-    hands = hands_for({"w": 1, ("a", "w"): 2, ("space",): 3})
-    assert [hands.action(held) for held in ({ord("w")}, {ord("w"), ord("a")}, {pygame.K_SPACE}, set())] == [1, 2, 3, 0]
-    assert hands.codes == {ord("w"), ord("a"), pygame.K_SPACE}  # W is the game's own here and stands for nothing else
+    controls = controls_for({"w": 1, ("a", "w"): 2, ("space",): 3})
+    assert [controls.action(held) for held in ({ord("w")}, {ord("w"), ord("a")}, {pygame.K_SPACE}, set())] == [
+        1,
+        2,
+        3,
+        0,
+    ]
+    assert controls.codes == {
+        ord("w"),
+        ord("a"),
+        pygame.K_SPACE,
+    }  # W is the game's own here and stands for nothing else
 
 
-def test_unknown_names_of_keys_are_said():
+def test_unknown_names_of_keys_are_refused():
     with pytest.raises(UserError, match="'flap'"):
-        hands_for({("flap",): 1})
+        controls_for({("flap",): 1})
 
 
 def test_actions_may_be_numbers():
     space = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
-    hands = hands_for({(LEFT,): np.array([1.0, 0.0])}, space)
-    assert hands.action({LEFT}).tolist() == [1.0, 0.0]
-    assert hands.action(set()).tolist() == [0.0, 0.0]
+    controls = controls_for({(LEFT,): np.array([1.0, 0.0])}, space)
+    assert controls.action({LEFT}).tolist() == [1.0, 0.0]
+    assert controls.action(set()).tolist() == [0.0, 0.0]
 
 
-def test_who_says_nothing_of_keys_is_told_what_to_add():
+def test_an_environment_without_keys_is_refused_with_what_to_add():
     with pytest.raises(UserError, match=r"get_keys_to_action\(\)"):
         Controls(make("Mute"))
 
 
 def test_sticks_are_keys_where_actions_are_not_numbers():
-    hands = Controls(make("Drift"))
+    controls = Controls(make("Drift"))
     pads = [Pad(left_x=-0.9), Pad(left_x=0.6), Pad(left_x=0.2), Pad(cross=(1, 0)), Pad(cross=(-1, 0))]
-    assert [hands.action(set(), Gamepad(pad)) for pad in pads] == [1, 2, 0, 2, 1]
-    assert hands.action({RIGHT}, Gamepad(Pad(left_x=-0.9))) == 2  # who presses keys means them
+    assert [controls.action(set(), Gamepad(pad)) for pad in pads] == [1, 2, 0, 2, 1]
+    assert controls.action({RIGHT}, Gamepad(Pad(left_x=-0.9))) == 2  # keys override sticks
 
 
 def test_sticks_are_numbers_where_actions_are():
-    hands = Controls(make("Sticks"))
+    controls = Controls(make("Sticks"))
     pad = Pad(left_x=-1.0, brake=-1.0, gas=1.0)
-    assert hands.action(set(), Gamepad(pad)).tolist() == [1.0, 1.0]
+    assert controls.action(set(), Gamepad(pad)).tolist() == [1.0, 1.0]
     pad.axes[0], pad.axes[5], pad.axes[2] = 0.05, -1.0, 0.0
-    steering, pedal = hands.action(set(), Gamepad(pad))
+    steering, pedal = controls.action(set(), Gamepad(pad))
     assert steering == 0.0  # a stick never rests quite in its middle
     assert pedal == 0.0 or pedal < 0.0
-    assert hands.action(set()).tolist() == [0.0, 0.0]
+    assert controls.action(set()).tolist() == [0.0, 0.0]
 
 
 def test_a_trigger_that_was_never_moved_is_at_rest():
@@ -120,7 +129,7 @@ def test_a_trigger_that_was_never_moved_is_at_rest():
 
 
 @pytest.mark.parametrize("axes", [({"left_x": 1.0},), ({"left_x": 1.0}, {"lever": 1.0})])
-def test_axes_that_do_not_fit_are_said(axes):
+def test_axes_that_do_not_fit_are_refused(axes):
     env = make("Sticks").unwrapped
     env.gamepad_axes = axes
     with pytest.raises(UserError, match="gamepad_axes"):
@@ -129,8 +138,8 @@ def test_axes_that_do_not_fit_are_said(axes):
 
 def test_driving_is_played_with_arrows():
     env = gymnasium.make(find_spec("rlkit/Driving-v0"), disable_env_checker=True)
-    hands, names = Controls(env), env.unwrapped.action_names
+    controls, names = Controls(env), env.unwrapped.action_names
     held = ({}, {UP}, {LEFT, DOWN}, {pygame.K_d, pygame.K_w})
-    told = ["straight coast", "straight accelerate", "hard left brake", "hard right accelerate"]
-    assert [names[hands.action(set(keys))] for keys in held] == told
-    assert hands.described == "↑ ← ↓ →  or  WASD"
+    expected = ["straight coast", "straight accelerate", "hard left brake", "hard right accelerate"]
+    assert [names[controls.action(set(keys))] for keys in held] == expected
+    assert controls.description == "↑ ← ↓ →  or  WASD"

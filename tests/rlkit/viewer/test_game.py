@@ -32,10 +32,10 @@ def game():
         yield made
 
 
-def test_the_fastest_attempt_that_came_home_is_the_best(game):
+def test_the_fastest_completed_attempt_is_the_best(game):
     go(game, WAIT, *[PUSH_RIGHT] * 5)
     assert (game.over, game.was_best, game.best.time) == (True, True, pytest.approx(0.6))
-    go(game, *[PUSH_LEFT] * 5)  # shorter, but it did not come home
+    go(game, *[PUSH_LEFT] * 5)  # shorter, but not completed
     assert (game.was_best, game.best.time) == (False, pytest.approx(0.6))
     go(game, WAIT, WAIT, *[PUSH_RIGHT] * 5)
     assert not game.was_best
@@ -46,7 +46,7 @@ def test_the_fastest_attempt_that_came_home_is_the_best(game):
     ]  # fmt: skip
 
 
-def test_where_no_time_is_measured_the_return_decides():
+def test_without_a_time_the_return_decides():
     with Game(Place(config(scored=True)), 0, BestFile()) as game:
         go(game, *[PUSH_RIGHT] * 5)
         go(game, *[PUSH_LEFT] * 5)
@@ -65,13 +65,13 @@ def test_the_environment_is_given_the_ghost_of_the_best_attempt_when_the_next_be
     assert ghosts[-1] is None  # another seed is another place
 
 
-def test_the_table_is_of_one_seed(game):
+def test_attempts_are_cleared_with_the_seed(game):
     go(game, *[PUSH_RIGHT] * 5)
     game.begin(8)
     assert game.attempts == []
 
 
-def test_a_frame_tells_what_the_viewer_shows(game):
+def test_a_frame_holds_what_the_viewer_shows(game):
     go(game, PUSH_RIGHT, PUSH_RIGHT)
     frame = game.frame()
     assert (frame.agent, frame.label, frame.step, frame.seconds, frame.episode_return) == ("you", "seed 7", 2, 0.2, 2.0)
@@ -84,7 +84,7 @@ def test_a_frame_tells_what_the_viewer_shows(game):
     }  # fmt: skip
 
 
-def test_advice_for_persons_gives_way_to_what_they_type():
+def test_default_arguments_for_play_can_be_overridden():
     assert dict(with_advice(config()).kwargs) == {"slope": 0, "gentle": True}
     assert dict(with_advice(config(gentle=False)).kwargs) == {"slope": 0, "gentle": False}
 
@@ -107,7 +107,7 @@ def test_the_best_attempts_come_back_from_their_file(tmp_path):
      '{"format": "rlkit best attempts, version 1", "places": {"x": {"return": 1, "time": null, "poses": [[1, 2]]}}}',
      '{"format": "rlkit best attempts, version 1", "places": {"x": {"return": 1, "time": 2, "poses": [[1, 2, NaN]]}}}'],
 )  # fmt: skip
-def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path, content):
+def test_a_file_with_another_content_is_refused_and_unchanged(tmp_path, content):
     path = tmp_path / "mine.json"
     path.write_text(content)
     with pytest.raises(UserError, match=r"mine.json: this is no file of best attempts"):
@@ -115,7 +115,7 @@ def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path, content):
     assert path.read_text() == content
 
 
-def test_a_folder_that_does_not_exist_is_said_before_anybody_plays(tmp_path):
+def test_a_missing_folder_is_refused_at_once(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         BestFile(tmp_path / "gone" / "best.json")
 
@@ -129,7 +129,7 @@ def test_scenarios_are_places_with_names_of_their_own(tmp_path):
     moved.mkdir()
     (moved / "a.csv").write_text("")
     (same,) = places_of(EnvConfig("rlkit/Driving-v0"), moved / "a.csv")
-    assert same.key(0) == places[0].key(0) != places[1].key(0)  # the file may lie elsewhere next time
+    assert same.key(0) == places[0].key(0) != places[1].key(0)  # the folder of the file does not matter
 
 
 def test_an_environment_that_fails_is_named():
@@ -137,7 +137,7 @@ def test_an_environment_that_fails_is_named():
         game.step(17)
 
 
-def test_arguments_that_do_not_exist_are_said():
+def test_unknown_arguments_are_reported():
     with pytest.raises(UserError, match=r"cannot be made for playing: .*speed"):
         Game(Place(config(speed=3)), 0, BestFile())
 
@@ -160,7 +160,7 @@ def test_perception_is_shown_beside_the_game_and_changes_nothing_in_it():
         first = seen.frame().perceived
         assert first.found.shape == (32, 48)
         assert first.iou == 1.0
-        assert seen.frame(0.5).perceived is first  # drawn again, not worked out again
+        assert seen.frame(0.5).perceived is first  # computed once
         for _ in range(8):
             plain.step(accelerate)
             seen.step(accelerate)

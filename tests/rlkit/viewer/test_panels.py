@@ -35,7 +35,7 @@ def test_everything_is_drawn_at_any_size(make_playback, size, kind, blind):
     painter = Painter()
     while not playback.over:
         playback.advance()
-    status = Status(paused=True, recording=True, note="note", help=[("H", "help")])
+    status = Status(paused=True, recording=True, message="message", help=[("H", "help")])
     for panels in (True, False):
         painter.draw(surface, playback.frame(), status, panels)
         assert pixels(surface).std() > 5
@@ -119,7 +119,7 @@ def test_of_too_many_actions_the_one_that_is_taken_is_among_those_shown(make_pla
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0.0, 1e30])
-def test_figures_out_of_the_ordinary_are_drawn(make_playback, value):
+def test_extreme_numbers_are_drawn(make_playback, value):
     frame = make_playback().frame()
     frame = dataclasses.replace(
         frame,
@@ -196,7 +196,7 @@ def test_state_of_the_window_is_shown_by_colour(make_playback):
     ("value", "text"),
     [(0.0, "0"), (-0.001, "0.00"), (3.14159, "3.14"), (-250.25, "−250.2"), (12345.6, "12,346"), (math.nan, "–")],
 )
-def test_numbers_read_well(value, text):
+def test_numbers_are_formatted(value, text):
     assert number(value) == text
 
 
@@ -220,7 +220,7 @@ def test_long_names_stay_different_when_shortened(names, width):
     assert all(pen.width(name, 12) <= width for name in short)
 
 
-def test_okabe_ito_colours_stand_out_from_the_ground():
+def test_okabe_ito_colours_have_enough_contrast():
     def luminance(colour):
         channels = [(c / 255 / 12.92) if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
         return float(np.dot(channels, [0.2126, 0.7152, 0.0722]))

@@ -6,7 +6,7 @@ import pytest
 
 from rlkit.perception.result import PerceptionResult
 from rlkit.viewer.panels import Painter
-from rlkit.viewer.perception_panel import LOST, SURE, demand_eyes, doubt, draw_eyes, overlaid
+from rlkit.viewer.perception_panel import RAMP, demand_perception, draw_perception, overlaid, paint_uncertainty
 from rlkit.viewer.theme import GREEN, PURPLE, VERMILLION, Pen
 
 SIZE = (24, 32)
@@ -28,7 +28,7 @@ def mixed(colour):
     return np.rint(0.5 * 100 + 0.5 * np.array(colour))
 
 
-def test_what_was_found_is_laid_over_in_green():
+def test_the_predicted_area_is_green():
     picture = overlaid(seen(truth=False))
     assert np.array_equal(picture[20, 5], mixed(GREEN))
     assert np.array_equal(picture[5, 5], (100, 100, 100))
@@ -36,7 +36,7 @@ def test_what_was_found_is_laid_over_in_green():
     assert np.array_equal(picture[20, 0], mixed(GREEN))  # the picture's edge is none
 
 
-def test_mistakes_have_colours_of_their_own_where_the_truth_is_known():
+def test_errors_have_colours_of_their_own_where_the_truth_is_known():
     picture = overlaid(seen())
     assert np.array_equal(picture[20, 5], mixed(GREEN))
     assert np.array_equal(picture[20, 25], mixed(VERMILLION))
@@ -44,10 +44,10 @@ def test_mistakes_have_colours_of_their_own_where_the_truth_is_known():
     assert np.array_equal(picture[5, 25], (100, 100, 100))
 
 
-def test_doubt_grows_from_dark_to_light():
-    shades = doubt(np.array([[0.0, 0.1, 0.5, 1.0]], np.float32))[0].astype(int)
-    assert np.array_equal(shades[0], SURE)
-    assert np.array_equal(shades[-1], LOST)
+def test_uncertainty_is_painted_from_dark_to_light():
+    shades = paint_uncertainty(np.array([[0.0, 0.1, 0.5, 1.0]], np.float32))[0].astype(int)
+    assert np.array_equal(shades[0], RAMP[0])
+    assert np.array_equal(shades[-1], RAMP[-1])
     assert (np.diff(shades.sum(axis=1)) > 0).all()
 
 
@@ -64,16 +64,16 @@ def test_the_panel_is_drawn_at_any_size(make_playback, size, known):
 def test_the_panel_stays_inside_the_height_it_asks_for(make_playback, width):
     frame = dataclasses.replace(make_playback().frame(), perceived=seen())
     pen = Pen(1.0)
-    demand = demand_eyes(frame, width, pen)
+    demand = demand_perception(frame, width, pen)
     assert demand.least <= demand.good
     for height in (demand.least, demand.good):
         surface = pygame.Surface((width, height + 40))
         surface.fill((1, 2, 3))
-        draw_eyes(surface, pygame.Rect(0, 0, width, height), frame, pen)
+        draw_perception(surface, pygame.Rect(0, 0, width, height), frame, pen)
         assert (pygame.surfarray.array3d(surface)[:, height:] == (1, 2, 3)).all()
 
 
-def test_mistakes_can_be_hidden(make_playback):
+def test_errors_can_be_hidden(make_playback):
     frame = dataclasses.replace(make_playback().frame(), perceived=seen())
     drawn = {}
     for errors in (True, False):

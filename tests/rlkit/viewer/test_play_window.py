@@ -13,15 +13,15 @@ from rlkit.errors import UserError
 from rlkit.perception.result import PerceptionResult
 from rlkit.viewer import play, play_window
 from rlkit.viewer.game import Game, Place
-from rlkit.viewer.panels import EYES
-from rlkit.viewer.play_window import KEYS, PlayWindow
+from rlkit.viewer.panels import PERCEPTION
+from rlkit.viewer.play_window import PlayWindow
 from rlkit.viewer.scores import BestFile
 
 FILE = Path(__file__).with_name("drift.py")
 
 
 @pytest.fixture
-def window(screen):
+def make_window(screen):
     pygame.display.init()
     pygame.display.set_mode((1280, 720), pygame.RESIZABLE)
     place = Place(EnvConfig(f"{FILE}:Drift"))
@@ -32,7 +32,12 @@ def window(screen):
                 game.begin(seed)
                 yield game
 
-        yield PlayWindow(game, others)
+        yield lambda episodes=None: PlayWindow(game, others, episodes)
+
+
+@pytest.fixture
+def window(make_window):
+    return make_window()
 
 
 def press(window, code):
@@ -59,7 +64,7 @@ def actions(window):
     return window.game.env.unwrapped.actions
 
 
-def test_nothing_happens_until_a_key_of_the_game_is_pressed(window):
+def test_the_game_waits_for_one_of_its_keys(window):
     window.tick(5.0)
     tap(window, pygame.K_F7)
     window.tick(5.0)
@@ -94,7 +99,7 @@ def test_a_tap_between_two_decisions_counts_once(window):
     assert actions(window)[:3] == [2, 1, 0]
 
 
-def test_pause_stops_time_and_goes_on(window):
+def test_pause_stops_time_until_resumed(window):
     press(window, pygame.K_RIGHT)
     window.tick(0.1)
     done = len(actions(window))
@@ -106,7 +111,7 @@ def test_pause_stops_time_and_goes_on(window):
     assert len(actions(window)) == done + 1
 
 
-def test_a_window_that_loses_its_focus_pauses_and_forgets_the_keys(window):
+def test_losing_focus_pauses_and_releases_all_keys(window):
     press(window, pygame.K_RIGHT)
     window.tick(0.1)
     window.handle(pygame.event.Event(pygame.WINDOWFOCUSLOST))
@@ -116,17 +121,17 @@ def test_a_window_that_loses_its_focus_pauses_and_forgets_the_keys(window):
     assert actions(window)[-1] == 0
 
 
-def test_an_attempt_that_is_over_waits_and_enter_begins_again(window):
+def test_after_an_attempt_enter_begins_the_next(window):
     finish(window)
-    assert (window.game.over, len(window.done), window.game.was_best) == (True, 1, True)
-    assert "best" in window.status().prompt
+    assert (window.game.over, len(window.attempts), window.game.was_best) == (True, 1, True)
+    assert "best" in window.prompt
     window.tick(60.0)
     assert window.game.over
     tap(window, pygame.K_RETURN)
     assert (window.game.over, window.waiting, window.game.seed) == (False, True, 0)
 
 
-def test_r_begins_again_and_n_goes_elsewhere(window):
+def test_r_restarts_and_n_goes_to_the_next_place(window):
     press(window, pygame.K_RIGHT)
     window.tick(0.2)
     tap(window, pygame.K_r)
@@ -141,30 +146,30 @@ def test_the_ghost_is_set_for_the_second_attempt(window):
     assert len(window.game.env.unwrapped.ghosts[-1]) == 6
 
 
-def test_e_hides_the_mistakes_of_perception_or_says_that_there_is_none(window):
+def test_e_hides_the_errors_of_perception_or_reports_that_there_is_none(window, monkeypatch):
     tap(window, pygame.K_e)
-    assert "--perception" in window.status().note
+    assert "--perception" in window.message
     mask = np.ones((6, 8), dtype=bool)
-    seen = PerceptionResult(np.zeros((6, 8, 3), np.uint8), np.uint8(255) * mask, mask, None, "somebody")
+    seen = PerceptionResult(np.zeros((6, 8, 3), np.uint8), np.uint8(255) * mask, mask, None, "a network")
     frame = dataclasses.replace(window.game.frame(), perceived=seen)
-    window.game.frame = lambda share=1.0: frame
+    monkeypatch.setattr(window.game, "frame", lambda share=1.0: frame)
     assert not window.painter.errors
     window.draw()
     tap(window, pygame.K_e)
     assert window.painter.errors
-    assert "are shown" in window.status().note
-    assert EYES in window._panels(frame, 1)[0]
-    assert EYES in window._panels(frame, 2)[0]
+    assert "are shown" in window.message
+    assert PERCEPTION in window.arrange_panels(frame, 1)[0]
+    assert PERCEPTION in window.arrange_panels(frame, 2)[0]
 
 
 @pytest.mark.parametrize("code", [pygame.K_ESCAPE, pygame.K_q])
 def test_escape_and_q_quit(window, code):
     tap(window, code)
-    assert window.stopped
+    assert window.closed
 
 
-def test_the_game_has_its_keys_first(window):
-    window.hands.codes |= {pygame.K_r}
+def test_keys_of_the_game_have_precedence(window):
+    window.controls.codes |= {pygame.K_r}
     press(window, pygame.K_RIGHT)
     window.tick(0.2)
     tap(window, pygame.K_r)
@@ -176,12 +181,12 @@ def test_help_pauses_and_lists_keys_with_those_of_the_game(window):
     window.tick(0.1)
     tap(window, pygame.K_h)
     assert window.paused
-    shown = dict(window.status().help)
+    shown = dict(window.help_lines())
     assert any("←" in label and "WASD" not in label for label in shown)
-    assert {key.label for key in KEYS} <= shown.keys()
+    assert {key.label for key in PlayWindow.keys} <= shown.keys()
     tap(window, pygame.K_F1)
     assert not window.paused
-    assert not window.status().help
+    assert not window.help
 
 
 def test_every_state_can_be_drawn_in_any_size(window):
@@ -196,39 +201,23 @@ def test_every_state_can_be_drawn_in_any_size(window):
     assert len(pictures) >= 10
 
 
-def test_nothing_is_drawn_twice(window, monkeypatch):
-    flips = []
-    monkeypatch.setattr(pygame.display, "flip", lambda: flips.append(1))
-    for _ in range(3):
-        window.draw()
-    assert len(flips) == 1
-
-
-def test_it_closes_by_itself_after_so_many_attempts(window):
-    window._episodes = 1
+def test_it_closes_by_itself_after_so_many_attempts(make_window):
+    window = make_window(episodes=1)
     finish(window)
-    assert not window.stopped
+    assert not window.closed
     for _ in range(10):
         window.tick(0.5)
-    assert window.stopped
+    assert window.closed
 
 
-def test_screenshots_have_names_of_their_own(window, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    window.draw()
-    tap(window, pygame.K_F12)
-    tap(window, pygame.K_F12)
-    assert len(list(tmp_path.glob("*.png"))) == 2
-
-
-def test_without_a_display_that_is_said(no_display):
+def test_without_a_display_playing_is_refused(no_display):
     pygame.display.quit()
     with pytest.raises(UserError, match="no display") as error:
         play([Place(EnvConfig(f"{FILE}:Drift"))], lambda turn: turn, bests=BestFile())
     assert error.value.exit_code == 2
 
 
-def test_a_film_lasts_as_long_as_the_attempt_and_its_end(screen, monkeypatch, tmp_path):
+def test_a_video_lasts_as_long_as_the_attempt_and_its_end(screen, monkeypatch, tmp_path):
     monkeypatch.setattr(play_window, "has_display", lambda: True)
     stop = threading.Event()
 

@@ -6,7 +6,7 @@ import pytest
 from rlkit.agent import Inspection
 from rlkit.errors import UserError
 from rlkit.viewer import Episode
-from rlkit.viewer.playback import LINGER, SPEEDS, spread_of
+from rlkit.viewer.playback import LINGER_SECONDS, SPEEDS, return_spread
 
 
 def play_through(playback):
@@ -29,7 +29,7 @@ def test_same_seed_gives_the_same_frames(make_playback):
 
 def test_the_action_shown_is_the_one_that_is_carried_out(make_playback):
     frames = play_through(make_playback(length=6))
-    rewards = np.diff(frames[-1].returns)  # the environment pays the number of the action
+    rewards = np.diff(frames[-1].returns)  # the reward is the number of the action
     assert [frame.action for frame in frames] == [*rewards.astype(int).tolist(), None]
     assert all(frame.action == frame.q.argmax() for frame in frames[:-1])
 
@@ -39,7 +39,7 @@ def test_value_history_holds_the_best_value_of_every_moment(make_playback):
     assert frames[-1].values.tolist() == [frame.q.max() for frame in frames]
 
 
-def test_last_moment_of_an_episode_tells_how_it_went(make_playback):
+def test_the_last_frame_of_an_episode_has_its_metrics(make_playback):
     last = play_through(make_playback(seeds=[3], length=5))[-1]
     assert (last.ended, last.step, last.seconds) == ("truncated", 5, 0.5)
     assert {name: (metric.value, metric.kind) for name, metric in last.metrics.items()} == {
@@ -71,7 +71,7 @@ def test_restart_repeats_the_episode(make_playback):
     assert np.array_equal(first[-1].returns, again[-1].returns)
 
 
-def test_next_episode_leaves_the_present_one(make_playback):
+def test_next_episode_ends_the_present_one(make_playback):
     playback = make_playback(seeds=[1, 2])
     playback.advance()
     assert playback.next_episode()
@@ -88,7 +88,7 @@ def test_an_episode_may_take_place_in_an_environment_of_its_own(make_playback):
     assert play_through(playback)[-1].step == 3
 
 
-def test_no_episode_at_all_is_said(make_playback):
+def test_no_episode_at_all_is_an_error(make_playback):
     with pytest.raises(UserError, match="no episode"):
         make_playback(seeds=[])
 
@@ -120,7 +120,7 @@ def test_speed_stays_between_a_tenth_and_sixteen(make_playback):
     assert playback.speed == SPEEDS[0] == 0.1
 
 
-def test_nothing_happens_while_paused_but_single_steps(make_playback):
+def test_only_single_steps_advance_while_paused(make_playback):
     playback = make_playback()
     playback.toggle_pause()
     assert playback.elapse(10.0) == 0
@@ -134,26 +134,26 @@ def test_the_last_moment_lingers_before_the_next_episode(make_playback):
     playback = make_playback(seeds=[1, 2], length=2)
     playback.elapse(100.0)
     assert playback.over
-    playback.elapse(LINGER * 0.9)
+    playback.elapse(LINGER_SECONDS * 0.9)
     assert playback.over
-    playback.elapse(LINGER * 0.2)
+    playback.elapse(LINGER_SECONDS * 0.2)
     assert playback.frame().label == "seed 2"
 
 
 def test_a_slow_machine_plays_slowly_instead_of_freezing(make_playback):
     playback = make_playback(length=10_000)
     assert playback.elapse(500.0, budget=0.0) == 1
-    assert playback.elapse(0.1) == 1  # the rest was dropped, not put off
+    assert playback.elapse(0.1) == 1  # the rest was dropped, not postponed
 
 
-def test_every_decision_is_told(make_playback):
+def test_a_callback_is_called_after_every_decision(make_playback):
     playback = make_playback(length=100)
     steps = []
     playback.elapse(1.0, each=lambda: steps.append(playback.frame().step))
     assert steps == list(range(1, 11))
 
 
-def test_agents_and_environments_that_tell_little_are_shown_all_the_same(make_playback):
+def test_agents_and_environments_without_optional_features_are_shown(make_playback):
     frame = make_playback(kind="BareLane", blind=True).frame()
     assert frame.scene is None
     assert frame.q is None
@@ -163,20 +163,20 @@ def test_agents_and_environments_that_tell_little_are_shown_all_the_same(make_pl
     assert frame.action_names == ("action 0", "action 1", "action 2")
 
 
-def test_eight_of_ten_returns_lie_between_the_ends():
+def test_the_spread_covers_the_returns_from_10_to_90_percent():
     quantiles = np.stack([np.linspace(0.0, 100.0, 101), np.full(101, 7.0)])[np.newaxis].astype(np.float32)
-    assert spread_of(Inspection(quantiles=quantiles)) == pytest.approx(np.array([[10.0, 90.0], [7.0, 7.0]]))
+    assert return_spread(Inspection(quantiles=quantiles)) == pytest.approx(np.array([[10.0, 90.0], [7.0, 7.0]]))
 
 
-def test_probabilities_of_fixed_returns_tell_the_same():
+def test_the_spread_of_a_categorical_distribution_uses_its_support():
     support = np.linspace(-5.0, 5.0, 11, dtype=np.float32)
     probabilities = np.zeros((1, 3, 11), np.float32)
     probabilities[0, 0] = 1.0 / 11.0
     probabilities[0, 1, 8] = 1.0
     probabilities[0, 2, [0, 5, 10]] = 0.05, 0.9, 0.05  # the tails are thinner than a tenth
-    found = spread_of(Inspection(support=support, probabilities=probabilities))
+    found = return_spread(Inspection(support=support, probabilities=probabilities))
     assert found.tolist() == [[-4.0, 4.0], [3.0, 3.0], [0.0, 0.0]]
 
 
-def test_who_knows_the_mean_only_has_no_spread():
-    assert spread_of(Inspection(q=np.zeros((1, 2), np.float32))) is None
+def test_without_a_distribution_there_is_no_spread():
+    assert return_spread(Inspection(q=np.zeros((1, 2), np.float32))) is None

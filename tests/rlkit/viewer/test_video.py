@@ -1,140 +1,119 @@
-import itertools
-
 import imageio.v2 as imageio
 import numpy as np
-import pygame
 import pytest
 
 from rlkit.errors import UserError
-from rlkit.viewer import record
-from rlkit.viewer.video import Recorder
+from rlkit.viewer.video import VideoWriter
+
+
+def greys(count, height=32, width=48):
+    return [np.full((height, width, 3), 30 * number, np.uint8) for number in range(count)]
+
+
+def write(path, pictures, rate=4.0):
+    with VideoWriter(path, rate) as video:
+        for picture in pictures:
+            video.write(picture)
+    return video
 
 
 def read(path):
     with imageio.get_reader(path) as video:
-        meta = video.get_meta_data()
-        return [np.asarray(picture) for picture in video], meta
+        return [np.asarray(picture) for picture in video], video.get_meta_data()
 
 
-@pytest.fixture(autouse=True)
-def _without_display(no_display):
-    pygame.display.quit()
-    yield
-    assert not pygame.display.get_init()  # recording opens none
+def test_pictures_are_read_back_as_they_were_written_with_even_sides(tmp_path):
+    assert write(tmp_path / "video.mp4", greys(6, 31, 45)).frames == 6
+    assert [path.name for path in tmp_path.iterdir()] == ["video.mp4"]
+    pictures, meta = read(tmp_path / "video.mp4")
+    assert meta["fps"] == 4.0
+    assert pictures[0].shape == (32, 46, 3)
+    assert np.abs([picture.mean() - 30 * number for number, picture in enumerate(pictures)]).max() < 6
+    assert len(pictures) == 6
 
 
-def test_an_mp4_has_one_picture_per_moment_at_the_rate_of_decisions(make_playback, tmp_path):
-    made = record(make_playback(length=12), tmp_path / "lap.mp4")
-    pictures, meta = read(tmp_path / "lap.mp4")
-    assert len(pictures) == made.frames == 12 + 1 + 10  # the last moment stays for a second
-    assert meta["fps"] == made.rate == 10.0
-    assert pictures[0].shape == (720, 1280, 3)
-    assert made.episodes == 1
-
-
-def test_a_gif_has_them_too(make_playback, tmp_path):
-    made = record(make_playback(length=6), tmp_path / "lap.gif", size=(640, 480))
-    pictures, meta = read(tmp_path / "lap.gif")
-    assert len(pictures) == made.frames
+def test_a_picture_may_last_several_frames(tmp_path):
+    with VideoWriter(tmp_path / "video.gif", 10.0) as video:
+        video.write(greys(1)[0], 3)
+        video.write(greys(2)[1])
+    pictures, meta = read(tmp_path / "video.gif")
     assert meta["duration"] == 100  # ms
-    assert pictures[0].shape[:2] == (480, 640)
+    assert (video.frames, len(pictures)) == (4, 4)
 
 
-def test_fast_moments_are_left_out_of_a_gif_that_cannot_show_them(make_playback, tmp_path):
-    playback = make_playback()
-    with Recorder(tmp_path / "fast.gif", 120.0, panels=False) as recorder:
-        recorder.write(playback.frame(), times=30)
-    assert (recorder.rate, recorder.frames) == (40.0, 10)
+def test_a_written_picture_may_be_changed_afterwards(tmp_path):
+    picture = np.full((32, 48, 3), 200, np.uint8)
+    with VideoWriter(tmp_path / "video.mp4", 4.0) as video:
+        for _ in range(5):
+            video.write(picture)
+            picture -= 40
+    means = [shown.mean() for shown in read(tmp_path / "video.mp4")[0]]
+    assert np.abs(np.array(means) - [200, 160, 120, 80, 40]).max() < 6
 
 
-def test_without_panels_the_scene_is_recorded_in_whole_multiples_with_even_sides(make_playback, tmp_path):
-    playback = make_playback(length=3)
-    record(playback, tmp_path / "scene.mp4", panels=False)
-    pictures, _ = read(tmp_path / "scene.mp4")
-    assert pictures[0].shape == (8 * 60, 8 * 91, 3)
+def test_pictures_of_another_size_are_fitted_into_that_of_the_first(tmp_path):
+    write(tmp_path / "video.mp4", [*greys(1), np.full((16, 16, 3), 200, np.uint8)])
+    second = read(tmp_path / "video.mp4")[0][1]
+    assert second.shape == (32, 48, 3)
+    assert second[:, 12:36].mean() == pytest.approx(200, abs=8)
+    assert second[:, :4].mean() < 40
+    assert second[:, -4:].mean() < 40
 
 
-def test_colours_survive(make_playback, tmp_path):
-    record(make_playback(length=2), tmp_path / "scene.mp4", panels=False)
-    pictures, _ = read(tmp_path / "scene.mp4")
-    assert np.abs(pictures[0][200:300, 200:300].astype(int) - 90).max() <= 3
-
-
-@pytest.mark.parametrize(
-    ("limits", "frames", "episodes"),
-    [({"episodes": 2}, 2 * (3 + 10), 2), ({"seconds": 0.2}, 2, 0), ({"episodes": None, "seconds": 2.0}, 20, 2),
-     ({"episodes": None, "until": lambda frame: frame.label == "seed 1"}, 26, 2), ({"episodes": None}, 5 * 13, 5)],
-)  # fmt: skip
-def test_recording_stops_where_it_was_told_to(make_playback, tmp_path, limits, frames, episodes):
-    made = record(make_playback(length=2), tmp_path / "a.mp4", panels=False, **limits)
-    assert (made.frames, made.episodes) == (frames, episodes)
-
-
-def test_an_existing_file_is_never_overwritten(make_playback, tmp_path):
-    path = tmp_path / "lap.mp4"
+def test_an_existing_file_is_never_overwritten(tmp_path):
+    path = tmp_path / "video.mp4"
     path.write_bytes(b"precious")
     with pytest.raises(UserError, match="exists already"):
-        record(make_playback(), path)
+        VideoWriter(path, 4.0)
     assert path.read_bytes() == b"precious"
 
 
-def test_a_file_that_appears_while_recording_is_not_overwritten_either(make_playback, tmp_path):
-    path = tmp_path / "lap.mp4"
+def test_a_file_that_appears_while_writing_is_not_overwritten_either(tmp_path):
+    path = tmp_path / "video.mp4"
+    video = VideoWriter(path, 4.0)
+    video.write(greys(1)[0], 3)
+    path.write_bytes(b"precious")
     with pytest.raises(UserError, match="meanwhile"):
-        record(make_playback(length=3), path, panels=False, each=lambda _: path.write_bytes(b"precious"))
+        video.close()
     assert path.read_bytes() == b"precious"
     kept = next(other for other in tmp_path.iterdir() if other != path)
-    assert len(read(kept)[0]) == 14
+    assert len(read(kept)[0]) == 3
 
 
-def test_an_interrupted_recording_plays(make_playback, tmp_path):
-    def interrupt(frame):
-        if frame.step == 7:
-            raise KeyboardInterrupt
+def test_what_was_written_before_an_interruption_is_kept(tmp_path):
+    def interrupted():
+        yield from greys(3)
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        record(make_playback(seeds=itertools.count()), tmp_path / "lap.mp4", panels=False, each=interrupt)
-    assert [path.name for path in tmp_path.iterdir()] == ["lap.mp4"]
-    assert len(read(tmp_path / "lap.mp4")[0]) == 8
+        write(tmp_path / "video.mp4", interrupted())
+    assert len(read(tmp_path / "video.mp4")[0]) == 3
 
 
-def test_nothing_is_left_behind_when_there_was_nothing_to_record(tmp_path):
-    with pytest.raises(RuntimeError), Recorder(tmp_path / "lap.mp4", 10.0):
+def test_a_video_without_pictures_leaves_no_file(tmp_path):
+    with VideoWriter(tmp_path / "a.mp4", 4.0):
+        pass
+    with pytest.raises(RuntimeError), VideoWriter(tmp_path / "b.mp4", 4.0):
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["lap.avi", "lap", "lap.png"])
-def test_an_unknown_ending_is_refused(make_playback, tmp_path, name):
+@pytest.mark.parametrize("name", ["video.avi", "video", "video.png"])
+def test_an_unknown_suffix_is_refused(tmp_path, name):
     with pytest.raises(UserError, match=r"\.mp4 or \.gif"):
-        record(make_playback(), tmp_path / name)
+        VideoWriter(tmp_path / name, 4.0)
 
 
 @pytest.mark.parametrize("folder", ["missing", "file"])
-def test_a_folder_that_cannot_be_written_is_said(make_playback, tmp_path, folder):
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path, folder):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UserError, match="Cannot write into the folder"):
-        record(make_playback(), tmp_path / folder / "lap.mp4")
+        VideoWriter(tmp_path / folder / "video.mp4", 4.0)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".gif"])
-def test_a_missing_encoder_is_said_and_nothing_is_left(make_playback, tmp_path, monkeypatch, suffix):
+def test_a_missing_encoder_is_reported_and_nothing_is_left(tmp_path, monkeypatch, suffix):
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
     with pytest.raises(UserError, match="failed"):
-        record(make_playback(), tmp_path / f"lap{suffix}", size=(640, 480))
+        write(tmp_path / f"video{suffix}", greys(2))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_an_environment_without_pictures_is_recorded_with_its_panels_only(make_playback, tmp_path):
-    record(make_playback(kind="BareLane", length=2), tmp_path / "lap.mp4", size=(640, 480))
-    with pytest.raises(UserError, match="draws no picture"):
-        record(make_playback(kind="BareLane", length=2), tmp_path / "scene.mp4", panels=False)
-
-
-def test_the_same_playback_gives_the_same_video(make_playback, tmp_path):
-    for name in ("a.mp4", "b.mp4"):
-        record(make_playback(length=3), tmp_path / name, panels=False)
-    assert all(
-        np.array_equal(one, other)
-        for one, other in zip(read(tmp_path / "a.mp4")[0], read(tmp_path / "b.mp4")[0], strict=True)
-    )

@@ -1,8 +1,8 @@
 from rlkit.policy import find_policy
-from rlkit.viewer.watch import film_path, playback, succeeded
+from rlkit.viewer.watch import playback, succeeded, video_path
 
 
-def test_what_is_shown_is_what_is_measured():
+def test_the_episodes_shown_are_those_evaluated():
     """`rlkit watch` and `rlkit evaluate` with one seed go through the same episodes."""
     from rlkit.policy import evaluate_policy
 
@@ -18,11 +18,11 @@ def test_what_is_shown_is_what_is_measured():
             shown.next_episode()
 
 
-def test_a_film_gets_a_free_name(tmp_path, monkeypatch):
+def test_a_video_gets_an_unused_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     who = find_policy("random", env="CartPole-v1")
-    first = film_path(who)
+    first = video_path(who)
     first.touch()
-    second = film_path(who)
+    second = video_path(who)
     assert first != second
     assert first.parent.name == "videos"

@@ -1,197 +1,135 @@
 import sys
-import threading
-from types import SimpleNamespace
 
-import imageio.v2 as imageio
 import pygame
 import pytest
 
 from rlkit.errors import UserError
-from rlkit.viewer import has_display, show
-from rlkit.viewer import window as window_module
-from rlkit.viewer.window import KEYS, Window
+from rlkit.viewer import has_display
+from rlkit.viewer.window import KEY_REPEAT, MESSAGE_SECONDS, Key, Window, open_display
+
+ON_LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there always is a display")
+
+
+class Counter(Window):
+    """Counts presses of A, which repeats, and of B, which does not."""
+
+    def __init__(self):
+        super().__init__("counter")
+        self.counts = {"a": 0, "b": 0}
+        self.seconds = 0.0
+        self.painted = []
+
+    def count(self, name):
+        self.counts[name] += 1
+
+    def update(self, seconds):
+        self.seconds += seconds
+
+    def state(self):
+        return (self.counts["a"],)
+
+    def paint(self, surface, message, help_lines):
+        self.painted.append((surface.get_size(), message, tuple(help_lines)))
+
+
+Counter.keys = (
+    Key((pygame.K_a,), "A", "count", lambda window: window.count("a"), repeats=True),
+    Key((pygame.K_b,), "B", "count once", lambda window: window.count("b")),
+)
 
 
 @pytest.fixture
-def window(screen, make_playback):
-    pygame.display.set_mode((1280, 720), pygame.RESIZABLE)
-    return Window(make_playback(seeds=range(2), length=1000))
+def window(screen):
+    with open_display((640, 480), instead=""):
+        yield Counter()
 
 
-def press(window, code):
-    for kind in (pygame.KEYDOWN, pygame.KEYUP):
-        pygame.event.post(pygame.event.Event(kind, key=code))
-    for event in pygame.event.get():
-        window.handle(event)
+def press(window, *codes):
+    for code in codes:
+        window.handle(pygame.event.Event(pygame.KEYDOWN, key=code))
 
 
-def test_space_pauses_and_goes_on(window):
-    press(window, pygame.K_SPACE)
-    window.tick(1.0)
-    assert (window.playback.paused, window.playback.frame().step) == (True, 0)
-    press(window, pygame.K_SPACE)
-    window.tick(1.0)
-    assert window.playback.frame().step > 0
+def test_only_keys_that_repeat_are_triggered_while_held(window):
+    press(window, *[pygame.K_a] * 3, *[pygame.K_b] * 3)
+    assert window.counts == {"a": 3, "b": 1}
+    assert pygame.key.get_repeat() == KEY_REPEAT
 
 
-@pytest.mark.parametrize("code", [pygame.K_RIGHT, pygame.K_PERIOD])
-def test_right_and_period_make_one_step_and_pause(window, code):
-    press(window, code)
-    assert (window.playback.frame().step, window.playback.paused) == (1, True)
+def test_a_released_key_can_be_pressed_again(window):
+    press(window, pygame.K_b)
+    window.handle(pygame.event.Event(pygame.KEYUP, key=pygame.K_b))
+    press(window, pygame.K_b)
+    assert window.counts["b"] == 2
 
 
-@pytest.mark.parametrize("code", [pygame.K_UP, pygame.K_PLUS, pygame.K_EQUALS, pygame.K_KP_PLUS])
-def test_up_and_plus_are_faster(window, code):
-    press(window, code)
-    assert window.playback.speed == 2.0
+def test_no_key_is_held_once_the_focus_is_lost(window):
+    press(window, pygame.K_a)
+    window.handle(pygame.event.Event(pygame.WINDOWFOCUSLOST))
+    assert window.held == set()
 
 
-@pytest.mark.parametrize("code", [pygame.K_DOWN, pygame.K_MINUS, pygame.K_KP_MINUS])
-def test_down_and_minus_are_slower(window, code):
-    press(window, code)
-    assert window.playback.speed == 0.5
+def test_a_message_disappears_after_a_while(window):
+    window.show_message("hello")
+    window.tick(0.9 * MESSAGE_SECONDS)
+    assert window.message == "hello"
+    window.tick(0.2 * MESSAGE_SECONDS)
+    assert window.message == ""
+    assert window.seconds == pytest.approx(1.1 * MESSAGE_SECONDS)
 
 
-def test_n_goes_to_the_next_episode_and_says_when_there_is_none(window):
-    press(window, pygame.K_n)
-    assert window.playback.frame().label == "seed 1"
-    press(window, pygame.K_n)
-    assert window.playback.frame().label == "seed 1"
-    assert "last" in window._note
-
-
-def test_r_restarts_the_episode(window):
-    window.tick(1.0)
-    press(window, pygame.K_r)
-    assert (window.playback.frame().label, window.playback.frame().step) == ("seed 0", 0)
-
-
-def test_tab_toggles_the_panels(window):
+def test_it_is_drawn_again_only_when_something_changed_or_was_exposed(window):
+    for _ in range(3):
+        window.draw()
+    assert len(window.painted) == 1
+    press(window, pygame.K_a)
     window.draw()
-    with_panels = pygame.image.tobytes(pygame.display.get_surface(), "RGB")
-    press(window, pygame.K_TAB)
+    window.handle(pygame.event.Event(pygame.WINDOWEXPOSED))
     window.draw()
-    assert pygame.image.tobytes(pygame.display.get_surface(), "RGB") != with_panels
-    press(window, pygame.K_TAB)
-    window.draw()
-    assert pygame.image.tobytes(pygame.display.get_surface(), "RGB") == with_panels
+    assert len(window.painted) == 3
 
 
-@pytest.mark.parametrize("code", [pygame.K_h, pygame.K_F1])
-def test_h_shows_and_hides_the_help(window, code):
-    press(window, code)
-    assert window.help
-    window.draw()
-    press(window, code)
-    assert not window.help
-
-
-@pytest.mark.parametrize("code", [pygame.K_s, pygame.K_F12])
-def test_screenshots_never_replace_one_another(window, code, tmp_path, monkeypatch):
+def test_help_and_message_are_drawn_but_left_out_of_screenshots(window, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for _ in range(3):
-        press(window, code)
-    shots = sorted(tmp_path.iterdir())
-    assert len(shots) == 3
-    assert {pygame.image.load(shot).get_size() for shot in shots} == {(1280, 720)}
-
-
-def test_a_screenshot_that_cannot_be_written_is_said(window, tmp_path, monkeypatch):
-    folder = tmp_path / "gone"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    folder.rmdir()
-    press(window, pygame.K_s)
-    assert window._note.startswith("No screenshot")
-
-
-@pytest.mark.parametrize("code", [pygame.K_q, pygame.K_ESCAPE])
-def test_q_and_escape_quit(window, code):
-    press(window, code)
-    assert window.playback.stopped
-
-
-def test_closing_the_window_quits(window):
-    window.handle(pygame.event.Event(pygame.QUIT))
-    assert window.playback.stopped
-
-
-def test_keys_without_a_meaning_do_nothing(window):
-    press(window, pygame.K_F7)
-    assert not window.playback.stopped
-
-
-def test_a_held_key_repeats_only_where_that_makes_sense(window):
-    for _ in range(3):
-        window.handle(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_RIGHT))
-    assert window.playback.frame().step == 3
-    for _ in range(2):
-        window.handle(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_SPACE))
-    assert not window.playback.paused
-
-
-def test_no_two_keys_share_a_code_and_all_are_in_the_help():
-    codes = [code for key in KEYS for code in key.codes]
-    assert len(codes) == len(set(codes))
-    assert all(key.label and key.text for key in KEYS)
-
-
-def test_nothing_is_drawn_twice(window, monkeypatch):
-    flips = []
-    monkeypatch.setattr(pygame.display, "flip", lambda: flips.append(1))
+    window.toggle_help()
+    window.show_message("hello")
     window.draw()
+    window.screenshot()
+    shown, saved = window.painted
+    assert shown == ((640, 480), "hello", (("A", "count"), ("B", "count once")))
+    assert saved == ((640, 480), "", ())
+    (file,) = tmp_path.iterdir()
+    assert str(file) in window.message
+
+
+def test_nothing_is_drawn_into_a_tiny_window(window):
+    pygame.display.set_mode((50, 20), pygame.RESIZABLE)
     window.draw()
-    assert len(flips) == 1
-    press(window, pygame.K_RIGHT)
-    window.draw()
-    assert len(flips) == 2
+    assert window.painted == []
 
 
-def test_show_runs_in_real_time_until_closed(screen, make_playback, monkeypatch):
-    """By a clock of the test's own, which no other process holds up."""
-    playback = make_playback(length=10_000)
-    wall = 0.0
-
-    class Clock:
-        def tick(self, rate):
-            nonlocal wall
-            wall += 1.0 / rate
-            if wall >= 3.0:
-                playback.stop()
-
-    monkeypatch.setattr(pygame.time, "Clock", Clock)
-    monkeypatch.setattr(window_module, "time", SimpleNamespace(perf_counter=lambda: wall))
-    monkeypatch.setattr(window_module, "BUDGET", 60.0)
-    show(playback)
-    assert playback.frame().seconds == pytest.approx(3.0, abs=1.5 / playback.rate)
+def test_the_display_is_closed_again(screen):
+    with pytest.raises(KeyError), open_display(instead=""):
+        raise KeyError
     assert not pygame.display.get_init()
 
 
-def test_a_window_that_is_closed_while_recording_leaves_a_playable_file(screen, make_playback, tmp_path):
-    playback = make_playback(length=10_000)
-    threading.Timer(0.7, playback.stop).start()
-    show(playback, record=tmp_path / "lap.mp4")
-    assert [path.name for path in tmp_path.iterdir()] == ["lap.mp4"]
-    with imageio.get_reader(tmp_path / "lap.mp4") as video:
-        assert sum(1 for _ in video) == playback.frame().step + 1  # every moment once
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there always is one")
-def test_without_a_display_there_is_none_and_show_says_what_to_do(no_display, make_playback):
+@ON_LINUX
+def test_without_a_display_the_error_says_what_to_do_instead(no_display):
     pygame.display.quit()
-    playback = make_playback()
-    playback.stop()  # in case a window opens after all
     assert not has_display()
-    with pytest.raises(UserError, match="record"):
-        show(playback)
+    with (
+        pytest.raises(UserError, match=r"there is no display.*: record a video"),
+        open_display(instead="record a video"),
+    ):
+        pass
 
 
-def test_a_dummy_driver_counts_as_no_display(screen):
+def test_a_dummy_driver_is_no_display(screen):
     assert not has_display()
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there always is one")
-def test_a_display_that_does_not_answer_counts_as_none(no_display, monkeypatch):
+@ON_LINUX
+def test_a_display_that_does_not_answer_is_none(no_display, monkeypatch):
     pygame.display.quit()
     monkeypatch.setenv("DISPLAY", ":4711")
     assert not has_display()

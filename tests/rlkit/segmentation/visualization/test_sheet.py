@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rlkit.segmentation.visualization.palette import class_colours
-from rlkit.segmentation.visualization.sheet import CLASS_SHARE, LARGEST_PANEL, PANEL_WIDTH, Row, draw_moment, draw_sheet
+from rlkit.segmentation.visualization.sheet import CLASS_ALPHA, MAX_PANEL, MIN_PANEL, Row, draw_sheet, draw_single
 
 
 def row(colours, truth=True, uncertainty=True, caption="a picture"):
@@ -17,10 +17,10 @@ def holds(sheet, colour):
     return bool((sheet == np.array(colour, dtype=np.uint8)).all(-1).any())
 
 
-def test_small_pictures_are_enlarged_by_whole_factors_and_never_smeared(colours, classes):
+def test_small_images_are_enlarged_by_whole_factors(colours, classes):
     sheet = draw_sheet([row(colours)], classes)
     red = (sheet == [200, 0, 0]).all(-1)
-    factor = -(-PANEL_WIDTH // 24)
+    factor = -(-MIN_PANEL // 24)
     assert red.sum() == (16 * factor) * (12 * factor)
     assert sheet.dtype == np.uint8
 
@@ -32,20 +32,20 @@ def test_the_legend_names_every_class_by_its_colour(colours, classes):
     assert without.shape[1] < sheet.shape[1]
 
 
-def test_classes_are_seen_through_the_picture(colours, classes):
+def test_classes_are_blended_with_the_image(colours, classes):
     sky = class_colours(classes.names)[0].astype(float)
-    expected = (200 * np.array([1, 0, 0]) * (1 - CLASS_SHARE) + sky * CLASS_SHARE + 0.5).astype(np.uint8)
+    expected = (200 * np.array([1, 0, 0]) * (1 - CLASS_ALPHA) + sky * CLASS_ALPHA + 0.5).astype(np.uint8)
     sheet = draw_sheet([row(colours)], classes).astype(int)
     assert (np.abs(sheet - expected.astype(int)).max(-1) <= 1).any()
 
 
-def test_large_pictures_are_made_smaller(classes):
+def test_large_images_are_reduced(classes):
     large = np.zeros((900, 3000, 3), dtype=np.uint8)
     sheet = draw_sheet([row(large, truth=False, uncertainty=False)], classes, "title", "note")
-    assert sheet.shape[1] < 2 * LARGEST_PANEL + 100
+    assert sheet.shape[1] < 2 * MAX_PANEL + 100
 
 
-def test_pictures_of_several_shapes_keep_them(colours, classes):
+def test_images_keep_their_aspect_ratio(colours, classes):
     wide = np.full((8, 48, 3), 255, dtype=np.uint8)
     sheet = draw_sheet([row(colours, False, False), row(wide, False, False)], classes)
     white = (sheet == 255).all(-1)
@@ -53,11 +53,11 @@ def test_pictures_of_several_shapes_keep_them(colours, classes):
     assert width / height == pytest.approx(6, rel=0.05)
 
 
-def test_a_moment_has_the_shape_of_a_screen(colours, classes):
-    height, width = draw_moment(row(colours), classes).shape[:2]
+def test_a_single_image_has_the_aspect_ratio_of_a_screen(colours, classes):
+    height, width = draw_single(row(colours), classes).shape[:2]
     assert 1 < width / height < 2.2
 
 
-def test_the_longest_names_are_cut_and_not_drawn_beyond_the_edge(colours, classes):
+def test_long_names_are_shortened(colours, classes):
     sheet = draw_sheet([row(colours, False, False, caption="x" * 500)], classes, "title", "y" * 500)
     assert sheet.shape == draw_sheet([row(colours, False, False, caption="x")], classes, "title", "y").shape

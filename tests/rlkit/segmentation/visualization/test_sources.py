@@ -11,11 +11,17 @@ from rlkit.errors import UserError
 from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.segmentation.visualization import sources
 from rlkit.segmentation.visualization.sources import read_photo, views_of_path, views_of_source
-from rlkit.viewer.video import write_film
+from rlkit.viewer.video import VideoWriter
+
+
+def write_video(path, pictures, rate):
+    with VideoWriter(path, rate) as video:
+        for picture in pictures:
+            video.write(picture)
 
 
 class Source:
-    """Gives batches of four pictures, each batch under a condition of its own."""
+    """Gives batches of four images, each batch under a condition of its own."""
 
     def __init__(self, conditions):
         self.conditions = conditions
@@ -36,7 +42,7 @@ def test_each_condition_is_shown_before_any_is_shown_twice():
     assert captions(views_of_source(Source(["rain", "rain", "sun"]), "test", 3)) == ["rain 0", "sun 0", "rain 0"]
 
 
-def test_no_more_is_looked_at_than_is_needed():
+def test_no_more_batches_are_read_than_needed():
     source = Source([f"weather {number}" for number in range(50)])
     assert len(captions(views_of_source(source, "test", 3))) == 3
     assert source.drawn == 4
@@ -47,13 +53,13 @@ def test_a_source_of_one_condition_gives_as_many_as_it_has():
     assert views.count == len(captions(views)) == 4
 
 
-def test_pictures_that_are_chosen_keep_no_batch_in_memory():
+def test_chosen_images_keep_no_batch_in_memory():
     views = list(views_of_source(Source([""] * 9), "test", 20).views)
     assert len(views) == 20
     assert all(view.image.base is None and view.truth.base is None for view in views)
 
 
-def test_a_folder_is_shown_from_one_end_to_the_other(tmp_path):
+def test_images_are_spread_over_a_folder(tmp_path):
     for number in range(9):
         Image.fromarray(np.full((4, 5, 3), number, np.uint8)).save(tmp_path / f"{number}.png")
     (tmp_path / "notes.txt").write_text("not a picture")
@@ -68,41 +74,24 @@ def test_photos_of_any_kind_are_read_as_colours(mode, tmp_path):
     assert read_photo(path).shape == (4, 5, 3)
 
 
-def test_a_photo_is_turned_the_way_up_it_was_taken(tmp_path):
+def test_a_photo_is_rotated_by_its_exif_orientation(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held upright
     Image.new("RGB", (8, 4)).save(tmp_path / "photo.jpg", exif=exif)
     assert read_photo(tmp_path / "photo.jpg").shape == (8, 4, 3)
 
 
-def test_a_film_is_read_back_as_it_was_written(tmp_path):
-    greys = [np.full((31, 45, 3), 40 * number, np.uint8) for number in range(6)]
-    assert write_film(tmp_path / "film.mp4", iter(greys), rate=4.0) == 6
-    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
-    views = views_of_path(tmp_path / "film.mp4", None)
+def test_a_video_is_read_at_its_rate_and_up_to_a_number(tmp_path):
+    write_video(tmp_path / "video.mp4", [np.full((31, 45, 3), 40 * number, np.uint8) for number in range(6)], rate=4.0)
+    views = views_of_path(tmp_path / "video.mp4", None)
     shown = list(views.views)
     assert views.rate == pytest.approx(4)
     assert views.count == len(shown) == 6
     assert shown[0].image.shape == (32, 46, 3)
     means = [view.image.mean() for view in shown]
     assert np.abs(np.array(means) - [40 * number for number in range(6)]).max() < 6
-    assert shown[2].caption == "film.mp4, 0.50 s"
-    assert len(list(views_of_path(tmp_path / "film.mp4", 2).views)) == 2
-
-
-def test_what_a_film_held_when_it_was_interrupted_is_kept(tmp_path):
-    def pictures():
-        yield from [np.zeros((16, 16, 3), np.uint8)] * 3
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_film(tmp_path / "film.mp4", pictures(), rate=2.0)
-    assert len(list(views_of_path(tmp_path / "film.mp4", None).views)) == 3
-
-
-def test_a_film_of_nothing_leaves_no_file(tmp_path):
-    assert write_film(tmp_path / "film.mp4", iter(()), rate=2.0) == 0
-    assert not list(tmp_path.iterdir())
+    assert shown[2].caption == "video.mp4, 0.50 s"
+    assert len(list(views_of_path(tmp_path / "video.mp4", 2).views)) == 2
 
 
 @pytest.mark.parametrize(
@@ -113,25 +102,25 @@ def test_a_film_of_nothing_leaves_no_file(tmp_path):
         (lambda path: path.write_text("words"), "neither a picture nor a video"),
     ],
 )
-def test_what_cannot_be_looked_at_is_named(make, sentence, tmp_path):
+def test_unusable_paths_are_named(make, sentence, tmp_path):
     path = tmp_path / "thing"
     make(path)
     with pytest.raises(UserError, match=sentence):
         list(views_of_path(path, 3).views)
 
 
-def test_damaged_pictures_and_videos_are_named(tmp_path):
-    photo, video = tmp_path / "photo.png", tmp_path / "film.mp4"
+def test_damaged_images_and_videos_are_named(tmp_path):
+    photo, video = tmp_path / "photo.png", tmp_path / "video.mp4"
     Image.new("RGB", (64, 64), "red").save(photo)
     photo.write_bytes(photo.read_bytes()[:60])
-    video.write_bytes(b"no film at all")
+    video.write_bytes(b"no video at all")
     for path in (photo, video):
         with pytest.raises(UserError, match=path.name):
             list(views_of_path(path, 3).views)
 
 
 def test_a_photo_is_reduced_to_what_can_be_shown(monkeypatch, tmp_path):
-    monkeypatch.setattr(sources, "MOST_SHOWN", 20 * 30)
+    monkeypatch.setattr(sources, "MAX_SHOWN", 20 * 30)
     pixels = np.random.default_rng(0).integers(256, size=(60, 90, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "photo.png")
     means = pixels.reshape(20, 3, 30, 3, 3).mean(axis=(1, 3))
@@ -141,9 +130,9 @@ def test_a_photo_is_reduced_to_what_can_be_shown(monkeypatch, tmp_path):
 
 
 def test_videos_are_reduced_as_photos_are(monkeypatch, tmp_path):
-    write_film(tmp_path / "film.mp4", iter([np.zeros((32, 48, 3), np.uint8)] * 2), rate=4.0)
-    monkeypatch.setattr(sources, "MOST_SHOWN", 32 * 48 // 4)
-    assert [view.image.shape for view in views_of_path(tmp_path / "film.mp4", None).views] == [(16, 24, 3)] * 2
+    write_video(tmp_path / "video.mp4", [np.zeros((32, 48, 3), np.uint8)] * 2, rate=4.0)
+    monkeypatch.setattr(sources, "MAX_SHOWN", 32 * 48 // 4)
+    assert [view.image.shape for view in views_of_path(tmp_path / "video.mp4", None).views] == [(16, 24, 3)] * 2
 
 
 def test_a_photo_of_too_many_pixels_is_refused(monkeypatch, tmp_path):
@@ -163,23 +152,23 @@ def test_a_video_of_too_many_pixels_is_refused_before_a_frame_is_read(tmp_path):
 
 
 def test_a_list_of_other_files_is_no_video(tmp_path):
-    write_film(tmp_path / "film.mp4", iter([np.zeros((32, 48, 3), np.uint8)] * 2), rate=4.0)
-    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile film.mp4\n")
+    write_video(tmp_path / "video.mp4", [np.zeros((32, 48, 3), np.uint8)] * 2, rate=4.0)
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile video.mp4\n")
     with pytest.raises(UserError, match=r"list\.mp4 cannot be read as a video"):
         views_of_path(tmp_path / "list.mp4", None)
 
 
-def test_a_video_that_breaks_off_is_named(tmp_path):
+def test_a_truncated_video_is_named(tmp_path):
     noise = np.random.default_rng(0).integers(256, size=(30, 64, 64, 3), dtype=np.uint8)
-    path = tmp_path / "film.mp4"
-    write_film(path, iter(noise), rate=10.0)
+    path = tmp_path / "video.mp4"
+    write_video(path, noise, rate=10.0)
     whole = path.read_bytes()
     for share in (0.1, 0.5, 0.9):
         path.write_bytes(whole[: int(share * len(whole))])
         try:
             shown = len(list(views_of_path(path, None).views))
         except UserError as error:
-            assert "film.mp4" in str(error)  # noqa: PT017 - what was whole may be shown
+            assert "video.mp4" in str(error)  # noqa: PT017 - what was whole may be shown
         else:
             assert shown <= 30
 
