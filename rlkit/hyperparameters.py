@@ -1,4 +1,4 @@
-"""Hyperparameters: fields of frozen dataclasses that carry their own help text, bounds and source."""
+"""Hyperparameters: fields of frozen dataclasses with help text, bounds and source."""
 
 import dataclasses
 import types
@@ -15,12 +15,12 @@ C = TypeVar("C")
 
 @dataclass(frozen=True)
 class Range:
-    """Where a search for a good value looks.
+    """The search range of a hyperparameter.
 
     Args:
         low: Smallest value tried.
         high: Largest value tried.
-        log: Whether factors count rather than differences, as for a step size.
+        log: Whether to sample uniformly in the logarithm.
     """
 
     low: float
@@ -41,13 +41,13 @@ def hyperparameter(
     """A dataclass field that can be set from the command line.
 
     Args:
-        default: Its value where nothing is said.
+        default: Its default value.
         meaning: One sentence for `rlkit agents NAME`.
-        source: The paper that brought it in, or the evidence for the default.
+        source: The paper that introduced it, or the evidence for the default.
         low: Smallest value allowed.
         high: Largest value allowed.
         choices: The only values allowed.
-        search: What `rlkit tune` tries: a `Range` or some values; None leaves it alone unless it is asked for.
+        search: What `rlkit tune` tries, a `Range` or values; None excludes it unless it is asked for.
     """
     notes = {"meaning": meaning, "source": source, "low": low, "high": high, "choices": tuple(choices)}
     return dataclasses.field(default=default, metadata={**notes, "search": search})
@@ -57,7 +57,7 @@ def with_settings(config: C, settings: Mapping[str, str]) -> C:
     """Apply KEY=VALUE pairs as typed on the command line.
 
     Raises:
-        UserError: For an unknown key (the nearest are named), a value of the wrong type or one out of bounds.
+        UserError: A key is unknown, or a value has the wrong type or is out of bounds.
     """
     kinds = typing.get_type_hints(type(config))
     names = [field.name for field in dataclasses.fields(config)]  # type: ignore[arg-type]
@@ -70,10 +70,10 @@ def with_settings(config: C, settings: Mapping[str, str]) -> C:
 
 
 def from_plain(kind: type[C], plain: Mapping[str, Any]) -> C:
-    """Build a configuration from what JSON gave back; `dataclasses.asdict` is the other direction.
+    """Build a configuration from a JSON object, the inverse of `dataclasses.asdict`.
 
     Raises:
-        UserError: If a key is unknown or a value has the wrong type or is out of bounds.
+        UserError: A key is unknown, or a value has the wrong type or is out of bounds.
     """
     kinds = typing.get_type_hints(kind)
     names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
@@ -86,10 +86,10 @@ def from_plain(kind: type[C], plain: Mapping[str, Any]) -> C:
 
 
 def validated(config: C) -> C:
-    """Hold every field against its bounds, then let the configuration check what concerns several fields.
+    """Check the bounds of every field, then the configuration's own `check` of several fields together.
 
     Raises:
-        UserError: Naming the field, its value and what is allowed.
+        UserError: Names the field, its value and what is allowed.
     """
     for field in dataclasses.fields(config):  # type: ignore[arg-type]
         check_field(field, getattr(config, field.name))
@@ -100,10 +100,10 @@ def validated(config: C) -> C:
 
 
 def check_field(field: "dataclasses.Field[Any]", value: Any) -> None:
-    """Hold a value against the bounds or choices of one hyperparameter.
+    """Check a value against the bounds or choices of one hyperparameter.
 
     Raises:
-        UserError: Naming it, its value and what is allowed.
+        UserError: Names it, its value and what is allowed.
     """
     notes = field.metadata
     choices = notes.get("choices")
@@ -116,14 +116,14 @@ def check_field(field: "dataclasses.Field[Any]", value: Any) -> None:
 def _check_bounds(name: str, value: Any, low: float | None, high: float | None) -> None:
     if not isinstance(value, int | float):
         return
-    # Written so that NaN, which compares as false with everything, is out of bounds.
+    # Negated comparisons, so that NaN is out of bounds.
     if (low is not None and not value >= low) or (high is not None and not value <= high) or value != value:
         bounds = f"at least {low}" if high is None else f"at most {high}" if low is None else f"from {low} to {high}"
         raise UserError(f"{name} = {value} is out of range: expected a value {bounds}")
 
 
 def parse_value(key: str, text: str, kind: Any) -> Any:
-    """Read one value as typed on the command line: JSON where it is JSON, else the text itself."""
+    """Parse one value as typed on the command line: as JSON if valid, else as text."""
     value = read_value(text)
     if isinstance(value, list):
         value = tuple(value)
@@ -146,7 +146,7 @@ def _wants_tuple(kind: Any) -> bool:
 
 
 def _checked(key: str, value: Any, kind: Any) -> Any:
-    """The value itself if its type fits; whole numbers fit where a float is expected, and 1e6 where an int is."""
+    """The value, converted where it is exact: an int to a float, and a float such as 1e6 to an int."""
     options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     for option in options:
         if option is float and isinstance(value, int | float) and not isinstance(value, bool):

@@ -1,11 +1,11 @@
-"""How a hyperparameter moves with the steps taken; never with the clock."""
+"""Schedules of hyperparameters, as functions of the number of steps."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Linear:
-    """A straight line from `start` to `end` over `steps` steps, then constant."""
+    """Linear from `start` to `end` over `steps` steps, then constant."""
 
     start: float
     end: float
@@ -19,7 +19,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class Geometric:
-    """A constant ratio from one step to the next, from `start` to `end` over `steps` steps, then constant."""
+    """Geometric from `start` to `end` over `steps` steps, then constant."""
 
     start: float
     end: float

@@ -1,4 +1,4 @@
-"""Baselines that learn nothing: random actions, and the environment's own scripted expert."""
+"""Baselines without learning: random actions, and the environment's scripted expert."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,25 +12,19 @@ from rlkit.capabilities import HasCapabilities
 from rlkit.errors import UserError
 from rlkit.spaces import Observations, Spaces
 
+NO_PRESETS: Mapping[str, Callable[[Spaces, int], Any]] = {}
+
 
 @dataclass(frozen=True)
-class NoConfig:
+class BaselineConfig:
     """No hyperparameters."""
 
 
-def plain(spaces: Spaces, steps: int) -> NoConfig:
-    """The only way there is."""
-    return NoConfig()
-
-
-PRESETS: Mapping[str, Callable[[Spaces, int], NoConfig]] = {"plain": plain}
-
-
 class Random(Agent):
-    """Draws every action at random, all alike."""
+    """Uniformly random actions."""
 
-    Config: ClassVar[type] = NoConfig
-    presets: ClassVar[Mapping[str, Callable[[Spaces, int], Any]]] = PRESETS
+    Config: ClassVar[type] = BaselineConfig
+    presets = NO_PRESETS
     learns: ClassVar[bool] = False
 
     def __init__(self, num_actions: int, generator: np.random.Generator):
@@ -38,51 +32,51 @@ class Random(Agent):
         self._generator = generator
 
     @classmethod
-    def build(cls, spaces: Spaces, config: NoConfig, num_envs: int, device: str, seed: int) -> Self:
-        """Make the agent; it has no use for the device."""
+    def build(cls, spaces: Spaces, config: BaselineConfig, num_envs: int, device: str, seed: int) -> Self:
+        """Build the agent; the device is not used."""
         return cls(spaces.num_actions, np.random.default_rng(seed))
 
     def act(self, observations: Observations, explore: bool) -> npt.NDArray[np.int64]:
-        """Draw an action for each of N observations; being random is all it does, whether it explores or not."""
+        """Draw a random action for each of N observations, with and without `explore`."""
         count = len(next(iter(observations.values())))
         return self._generator.integers(self._num_actions, size=count)
 
 
 class Expert(Agent):
-    """Does what the environment's own scripted expert would do, where there is one.
+    """The actions of the environment's scripted expert.
 
-    Where actions are continuous it takes, as every agent here, the nearest of those on the grid that stands for them.
-    In `rlkit/DrivingContinuous-v0` the default of 3 by 3 costs it 1 % of its lap time and no lap; on a grid of 21 by 11
-    (`--env-kwargs action_bins=21,11`) it drives more smoothly, with two thirds of the jerk.
+    Continuous actions are rounded to the nearest discrete one, as for every agent. In `rlkit/DrivingContinuous-v0` the
+    default grid of 3 × 3 costs the expert 1 % of its lap time; 21 × 11 (`--env-kwargs action_bins=21,11`) has two
+    thirds of the jerk.
     """
 
-    Config: ClassVar[type] = NoConfig
-    presets: ClassVar[Mapping[str, Callable[[Spaces, int], Any]]] = PRESETS
+    Config: ClassVar[type] = BaselineConfig
+    presets = NO_PRESETS
     learns: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._environments: HasCapabilities | None = None
 
     @classmethod
-    def build(cls, spaces: Spaces, config: NoConfig, num_envs: int, device: str, seed: int) -> Self:
-        """Make the agent; everything it knows comes from the environments it is bound to."""
+    def build(cls, spaces: Spaces, config: BaselineConfig, num_envs: int, device: str, seed: int) -> Self:
+        """Build the agent, which has to be bound to environments before it acts."""
         return cls()
 
     def bind(self, environments: HasCapabilities) -> None:
-        """Remember whom to ask.
+        """Set the environments whose expert is queried.
 
         Raises:
-            UserError: If these environments have no expert.
+            UserError: These environments have no expert.
         """
         if not environments.offers("expert_action"):
             raise UserError("This environment has no scripted expert: it offers no expert_action().")
         self._environments = environments
 
     def act(self, observations: Observations, explore: bool) -> npt.NDArray[np.int64]:
-        """Ask each environment for its expert's action, and take the nearest of those that can be chosen.
+        """The discrete action nearest to the expert's, for each environment.
 
         Raises:
-            UserError: What an expert gives is no action of its environment.
+            UserError: An expert's action is not in its environment's action space.
         """
         if self._environments is None:
             raise RuntimeError("the expert has to be bound to environments before it can act")

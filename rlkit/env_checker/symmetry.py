@@ -166,4 +166,4 @@ def _turned_over(declared: DeclaredMirror, leaves: Observations) -> Observations
     numbers = np.zeros(1, np.int64)
     weights = np.ones(1, np.float32)
     batch = Batch(leaves, numbers, weights, weights, leaves, numbers, weights)
-    return mirror_every_second(batch, declared.mirror).observations
+    return dict(mirror_every_second(batch, declared.mirror).observations)

@@ -1,1 +1,1 @@
-"""Parts of networks: encoders that read observations, heads that give values."""
+"""Parts of neural networks: encoders, layers and heads."""

@@ -1,7 +1,7 @@
-"""Encoders: from a picture to a vector of features.
+"""Image encoders: from an image to a feature vector.
 
-To add one, write a class made from (channels, height, width) and name it in `ENCODERS`. It reads floats (B, C, H, W)
-in [0, 1] and gives (B, F); its weights are drawn by whoever builds the network (He et al. 2015).
+To add one, write a module with the constructor (channels, height, width) and add it to `ENCODERS`. It maps floats
+(B, C, H, W) in [0, 1] to (B, F); `rlkit.nn.heads.kaiming_init_` initialises its weights.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,14 +13,13 @@ from torch import Tensor, nn
 
 from rlkit.spaces import Leaf
 
-SMALL_GRID = 16  # cells a side: what is smaller goes to the dense layers
-
-SMALL_ENOUGH = 8  # pixels a side: what is smaller goes to the dense layers
-WIDEST = 64  # channels; the published network goes to 512, which no replayed batch on a CPU would pay for
+PLAIN_SIDE = 16  # PlainEncoder adds convolutions until the feature map is smaller than this
+POOLED_SIDE = 8  # VGG and Inception pool until the feature map is smaller than this
+MAX_CHANNELS = 64  # of VGGEncoder; the published network has up to 512
 
 
 class NatureEncoder(nn.Sequential):
-    """The three convolutions of DQN on Atari (Mnih et al. 2015); pictures of at least 36×36."""
+    """The three convolutions of DQN on Atari (Mnih et al. 2015); images of at least 36×36."""
 
     widths: ClassVar[tuple[int, int, int]] = (32, 64, 64)
 
@@ -38,19 +37,19 @@ class NatureEncoder(nn.Sequential):
 
 
 class SmallNatureEncoder(NatureEncoder):
-    """Mnih et al. 2015's three convolutions with half the channels; pictures of at least 36×36.
+    """Mnih et al. 2015's three convolutions with half the channels; images of at least 36×36.
 
-    A gradient step on 32 transitions of 84×84×4 takes 17 ms on one core, where the full width takes 43 ms.
+    A gradient step on 32 transitions of 84×84×4 takes 17 ms on one core, 43 ms with all channels.
     """
 
     widths: ClassVar[tuple[int, int, int]] = (16, 32, 32)
 
 
 class CompactEncoder(nn.Sequential):
-    """Two convolutions for small, coarse pictures, made for a CPU; pictures of at least 16×16.
+    """Two convolutions for small images on a CPU; images of at least 16×16.
 
-    Few, large patches: on one core a forward and backward pass of 256 pictures of 24×24 takes 2.2 ms, where 4×4 patches
-    with stride 2 take 6.5 ms.
+    A large stride is fast: a forward and backward pass of 256 images of 24×24 takes 2.2 ms on one core, 6.5 ms with
+    4×4 kernels of stride 2.
     """
 
     def __init__(self, channels: int, height: int, width: int):
@@ -64,53 +63,52 @@ class CompactEncoder(nn.Sequential):
 
 
 class PlainEncoder(nn.Sequential):
-    """One 3×3 convolution of 16 channels, as MinAtar's authors take (Young & Tian 2019); pictures of at least 3×3.
+    """One 3×3 convolution of 16 channels, as for MinAtar (Young and Tian 2019); images of at least 3×3.
 
-    Where sides are longer than 15, convolutions have a stride of 2, and further ones of 32 channels follow until they
-    are not.
+    While the feature map has 16 pixels a side or more, convolutions have stride 2, and one of 32 channels is added.
     """
 
     def __init__(self, channels: int, height: int, width: int):
         layers: list[nn.Module] = []
-        side, wide = min(height, width), 16
-        while not layers or side >= SMALL_GRID:
-            stride = 2 if side >= SMALL_GRID else 1
-            layers += [nn.Conv2d(channels, wide, 3, stride=stride), nn.ReLU()]
-            side, channels, wide = (side - 3) // stride + 1, wide, 32
+        side, out_channels = min(height, width), 16
+        while not layers or side >= PLAIN_SIDE:
+            stride = 2 if side >= PLAIN_SIDE else 1
+            layers += [nn.Conv2d(channels, out_channels, 3, stride=stride), nn.ReLU()]
+            side, channels, out_channels = (side - 3) // stride + 1, out_channels, 32
         super().__init__(*layers, nn.Flatten())
 
 
 class FlatEncoder(nn.Sequential):
-    """Every pixel goes to the dense layers, which makes the network an MLP: what a convolution has to beat."""
+    """No convolution: the pixels are the features, which makes the network an MLP."""
 
     def __init__(self, channels: int, height: int, width: int):
         super().__init__(nn.Flatten())
 
 
 class SpectralConv2d(nn.Conv2d):
-    """A convolution whose weights are divided by their largest singular value (Miyato et al. 2018).
+    """A convolution with spectral normalization (Miyato et al. 2018).
 
-    The value is found by power iteration: one step with each gradient, going on from the vector of the step before.
+    Weights are divided by their largest singular value, estimated by one step of power iteration per gradient step.
     """
 
     vector: Tensor
 
-    def __init__(self, channels: int, wide: int, size: int, padding: int = 0):
-        super().__init__(channels, wide, size, padding=padding)
-        self.register_buffer("vector", torch.full((wide,), wide**-0.5))
+    def __init__(self, channels: int, out_channels: int, size: int, padding: int = 0):
+        super().__init__(channels, out_channels, size, padding=padding)
+        self.register_buffer("vector", torch.full((out_channels,), out_channels**-0.5))
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """(B, channels, H, W) to (B, wide, H, W) where the padding keeps the size."""
-        with torch.autocast(picture.device.type, enabled=False):  # half the digits would spoil the iteration
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, channels, H, W) to (B, out_channels, H, W) where the padding keeps the size."""
+        with torch.autocast(image.device.type, enabled=False):  # the iteration needs float32
             weight = self.weight / self._norm()
-        return F.conv2d(picture, weight, self.bias, self.stride, self.padding)
+        return F.conv2d(image, weight, self.bias, self.stride, self.padding)
 
     def _norm(self) -> Tensor:
         matrix = self.weight.flatten(1)
         with torch.no_grad():
             right = F.normalize(matrix.T @ self.vector, dim=0)
             left = F.normalize(matrix @ right, dim=0)
-        if torch.is_grad_enabled() and self.weight.requires_grad:  # else it only acts
+        if torch.is_grad_enabled() and self.weight.requires_grad:  # not while acting
             self.vector.copy_(left)
         return left @ (matrix @ right)
 
@@ -119,7 +117,7 @@ class ResidualBlock(nn.Module):
     """ReLU, 3×3 convolution, ReLU, 3×3 convolution, and a shortcut around them (Espeholt et al. 2018, fig. 3).
 
     Args:
-        channels: That come in and go out.
+        channels: Input and output channels.
         spectral: Whether the convolutions are `SpectralConv2d`.
     """
 
@@ -129,22 +127,22 @@ class ResidualBlock(nn.Module):
         self.first = convolution(channels, channels, 3, padding=1)
         self.second = convolution(channels, channels, 3, padding=1)
 
-    def forward(self, picture: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C, H, W)."""
-        inner: Tensor = self.second(self.first(picture.relu()).relu())
-        return picture + inner
+        inner: Tensor = self.second(self.first(image.relu()).relu())
+        return image + inner
 
 
 class ImpalaEncoder(nn.Sequential):
     """Three stages, each a 3×3 convolution, 3×3 max pooling of stride 2 and two residual blocks (Espeholt et al. 2018).
 
     Args:
-        channels: Of the picture.
+        channels: Of the image.
         height: In pixels.
         width: In pixels.
-        factor: How many times as wide as the published 16, 32 and 32 channels.
-        spectral: Whether residual blocks have spectral normalisation.
-        pooled: Sides to which adaptive max pooling brings what comes out; None leaves it as it is.
+        factor: Multiple of the published 16, 32 and 32 channels.
+        spectral: Whether residual blocks have spectral normalization.
+        pooled: Side of the adaptive max pooling at the end; None for no pooling.
     """
 
     def __init__(
@@ -157,14 +155,14 @@ class ImpalaEncoder(nn.Sequential):
         pooled: int | None = None,
     ):
         layers: list[nn.Module] = []
-        for wide in (16 * factor, 32 * factor, 32 * factor):
+        for out_channels in (16 * factor, 32 * factor, 32 * factor):
             layers += [
-                nn.Conv2d(channels, wide, 3, padding=1),
+                nn.Conv2d(channels, out_channels, 3, padding=1),
                 nn.MaxPool2d(3, stride=2, padding=1),
-                ResidualBlock(wide, spectral),
-                ResidualBlock(wide, spectral),
+                ResidualBlock(out_channels, spectral),
+                ResidualBlock(out_channels, spectral),
             ]
-            channels = wide
+            channels = out_channels
         layers.append(nn.ReLU())
         if pooled is not None:
             layers.append(nn.AdaptiveMaxPool2d(pooled))
@@ -172,44 +170,44 @@ class ImpalaEncoder(nn.Sequential):
 
 
 class WideImpalaEncoder(ImpalaEncoder):
-    """Twice as wide, with spectral normalisation, pooled to 6×6, as in Beyond the Rainbow (Clark et al. 2024)."""
+    """Twice the channels, spectral normalization, pooled to 6×6, as in Beyond the Rainbow (Clark et al. 2024)."""
 
     def __init__(self, channels: int, height: int, width: int):
         super().__init__(channels, height, width, factor=2, spectral=True, pooled=6)
 
 
 class VGGEncoder(nn.Sequential):
-    """Pairs of 3×3 convolutions, each pair followed by 2×2 max pooling (Simonyan & Zisserman 2015).
+    """Pairs of 3×3 convolutions, each pair followed by 2×2 max pooling (Simonyan and Zisserman 2015).
 
-    Smaller than the published ones: 16 channels, doubled after each pooling up to 64, until the sides are below 8
-    pixels. Pictures of at least 2×2.
+    Smaller than the published ones: 16 channels, doubled after each pooling up to 64, until the feature map has less
+    than 8 pixels a side. Images of at least 2×2.
     """
 
     def __init__(self, channels: int, height: int, width: int):
         layers: list[nn.Module] = []
-        side, wide = min(height, width), 16
-        while not layers or side >= SMALL_ENOUGH:
+        side, out_channels = min(height, width), 16
+        while not layers or side >= POOLED_SIDE:
             for _ in range(2):
-                layers += [nn.Conv2d(channels, wide, 3, padding=1), nn.ReLU()]
-                channels = wide
+                layers += [nn.Conv2d(channels, out_channels, 3, padding=1), nn.ReLU()]
+                channels = out_channels
             layers.append(nn.MaxPool2d(2))
-            side, wide = side // 2, min(2 * wide, WIDEST)
+            side, out_channels = side // 2, min(2 * out_channels, MAX_CHANNELS)
         super().__init__(*layers, nn.Flatten())
 
 
 class InceptionBlock(nn.Module):
-    """Four views of the same place, laid behind each other: 1×1, 3×3, 5×5 and pooling (Szegedy et al. 2015, fig. 2b).
+    """Four concatenated branches: 1×1, 3×3, 5×5 convolutions and pooling (Szegedy et al. 2015, fig. 2b).
 
-    1×1 convolutions come before the larger ones, so that those have fewer channels to read.
+    1×1 convolutions reduce the channels before the larger kernels.
 
     Args:
-        channels: That come in.
-        wide: Channels that come out, a quarter from each branch; a multiple of 4.
+        channels: Input channels.
+        out_channels: Output channels, a quarter from each branch; a multiple of 4.
     """
 
-    def __init__(self, channels: int, wide: int):
+    def __init__(self, channels: int, out_channels: int):
         super().__init__()
-        part = wide // 4
+        part = out_channels // 4
         self.branches = nn.ModuleList(
             [
                 nn.Sequential(nn.Conv2d(channels, part, 1), nn.ReLU()),
@@ -221,68 +219,67 @@ class InceptionBlock(nn.Module):
             ]
         )
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """(B, channels, H, W) to (B, wide, H, W)."""
-        return torch.cat([branch(picture) for branch in self.branches], dim=1)
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, channels, H, W) to (B, out_channels, H, W)."""
+        return torch.cat([branch(image) for branch in self.branches], dim=1)
 
 
 class InceptionEncoder(nn.Sequential):
-    """A 3×3 convolution, then `InceptionBlock`s with 2×2 max pooling between them until the sides are below 8 pixels.
+    """A 3×3 convolution, then 2×2 max pooling and `InceptionBlock`s until the feature map is below 8 pixels a side.
 
-    Large pictures are halved at once, by the first convolution's stride. Pictures of at least 2×2.
+    The first convolution has stride 2 for images of 32 pixels a side or more. Images of at least 2×2.
     """
 
     def __init__(self, channels: int, height: int, width: int):
         side = min(height, width)
-        stride = 2 if side >= 4 * SMALL_ENOUGH else 1
+        stride = 2 if side >= 4 * POOLED_SIDE else 1
         layers: list[nn.Module] = [nn.Conv2d(channels, 32, 3, stride=stride, padding=1), nn.ReLU()]
-        side, channels, wide = (side - 1) // stride + 1, 32, 64
-        while len(layers) == 2 or side >= SMALL_ENOUGH:
-            layers += [nn.MaxPool2d(2), InceptionBlock(channels, wide)]
-            side, channels, wide = side // 2, wide, 96
+        side, channels, out_channels = (side - 1) // stride + 1, 32, 64
+        while len(layers) == 2 or side >= POOLED_SIDE:
+            layers += [nn.MaxPool2d(2), InceptionBlock(channels, out_channels)]
+            side, channels, out_channels = side // 2, out_channels, 96
         super().__init__(*layers, nn.Flatten())
 
 
 class BasicBlock(nn.Module):
     """Two 3×3 convolutions and a shortcut around them (He et al. 2016, fig. 3).
 
-    Without batch normalisation, whose statistics would mix what is replayed with what is played.
+    Without batch normalization, whose statistics differ between replayed and current observations.
 
     Args:
-        channels: That come in.
-        wide: Channels that come out.
-        stride: Of the first convolution; the shortcut is then a 1×1 convolution of that stride.
+        channels: Input channels.
+        out_channels: Output channels.
+        stride: Of the first convolution, and of the 1×1 convolution in the shortcut.
     """
 
-    def __init__(self, channels: int, wide: int, stride: int):
+    def __init__(self, channels: int, out_channels: int, stride: int):
         super().__init__()
-        self.first = nn.Conv2d(channels, wide, 3, stride=stride, padding=1)
-        self.second = nn.Conv2d(wide, wide, 3, padding=1)
-        same = stride == 1 and channels == wide
-        self.shortcut = nn.Identity() if same else nn.Conv2d(channels, wide, 1, stride=stride)
+        self.first = nn.Conv2d(channels, out_channels, 3, stride=stride, padding=1)
+        self.second = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        same = stride == 1 and channels == out_channels
+        self.shortcut = nn.Identity() if same else nn.Conv2d(channels, out_channels, 1, stride=stride)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """(B, channels, H, W) to (B, wide, H / stride, W / stride)."""
-        inner = self.second(self.first(picture).relu())
-        summed: Tensor = inner + self.shortcut(picture)
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, channels, H, W) to (B, out_channels, H / stride, W / stride)."""
+        inner = self.second(self.first(image).relu())
+        summed: Tensor = inner + self.shortcut(image)
         return summed.relu()
 
 
 class ResNetEncoder(nn.Sequential):
-    """A 3×3 convolution and three stages of two `BasicBlock`s, 16, 32 and 64 wide, then average pooling to 3×3.
+    """A 3×3 convolution and three stages of two `BasicBlock`s, 16, 32 and 64 channels, then average pooling to 3×3.
 
-    The stages are those of the published networks for small pictures (He et al. 2016, section 4.2). Pooling the whole
-    picture to a single number per channel, as they do, would forget where things are. Large pictures are halved at
-    once, by the first convolution's stride.
+    The stages are those of the published networks for small images (He et al. 2016, section 4.2), which pool globally;
+    3×3 keeps positions. The first convolution has stride 2 for images of 64 pixels a side or more.
     """
 
     def __init__(self, channels: int, height: int, width: int):
         stride = 2 if min(height, width) >= 64 else 1
         layers: list[nn.Module] = [nn.Conv2d(channels, 16, 3, stride=stride, padding=1), nn.ReLU()]
         channels = 16
-        for wide, down in ((16, 1), (32, 2), (64, 2)):
-            layers += [BasicBlock(channels, wide, down), BasicBlock(wide, wide, 1)]
-            channels = wide
+        for out_channels, down in ((16, 1), (32, 2), (64, 2)):
+            layers += [BasicBlock(channels, out_channels, down), BasicBlock(out_channels, out_channels, 1)]
+            channels = out_channels
         super().__init__(*layers, nn.AdaptiveAvgPool2d(3), nn.Flatten())
 
 
@@ -301,23 +298,23 @@ ENCODERS: dict[str, Callable[[int, int, int], nn.Module]] = {
 
 
 def is_small(leaf: Leaf) -> bool:
-    """Whether a picture is so small that a compact encoder suits it."""
+    """Whether an image has less than 64 pixels a side."""
     return min(leaf.shape[:2]) < 64
 
 
 def is_tiny(leaf: Leaf) -> bool:
-    """Whether a picture is a grid of a few cells, such as MinAtar's 10×10, of which each counts."""
+    """Whether an image has less than 16 pixels a side, such as MinAtar's grids of 10×10 cells."""
     return min(leaf.shape[:2]) < 16
 
 
 def default_encoder(leaf: Leaf) -> str:
-    """The encoder that suits a picture's size."""
+    """The encoder for an image of this size."""
     return "plain" if is_tiny(leaf) else "compact" if is_small(leaf) else "nature"
 
 
 def choose_encoder(name: str, leaves: Mapping[str, Leaf]) -> str:
-    """The encoder that is meant by a name in `ENCODERS`, or by "auto", which goes by the smallest picture."""
-    pictures = [leaf for leaf in leaves.values() if leaf.is_picture]
-    if name != "auto" or not pictures:
+    """Resolve "auto", which is the default encoder for the smallest image; other names in `ENCODERS` are unchanged."""
+    images = [leaf for leaf in leaves.values() if leaf.is_picture]
+    if name != "auto" or not images:
         return name
-    return default_encoder(min(pictures, key=lambda leaf: min(leaf.shape[:2])))
+    return default_encoder(min(images, key=lambda leaf: min(leaf.shape[:2])))

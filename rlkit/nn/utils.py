@@ -1,6 +1,6 @@
-"""Size and cost of networks, number formats, tensors on a device, choice of the device, and torch's threads."""
+"""Size of networks, precision, tensors, choice of the device, and torch's threads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -11,18 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from rlkit.errors import UserError
-from rlkit.spaces import Observations, Spaces
+from rlkit.spaces import Spaces
 
 
 @dataclass(frozen=True)
 class Size:
-    """What a network has and does.
+    """Size and cost of a network.
 
     Args:
-        parameters: Numbers that are learned.
-        multiply_adds: Multiplications, each with an addition, in the forward pass of one observation; a gradient step
-            takes about three times as many for each observation of its batch. The FLOPs that papers give are twice
-            this.
+        parameters: Number of parameters.
+        multiply_adds: Multiply-adds of the forward pass of one observation, half of its FLOPs. A gradient step takes
+            about three times as many per observation.
     """
 
     parameters: int
@@ -36,10 +35,10 @@ def count(network: nn.Module, spaces: Spaces) -> Size:
     """Count a network's parameters, and the multiply-adds of its convolutions and dense layers.
 
     Args:
-        network: Reads observations with leaves (B, ...).
-        spaces: What an observation consists of.
+        network: Takes observations with leaves (B, ...).
+        spaces: Describes the observations.
     """
-    from torch.utils.flop_counter import FlopCounterMode  # costs an import of its own, and is needed once
+    from torch.utils.flop_counter import FlopCounterMode  # slow to import, needed once
 
     parameters = list(network.parameters())
     device = parameters[0].device if parameters else torch.device("cpu")
@@ -53,8 +52,8 @@ def count(network: nn.Module, spaces: Spaces) -> Size:
     return Size(sum(parameter.numel() for parameter in parameters), counter.get_total_flops() // 2)
 
 
-class ParameterLimitExceeded(Exception):  # noqa: N818 - whoever builds the network says what is wrong
-    """A network would have had more parameters than were allowed.
+class ParameterLimitExceeded(Exception):  # noqa: N818 - turned into an error by the caller
+    """A network would have more parameters than allowed.
 
     Args:
         limit: Bytes.
@@ -67,16 +66,16 @@ class ParameterLimitExceeded(Exception):  # noqa: N818 - whoever builds the netw
 
 @contextmanager
 def parameter_limit(weights: int) -> Iterator[None]:
-    """Within the block, networks that are built may have as many parameters as a file of weights has, and some more.
+    """Limit the parameters of networks built within the block by the size of the file that their weights are in.
 
-    A parameter is counted when a module registers it. `torch.empty` has reserved its memory then and touched none.
+    Parameters are counted when a module registers them; their memory is reserved by then, but not yet touched.
 
     Args:
-        weights: Bytes of the file. Four times as many are allowed, for copies that an agent makes, and 16 MiB for
-            weights that are stored more compactly.
+        weights: Bytes of the file. Four times as many are allowed, for copies that an agent makes, plus 16 MiB for
+            weights that are stored in fewer bits.
 
     Raises:
-        ParameterLimitExceeded: They would have more.
+        ParameterLimitExceeded: The networks would have more.
     """
     limit = 4 * weights + 16 * 2**20
     total = 0
@@ -102,7 +101,7 @@ def _short(number: int) -> str:
 
 
 def precision_for(asked: str, device: str) -> torch.dtype:
-    """Float32, or bfloat16 where it was asked for or the device has instructions for it.
+    """Resolve "auto": bfloat16 if the device has instructions for it, else float32.
 
     Args:
         asked: "float32", "bfloat16" or "auto".
@@ -114,47 +113,53 @@ def precision_for(asked: str, device: str) -> torch.dtype:
 
 
 def is_quick_with_bfloat16(device: str) -> bool:
-    """Whether a device has instructions for bfloat16, rather than imitating them.
+    """Whether a device has instructions for bfloat16, rather than emulating them.
 
     Args:
         device: "cpu" or "cuda".
     """
     if device != "cpu":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    abilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch cannot tell
+    abilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # missing in older versions
     return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16") or abilities.get("bf16"))
 
 
 def computing_in(precision: torch.dtype, device: str) -> AbstractContextManager[object]:
-    """Within the block, layers that gain from it compute in this type; weights stay float32."""
+    """Autocast to `precision` within the block; no-op for float32. Weights stay float32."""
     return nullcontext() if precision == torch.float32 else torch.autocast(device, precision)
 
 
 def to_tensor(array: npt.NDArray[Any], device: str) -> Tensor:
-    """Hand an array to a network.
+    """Convert an array to a tensor on a device.
 
-    On a CPU nothing is copied where the array lies in one piece: who writes to it writes to the tensor. A GPU fetches
-    it by itself out of memory that stays in place, while the caller goes on.
+    On a CPU a contiguous array shares its memory with the tensor. The copy to a GPU is asynchronous, from pinned
+    memory.
     """
     tensor = torch.from_numpy(np.ascontiguousarray(array))
     return tensor if device == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
 
 
-def to_tensors(observations: Observations, device: str) -> dict[str, Tensor]:
-    """Observations as a network takes them; see `to_tensor`."""
+def to_tensors(observations: Mapping[str, npt.NDArray[Any]], device: str) -> dict[str, Tensor]:
+    """`to_tensor` of every leaf."""
     return {name: to_tensor(leaf, device) for name, leaf in observations.items()}
 
 
+def gather_actions(values: Tensor, actions: Tensor) -> Tensor:
+    """The values of one action of each sample: (B, A, K) and (B,) int64 -> (B, K); (B, A) -> (B,)."""
+    index = actions.view(-1, 1, *[1] * (values.dim() - 2)).expand(-1, 1, *values.shape[2:])
+    return values.gather(1, index).squeeze(1)
+
+
 def choose_device(asked: str) -> str:
-    """Where networks live: "auto" takes a GPU where torch sees one; the choice changes no hyperparameter.
+    """Resolve "auto": "cuda" if torch finds a GPU, else "cpu".
 
     Raises:
-        UserError: If a GPU is asked for and there is none.
+        UserError: A GPU was asked for and there is none, or the name is unknown.
     """
     if asked == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if asked == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: torch sees no GPU here; leave it out, or say --device cpu.", exit_code=1)
+        raise UserError("--device cuda: torch finds no GPU; omit the option or use --device cpu.", exit_code=1)
     if asked not in ("cpu", "cuda"):
         raise UserError(f"--device {asked}: expected auto, cpu or cuda.")
     return asked
@@ -162,7 +167,7 @@ def choose_device(asked: str) -> str:
 
 @contextmanager
 def torch_set_up(threads: int | None, deterministic: bool) -> Iterator[None]:
-    """Within the block: this many threads (None: as torch likes), and if asked only operations that repeat exactly."""
+    """Set the number of torch threads (None: unchanged) and deterministic algorithms within the block."""
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(threads or before[0])
     torch.use_deterministic_algorithms(deterministic)

@@ -125,7 +125,7 @@ def _dropout(network: nn.Module, generator: torch.Generator) -> Iterator[None]:
 
 
 def _drops(layer: nn.Module) -> bool:
-    share = layer.share if isinstance(layer, Dropout) else layer.p if isinstance(layer, _FOREIGN) else 0.0
+    share = layer.p if isinstance(layer, Dropout) else layer.p if isinstance(layer, _FOREIGN) else 0.0
     return share > 0
 
 

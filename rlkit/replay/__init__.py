@@ -1,5 +1,5 @@
-"""Memories that agents learn from."""
+"""Replay buffers: uniform and prioritized, in memory or on disk."""
 
-from rlkit.replay.buffer import Batch, ReplayBuffer
+from rlkit.replay.buffer import Batch, ReplayBuffer, Transitions
 
-__all__ = ["Batch", "ReplayBuffer"]
+__all__ = ["Batch", "ReplayBuffer", "Transitions"]

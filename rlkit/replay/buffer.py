@@ -1,71 +1,106 @@
-"""A replay buffer that stores every frame once and cuts n-step returns and frame stacks right at episode ends.
+"""A replay buffer that stores every frame once, and respects episode ends in n-step returns and frame stacks.
 
-All environments write into one ring of rows. A row holds one frame of each leaf, the action taken on it and what
-followed. Rows of one episode are linked by how many rows back the previous one lies, because the rows of other
-environments lie in between. An episode's real last observation takes a row of its own, with no action.
+All environments write into one ring buffer of rows. A row holds one frame of each leaf, the action, the reward and the
+discount. Rows of one episode are linked by offsets, since rows of other environments lie between them. The last
+observation of an episode takes a row of its own, without an action.
 
-Rows never change once written, so a checkpoint only has to save those that came since the one before.
+Rows never change once written: a checkpoint saves only the rows written since the one before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from rlkit.replay.n_step import NO_ACTION, n_step_returns, stack_rows
 from rlkit.replay.prioritized import Priorities, SumTree
-from rlkit.replay.storage import frames_bytes, frames_in_memory, frames_on_disk, gather
+from rlkit.replay.storage import frames_bytes, frames_in_memory, frames_on_disk, gather, stack_rows
 from rlkit.spaces import Leaf, Observations
+from rlkit.utils.jit import kernel
 
 Rows = npt.NDArray[np.int64]
-NOTHING_YET = "the replay buffer holds no complete transition yet"
+Array = TypeVar("Array")
+Other = TypeVar("Other")
+
+NO_ACTION = -1
+EMPTY = "the replay buffer holds no complete transition yet"
 
 
 @dataclass(frozen=True)
-class Batch:
-    """B sampled n-step transitions, named by time as in the papers.
+class Transitions:
+    """One step of N environments.
 
     Args:
-        observations: s_t, every leaf (B, ...).
-        actions: (B,) int64, a_t.
-        returns: (B,) float32, r_t+1 + gamma r_t+2 + ... over the steps until s_t+k.
-        discounts: (B,) float32, gamma^k, or 0 where s_t+k is a true end: what the value of s_t+k is worth at t.
-        next_observations: s_t+k; k is n, or less where the episode (or the memory) ends before.
-        rows: (B,) where the transitions stand in the buffer.
-        weights: (B,) float32, how much each counts, at most 1: less for what is drawn more often than others
-            (importance weights, Schaul et al. 2016); ones where all are drawn alike.
+        observations: s_t, leaves (N, ...).
+        actions: a_t, (N,) int64.
+        rewards: r_t+1, (N,) float32, unclipped.
+        terminated: (N,) bool, whether s_t+1 is terminal: its value is 0.
+        truncated: (N,) bool, whether a limit ended the episode at s_t+1: its value is bootstrapped.
+        next_observations: s_t+1; where an episode ended, its last observation and not the first of the next one.
     """
 
     observations: Observations
     actions: npt.NDArray[np.int64]
-    returns: npt.NDArray[np.float32]
-    discounts: npt.NDArray[np.float32]
+    rewards: npt.NDArray[np.float32]
+    terminated: npt.NDArray[np.bool_]
+    truncated: npt.NDArray[np.bool_]
     next_observations: Observations
+
+
+@dataclass(frozen=True)
+class Batch(Generic[Array]):
+    """B sampled n-step transitions, as arrays or as tensors.
+
+    Args:
+        observations: s_t, leaves (B, ...).
+        actions: a_t, (B,) int64.
+        returns: (B,) float32, r_t+1 + gamma r_t+2 + ... up to s_t+k.
+        discounts: (B,) float32, gamma^k, or 0 where s_t+k is terminal: the weight of the value of s_t+k.
+        next_observations: s_t+k, leaves (B, ...); k is n, or less where the episode or the stored rows end earlier.
+        rows: (B,) int64 array, the rows of the transitions in the buffer.
+        weights: (B,) float32 importance weights, at most 1 (Schaul et al. 2016); ones for uniform sampling.
+    """
+
+    observations: Mapping[str, Array]
+    actions: Array
+    returns: Array
+    discounts: Array
+    next_observations: Mapping[str, Array]
     rows: Rows
-    weights: npt.NDArray[np.float32]
+    weights: Array
+
+    def map(self, function: Callable[[Array], Other]) -> "Batch[Other]":
+        """Apply a function to every array but `rows`, such as the conversion to tensors."""
+        return Batch(
+            observations={name: function(leaf) for name, leaf in self.observations.items()},
+            actions=function(self.actions),
+            returns=function(self.returns),
+            discounts=function(self.discounts),
+            next_observations={name: function(leaf) for name, leaf in self.next_observations.items()},
+            rows=self.rows,
+            weights=function(self.weights),
+        )
 
 
 class ReplayBuffer:
     """The last `capacity` steps of N environments, sampled uniformly or by priority.
 
     Args:
-        leaves: What an observation consists of; pictures may be stacks, of which only the newest frame is stored.
-        capacity: How many rows to keep: one a step, and one for the end of each episode.
-        num_envs: How many environments write.
-        n_step: Over how many steps rewards are summed before bootstrapping (Sutton 1988).
+        leaves: Leaves of an observation; of stacked images only the newest frame is stored.
+        capacity: Number of rows: one per step, and one per end of an episode.
+        num_envs: N.
+        n_step: Number of rewards summed before bootstrapping (Sutton 1988).
         gamma: Discount per step.
-        generator: Where the randomness of sampling comes from.
-        per_alpha: How much more often transitions of large TD error are drawn: alpha of Schaul et al. 2016;
-            0 draws all alike.
-        on_disk: Whether frames lie in a temporary file instead of in memory.
+        generator: Randomness of sampling.
+        per_alpha: Exponent alpha of prioritized replay (Schaul et al. 2016); 0 samples uniformly.
+        on_disk: Whether frames are stored in a temporary file instead of in memory.
 
     Attributes:
-        n_step: May be changed at any time; it counts for the samples that follow.
+        n_step: May be changed at any time; applies to the next samples.
 
     Raises:
-        UserError: If they are to lie on a disk that is too small.
+        UserError: The disk is too small for the frames.
     """
 
     def __init__(
@@ -81,37 +116,32 @@ class ReplayBuffer:
         on_disk: bool = False,
     ):
         if capacity < 2 * num_envs:
-            raise ValueError(f"a buffer of {capacity} rows is too small for {num_envs} environments")
+            raise ValueError(f"capacity = {capacity} is too small for {num_envs} environments: at least two rows each")
         self.leaves = dict(leaves)
         self.capacity = capacity
         self.n_step = n_step
         self.gamma = np.float32(gamma)
         self.generator = generator
-        self.written = 0  # rows ever written; row r of these stands at r % capacity
+        self.written = 0  # rows ever written; row r is stored at index r % capacity
 
         self._frames = (frames_on_disk if on_disk else frames_in_memory)(self.leaves, capacity)
         self._actions = np.zeros(capacity, dtype=np.int32)
         self._rewards = np.zeros(capacity, dtype=np.float32)
-        self._discounts = np.zeros(capacity, dtype=np.float32)  # 0 where the episode truly ended, else 1
-        self._back = np.zeros(capacity, dtype=np.int32)  # rows back to the previous one of the episode; 0 at its start
-        self._ahead = np.zeros(capacity, dtype=np.int32)  # rows on to the next one; 0 while there is none
+        self._discounts = np.zeros(capacity, dtype=np.float32)  # 0 at a termination, else 1
+        self._back = np.zeros(capacity, dtype=np.int32)  # offset to the previous row of the episode; 0 at its start
+        self._ahead = np.zeros(capacity, dtype=np.int32)  # offset to the next row of the episode; 0 while there is none
         self._last = np.full(num_envs, -1, dtype=np.int64)  # newest row of each running episode; -1 for none
         self._priorities = Priorities(capacity, per_alpha) if per_alpha > 0 else None
-        self._deepest = max(leaf.stack for leaf in self.leaves.values())
+        self._max_stack = max(leaf.stack for leaf in self.leaves.values())
 
     @staticmethod
     def memory_estimate(
         leaves: Mapping[str, Leaf], capacity: int, *, per_alpha: float = 0.0, on_disk: bool = False
     ) -> int:
-        """Bytes of memory that a full buffer takes; what lies on disk takes none that is not given back when needed."""
+        """Bytes of memory of a full buffer; frames on disk count as none, since their pages can be reclaimed."""
         frames = 0 if on_disk else frames_bytes(leaves, capacity)
         priorities = SumTree.memory_estimate(capacity) if per_alpha > 0 else 0
         return frames + priorities + capacity * 5 * 4
-
-    @staticmethod
-    def disk_estimate(leaves: Mapping[str, Leaf], capacity: int) -> int:
-        """Bytes of disk that the frames take where they lie there."""
-        return frames_bytes(leaves, capacity)
 
     @property
     def oldest(self) -> int:
@@ -122,29 +152,23 @@ class ReplayBuffer:
         return self.written - self.oldest
 
     def can_sample(self) -> bool:
-        """Whether there is a complete transition yet; looks at every row."""
+        """Whether any complete transition is stored; reads every row."""
         if self._priorities is not None:
-            return bool(self._priorities.any())
+            return self._priorities.any()
         return bool(self._can_be_sampled(np.arange(self.oldest, self.written)).any())
 
     # ------------------------------------------------------------------------------------------------------- writing
 
-    def add(
-        self,
-        observations: Observations,
-        actions: npt.NDArray[np.int64],
-        rewards: npt.NDArray[np.float32],
-        terminated: npt.NDArray[np.bool_],
-        truncated: npt.NDArray[np.bool_],
-        next_observations: Observations,
-    ) -> None:
-        """Store one step of every environment; it can be sampled once its successor is stored, a step later."""
-        everyone = np.arange(len(actions))
-        self._append(everyone, observations, actions, rewards, np.where(terminated, 0, 1))
-        ended = np.flatnonzero(terminated | truncated)
+    def add(self, transitions: Transitions) -> None:
+        """Store one step of every environment; it can be sampled once the next step is stored too."""
+        envs = np.arange(len(transitions.actions))
+        discounts = np.where(transitions.terminated, 0, 1)
+        self._append(envs, transitions.observations, transitions.actions, transitions.rewards, discounts)
+        ended = np.flatnonzero(transitions.terminated | transitions.truncated)
         if len(ended):
-            last = {name: leaf[ended] for name, leaf in next_observations.items()}
-            self._append(ended, last, np.full(len(ended), NO_ACTION), np.zeros(len(ended)), np.zeros(len(ended)))
+            last = {name: leaf[ended] for name, leaf in transitions.next_observations.items()}
+            zeros = np.zeros(len(ended))
+            self._append(ended, last, np.full(len(ended), NO_ACTION), zeros, zeros)
             self._last[ended] = -1
 
     def _append(
@@ -156,63 +180,61 @@ class ReplayBuffer:
         discounts: npt.NDArray[np.number],
     ) -> None:
         rows = self.written + np.arange(len(envs))
-        places = rows % self.capacity
+        indices = rows % self.capacity
         overwritten = rows - self.capacity
         incomplete = self._followers(overwritten[overwritten >= 0]) if self._priorities is not None else rows[:0]
         for leaf in self.leaves.values():
             newest = observations[leaf.name][..., -leaf.frame_shape[-1] :]
-            self._frames[leaf.name][places] = newest
-        self._actions[places] = actions
-        self._rewards[places] = rewards
-        self._discounts[places] = discounts
+            self._frames[leaf.name][indices] = newest
+        self._actions[indices] = actions
+        self._rewards[indices] = rewards
+        self._discounts[indices] = discounts
         previous = self._last[envs]
         complete = self._link(rows, np.where(previous >= 0, rows - previous, 0))
         self._last[envs] = rows
         self.written += len(envs)
         if self._priorities is not None:
             self._priorities.clear(np.concatenate([rows, incomplete]) % self.capacity)
-            self._priorities.welcome(complete[self._can_be_sampled(complete)] % self.capacity)
+            self._priorities.insert(complete[self._can_be_sampled(complete)] % self.capacity)
 
     def _followers(self, rows: Rows) -> Rows:
-        """The rows whose stacks show the frame of one of these."""
+        """The rows whose frame stacks contain a frame of `rows`."""
         found = [rows[:0]]
-        for _ in range(self._deepest - 1):
+        for _ in range(self._max_stack - 1):
             ahead = self._ahead[rows % self.capacity]
             rows = (rows + ahead)[ahead > 0]
             found.append(rows)
         return np.concatenate(found)
 
     def _link(self, rows: Rows, back: npt.NDArray[np.integer]) -> Rows:
-        """Tie rows that were just written to their predecessors, as far as those were not overwritten by them.
+        """Link new rows to their predecessors, unless they have overwritten them.
 
         Returns:
-            The predecessors: they have successors now.
+            The predecessors, which have successors now.
         """
-        places = rows % self.capacity
-        self._back[places] = back
-        self._ahead[places] = 0
+        indices = rows % self.capacity
+        self._back[indices] = back
+        self._ahead[indices] = 0
         stored = (back > 0) & (rows - back > rows[-1] - self.capacity)
         complete: Rows = (rows - back)[stored]
         self._ahead[complete % self.capacity] = back[stored]
         return complete
 
     def cut(self) -> None:
-        """Let running episodes end here, unfinished: what is written next belongs to new ones."""
+        """End the running episodes unfinished: the next steps belong to new episodes."""
         self._last[:] = -1
 
     # ------------------------------------------------------------------------------------------------------ sampling
 
-    def sample(self, batch_size: int, per_beta: float = 0.0) -> Batch:
-        """Draw transitions, with replacement.
-
-        Costs about 0.17 ms for 256 transitions of 24×24 pixels: nearly all of it is the copying of pictures.
+    def sample(self, batch_size: int, per_beta: float = 0.0) -> Batch[npt.NDArray[Any]]:
+        """Sample transitions with replacement; 0.17 ms for 256 transitions of 24×24 pixels.
 
         Args:
             batch_size: B.
-            per_beta: How far weights make up for drawing by priority: beta of Schaul et al. 2016.
+            per_beta: Exponent beta of the importance weights (Schaul et al. 2016).
 
         Raises:
-            ValueError: If nothing can be sampled yet.
+            ValueError: No transition is complete yet.
         """
         rows, weights = self._draw(batch_size, per_beta)
         returns, discounts, next_rows = n_step_returns(
@@ -229,14 +251,14 @@ class ReplayBuffer:
         )
 
     def update_priorities(self, rows: Rows, errors: npt.NDArray[np.floating]) -> None:
-        """Draw sampled transitions by their new TD errors from now on; does nothing where all are drawn alike.
+        """Set the priorities of sampled transitions from their new TD errors; no-op for uniform sampling.
 
         Args:
-            rows: (B,), from a `Batch`; those that have been overwritten since are passed over.
+            rows: (B,), of a `Batch`; rows that have been overwritten since are ignored.
             errors: (B,) TD errors, of either sign.
 
         Raises:
-            ValueError: If an error is not finite: it would be drawn for ever, or never.
+            ValueError: An error is not finite.
         """
         if self._priorities is None:
             return
@@ -246,30 +268,31 @@ class ReplayBuffer:
         self._priorities.update(rows[stored] % self.capacity, errors[stored])
 
     def _draw(self, batch_size: int, per_beta: float) -> tuple[Rows, npt.NDArray[np.float32]]:
-        """Rows to sample, and their weights."""
+        """Rows to sample, and their importance weights."""
         if self._priorities is None:
             return self._draw_uniformly(batch_size), np.ones(batch_size, dtype=np.float32)
         if not self._priorities.any():
-            raise ValueError(NOTHING_YET)
-        places = self._priorities.draw(batch_size, self.generator)
+            raise ValueError(EMPTY)
+        indices = self._priorities.draw(batch_size, self.generator)
         newest = self.written - 1
-        return newest - (newest - places) % self.capacity, self._priorities.weights(places, per_beta)
+        return newest - (newest - indices) % self.capacity, self._priorities.weights(indices, per_beta)
 
     def _draw_uniformly(self, batch_size: int) -> Rows:
+        """Rejection sampling: nearly all rows can be sampled, so that few rounds suffice."""
         rows = np.empty(0, dtype=np.int64)
-        for _ in range(1000):  # a handful of rounds: most rows can be sampled
+        for _ in range(1000):
             candidates = self.generator.integers(self.oldest, max(self.written, 1), size=batch_size)
             rows = np.concatenate([rows, candidates[self._can_be_sampled(candidates)]])
             if len(rows) >= batch_size:
                 return rows[:batch_size]
-        raise ValueError(NOTHING_YET)
+        raise ValueError(EMPTY)
 
     def _can_be_sampled(self, rows: Rows) -> npt.NDArray[np.bool_]:
-        """Whether each row has an action, a successor, and all the frames of its stack."""
-        places = rows % self.capacity
-        possible: npt.NDArray[np.bool_] = (self._actions[places] != NO_ACTION) & (self._ahead[places] > 0)
-        if self._deepest > 1 and self.oldest > 0:
-            possible &= stack_rows(rows, self._deepest, self.oldest, self._back)[:, 0] >= self.oldest
+        """Whether each row has an action, a successor, and all frames of its stack."""
+        indices = rows % self.capacity
+        possible: npt.NDArray[np.bool_] = (self._actions[indices] != NO_ACTION) & (self._ahead[indices] > 0)
+        if self._max_stack > 1 and self.oldest > 0:
+            possible &= stack_rows(rows, self._max_stack, self.oldest, self._back)[:, 0] >= self.oldest
         return possible
 
     def _gather(self, rows: Rows) -> Observations:
@@ -283,36 +306,36 @@ class ReplayBuffer:
 
     @property
     def row_dtype(self) -> np.dtype[np.void]:
-        """The type of a saved row: what cannot be worked out from other rows."""
+        """The dtype of a saved row: what cannot be derived from other rows."""
         frames = [(leaf.name, leaf.dtype, leaf.frame_shape) for leaf in self.leaves.values()]
         return np.dtype([*frames, ("action", "<i4"), ("reward", "<f4"), ("discount", "<f4"), ("back", "<i4")])
 
     def rows(self, start: int, stop: int) -> npt.NDArray[np.void]:
-        """Copy the rows [start, stop), which must still be stored, for saving."""
-        places = np.arange(start, stop) % self.capacity
-        saved = np.empty(len(places), dtype=self.row_dtype)
+        """A copy of the rows [start, stop), which must still be stored, for saving."""
+        indices = np.arange(start, stop) % self.capacity
+        saved = np.empty(len(indices), dtype=self.row_dtype)
         for name, frames in self._frames.items():
-            saved[name] = frames[places]
-        saved["action"] = self._actions[places]
-        saved["reward"] = self._rewards[places]
-        saved["discount"] = self._discounts[places]
-        saved["back"] = self._back[places]
+            saved[name] = frames[indices]
+        saved["action"] = self._actions[indices]
+        saved["reward"] = self._rewards[indices]
+        saved["discount"] = self._discounts[indices]
+        saved["back"] = self._back[indices]
         return saved
 
     def restore_rows(self, start: int, saved: npt.NDArray[np.void]) -> None:
-        """Write rows that `rows` gave back to where they stood; call it in the order of the rows."""
+        """Write rows that `rows` returned back to their place; call it in the order of the rows."""
         rows = start + np.arange(len(saved))
-        places = rows % self.capacity
+        indices = rows % self.capacity
         for name, frames in self._frames.items():
-            frames[places] = saved[name]
-        self._actions[places] = saved["action"]
-        self._rewards[places] = saved["reward"]
-        self._discounts[places] = saved["discount"]
+            frames[indices] = saved[name]
+        self._actions[indices] = saved["action"]
+        self._rewards[indices] = saved["reward"]
+        self._discounts[indices] = saved["discount"]
         self._link(rows, saved["back"])
         self.written = start + len(saved)
 
     def state(self) -> dict[str, Any]:
-        """What is needed beside the rows to continue exactly."""
+        """Everything except the rows that exact resumption needs."""
         state = {
             "written": self.written,
             "last": self._last.tolist(),
@@ -321,10 +344,50 @@ class ReplayBuffer:
         return state if self._priorities is None else state | {"priorities": self._priorities.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` gave, after the rows were restored."""
+        """Continue from a `state`, after the rows were restored."""
         if state["written"] != self.written:
             raise ValueError(f"{self.written} rows of the replay buffer were restored, {state['written']} were saved")
         self._last[:] = state["last"]
         self.generator.bit_generator.state = state["generator"]
         if self._priorities is not None:
             self._priorities.load_state(state["priorities"])
+
+
+@kernel
+def n_step_returns(
+    rows: Rows,
+    n_step: int,
+    gamma: np.float32,
+    actions: npt.NDArray[np.int32],
+    rewards: npt.NDArray[np.float32],
+    discounts: npt.NDArray[np.float32],
+    ahead: npt.NDArray[np.int32],
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], Rows]:
+    """Sum up to n discounted rewards from each row on, until the episode or the stored rows end.
+
+    Args:
+        rows: (B,), each with an action and a successor.
+        n_step: n, at least 1.
+        gamma: Discount per step.
+        actions: (capacity,), `NO_ACTION` in the row of an episode's last observation.
+        rewards: (capacity,).
+        discounts: (capacity,), 0 at a termination, else 1.
+        ahead: (capacity,), offset to the next row of the episode; 0 while there is none.
+
+    Returns:
+        (B,) returns, (B,) discounts of the value of the state reached, (B,) row of that state.
+    """
+    capacity = len(actions)
+    returns = np.zeros(len(rows), dtype=np.float32)
+    discount = np.ones(len(rows), dtype=np.float32)
+    reached = rows.copy()
+    for b in range(len(rows)):
+        index = reached[b] % capacity
+        for _ in range(n_step):
+            returns[b] += discount[b] * rewards[index]
+            discount[b] *= gamma * discounts[index]
+            reached[b] += ahead[index]
+            index = reached[b] % capacity
+            if discount[b] == 0 or actions[index] == NO_ACTION or ahead[index] == 0:
+                break
+    return returns, discount, reached

@@ -1,4 +1,4 @@
-"""Prioritized replay (Schaul et al. 2016): a sum tree, and the priorities of transitions in it."""
+"""Prioritized replay (Schaul et al. 2016): priorities of transitions in a sum tree."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,21 +8,21 @@ import numpy.typing as npt
 
 from rlkit.utils.jit import kernel
 
-Places = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
 
-SMALLEST_ERROR = 1e-6  # added to every error, so that none is never drawn again; Schaul et al. name no value
+EPSILON = 1e-6  # added to every error so that none has probability 0; Schaul et al. give no value
 
 
 class SumTree:
-    """A fixed number of non-negative values whose partial sums are kept in a binary tree.
+    """A fixed number of non-negative values with their partial sums in a binary tree.
 
-    The tree lies in one array: node 1 is the root, node i has the children 2i and 2i + 1, and the values are the last
-    `size` nodes. Every sum is always that of its two children, never corrected by differences: no rounding error
-    builds up, and a tree made anew from the same values is the same bit for bit.
+    One array holds the tree: node 1 is the root, node i has the children 2i and 2i + 1, the last `size` nodes are the
+    values. Each node is computed as the sum of its children, not updated by differences: rounding errors do not
+    accumulate, and a tree rebuilt from the same values is bit-equal.
 
     Args:
-        size: How many values; all are 0 at first.
+        size: Number of values, all 0 at first.
     """
 
     def __init__(self, size: int):
@@ -31,12 +31,12 @@ class SumTree:
 
     @staticmethod
     def memory_estimate(size: int) -> int:
-        """Bytes that a tree of this size takes."""
+        """Bytes of a tree of this size."""
         return 2 * size * 8
 
     @property
     def values(self) -> Values:
-        """(size,), to be read only: `set` keeps the sums right."""
+        """(size,), read-only: `set` updates the sums."""
         return self._nodes[self._size :]
 
     @property
@@ -44,29 +44,29 @@ class SumTree:
         """The sum of all values."""
         return float(self._nodes[1])
 
-    def set(self, places: Places, values: Values) -> None:
-        """Replace the values at B places; of a place that is named twice the last value counts."""
-        _set(self._nodes, places, values)
+    def set(self, indices: Indices, values: Values) -> None:
+        """Replace the values at B indices; for a repeated index the last value counts."""
+        _set(self._nodes, indices, values)
 
     def set_all(self, values: Values) -> None:
         """Replace all values at once."""
         self.values[:] = values
         _sum_up(self._nodes)
 
-    def find(self, targets: Values) -> Places:
-        """Where the running sum of the values exceeds each of B targets in [0, total).
+    def find(self, targets: Values) -> Indices:
+        """The indices at which the cumulative sum of the values exceeds each of B targets in [0, total).
 
-        The running sum goes from left to right through the tree, which is the order of the places turned by some
-        number of them. A value of 0 is never found, as long as any other is greater.
+        The sum runs over the leaves of the tree from left to right, which is a rotation of the order of the indices.
+        A value of 0 is never found as long as another is greater.
         """
         return _find(self._nodes, targets)
 
 
 @kernel
-def _set(nodes: Values, places: Places, values: Values) -> None:
+def _set(nodes: Values, indices: Indices, values: Values) -> None:
     size = len(nodes) // 2
-    for index in range(len(places)):
-        node = size + places[index]
+    for index in range(len(indices)):
+        node = size + indices[index]
         nodes[node] = values[index]
         while node > 1:
             node //= 2
@@ -80,76 +80,72 @@ def _sum_up(nodes: Values) -> None:
 
 
 @kernel
-def _find(nodes: Values, targets: Values) -> Places:
+def _find(nodes: Values, targets: Values) -> Indices:
     size = len(nodes) // 2
-    places = np.empty(len(targets), dtype=np.int64)
+    indices = np.empty(len(targets), dtype=np.int64)
     for index in range(len(targets)):
         target = targets[index]
         node = 1
         while node < size:
             node *= 2
             left, right = nodes[node], nodes[node + 1]
-            # Rounding may leave a target at the far end of a sum: where there is nothing, it is not looked for.
+            # Rounding may put a target beyond the end of a sum: never descend into a subtree of sum 0.
             if right > 0 and (target >= left or left == 0):
                 target -= left
                 node += 1
-        places[index] = node - size
-    return places
+        indices[index] = node - size
+    return indices
 
 
 class Priorities:
-    """How likely each place of a replay buffer is drawn: (|TD error| + a little) ** exponent; 0 where nothing can be.
+    """Priorities of the rows of a replay buffer: (|TD error| + epsilon) ** alpha; 0 for rows that cannot be sampled.
 
     Args:
-        capacity: How many places there are.
-        exponent: alpha; 0 would be uniform, 1 in proportion to the error.
+        capacity: Number of rows.
+        alpha: 0 would be uniform, 1 proportional to the error.
     """
 
-    def __init__(self, capacity: int, exponent: float):
+    def __init__(self, capacity: int, alpha: float):
         self._tree = SumTree(capacity)
-        self._exponent = exponent
-        self._largest = 1.0  # priority so far
+        self._alpha = alpha
+        self._largest = 1.0
 
-    def clear(self, places: Places) -> None:
-        """Nothing that can be drawn is at these places any more."""
-        self._tree.set(places, np.zeros(len(places)))
+    def clear(self, indices: Indices) -> None:
+        """Exclude these indices from sampling."""
+        self._tree.set(indices, np.zeros(len(indices)))
 
-    def welcome(self, places: Places) -> None:
-        """Something new can be drawn at these places: it gets the largest priority so far, to be seen soon."""
-        self._tree.set(places, np.full(len(places), self._largest))
+    def insert(self, indices: Indices) -> None:
+        """Give new transitions the largest priority so far, so that they are sampled soon."""
+        self._tree.set(indices, np.full(len(indices), self._largest))
 
     def any(self) -> bool:
-        """Whether there is something that can be drawn."""
+        """Whether any priority is positive."""
         return self._tree.total > 0
 
-    def draw(self, batch_size: int, generator: np.random.Generator) -> Places:
-        """Draw (B,) places in proportion to their priorities, one from each of B equal parts of their sum."""
+    def draw(self, batch_size: int, generator: np.random.Generator) -> Indices:
+        """Sample (B,) indices in proportion to the priorities, one from each of B equal parts of the sum."""
         parts = (np.arange(batch_size) + generator.random(batch_size)) / batch_size
         return self._tree.find(parts * self._tree.total)
 
-    def weights(self, places: Places, exponent: float) -> npt.NDArray[np.float32]:
-        """(B,) importance weights (N P(i)) ** -exponent of what was drawn, divided by the largest of them.
-
-        They make up for drawing some transitions too often: fully with an exponent of 1. That the priorities have to
-        be divided by their sum to be probabilities, and the number N, cancel.
-        """
-        drawn = self._tree.values[places]
-        weights: npt.NDArray[np.float64] = (drawn / drawn.min()) ** -exponent
+    def weights(self, indices: Indices, beta: float) -> npt.NDArray[np.float32]:
+        """(B,) importance weights (N P(i)) ** -beta, divided by the largest of them; N and the sum in P(i) cancel."""
+        drawn = self._tree.values[indices]
+        weights: npt.NDArray[np.float64] = (drawn / drawn.min()) ** -beta
         return weights.astype(np.float32)
 
-    def update(self, places: Places, errors: npt.NDArray[np.floating]) -> None:
-        """Give places new priorities by their absolute TD errors; those where nothing can be drawn keep none."""
-        alive = self._tree.values[places] > 0
-        priorities = (np.abs(errors[alive].astype(np.float64)) + SMALLEST_ERROR) ** self._exponent
-        self._tree.set(places[alive], priorities)
+    def update(self, indices: Indices, errors: npt.NDArray[np.floating]) -> None:
+        """Set priorities from TD errors of either sign; excluded indices stay excluded."""
+        included = self._tree.values[indices] > 0
+        priorities = (np.abs(errors[included].astype(np.float64)) + EPSILON) ** self._alpha
+        self._tree.set(indices[included], priorities)
         self._largest = max(self._largest, float(priorities.max(initial=0.0)))
 
     def state(self) -> dict[str, Any]:
-        """What is needed to continue exactly: a number for each place up to the last that has one."""
+        """Everything that exact resumption needs; trailing zeros of the values are left out."""
         return {"values": np.trim_zeros(self._tree.values, "b").copy(), "largest": self._largest}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` gave."""
+        """Continue from a `state`."""
         saved = np.asarray(state["values"], dtype=np.float64)
         values = np.zeros_like(self._tree.values)
         values[: len(saved)] = saved

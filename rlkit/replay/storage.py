@@ -1,4 +1,4 @@
-"""Where a replay buffer keeps its frames, in memory or in a file, and how stacks are put together from them."""
+"""Frames of a replay buffer, in memory or in a file, and the frame stacks made of them."""
 
 import errno
 import mmap
@@ -26,17 +26,18 @@ def frames_bytes(leaves: Mapping[str, Leaf], capacity: int) -> int:
 
 
 def frames_in_memory(leaves: Mapping[str, Leaf], capacity: int) -> dict[str, Array]:
-    """Arrays (capacity, *frame_shape) by leaf; zeroed pages cost no memory until they are written."""
+    """Arrays (capacity, *frame_shape) by leaf; zeroed pages take no memory until they are written."""
     return {leaf.name: np.zeros((capacity, *leaf.frame_shape), dtype=leaf.dtype) for leaf in leaves.values()}
 
 
 def frames_on_disk(leaves: Mapping[str, Leaf], capacity: int) -> dict[str, Array]:
-    """Arrays (capacity, *frame_shape) by leaf, mapped from files that vanish with the process, however it ends.
+    """Arrays (capacity, *frame_shape) by leaf, mapped from unnamed temporary files.
 
-    The operating system keeps in memory what was used last, and gives that memory back when it is wanted elsewhere.
+    The files are deleted when the process ends, however it ends. The operating system caches pages in memory as far as
+    no program needs it.
 
     Raises:
-        UserError: If they do not fit on the disk.
+        UserError: The frames do not fit on the disk.
     """
     folder = scratch_folder()
     needed, free = frames_bytes(leaves, capacity), shutil.disk_usage(folder).free
@@ -51,7 +52,7 @@ def frames_on_disk(leaves: Mapping[str, Leaf], capacity: int) -> dict[str, Array
 
 
 def scratch_folder() -> Path:
-    """Where large temporary files belong: the folder that TMPDIR names, else /var/tmp, since /tmp may be in memory."""
+    """The folder for large temporary files: TMPDIR if set, else /var/tmp, since /tmp may be in memory."""
     if "TMPDIR" not in os.environ and os.access("/var/tmp", os.W_OK):
         return Path("/var/tmp")
     return Path(tempfile.gettempdir())
@@ -60,71 +61,96 @@ def scratch_folder() -> Path:
 def _disk_too_small(needed: int, folder: Path, free: str) -> UserError:
     return UserError(
         f"The replay buffer would take {needed / 2**30:.1f} GiB of disk in {folder}, and {free}: choose a smaller "
-        "memory with --set buffer_size=N, or another disk with the environment variable TMPDIR.",
+        "--set buffer_size=N, or another disk with the environment variable TMPDIR.",
         exit_code=1,
     )
 
 
 def _mapped(shape: tuple[int, ...], dtype: str, folder: Path) -> Array:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    with tempfile.TemporaryFile(dir=folder) as file:  # it has no name, and ends with the last who holds it: the mapping
+    with tempfile.TemporaryFile(dir=folder) as file:  # deleted with the mapping, its last user
         if hasattr(os, "posix_fallocate"):
-            # A disk that fills up later would kill the process at the next write; so all space is taken now.
+            # Reserve all space now: a write to a full disk later would kill the process (SIGBUS).
             os.posix_fallocate(file.fileno(), 0, size)
         else:
             file.truncate(size)
         mapping = mmap.mmap(file.fileno(), size)
     if hasattr(mmap, "MADV_RANDOM"):
-        mapping.madvise(mmap.MADV_RANDOM)  # samples lie anywhere: reading ahead of them is wasted
+        mapping.madvise(mmap.MADV_RANDOM)  # samples are random: no read-ahead
     return np.frombuffer(mapping, dtype=dtype).reshape(shape)
 
 
-def gather(frames: Array, places: npt.NDArray[np.int64]) -> Array:
-    """Lay S frames behind each other for each of B observations.
+@kernel
+def stack_rows(
+    rows: npt.NDArray[np.int64], stack: int, oldest: int, back: npt.NDArray[np.int32]
+) -> npt.NDArray[np.int64]:
+    """The rows of the last S frames up to each of B rows; before its start, an episode's first frame is repeated.
 
-    In memory too, which a mere change of axes would not: convolutions read pictures channel by channel of each pixel,
-    and would rearrange them as floats. On one core, a first convolution of 32 pictures of 84×84×4 takes 2.2 ms so, and
-    2.9 ms otherwise; laying them out takes 0.07 ms.
+    Args:
+        rows: (B,).
+        stack: S.
+        oldest: The first row that is still stored; a stack that reaches further back contains a row before it.
+        back: (capacity,), offset to the previous row of the episode; 0 at its start.
+
+    Returns:
+        (B, S) rows, oldest first.
+    """
+    capacity = len(back)
+    stacked = np.empty((len(rows), stack), dtype=np.int64)
+    for index in range(len(rows)):
+        row = rows[index]
+        for column in range(stack - 1, -1, -1):
+            stacked[index, column] = row
+            if row >= oldest:
+                row -= back[row % capacity]
+    return stacked
+
+
+def gather(frames: Array, indices: npt.NDArray[np.int64]) -> Array:
+    """Concatenate S frames along the last axis for each of B observations.
+
+    The result is contiguous, since convolutions read channels-last images: a first convolution of 32 images of 84×84×4
+    takes 2.2 ms so, and 2.9 ms on a transposed view.
 
     Args:
         frames: (capacity, *shape, C).
-        places: (B, S), oldest frame first.
+        indices: (B, S), oldest frame first.
 
     Returns:
-        (B, *shape, S × C), contiguous.
+        (B, *shape, S × C).
     """
-    count, stack = places.shape
+    count, stack = indices.shape
     if stack == 1:
-        return np.take(frames, places[:, 0], axis=0)
+        return np.take(frames, indices[:, 0], axis=0)
     *shape, channels = frames.shape[1:]
     planes = frames.reshape(len(frames), -1, channels)
     stacked = np.empty((count, *shape, stack * channels), dtype=frames.dtype)
     if frames.dtype == np.uint8 and stack == 4 and channels == 1 and sys.byteorder == "little":
-        _lay_four_bytes(planes[..., 0], places, stacked.view(np.uint32).reshape(count, -1))
+        _interleave_four_bytes(planes[..., 0], indices, stacked.view(np.uint32).reshape(count, -1))
     else:
-        _lay(planes, places, stacked.reshape(count, -1, stack * channels))
+        _interleave(planes, indices, stacked.reshape(count, -1, stack * channels))
     return stacked
 
 
 @kernel
-def _lay(planes: Array, places: npt.NDArray[np.int64], stacked: Array) -> None:
+def _interleave(planes: Array, indices: npt.NDArray[np.int64], stacked: Array) -> None:
     channels = planes.shape[2]
-    for index in range(places.shape[0]):
-        for position in range(places.shape[1]):
-            frame = planes[places[index, position]]
+    for index in range(indices.shape[0]):
+        for position in range(indices.shape[1]):
+            frame = planes[indices[index, position]]
             for pixel in range(planes.shape[1]):
                 for channel in range(channels):
                     stacked[index, pixel, position * channels + channel] = frame[pixel, channel]
 
 
 @kernel
-def _lay_four_bytes(
-    planes: npt.NDArray[np.uint8], places: npt.NDArray[np.int64], stacked: npt.NDArray[np.uint32]
+def _interleave_four_bytes(
+    planes: npt.NDArray[np.uint8], indices: npt.NDArray[np.int64], stacked: npt.NDArray[np.uint32]
 ) -> None:
-    """Four grey frames, by far the most common stack: a pixel's four bytes are one number, which is 4 times as fast."""
-    for index in range(places.shape[0]):
-        first, second = planes[places[index, 0]], planes[places[index, 1]]
-        third, fourth = planes[places[index, 2]], planes[places[index, 3]]
+    """`_interleave` for four grey frames: a pixel's four bytes are written as one number, 4 times as fast."""
+    for index in range(indices.shape[0]):
+        first, second = planes[indices[index, 0]], planes[indices[index, 1]]
+        third, fourth = planes[indices[index, 2]], planes[indices[index, 3]]
         row = stacked[index]
         for pixel in range(planes.shape[1]):
             row[pixel] = (

@@ -6,7 +6,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from rlkit.agent import Agent, State, Transitions
+from rlkit.agent import Agent, State
 from rlkit.env.seeding import episode_seed
 from rlkit.env.vector import VecEnv
 from rlkit.errors import UserError

@@ -108,8 +108,8 @@ def agent_step(settings: dict[str, str]) -> Callable[[], None]:
     """One update of the agent itself, from drawing a batch out of a full buffer to the new weights."""
     from rlkit_agents.dqn import DQN, DQNConfig
 
-    from rlkit.agent import Transitions
     from rlkit.hyperparameters import with_settings
+    from rlkit.replay import Transitions
     from rlkit.spaces import Leaf, Spaces
 
     spaces = Spaces({"observation": Leaf("observation", SHAPE, "uint8", stack=4)}, tuple("abcdef"))

@@ -35,7 +35,7 @@ class Config:
         ("loss", "squared", "squared"),
     ],
 )
-def test_values_are_read_as_people_type_them(key, text, value):
+def test_values_are_parsed_as_typed_on_the_command_line(key, text, value):
     read = getattr(with_settings(Config(), {key: text}), key)
     assert read == value
     assert type(read) is type(value)
@@ -54,12 +54,12 @@ def test_values_are_read_as_people_type_them(key, text, value):
         ("loss", "mse", "not one of huber, squared"),
     ],
 )
-def test_mistakes_are_named(key, text, message):
+def test_errors_name_the_hyperparameter_and_what_is_expected(key, text, message):
     with pytest.raises(UserError, match=message):
         with_settings(Config(), {key: text})
 
 
-def test_what_json_gives_back_is_what_was_stored():
+def test_from_plain_inverts_json():
     assert from_plain(Config, {"hidden": [1, 2], "gamma": 1, "clip": None}) == Config(hidden=(1, 2), gamma=1.0)
 
 
@@ -73,5 +73,5 @@ def test_what_json_gives_back_is_what_was_stored():
         ("low sun", "low sun"),
     ],
 )
-def test_numbers_with_commas_are_a_list_and_words_with_commas_stay_words(typed, read):
+def test_numbers_with_commas_are_a_list_and_words_with_commas_are_text(typed, read):
     assert read_value(typed) == read

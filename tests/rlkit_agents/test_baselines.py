@@ -14,7 +14,7 @@ def build(name, environments, seed=0):
     return agent.build(environments.spaces, agent.Config(), environments.num_envs, "cpu", seed)
 
 
-def test_random_play_uses_every_action_and_repeats_by_its_seed():
+def test_random_uses_every_action_and_depends_on_the_seed_only():
     with make_vec_env(EnvConfig("Acrobot-v1"), 50) as environments:
         observations = environments.reset(range(50))
         first, again, other = (
@@ -25,7 +25,7 @@ def test_random_play_uses_every_action_and_repeats_by_its_seed():
     assert not np.array_equal(first, other)
 
 
-def test_the_expert_drives_laps_that_random_play_does_not():
+def test_the_expert_finishes_laps_that_random_does_not():
     config = EnvConfig("rlkit/Driving-v0", {"split": "test"})
     with make_vec_env(config, 5) as environments:
         rates = {
@@ -35,7 +35,7 @@ def test_the_expert_drives_laps_that_random_play_does_not():
     assert rates == {"expert": 1.0, "random": 0.0}
 
 
-def test_the_expert_drives_laps_with_continuous_actions_too():
+def test_the_expert_finishes_laps_with_continuous_actions():
     config = EnvConfig("rlkit/DrivingContinuous-v0", {"split": "test"})
     with make_vec_env(config, 5) as environments:
         assert "steer 1, pedal 0" in environments.spaces.action_names
@@ -43,7 +43,7 @@ def test_the_expert_drives_laps_with_continuous_actions_too():
 
 
 class Target(gymnasium.Env):
-    """A Box to be hit; the expert knows where."""
+    """A Box action space with an expert."""
 
     observation_space = gymnasium.spaces.Box(-1, 1, (1,))
     action_space = gymnasium.spaces.Box(-1, 1, (2,))
@@ -56,7 +56,7 @@ class Target(gymnasium.Env):
         return self.aim
 
 
-def test_the_expert_of_a_box_takes_the_nearest_of_the_grid(monkeypatch):
+def test_the_expert_takes_the_nearest_discrete_action(monkeypatch):
     gymnasium.register("Target-v0", Target)
     with make_vec_env(EnvConfig("Target-v0"), 2) as environments:
         expert = build("expert", environments)
@@ -69,7 +69,7 @@ def test_the_expert_of_a_box_takes_the_nearest_of_the_grid(monkeypatch):
             expert.act(observations, explore=False)
 
 
-def test_the_expert_says_where_there_is_none():
+def test_environments_without_an_expert_are_refused():
     with make_vec_env(EnvConfig("CartPole-v1"), 1) as environments:
         expert = build("expert", environments)
         with pytest.raises(UserError, match="no scripted expert"):

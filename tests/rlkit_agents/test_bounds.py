@@ -1,4 +1,4 @@
-"""Hyperparameters that come from a file: every number has bounds, and what is too large together is refused unmade."""
+"""Every numeric hyperparameter has bounds, and combinations that would exhaust memory are refused before allocation."""
 
 import dataclasses
 import typing
@@ -30,7 +30,7 @@ def test_every_number_has_a_lowest_and_a_highest_value(kind: Any, name: str) -> 
 
 @pytest.mark.parametrize(("kind", "name"), NUMBERS)
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e300, True, "1", [[1]], {}])
-def test_what_is_no_number_within_bounds_is_refused(kind: Any, name: str, value: Any) -> None:
+def test_a_value_that_is_no_number_within_bounds_is_refused(kind: Any, name: str, value: Any) -> None:
     several = typing.get_origin(typing.get_type_hints(kind)[name]) is tuple
     with pytest.raises(UserError, match=name):
         from_plain(kind, {name: [value] if several else value})
@@ -52,7 +52,7 @@ def test_what_is_no_number_within_bounds_is_refused(kind: Any, name: str, value:
         (PQNConfig, {"minibatches": 10**9}, "minibatches"),
     ],
 )
-def test_what_would_take_all_memory_is_refused(kind: Any, plain: dict[str, Any], said: str) -> None:
+def test_combinations_that_would_exhaust_memory_are_refused(kind: Any, plain: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
         from_plain(kind, plain)
 
@@ -61,10 +61,10 @@ def spaces_of(shape: tuple[int, ...], num_actions: int) -> Spaces:
     return Spaces({"seen": Leaf("seen", shape, "uint8")}, tuple(map(str, range(num_actions))))
 
 
-def test_a_batch_of_large_pictures_is_refused() -> None:
+def test_a_batch_of_large_images_is_refused() -> None:
     config = from_plain(DQNConfig, {"batch_size": 256})
     config.check_for(spaces_of((84, 84, 4), 18))
-    with pytest.raises(UserError, match=r"batch_size = 256: .* say batch_size=85"):
+    with pytest.raises(UserError, match=r"batch_size = 256: .* use batch_size=85"):
         config.check_for(spaces_of((1024, 1024, 6), 18))
 
 
@@ -72,7 +72,7 @@ def test_a_head_of_too_many_weights_is_refused() -> None:
     wide = {"distribution": "quantile", "num_quantiles": 500, "hidden": [1024], "batch_size": 32}
     config = from_plain(DQNConfig, wide)
     config.check_for(spaces_of((8,), 18))
-    with pytest.raises(UserError, match="512 actions of 500 numbers each, from a layer of 1024"):
+    with pytest.raises(UserError, match="512 actions of 500 outputs each, from a layer of 1024"):
         config.check_for(spaces_of((8,), 512))
 
 

@@ -1,4 +1,4 @@
-"""Which environments explore, what they do instead of what seems best, and for how long."""
+"""Epsilon-greedy exploration with repeated random actions, and the steps that its schedule counts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,90 +8,88 @@ import numpy.typing as npt
 
 
 class EpsilonGreedy:
-    """Random actions for a share epsilon of all steps, each kept for a while if so asked.
+    """Random actions in a share epsilon of all steps, each repeated for a random number of steps.
 
-    A walk of single random steps stays where it is: a car in a valley never leaves it. Random actions that last reach
-    further (temporally extended epsilon-greedy, Dabney et al. 2021, whose durations have a heavy tail; here they are
-    geometric).
+    Repeated actions reach further than a random walk of single steps (temporally extended epsilon-greedy, Dabney et
+    al. 2021, whose durations are heavy-tailed; here they are geometric).
 
     Args:
         num_actions: A.
-        num_envs: N, while exploring.
-        generator: Where chance comes from.
+        num_envs: N.
+        generator: Randomness of the actions and durations.
     """
 
     def __init__(self, num_actions: int, num_envs: int, generator: np.random.Generator):
         self._num_actions = num_actions
         self._generator = generator
-        self._left = np.zeros(num_envs, dtype=np.int64)  # steps that a random action still lasts
-        self._held = np.zeros(num_envs, dtype=np.int64)
+        self._remaining = np.zeros(num_envs, dtype=np.int64)  # steps for which the random action is still repeated
+        self._actions = np.zeros(num_envs, dtype=np.int64)
 
-    def draw(self, epsilon: float, hold: float = 1.0) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-        """Say who explores in this step, (N,) bool, and by which actions, (N,).
+    def draw(self, epsilon: float, repeat: float = 1.0) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+        """Decide which environments take a random action in this step, (N,) bool, and which actions, (N,).
 
         Args:
             epsilon: Share of all steps that are random.
-            hold: Mean number of steps for which a random action that begins now is kept; 1 draws each anew.
+            repeat: Mean number of steps for which a random action that begins now is repeated.
         """
-        count = len(self._left)
+        count = len(self._remaining)
         actions = self._generator.integers(self._num_actions, size=count)
-        # So many beginnings that, however long they last, a share epsilon of all steps is random.
-        begins = (self._left == 0) & (self._generator.random(count) < epsilon / (epsilon + hold * (1 - epsilon)))
-        self._held[begins] = actions[begins]
-        self._left[begins] = self._generator.geometric(1 / hold, size=count)[begins]
-        exploring = self._left > 0
-        self._left[exploring] -= 1
-        return exploring, self._held.copy()
+        # The probability of beginning that makes a share epsilon of all steps random, whatever the duration.
+        begins = (self._remaining == 0) & (self._generator.random(count) < epsilon / (epsilon + repeat * (1 - epsilon)))
+        self._actions[begins] = actions[begins]
+        self._remaining[begins] = self._generator.geometric(1 / repeat, size=count)[begins]
+        exploring = self._remaining > 0
+        self._remaining[exploring] -= 1
+        return exploring, self._actions.copy()
 
     def end(self, ended: npt.NDArray[np.bool_]) -> None:
-        """Keep no action beyond the end of an episode."""
-        self._left[ended] = 0
+        """Stop repeating actions in environments whose episode ended, (N,) bool."""
+        self._remaining[ended] = 0
 
     def state(self) -> dict[str, Any]:
-        """What exact resumption needs."""
+        """Everything that exact resumption needs."""
         return {
             "generator": self._generator.bit_generator.state,
-            "left": self._left.tolist(),
-            "held": self._held.tolist(),
+            "remaining": self._remaining.tolist(),
+            "actions": self._actions.tolist(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` gave."""
+        """Continue from a `state`."""
         self._generator.bit_generator.state = state["generator"]
-        self._left[:] = state["left"]
-        self._held[:] = state["held"]
+        self._remaining[:] = state["remaining"]
+        self._actions[:] = state["actions"]
 
 
-class ExplorationClock:
-    """Counts the steps by which exploration falls off, and stands still while there is nothing to learn from.
+class ExplorationSteps:
+    """Counts the steps by which epsilon decays, and pauses until enough learning signal was observed.
 
-    Where every step has brought the same reward and time alone has ended episodes, no action is better than another: a
-    car that never reached the hill's top knows of nothing worth driving to, and less exploration would keep it so. A
-    tenth less does better than none, though: Acrobot took 26,000 steps rather than 40,000 (means of five seeds).
+    While all rewards are equal and no episode terminates, no action is better than another: with a sparse reward,
+    epsilon stays high until it was found.
 
     Args:
-        findings: Terminations, and rewards other than the first of all, that are awaited; 0 never waits.
+        min_events: Number of terminations or rewards unlike the first one to wait for; 0 never pauses.
         limit: Steps that count in any case.
     """
 
-    def __init__(self, findings: int, limit: int):
-        self._awaited = findings
+    def __init__(self, min_events: int, limit: int):
+        self._missing = min_events
         self._limit = limit
-        self._usual: float | None = None
+        self._first_reward: float | None = None
         self.steps = 0
 
     def observe(self, rewards: npt.NDArray[np.float32], terminated: npt.NDArray[np.bool_]) -> None:
-        """Count one step of N environments; rewards and terminations are (N,)."""
-        if self._awaited > 0:
-            self._usual = float(rewards[0]) if self._usual is None else self._usual
-            self._awaited -= int(np.count_nonzero(terminated | (rewards != self._usual)))
-        if self._awaited <= 0 or self.steps < self._limit:
+        """Count one step of N environments; both arguments are (N,)."""
+        if self._missing > 0:
+            self._first_reward = float(rewards[0]) if self._first_reward is None else self._first_reward
+            self._missing -= int(np.count_nonzero(terminated | (rewards != self._first_reward)))
+        if self._missing <= 0 or self.steps < self._limit:
             self.steps += len(rewards)
 
     def state(self) -> dict[str, Any]:
-        """What exact resumption needs."""
-        return {"steps": self.steps, "awaited": self._awaited, "usual": self._usual}
+        """Everything that exact resumption needs."""
+        return {"steps": self.steps, "missing_events": self._missing, "first_reward": self._first_reward}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` gave."""
-        self.steps, self._awaited, self._usual = state["steps"], state["awaited"], state["usual"]
+        """Continue from a `state`."""
+        self.steps, self._missing, self._first_reward = state["steps"], state["missing_events"], state["first_reward"]

@@ -1,35 +1,65 @@
-"""The DQN update: networks, optimizer and targets, one gradient step at a time."""
+"""The DQN update: the Bellman target, and one gradient step at a time."""
 
 import copy
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rlkit.nn.heads import kaiming_init_
 from rlkit.nn.layers import disable_noise, reset_noise, set_dropout_generator
-from rlkit_agents.dqn.batch import TensorBatch, shift_batch
+from rlkit.nn.utils import gather_actions, to_tensor
+from rlkit.replay import Batch
+from rlkit_agents.dqn.augmentation import shift_batch
 from rlkit_agents.dqn.config import DQNConfig
-from rlkit_agents.dqn.distributions import Distribution
+from rlkit_agents.dqn.distributions import Distribution, Network
 from rlkit_agents.dqn.network import QNetwork
 
 
-class Learner:
-    """Everything that a gradient step changes.
+@torch.no_grad()
+def bellman_target(
+    distribution: Distribution, online: Network, target: Network, batch: Batch[Tensor], config: DQNConfig
+) -> Tensor:
+    """The distribution (B, K) that the return of each transition should have: r + discount · Z(s_t).
+
+    - n-step (Sutton 1988): the replay buffer has summed n rewards, and the discount is gamma^n, or 0 after termination.
+    - DQN (Mnih et al. 2015): the action in s_t is the best one by the target network, which also evaluates it.
+    - double (van Hasselt et al. 2016): the online network selects the action, the target network evaluates it.
+    - Munchausen (Vieillard et al. 2020, equation 1): actions follow π = softmax(q / τ) and earn its entropy,
+      -τ ln π(a|s_t); the reward is increased by α max(τ ln π(a_tm1|s_tm1), l₀), of the first of n steps only.
+    """
+    z_t, q_t = distribution.evaluate_target(target, batch.next_observations)  # (B, A, K), (B, A)
+    if config.munchausen:
+        tau = config.munchausen_temperature
+        q_tm1 = distribution.expected(target, batch.observations)
+        log_pi_tm1 = gather_actions(F.log_softmax(q_tm1 / tau, dim=1), batch.actions)
+        bonus = config.munchausen_scale * (tau * log_pi_tm1).clamp(min=config.munchausen_clip, max=0)
+        log_pi_t = F.log_softmax(q_t / tau, dim=1).unsqueeze(2)  # (B, A, 1)
+        soft_z_t = (log_pi_t.exp() * (z_t - tau * log_pi_t)).sum(dim=1)
+        return distribution.backup(batch.returns + bonus, batch.discounts, soft_z_t)
+    selector_q_t = distribution.expected(online, batch.next_observations) if config.double else q_t
+    return distribution.backup(batch.returns, batch.discounts, gather_actions(z_t, selector_q_t.argmax(dim=1)))
+
+
+class DQNLearner:
+    """The networks, the optimizer, and the gradient step on them.
 
     Args:
-        network: Q-network that learns.
-        optimizer: Steps on that network's parameters.
-        distribution: What the network's head stands for.
+        network: Q-network to train.
+        optimizer: Optimizer of its parameters.
+        distribution: What the network's outputs stand for.
         config: Hyperparameters.
         generator: Randomness of noise, quantiles, shifts, dropout and resets, on the networks' device.
 
     Attributes:
-        online: Learns.
-        target: Its older copy, which says what states are worth.
-        averaged: The mean of its latest weights, which acts when nothing is to be explored.
-        updates: Gradient steps taken.
+        online: The network being trained.
+        target: The target network, an older copy.
+        ema: The exponential moving average of the weights, which acts greedily.
+        updates: Number of gradient steps taken.
     """
 
     def __init__(
@@ -43,143 +73,146 @@ class Learner:
         self.config = config
         self.online = network
         self.target = _frozen_copy(network)
-        self.averaged = _frozen_copy(network)
+        self.ema = _frozen_copy(network)
         self.optimizer = optimizer
         self.distribution = distribution
         self.generator = generator
         self.updates = 0
-        self._averaged_follows = _Following(self.averaged, network)
-        self._target_follows = _Following(self.target, network)
-        self._updates_between_targets = max(1, config.target_update_interval // config.update_interval)
+        self._move_ema = _Interpolation(self.ema, network)
+        self._move_target = _Interpolation(self.target, network)
+        self._target_interval = max(1, config.target_update_interval // config.update_interval)  # in updates
 
     # ------------------------------------------------------------------------------------------------------ learning
 
-    def step(self, batch: TensorBatch, learning_rate: float) -> tuple[dict[str, Tensor], Tensor]:
+    def step(self, batch: Batch[npt.NDArray[Any]], learning_rate: float) -> tuple[dict[str, Tensor], Tensor]:
         """Take one gradient step.
 
-        Args:
-            batch: Transitions.
-            learning_rate: Step size.
-
         Returns:
-            Measurements for the curves, and how far off each transition was (B,).
+            Metrics, and the new priority of each transition (B,).
         """
-        if self.config.random_shift > 0:
-            batch = shift_batch(batch, self.config.random_shift, self.generator)
-        if self.config.noisy:
+        config = self.config
+        transitions = batch.map(partial(to_tensor, device=self.generator.device.type))
+        if config.random_shift > 0:
+            transitions = shift_batch(transitions, config.random_shift, self.generator)
+        if config.noisy:
             reset_noise(self.online, self.generator)
             reset_noise(self.target, self.generator)
-        if self.config.dropout > 0:
+        if config.dropout > 0:
             set_dropout_generator(self.online, self.generator)
-        outcome = self.distribution.sample_losses(self.online, self.target, batch)
-        if self.config.dropout > 0:
+
+        targets = bellman_target(self.distribution, self.online, self.target, transitions, config)
+        sample = self.distribution.losses(self.online, transitions.observations, transitions.actions, targets)
+        loss = (transitions.weights * sample.losses).mean()
+
+        if config.dropout > 0:
             set_dropout_generator(self.online, None)
-        loss = (batch.weights * outcome.losses).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        longest = float("inf") if self.config.max_grad_norm is None else self.config.max_grad_norm
-        norm = nn.utils.clip_grad_norm_(self.online.parameters(), longest)
+        max_norm = float("inf") if config.max_grad_norm is None else config.max_grad_norm
+        grad_norm = nn.utils.clip_grad_norm_(self.online.parameters(), max_norm)
         self.optimizer.param_groups[0]["lr"] = learning_rate
         self.optimizer.step()
-        self._follow()
-        return {"loss": loss.detach(), "mean_q": outcome.mean_q, "grad_norm": norm}, outcome.priorities
 
-    def measure(self, observations: Mapping[str, Tensor]) -> None:
-        """Before the first step: let all networks know how large the entries of vectors are."""
-        for network in (self.online, self.target, self.averaged):
-            network.encoder.measure(observations)
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """Let the networks that follow the online one do so, and draw all anew where that is due."""
-        if self.config.ema_decay > 0:
-            # The mean of few updates, not a memory of the random start: the decay grows up to its final value.
-            before = self.updates_since_reset
-            decay = min(self.config.ema_decay, before / (before + 10))
-            self._averaged_follows(1 - decay)
+        self.update_ema()
         self.updates += 1
-        if self.config.tau < 1:
-            self._target_follows(self.config.tau)
-        elif self.updates % self._updates_between_targets == 0:
-            self.target.load_state_dict(self.online.state_dict())
-        if self.config.reset_interval > 0 and self.updates % self.config.reset_interval == 0:
+        self.update_target()
+        if config.reset_interval > 0 and self.updates % config.reset_interval == 0:
             self.reset()
+        return {"loss": loss.detach(), "mean_q": sample.mean_q, "grad_norm": grad_norm}, sample.priorities
+
+    def update_ema(self) -> None:
+        """Move the averaged weights towards the online ones (Izmailov et al. 2018).
+
+        The decay grows to its final value, so that the average of few updates does not contain the initial weights.
+        """
+        if self.config.ema_decay > 0:
+            updates = self.updates_since_reset
+            self._move_ema(1 - min(self.config.ema_decay, updates / (updates + 10)))
+
+    def update_target(self) -> None:
+        """Copy the online weights to the target network at intervals, or move it by `tau` at every update."""
+        if self.config.tau < 1:
+            self._move_target(self.config.tau)
+        elif self.updates % self._target_interval == 0:
+            self.target.load_state_dict(self.online.state_dict())
 
     @property
     def updates_since_reset(self) -> int:
-        """Gradient steps that the newest layers have seen."""
+        """Gradient steps since the latest reset."""
         return self.updates % self.config.reset_interval if self.config.reset_interval > 0 else self.updates
 
     @torch.no_grad()
     def reset(self) -> None:
-        """Draw dense layers and head anew and shrink the encoder towards a new draw; memory of slopes is cleared.
+        """Reinitialise dense layers and head, interpolate the encoder towards a new initialisation, clear the moments.
 
-        A network that is trained often on the same data loses its ability to learn more; what it forgets here is back
-        soon, because the replay buffer stays (Nikishin et al. 2022, D'Oro et al. 2023). All networks take the
-        same draw, so that targets fit again.
+        Restores the plasticity that many updates on the same data cost; what is lost is soon relearned from the replay
+        buffer (Nikishin et al. 2022; D'Oro et al. 2023). All networks use the same new initialisation.
         """
         fresh = copy.deepcopy(self.online).cpu()
         kaiming_init_(fresh, torch.Generator().manual_seed(self._draw_seed()))
         fresh.to(self.generator.device)
-        for network in (self.online, self.target, self.averaged):
+        for network in (self.online, self.target, self.ema):
             encoder = {id(parameter) for parameter in network.encoder.parameters()}
-            for parameter, drawn in zip(network.parameters(), fresh.parameters(), strict=True):
-                share = self.config.reset_encoder_fraction if id(parameter) in encoder else 1.0
-                parameter.lerp_(drawn, share)
+            for parameter, initial in zip(network.parameters(), fresh.parameters(), strict=True):
+                parameter.lerp_(initial, self.config.reset_encoder_fraction if id(parameter) in encoder else 1.0)
         self.optimizer.state.clear()
 
     def _draw_seed(self) -> int:
-        device = self.generator.device
-        return int(torch.randint(2**62, (), generator=self.generator, device=device))
+        return int(torch.randint(2**62, (), generator=self.generator, device=self.generator.device))
+
+    def fit_normalization(self, observations: Mapping[str, Tensor]) -> None:
+        """Set the mean and standard deviation by which all networks normalize vectors, before the first update."""
+        for network in (self.online, self.target, self.ema):
+            network.encoder.fit_normalization(observations)
 
     # -------------------------------------------------------------------------------------------------------- acting
 
     @torch.no_grad()
-    def exploring_values(self, observations: Mapping[str, Tensor]) -> Tensor:
+    def exploration_values(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Action values (B, A) of the online network, with fresh noise if it has noisy layers."""
         if self.config.noisy:
             reset_noise(self.online, self.generator)
         return self.distribution.expected(self.online, observations)
 
     @torch.no_grad()
-    def thoughts(self, observations: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What to act by where nothing is to be explored, by the fields of an `Inspection`; draws nothing."""
+    def inspect(self, observations: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Estimates of the greedy network by the fields of an `Inspection`; draws no random number."""
         if self.config.noisy:
             disable_noise(self.greedy)
         return self.distribution.inspect(self.greedy, observations)
 
     @property
     def greedy(self) -> QNetwork:
-        """Averaged weights act when nothing is to be explored: they forget less from one update to the next."""
-        return self.averaged if self.config.ema_decay > 0 else self.online
+        """The network that acts without exploration: the averaged one, or the online one if `ema_decay` is 0."""
+        return self.ema if self.config.ema_decay > 0 else self.online
 
     # -------------------------------------------------------------------------------------------------------- saving
 
     def state(self) -> dict[str, Any]:
-        """Networks, optimizer, the generator and the count of updates."""
+        """Networks, optimizer, generator and the number of updates."""
         return {
             "online": dict(self.online.state_dict()),
             "target": dict(self.target.state_dict()),
-            "averaged": dict(self.averaged.state_dict()),
+            "ema": dict(self.ema.state_dict()),
             "optimizer": {str(index): values for index, values in self.optimizer.state_dict()["state"].items()},
             "generator": self.generator.get_state(),
             "updates": self.updates,
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` gave."""
+        """Continue from a `state`."""
         self.online.load_state_dict(state["online"])
         self.target.load_state_dict(state["target"])
-        self.averaged.load_state_dict(state["averaged"])
+        self.ema.load_state_dict(state["ema"])
         self._load_moments(state["optimizer"])
         self.generator.set_state(state["generator"])
         self.updates = state["updates"]
 
     def _load_moments(self, saved: Mapping[str, Mapping[str, Tensor]]) -> None:
-        """Give the optimizer its moments back, each laid out in memory as its parameter is.
+        """Restore the optimizer's moments in the memory format of their parameters.
 
-        Fused Adam walks through parameter and moments side by side in memory, and those of convolutions are
-        channels-last, which files do not keep.
+        Fused Adam reads parameters and moments in storage order, and those of convolutions are channels-last, which
+        files do not record.
         """
         parameters = list(self.online.parameters())
         moments = {
@@ -194,7 +227,7 @@ class Learner:
 
 
 def build_optimizer(network: nn.Module, config: DQNConfig) -> torch.optim.Optimizer:
-    """Adam (Kingma and Ba 2015), with decay of weights apart from slopes if so asked (AdamW), or centred RMSProp."""
+    """Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019) with weight decay, or centred RMSProp."""
     parameters = network.parameters()
     if config.optimizer == "rmsprop":
         return torch.optim.RMSprop(
@@ -207,19 +240,20 @@ def build_optimizer(network: nn.Module, config: DQNConfig) -> torch.optim.Optimi
     return torch.optim.Adam(parameters, config.learning_rate, eps=config.adam_epsilon, fused=True)
 
 
+class _Interpolation:
+    """Move the parameters of a network towards those of another, in place; buffers are copied."""
+
+    def __init__(self, network: nn.Module, other: nn.Module):
+        self._parameters: list[Tensor] = list(network.parameters())
+        self._others: list[Tensor] = list(other.parameters())
+        self._buffers = list(zip(network.buffers(), other.buffers(), strict=True))
+
+    @torch.no_grad()
+    def __call__(self, weight: float) -> None:
+        torch._foreach_lerp_(self._parameters, self._others, weight)
+        for buffer, other in self._buffers:
+            buffer.copy_(other)
+
+
 def _frozen_copy(network: QNetwork) -> QNetwork:
     return copy.deepcopy(network).requires_grad_(False)
-
-
-class _Following:
-    """Move a network's weights by a share of the way towards another's; what is no weight is copied."""
-
-    def __init__(self, follower: nn.Module, leader: nn.Module):
-        self._mine: list[Tensor] = list(follower.parameters())
-        self._leaders: list[Tensor] = list(leader.parameters())
-        self._others = list(zip(follower.buffers(), leader.buffers(), strict=True))
-
-    def __call__(self, share: float) -> None:
-        torch._foreach_lerp_(self._mine, self._leaders, share)
-        for mine, leaders in self._others:
-            mine.copy_(leaders)

@@ -1,4 +1,4 @@
-"""The Q-network: an encoder for each part of the observation, dense layers, a head; and its number format."""
+"""The Q-network: encoders, dense layers and a head; and its precision."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -16,13 +16,13 @@ from rlkit_agents.dqn.config import DQNConfig
 
 
 class QNetwork(nn.Module):
-    """K numbers for each action, from observations: leaves (B, ...) -> (B, A, K) float32.
+    """K outputs for each action: leaves (B, ...) -> (B, A, K) float32.
 
     Args:
         encoder: Observations to features.
         dense: Features to features.
         head: Features (..., F) to (..., A, K).
-        precision: What layers compute with; what comes out is float32.
+        precision: Data type that layers compute in; the output is float32.
     """
 
     def __init__(
@@ -35,25 +35,25 @@ class QNetwork(nn.Module):
         self.precision = precision
 
     def forward(self, observations: Mapping[str, Tensor], fractions: Tensor | None = None) -> Tensor:
-        """Observations with leaves (B, ...) to (B, A, K); `fractions` concern implicit quantiles only."""
+        """Leaves (B, ...) to (B, A, K); `fractions` are for implicit quantiles only."""
         with computing_in(self.precision, _device_of(observations)):
             values: Tensor = self.head(self.dense(self.encoder(observations)))
         return values.float()
 
 
 class ImplicitQNetwork(QNetwork):
-    """Any quantiles that are asked for: leaves (B, ...) and fractions (B, K) -> (B, A, K) (Dabney et al. 2018b).
+    """Quantiles at given fractions: leaves (B, ...) and fractions (B, K) -> (B, A, K) (Dabney et al. 2018b).
 
-    The paper multiplies the features of its convolutions by the embedded fraction. A bare vector is too short for
-    that: where there is no picture, the dense layers come first.
+    The paper multiplies the features of the convolutions by the embedded fraction. Vectors have too few features for
+    that: without an image, the dense layers come before the embedding.
 
     Args:
         encoder: Observations to features.
         dense: Features to features.
         head: Features (..., F) to (..., A, 1).
-        embedding: Features and fractions to features per fraction.
+        embedding: Features (B, F) and fractions (B, K) to (B, K, F).
         dense_first: Whether the dense layers come before the embedding.
-        precision: What layers compute with.
+        precision: Data type that layers compute in; the output is float32.
     """
 
     def __init__(
@@ -70,9 +70,9 @@ class ImplicitQNetwork(QNetwork):
         self.dense_first = dense_first
 
     def forward(self, observations: Mapping[str, Tensor], fractions: Tensor | None = None) -> Tensor:
-        """Observations with leaves (B, ...) and fractions (B, K) to quantiles (B, A, K); without them the median."""
+        """Leaves (B, ...) and fractions (B, K) to quantiles (B, A, K); without fractions the median."""
         if fractions is None:
-            fractions = self.embedding.steps.new_full((len(next(iter(observations.values()))), 1), 0.5)
+            fractions = self.embedding.frequencies.new_full((len(next(iter(observations.values()))), 1), 0.5)
         with computing_in(self.precision, _device_of(observations)):
             features = self.encoder(observations)
             if self.dense_first:
@@ -86,30 +86,30 @@ class ImplicitQNetwork(QNetwork):
 def build_network(
     spaces: Spaces, config: DQNConfig, outputs: int, generator: torch.Generator, device: str = "cpu"
 ) -> QNetwork:
-    """Compose the network that `config` describes and draw its weights.
+    """Build the network that `config` describes and initialise its weights.
 
     Args:
-        spaces: What it reads, and for which actions.
+        spaces: Observations and actions.
         config: Hyperparameters.
-        outputs: How many numbers the head gives per action.
+        outputs: K, outputs per action.
         generator: Randomness of the weights, on the CPU.
-        device: Where it is to live.
+        device: "cpu" or "cuda".
     """
     precision = choose_precision(config.precision, spaces, device)
-    make: MakeDense = partial(NoisyLinear, sigma=config.noisy_sigma) if config.noisy else nn.Linear
+    make_dense: MakeDense = partial(NoisyLinear, sigma=config.noisy_sigma) if config.noisy else nn.Linear
     encoder = ObservationEncoder(
         spaces.observations,
         choose_encoder(config.encoder, spaces.observations),
         config.dropout,
         config.normalize_observations,
     )
-    dense = dense_layers(encoder.features, config.hidden, config.layer_norm, config.dropout, make)
+    dense = dense_layers(encoder.features, config.hidden, config.layer_norm, config.dropout, make_dense)
     width = config.hidden[-1] if config.hidden else encoder.features
     head: nn.Module
     if config.dueling:
-        head = DuelingHead(width, spaces.num_actions, outputs, config.dueling_hidden, config.layer_norm, make)
+        head = DuelingHead(width, spaces.num_actions, outputs, config.dueling_hidden, config.layer_norm, make_dense)
     else:
-        head = LinearHead(width, spaces.num_actions, outputs, make)
+        head = LinearHead(width, spaces.num_actions, outputs, make_dense)
     network = QNetwork(encoder, dense, head, precision)
     if config.distribution == "implicit":
         dense_first = not any(leaf.is_picture for leaf in spaces.observations.values())
@@ -124,14 +124,13 @@ def _device_of(observations: Mapping[str, Tensor]) -> str:
 
 
 def choose_precision(asked: str, spaces: Spaces, device: str) -> torch.dtype:
-    """Float32, or bfloat16 where it was asked for or pays.
+    """Resolve "auto": bfloat16 for large images on devices with instructions for it, else float32.
 
-    Half as many bits pay in the convolutions of large pictures, on processors with instructions for them. Small
-    networks would lose more to conversions than they gain.
+    Small networks lose more to conversions than they gain.
 
     Args:
         asked: "float32", "bfloat16" or "auto".
-        spaces: What is read.
+        spaces: Observations.
         device: "cpu" or "cuda".
     """
     large = any(leaf.is_picture and not is_small(leaf) for leaf in spaces.observations.values())

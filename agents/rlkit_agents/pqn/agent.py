@@ -1,6 +1,7 @@
-"""The PQN agent: act by epsilon-greedy in many environments, and learn from each rollout at once."""
+"""The PQN agent: act epsilon-greedily in many environments, and learn from each rollout."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -9,30 +10,31 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rlkit.agent import Agent, Inspection, State, Transitions
+from rlkit.agent import Agent, Inspection, State
 from rlkit.nn.encoders import is_small
-from rlkit.nn.utils import count, to_tensor, to_tensors
+from rlkit.nn.utils import count, gather_actions, to_tensor, to_tensors
+from rlkit.replay import Transitions
 from rlkit.schedules import Linear
 from rlkit.spaces import Observations, Spaces
 from rlkit_agents.pqn.config import PRESETS, PQNConfig
 from rlkit_agents.pqn.network import QNetwork, build_network
-from rlkit_agents.pqn.rollout import Rollout, lambda_returns
+from rlkit_agents.pqn.rollout import Rollout
 
-VALUED_AT_ONCE = 512  # observations in a forward pass; more only take more memory
+FORWARD_BATCH = 512  # observations in a forward pass for values; more take memory and are no faster
 
 
 class PQN(Agent):
-    """Parallelised Q-network (Gallici et al. 2024): no replay, no target network; normalisation keeps it stable.
+    """Parallelised Q-network (Gallici et al. 2024): no replay buffer, no target network, but normalized layers.
 
     Args:
-        network: Q-network that learns.
-        optimizer: Steps on that network's parameters.
-        spaces: What goes in and what comes out.
-        num_envs: Environments stepped together.
+        network: Q-network to train.
+        optimizer: Optimizer of its parameters.
+        spaces: Observations and actions.
+        num_envs: Number of environments stepped together.
         config: Hyperparameters.
-        exploring: Randomness of exploration.
-        shuffling: Randomness of the minibatches.
-        device: Where the network lives.
+        exploration_rng: Randomness of exploration.
+        shuffling_rng: Randomness of the minibatches.
+        device: "cpu" or "cuda".
     """
 
     Config: ClassVar[type] = PQNConfig
@@ -45,8 +47,8 @@ class PQN(Agent):
         spaces: Spaces,
         num_envs: int,
         config: PQNConfig,
-        exploring: np.random.Generator,
-        shuffling: np.random.Generator,
+        exploration_rng: np.random.Generator,
+        shuffling_rng: np.random.Generator,
         device: str,
     ):
         self.network = network
@@ -56,26 +58,26 @@ class PQN(Agent):
         self._spaces = spaces
         self._num_envs = num_envs
         self._rollout = Rollout(spaces.observations, config.rollout_steps, num_envs)
-        self._exploring = exploring
-        self._shuffling = shuffling
+        self._exploration_rng = exploration_rng
+        self._shuffling_rng = shuffling_rng
         self._epsilon = Linear(
             config.exploration_initial_epsilon, config.exploration_final_epsilon, config.exploration_steps
         )
         self._learning_rate = Linear(config.learning_rate, config.learning_rate_final, config.learning_rate_steps)
-        self.steps = 0  # of single environments, observed
+        self.steps = 0  # of a single environment, observed
         self.updates = 0
 
     @classmethod
     def build(cls, spaces: Spaces, config: PQNConfig, num_envs: int, device: str, seed: int) -> Self:
-        """Make the agent with all its parts; weights, exploration and shuffling each have a stream of random numbers.
+        """Build the agent; weights, exploration and shuffling have independent random number generators.
 
         Raises:
-            ValueError: A rollout has fewer steps than it is to be cut into parts.
+            ValueError: A rollout has fewer transitions than minibatches.
         """
         if config.minibatches > config.rollout_steps * num_envs:
             raise ValueError(
-                f"minibatches = {config.minibatches} is more than the rollout_steps = {config.rollout_steps} steps "
-                f"of {num_envs} environments"
+                f"minibatches = {config.minibatches} exceeds the transitions of a rollout: "
+                f"rollout_steps = {config.rollout_steps} times {num_envs} environments"
             )
         for_weights, for_exploration, for_shuffling = np.random.SeedSequence(seed).spawn(3)
         weights = torch.Generator().manual_seed(int(for_weights.generate_state(1)[0]))
@@ -94,53 +96,55 @@ class PQN(Agent):
 
     @classmethod
     def default_steps(cls, spaces: Spaces) -> int:
-        """More than with a memory, since every step is learned from a few times only."""
+        """More than with a replay buffer, since each transition is used in a few updates only."""
         return 1_000_000 if any(leaf.is_picture for leaf in spaces.observations.values()) else 200_000
 
     # -------------------------------------------------------------------------------------------------------- acting
 
     def act(self, observations: Observations, explore: bool) -> npt.NDArray[np.int64]:
-        """Greedy actions, while exploring replaced by random ones for a share epsilon of the environments."""
+        """Greedy actions; with `explore`, a share epsilon of them is replaced by random ones."""
         greedy = self._q(observations).argmax(dim=1).cpu().numpy()
         if not explore:
             return greedy
-        random_actions = self._exploring.integers(self._spaces.num_actions, size=len(greedy))
-        return np.where(self._exploring.random(len(greedy)) < self.epsilon, random_actions, greedy)
+        random_actions = self._exploration_rng.integers(self._spaces.num_actions, size=len(greedy))
+        return np.where(self._exploration_rng.random(len(greedy)) < self.epsilon, random_actions, greedy)
 
     @property
     def epsilon(self) -> float:
-        """Share of random actions while exploring."""
+        """Share of random actions during exploration."""
         return self._epsilon(self.steps)
 
     def inspect(self, observations: Observations, want: Collection[str] = ("q",)) -> Inspection:
-        """Action values of N observations, and the observations as the network reads them."""
+        """Action values of N observations, and the network's input."""
         q = self._q(observations).cpu().numpy() if "q" in want else None
         return Inspection(q=q, network_input=observations if "network_input" in want else None)
 
     # ------------------------------------------------------------------------------------------------------ learning
 
     def observe(self, transitions: Transitions) -> None:
-        """Add one step of every environment to the rollout, rewards clipped if so configured."""
+        """Add one step of every environment to the rollout, its rewards clipped as configured."""
         rewards = transitions.rewards
         if self.config.reward_clip is not None:
             rewards = np.clip(rewards, -self.config.reward_clip, self.config.reward_clip)
-        self._rollout.add(transitions, rewards)
+        self._rollout.add(replace(transitions, rewards=rewards))
         self.steps += len(transitions.actions)
 
     def update(self, env_steps: int) -> dict[str, float]:
-        """Learn from the rollout once it is full, and begin the next."""
+        """Once the rollout is full, learn from it in minibatches and start the next."""
         if not self._rollout.full:
             return {}
-        targets = self._targets().reshape(-1)
+        targets = self._rollout.targets(self._values, self.config.gamma, self.config.lambda_).reshape(-1)
         observations = {name: leaf.reshape(-1, *leaf.shape[2:]) for name, leaf in self._rollout.observations.items()}
         actions = self._rollout.actions.reshape(-1)
         learning_rate = self._learning_rate(self.steps)
         self.optimizer.param_groups[0]["lr"] = learning_rate
         for _ in range(self.config.epochs):
-            for rows in np.array_split(self._shuffling.permutation(len(targets)), self.config.minibatches):
-                part = {name: leaf[rows] for name, leaf in observations.items()}
-                chosen, wanted = to_tensor(actions[rows], self.device), to_tensor(targets[rows], self.device)
-                metrics = self._gradient_step(part, chosen, wanted)
+            for rows in np.array_split(self._shuffling_rng.permutation(len(targets)), self.config.minibatches):
+                metrics = self._gradient_step(
+                    to_tensors({name: leaf[rows] for name, leaf in observations.items()}, self.device),
+                    to_tensor(actions[rows], self.device),
+                    to_tensor(targets[rows], self.device),
+                )
         self._rollout.clear()
         return {f"train/{name}": float(value) for name, value in metrics.items()} | {
             "train/learning_rate": learning_rate,
@@ -148,20 +152,8 @@ class PQN(Agent):
             "rollout/exploration_rate": self.epsilon,
         }
 
-    def _targets(self) -> npt.NDArray[np.float32]:
-        """(T, N) what Q(s_t, a_t) should be."""
-        rollout = self._rollout
-        later = {name: leaf[1:].reshape(-1, *leaf.shape[2:]) for name, leaf in rollout.observations.items()}
-        values = np.concatenate([self._values(later), self._values(rollout.newest)]).reshape(rollout.rewards.shape)
-        steps, places, last = rollout.limits
-        if steps:
-            values[steps, places] = self._values(last)
-        return lambda_returns(
-            rollout.rewards, values, rollout.terminated, rollout.truncated, self.config.gamma, self.config.lambda_
-        )
-
-    def _gradient_step(self, observations: Observations, actions: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        q = self.network(to_tensors(observations, self.device)).gather(1, actions.unsqueeze(1)).squeeze(1)
+    def _gradient_step(self, observations: dict[str, Tensor], actions: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        q = gather_actions(self.network(observations), actions)
         loss = 0.5 * F.mse_loss(q, targets)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -179,29 +171,29 @@ class PQN(Agent):
         """(B,) the value of the best action."""
         rows = len(next(iter(observations.values())))
         parts = [
-            self._q({name: leaf[start : start + VALUED_AT_ONCE] for name, leaf in observations.items()}).amax(dim=1)
-            for start in range(0, rows, VALUED_AT_ONCE)
+            self._q({name: leaf[start : start + FORWARD_BATCH] for name, leaf in observations.items()}).amax(dim=1)
+            for start in range(0, rows, FORWARD_BATCH)
         ]
         return torch.cat(parts).cpu().numpy() if parts else np.zeros(0, np.float32)
 
-    # ------------------------------------------------------------------------------------------------ saving, telling
+    # ----------------------------------------------------------------------------------------------- saving, summary
 
     def cut(self) -> None:
-        """Forget how the running episodes went on, because others have begun in their place."""
+        """End the running episodes unfinished, since new ones have begun in their place."""
         self._rollout.cut()
 
     @property
     def threads(self) -> int | None:
-        """One, unless large pictures make the convolutions worth sharing."""
+        """One, unless convolutions of large images gain from several."""
         return 1 if all(is_small(leaf) for leaf in self._spaces.observations.values() if leaf.is_picture) else None
 
     def memory_estimate(self) -> int:
-        """Bytes of the rollout, of its minibatches, of the network, its gradient and RAdam's two moments."""
+        """Bytes of the rollout, its minibatches, the network, the gradient and RAdam's two moments."""
         parameters = sum(parameter.numel() for parameter in self.network.parameters())
         return 2 * self._rollout.nbytes + 4 * 4 * parameters
 
     def describe(self) -> list[str]:
-        """The network and the rhythm of learning, one line each."""
+        """The network, the rollouts and the updates, one line each."""
         config = self.config
         batch = config.rollout_steps * self._num_envs // config.minibatches
         layers = " → ".join(
@@ -209,7 +201,7 @@ class PQN(Agent):
             for layer in self.network.modules()
             if isinstance(layer, nn.Conv2d | nn.Linear)
         )
-        norm = "normalised after every layer" if config.layer_norm else "not normalised"
+        norm = "every layer normalized" if config.layer_norm else "not normalized"
         return [
             f"Q-network: {layers} ({count(self.network, self._spaces)}; {norm})",
             f"rollouts: {config.rollout_steps} steps of {self._num_envs} environments, no replay; Q(lambda) returns, "
@@ -218,32 +210,32 @@ class PQN(Agent):
         ]
 
     def weights(self) -> dict[str, Tensor]:
-        """The weights that act."""
+        """The weights of the network."""
         return dict(self.network.state_dict())
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take the weights that act."""
+        """Load the weights of the network."""
         self.network.load_state_dict(weights)
 
     def state(self) -> State:
-        """The optimiser, the running rollout, counters and both generators."""
+        """The optimizer, the current rollout, counters and both generators."""
         optimizer = self.optimizer.state_dict()["state"]
         return {
             "optimizer": {str(index): values for index, values in optimizer.items()},
             "rollout": self._rollout.state(),
-            "exploring": self._exploring.bit_generator.state,
-            "shuffling": self._shuffling.bit_generator.state,
+            "exploration_rng": self._exploration_rng.bit_generator.state,
+            "shuffling_rng": self._shuffling_rng.bit_generator.state,
             "steps": self.steps,
             "updates": self.updates,
         }
 
     def load_state(self, state: State) -> None:
-        """Continue from what `state` gave; the weights come by `load_weights`."""
+        """Continue from a `state`; `load_weights` restores the weights."""
         moments = {int(index): values for index, values in state["optimizer"].items()}
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         self._rollout.load_state(state["rollout"])
-        self._exploring.bit_generator.state = state["exploring"]
-        self._shuffling.bit_generator.state = state["shuffling"]
+        self._exploration_rng.bit_generator.state = state["exploration_rng"]
+        self._shuffling_rng.bit_generator.state = state["shuffling_rng"]
         self.steps = state["steps"]
         self.updates = state["updates"]

@@ -1,4 +1,4 @@
-"""The Q-network of PQN: normalised after every layer but the last."""
+"""The Q-network of PQN, with normalization after every layer but the last."""
 
 from collections.abc import Mapping
 
@@ -22,16 +22,16 @@ class QNetwork(nn.Module):
         self.head = head
 
     def forward(self, observations: Mapping[str, Tensor]) -> Tensor:
-        """Observations with leaves (B, ...) to action values (B, A)."""
+        """Leaves (B, ...) to action values (B, A)."""
         values: Tensor = self.head(self.dense(self.encoder(observations)))
         return values.squeeze(-1)
 
 
 def build_network(spaces: Spaces, config: PQNConfig, generator: torch.Generator) -> QNetwork:
-    """Compose the network that `config` describes and draw its weights."""
+    """Build the network that `config` describes and initialise its weights."""
     encoder = ObservationEncoder(spaces.observations, choose_encoder(config.encoder, spaces.observations))
     if config.layer_norm:
-        normalise_convolutions(encoder)
+        normalize_convolutions(encoder)
     dense = dense_layers(encoder.features, config.hidden, config.layer_norm)
     width = config.hidden[-1] if config.hidden else encoder.features
     network = QNetwork(encoder, dense, LinearHead(width, spaces.num_actions))
@@ -39,10 +39,10 @@ def build_network(spaces: Spaces, config: PQNConfig, generator: torch.Generator)
     return network
 
 
-def normalise_convolutions(module: nn.Module) -> None:
-    """Normalise what comes out of every convolution over channels and places, with a scale and shift per channel."""
+def normalize_convolutions(module: nn.Module) -> None:
+    """Append layer normalization to every convolution: over channels and positions, affine per channel."""
     for name, child in module.named_children():
         if isinstance(child, nn.Conv2d):
             setattr(module, name, nn.Sequential(child, nn.GroupNorm(1, child.out_channels)))
         else:
-            normalise_convolutions(child)
+            normalize_convolutions(child)

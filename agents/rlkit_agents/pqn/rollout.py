@@ -1,12 +1,12 @@
-"""The steps of all environments since the last update, the only memory that PQN has, and their lambda returns."""
+"""A rollout, the steps of all environments since the last update, and its lambda returns."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from rlkit.agent import State, Transitions
+from rlkit.agent import State
+from rlkit.replay import Transitions
 from rlkit.spaces import Leaf, Observations
 
 Floats = npt.NDArray[np.float32]
@@ -18,16 +18,16 @@ _COLUMNS = ("actions", "rewards", "terminated", "truncated")
 def lambda_returns(
     rewards: Floats, next_values: Floats, terminated: Flags, truncated: Flags, gamma: float, lambda_: float
 ) -> Floats:
-    """Q(lambda) targets (Peng and Williams 1994; Daley and Amato 2019), worked out backwards from the end of a rollout.
+    """Q(lambda) targets (Peng and Williams 1994; Daley and Amato 2019), computed backwards from the end of a rollout.
 
-    R_t = r_t+1 + gamma ((1 - lambda) max_a Q(s_t+1, a) + lambda R_t+1), where R_T is max_a Q(s_T, a). After a true end
-    nothing follows; at a limit the episode's last state is valued and the trace is cut.
+    R_t = r_t+1 + gamma ((1 - lambda) max_a Q(s_t+1, a) + lambda R_t+1), with R_T = max_a Q(s_T, a). The value after a
+    termination is 0; after a truncation the target bootstraps from the last state of the episode.
 
     Args:
         rewards: (T, N) r_t+1.
-        next_values: (T, N) max_a Q(s_t+1, a), of the real last observation where an episode ended.
-        terminated: (T, N) whether s_t+1 is a true end.
-        truncated: (T, N) whether a limit cut the episode at s_t+1.
+        next_values: (T, N) max_a Q(s_t+1, a), of the last observation of its episode where one ended.
+        terminated: (T, N) whether s_t+1 is terminal.
+        truncated: (T, N) whether a limit ended the episode at s_t+1.
         gamma: Discount.
         lambda_: lambda.
 
@@ -45,10 +45,10 @@ def lambda_returns(
 
 
 class Rollout:
-    """T steps of N environments, filled one step of all at a time.
+    """T steps of N environments, added one step of all at a time.
 
     Args:
-        leaves: What an observation consists of.
+        leaves: Leaves of an observation.
         steps: T.
         num_envs: N.
     """
@@ -64,92 +64,104 @@ class Rollout:
         self.truncated = np.zeros(self._shape, np.bool_)
         self.filled = 0
         self.newest: Observations = {}
-        """(N, ...) what the newest step led to, the real last observation where an episode ended."""
-        self._limits: list[tuple[int, int, Observations]] = []
+        """s_t+1 of the newest step, leaves (N, ...); where an episode ended, its last observation."""
+        self._truncations: list[tuple[int, int, Observations]] = []
 
     @property
     def full(self) -> bool:
-        """Whether there is no room for another step."""
+        """Whether T steps were added."""
         return self.filled == self._shape[0]
 
-    def add(self, transitions: Transitions, rewards: Any) -> None:
-        """Take in one step of every environment.
-
-        Args:
-            transitions: The step.
-            rewards: (N,) what to learn as its rewards.
-        """
+    def add(self, transitions: Transitions) -> None:
+        """Add one step of every environment."""
         assert not self.full
         t = self.filled
         for name, leaf in transitions.observations.items():
             self.observations[name][t] = leaf
         self.actions[t] = transitions.actions
-        self.rewards[t] = rewards
+        self.rewards[t] = transitions.rewards
         self.terminated[t] = transitions.terminated
         self.truncated[t] = transitions.truncated & ~transitions.terminated
         self.newest = dict(transitions.next_observations)
         for index in np.flatnonzero(self.truncated[t]).tolist():
-            self._remember_limit(t, index)
+            self._store_truncation(t, index)
         self.filled += 1
 
     def cut(self) -> None:
-        """Treat the running episodes as if a limit had cut them, because they do not go on."""
+        """Mark the running episodes as truncated, since they are not continued."""
         if self.filled == 0:
             return
         t = self.filled - 1
-        going_on = ~(self.terminated[t] | self.truncated[t])
-        self.truncated[t] |= going_on
-        for index in np.flatnonzero(going_on).tolist():
-            self._remember_limit(t, index)
+        running = ~(self.terminated[t] | self.truncated[t])
+        self.truncated[t] |= running
+        for index in np.flatnonzero(running).tolist():
+            self._store_truncation(t, index)
 
     def clear(self) -> None:
-        """Begin the next rollout."""
+        """Start the next rollout."""
         self.filled = 0
-        self._limits = []
+        self._truncations = []
 
     @property
-    def limits(self) -> tuple[list[int], list[int], Observations]:
-        """Where limits cut episodes: K steps, K environments, and the last observations (K, ...)."""
-        steps = [step for step, _, _ in self._limits]
-        places = [place for _, place, _ in self._limits]
+    def truncations(self) -> tuple[list[int], list[int], Observations]:
+        """K truncated episodes: step and environment of each, and the last observations, leaves (K, ...)."""
+        steps = [step for step, _, _ in self._truncations]
+        environments = [environment for _, environment, _ in self._truncations]
         last = {
-            name: np.stack([seen[name] for _, _, seen in self._limits]) if self._limits else leaf[0, :0]
+            name: np.stack([seen[name] for _, _, seen in self._truncations]) if self._truncations else leaf[0, :0]
             for name, leaf in self.observations.items()
         }
-        return steps, places, last
+        return steps, environments, last
+
+    def targets(self, value: Callable[[Observations], Floats], gamma: float, lambda_: float) -> Floats:
+        """The lambda returns of a full rollout, (T, N).
+
+        Args:
+            value: Observations with leaves (B, ...) to max_a Q, (B,).
+            gamma: Discount.
+            lambda_: lambda.
+        """
+        later = {name: leaf[1:].reshape(-1, *leaf.shape[2:]) for name, leaf in self.observations.items()}
+        next_values = np.concatenate([value(later), value(self.newest)]).reshape(self._shape)
+        steps, environments, last = self.truncations
+        if steps:
+            next_values[steps, environments] = value(last)
+        return lambda_returns(self.rewards, next_values, self.terminated, self.truncated, gamma, lambda_)
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes."""
+        """Bytes of memory."""
         arrays = (*self.observations.values(), self.actions, self.rewards, self.terminated, self.truncated)
         return sum(array.nbytes for array in arrays)
 
     def state(self) -> State:
-        """What has been filled so far."""
-        steps, places, last = self.limits
+        """The steps added so far."""
+        steps, environments, last = self.truncations
         return {
             "filled": self.filled,
             "observations": {name: leaf[: self.filled].copy() for name, leaf in self.observations.items()},
             **{name: getattr(self, name)[: self.filled].copy() for name in _COLUMNS},
             "newest": {name: np.array(leaf) for name, leaf in self.newest.items()},
-            "limit_steps": steps,
-            "limit_places": places,
-            "limit_observations": last,
+            "truncation_steps": steps,
+            "truncation_environments": environments,
+            "truncation_observations": last,
         }
 
     def load_state(self, state: State) -> None:
-        """Continue from what `state` gave."""
+        """Continue from a `state`."""
         self.filled = state["filled"]
         for name, leaf in self.observations.items():
             leaf[: self.filled] = state["observations"][name]
         for name in _COLUMNS:
             getattr(self, name)[: self.filled] = state[name]
         self.newest = dict(state["newest"])
-        last = state["limit_observations"]
-        self._limits = [
-            (step, place, {name: leaf[k] for name, leaf in last.items()})
-            for k, (step, place) in enumerate(zip(state["limit_steps"], state["limit_places"], strict=True))
+        last = state["truncation_observations"]
+        self._truncations = [
+            (step, environment, {name: leaf[k] for name, leaf in last.items()})
+            for k, (step, environment) in enumerate(
+                zip(state["truncation_steps"], state["truncation_environments"], strict=True)
+            )
         ]
 
-    def _remember_limit(self, step: int, index: int) -> None:
-        self._limits.append((step, index, {name: leaf[index].copy() for name, leaf in self.newest.items()}))
+    def _store_truncation(self, step: int, index: int) -> None:
+        self._truncations.append((step, index, {name: leaf[index].copy() for name, leaf in self.newest.items()}))

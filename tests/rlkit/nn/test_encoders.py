@@ -14,7 +14,7 @@ SMALLEST = {
     "plain": 3,
     "vgg": 2,
     "inception": 2,
-}  # others read a single pixel
+}  # others take a single pixel
 
 
 def encoder_of(name, *shape, **options):
@@ -24,7 +24,7 @@ def encoder_of(name, *shape, **options):
 @pytest.mark.parametrize("name", ENCODERS)
 @pytest.mark.parametrize("size", [(36, 36), (64, 64), (84, 84), (96, 128)])
 @pytest.mark.parametrize("channels", [1, 4])
-def test_an_encoder_reads_any_size_and_says_how_much_comes_out(name, size, channels):
+def test_an_encoder_takes_any_size_and_reports_its_number_of_features(name, size, channels):
     leaves = {"view": Leaf("view", (*size, channels), "uint8"), "a.b": Leaf("a.b", (3,), "float32")}
     encoder = ObservationEncoder(leaves, name)
     batch = {"view": torch.zeros(2, *size, channels, dtype=torch.uint8), "a.b": torch.ones(2, 3)}
@@ -34,7 +34,7 @@ def test_an_encoder_reads_any_size_and_says_how_much_comes_out(name, size, chann
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-def test_an_encoder_reads_pictures_down_to_its_smallest_and_says_which_is_smaller(name):
+def test_an_encoder_takes_images_down_to_its_smallest_and_refuses_smaller_ones(name):
     smallest = SMALLEST.get(name, 1)
     for sides in ((smallest, smallest), (smallest, 50), (50, smallest)):
         assert encoder_of(name, *sides, 2).features > 0
@@ -47,7 +47,7 @@ def test_an_encoder_reads_pictures_down_to_its_smallest_and_says_which_is_smalle
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-def test_what_comes_out_is_of_a_size_for_a_dense_layer_and_depends_on_every_part_of_the_picture(name):
+def test_features_are_few_enough_for_a_dense_layer_and_depend_on_every_part_of_the_image(name):
     torch.manual_seed(0)
     encoder = encoder_of(name, 84, 84, 4)
     assert encoder.features <= (28_224 if name == "flat" else 10_368 if name == "compact" else 4_000)
@@ -60,7 +60,7 @@ def test_what_comes_out_is_of_a_size_for_a_dense_layer_and_depends_on_every_part
             assert not torch.equal(encoder({"view": changed}), features)
 
 
-def test_pictures_become_numbers_from_0_to_1_and_vectors_stay_as_they_are():
+def test_images_become_floats_from_0_to_1_and_vectors_are_unchanged():
     leaves = {"view": Leaf("view", (16, 16, 1), "uint8"), "state": Leaf("state", (2,), "float32")}
     encoder = ObservationEncoder(leaves, "flat")
     picture = torch.from_numpy(np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1))
@@ -70,7 +70,7 @@ def test_pictures_become_numbers_from_0_to_1_and_vectors_stay_as_they_are():
     assert features[0, 256:].tolist() == [-3.0, 7.0]
 
 
-def test_the_default_goes_by_size():
+def test_the_default_encoder_depends_on_the_size():
     for side, name in ((84, "nature"), (64, "nature"), (63, "compact"), (16, "compact"), (15, "plain"), (10, "plain")):
         leaf = Leaf("a", (side, 100, 1), "uint8")
         assert default_encoder(leaf) == name
@@ -86,13 +86,13 @@ def test_the_default_goes_by_size():
         ("plain", (10, 10, 4), 1024, 592),  # Young & Tian 2019: to 8×8×16
     ],
 )
-def test_what_was_published_is_as_published(name, shape, features, parameters):
+def test_published_encoders_have_the_published_sizes(name, shape, features, parameters):
     encoder = encoder_of(name, *shape)
     assert encoder.features == features
     assert sum(parameter.numel() for parameter in encoder.parameters()) == parameters
 
 
-def test_a_spectral_convolution_stretches_no_vector_once_its_norm_is_found():
+def test_a_spectral_convolution_divides_by_the_largest_singular_value():
     torch.manual_seed(0)
     layer = SpectralConv2d(8, 8, 3, padding=1)
     picture = torch.randn(2, 8, 6, 6)
@@ -103,16 +103,19 @@ def test_a_spectral_convolution_stretches_no_vector_once_its_norm_is_found():
     torch.testing.assert_close(layer(picture), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_spectral_convolution_finds_its_norm_with_all_digits_where_others_compute_with_half_of_them():
+def test_a_spectral_convolution_estimates_its_norm_in_float32_under_autocast():
     torch.manual_seed(0)
-    layer, picture = SpectralConv2d(8, 8, 3), torch.randn(1, 8, 5, 5)
+    layer, image = SpectralConv2d(8, 8, 3), torch.randn(1, 8, 5, 5)
     with torch.no_grad():
-        weight = layer.weight / layer._norm()
+        matrix = layer.weight.flatten(1)  # one step of power iteration in float32
+        right = nn.functional.normalize(matrix.T @ layer.vector, dim=0)
+        left = nn.functional.normalize(matrix @ right, dim=0)
+        weight = layer.weight / (left @ (matrix @ right))
         with torch.autocast("cpu", torch.bfloat16):
-            assert torch.equal(layer(picture), nn.functional.conv2d(picture, weight, layer.bias))
+            assert torch.equal(layer(image), nn.functional.conv2d(image, weight, layer.bias))
 
 
-def test_a_spectral_convolution_changes_nothing_while_it_only_acts():
+def test_a_spectral_convolution_updates_its_vector_only_with_gradients():
     torch.manual_seed(0)
     layer = SpectralConv2d(3, 5, 3)
     before = layer.vector.clone()
@@ -125,8 +128,8 @@ def test_a_spectral_convolution_changes_nothing_while_it_only_acts():
     assert not torch.equal(layer.vector, before)
 
 
-def test_making_an_encoder_is_the_same_whatever_torchs_global_generator_holds():
-    """Weights are drawn by whoever builds the network; nothing else may depend on chance."""
+def test_building_an_encoder_uses_no_global_random_number_but_for_weights():
+    """`kaiming_init_` draws the weights; buffers must not be random."""
     buffers = []
     for seed in (0, 1):
         torch.manual_seed(seed)
@@ -136,7 +139,7 @@ def test_making_an_encoder_is_the_same_whatever_torchs_global_generator_holds():
         assert torch.equal(buffer, buffers[1][name])
 
 
-def test_a_basic_block_without_weights_passes_on_what_is_positive():
+def test_a_basic_block_of_zero_weights_is_a_relu():
     block = BasicBlock(4, 4, 1)
     for parameter in block.parameters():
         nn.init.zeros_(parameter)
@@ -144,7 +147,7 @@ def test_a_basic_block_without_weights_passes_on_what_is_positive():
     assert torch.equal(block(picture), picture.relu())
 
 
-def test_the_branches_of_an_inception_block_see_as_far_as_their_convolutions_are_large():
+def test_the_receptive_fields_of_an_inception_block_are_those_of_its_kernels():
     torch.manual_seed(0)
     block = InceptionBlock(1, 32)
     for parameter in block.parameters():
@@ -159,7 +162,7 @@ def test_the_branches_of_an_inception_block_see_as_far_as_their_convolutions_are
     assert reach == [1, 3, 5, 3]
 
 
-def test_dropout_leaves_vectors_alone():
+def test_dropout_applies_to_images_only():
     leaves = {"view": Leaf("view", (8, 8, 1), "uint8"), "state": Leaf("state", (50,), "float32")}
     encoder = ObservationEncoder(leaves, "flat", dropout=0.5)
     encoder.dropout.generator = torch.Generator().manual_seed(0)

@@ -15,12 +15,12 @@ def drawn(module, seed=0):
 
 @pytest.mark.parametrize("outputs", [1, 5])
 @pytest.mark.parametrize("leading", [(4,), (4, 7)])
-def test_a_head_gives_so_many_numbers_for_each_action(leading, outputs):
+def test_a_head_has_k_outputs_per_action(leading, outputs):
     for head in (LinearHead(6, 3, outputs), DuelingHead(6, 3, outputs), DuelingHead(6, 3, outputs, (8,), True)):
         assert head(torch.randn(*leading, 6)).shape == (*leading, 3, outputs)
 
 
-def test_advantages_are_centred_so_that_the_mean_of_the_values_is_the_states_own():
+def test_dueling_advantages_are_centred():
     head, features = drawn(DuelingHead(5, 3, outputs=4)), torch.randn(2, 5)
     torch.testing.assert_close(head(features).mean(dim=1, keepdim=True), head.value(features))
     advantage = head.advantage(features)
@@ -28,13 +28,13 @@ def test_advantages_are_centred_so_that_the_mean_of_the_values_is_the_states_own
     torch.testing.assert_close(differences, advantage[:, 0] - advantage[:, 2])
 
 
-def test_value_and_advantages_have_layers_of_their_own():
+def test_dueling_streams_have_separate_layers():
     head = DuelingHead(5, 3, hidden=(16,))
     widths = [layer.out_features for layer in head.modules() if isinstance(layer, nn.Linear)]
     assert widths == [16, 1, 16, 3]
 
 
-def test_a_fraction_is_embedded_by_cosines():
+def test_cosine_embedding_is_the_papers():
     """Dabney et al. 2018b, equation 4, entry by entry."""
     embedding = drawn(CosineEmbedding(3, num_cosines=4))
     features, fractions = torch.randn(2, 3), torch.tensor([[0.1, 0.9], [0.5, 0.3]])
@@ -47,7 +47,7 @@ def test_a_fraction_is_embedded_by_cosines():
                 assert out[b, k, j].item() == pytest.approx(float(features[b, j]) * max(total, 0), abs=1e-5)
 
 
-def test_hidden_weights_have_the_variance_of_he_and_the_last_layers_a_tenth_of_it():
+def test_hidden_weights_have_the_variance_of_he_and_the_last_layer_a_tenth_of_its_deviation():
     network = drawn(nn.Sequential(dense_layers(200, (400,), False), LinearHead(400, 100, 10)))
     assert network[0][0].weight.std().item() == pytest.approx((2 / 200) ** 0.5, rel=0.02)
     assert network[1].values.output.weight.std().item() == pytest.approx(0.1 * (2 / 400) ** 0.5, rel=0.02)
@@ -55,14 +55,14 @@ def test_hidden_weights_have_the_variance_of_he_and_the_last_layers_a_tenth_of_i
     assert streams.advantage.dense[0].weight.std().item() == pytest.approx((2 / 200) ** 0.5, rel=0.02)
 
 
-def test_weights_repeat_by_their_generator_noisy_ones_too():
-    made = dense_layers(5, (6,), True, make=NoisyLinear)
+def test_weights_depend_on_the_generator_only_those_of_noisy_layers_too():
+    made = dense_layers(5, (6,), True, make_dense=NoisyLinear)
     first = drawn(made, 1)[0].weight.clone()
     assert torch.equal(first, drawn(made, 1)[0].weight)
     assert not torch.equal(first, drawn(made, 2)[0].weight)
 
 
-def test_layers_drawn_anew_forget_their_normalisation():
+def test_reinitialisation_resets_layer_normalization():
     made = dense_layers(5, (6,), True)
     nn.init.constant_(made[1].weight, 7.0)
     assert drawn(made)[1].weight.eq(1).all()

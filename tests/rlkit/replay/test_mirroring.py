@@ -30,7 +30,7 @@ def make_batch(count=6):
     )
 
 
-def test_every_second_transition_is_mirrored_and_the_others_are_as_they_were():
+def test_every_second_transition_is_mirrored_and_the_others_are_unchanged():
     batch = make_batch()
     half = mirror_every_second(batch, MIRROR)
     assert half.actions.tolist() == [0, 1, 1, 0, 2, 2]
@@ -42,7 +42,7 @@ def test_every_second_transition_is_mirrored_and_the_others_are_as_they_were():
     assert np.array_equal(half.returns, batch.returns)
 
 
-def test_a_mirror_of_a_mirror_is_the_thing_itself_and_the_batch_is_left_alone():
+def test_mirroring_is_an_involution_and_leaves_its_input_unchanged():
     batch, untouched = make_batch(), make_batch()
     twice = mirror_every_second(mirror_every_second(batch, MIRROR), MIRROR)
     for name in ("picture", "state"):
@@ -51,7 +51,7 @@ def test_a_mirror_of_a_mirror_is_the_thing_itself_and_the_batch_is_left_alone():
     assert np.array_equal(twice.actions, batch.actions)
 
 
-def test_what_an_environment_says_about_its_mirror_is_read_and_checked():
+def test_the_declared_mirror_is_read_and_validated():
     entry = {"state": (1.0, -1.0), "actions": (0, 2, 1)}
     assert mirror({"mirror": entry}, {"state": 2}, 3) == MIRROR
     assert mirror({}, {"state": 2}, 3) is None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rlkit.replay import ReplayBuffer
+from rlkit.replay import ReplayBuffer, Transitions
 from rlkit.spaces import Leaf
 from rlkit.training.checkpoint import Checkpoints
 
@@ -37,7 +37,7 @@ def live(agents, steps, seed):
         ends = random.random((2, 2)) < 0.1
         actions, rewards = random.integers(3, size=2), random.random(2).astype(np.float32)
         for agent in agents:
-            agent.replay.add(seen[0], actions, rewards, ends[0], ends[1], seen[1])
+            agent.replay.add(Transitions(seen[0], actions, rewards, ends[0], ends[1], seen[1]))
         if agents[0].replay.written > 8:
             batches = [agent.replay.sample(8, per_beta=0.5) for agent in agents]
             for batch in batches[1:]:

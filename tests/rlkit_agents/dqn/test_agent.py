@@ -5,9 +5,9 @@ import pytest
 import torch
 from rlkit_agents.dqn import DQN, DQNConfig
 
-from rlkit.agent import Transitions
 from rlkit.errors import UserError
 from rlkit.hyperparameters import validated
+from rlkit.replay import Transitions
 from rlkit.spaces import Leaf, Spaces
 
 VECTOR = Spaces({"observation": Leaf("observation", (3,), "float32")}, ("a", "b", "c"))
@@ -56,7 +56,7 @@ KINDS = {
     "implicit": {"distribution": "implicit", "num_quantiles": 8, "num_target_quantiles": 8},
     "munchausen": {"munchausen": True, "double": False},
     "munchausen-implicit": {"distribution": "implicit", "munchausen": True, "double": False},
-    "prioritised": {"per_alpha": 0.6},
+    "prioritized": {"per_alpha": 0.6},
     "noisy": {"noisy": True, "exploration_initial_epsilon": 0.0, "exploration_final_epsilon": 0.0},
     "plain": {"double": False, "dueling": False, "layer_norm": False, "ema_decay": 0.0},
     "streams": {"hidden": (), "dueling_hidden": (32,)},
@@ -67,7 +67,7 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_learns_the_identity(kind):
-    """Episodes of one step: what is learned is the reward, whatever is bootstrapped; some kinds know it less well."""
+    """Episodes of one step: the values are the rewards; some kinds approximate them less closely."""
     agent = DQN.build(VECTOR, dataclasses.replace(QUICK, **KINDS[kind]), num_envs=4, device="cpu", seed=0)
     teach(agent, 2_000)
     states = {"observation": np.eye(3, dtype=np.float32)}
@@ -76,7 +76,7 @@ def test_it_learns_the_identity(kind):
         np.testing.assert_allclose(agent.inspect(states).q, np.eye(3), atol=0.2)
 
 
-def test_what_is_known_of_the_return_can_be_inspected():
+def test_inspection_has_the_fields_of_the_distribution():
     seen = observations(VECTOR, 5, np.random.default_rng(0))
     want = ("q", "quantiles", "support", "probabilities")
     shapes = {
@@ -87,11 +87,11 @@ def test_what_is_known_of_the_return_can_be_inspected():
     }
     for distribution, expected in shapes.items():
         config = dataclasses.replace(QUICK, distribution=distribution)
-        thoughts = DQN.build(VECTOR, config, num_envs=1, device="cpu", seed=0).inspect(seen, want)
-        assert {name: getattr(thoughts, name).shape for name in want if getattr(thoughts, name) is not None} == expected
+        found = DQN.build(VECTOR, config, num_envs=1, device="cpu", seed=0).inspect(seen, want)
+        assert {name: getattr(found, name).shape for name in want if getattr(found, name) is not None} == expected
 
 
-def test_errors_become_priorities():
+def test_td_errors_become_priorities():
     config = dataclasses.replace(QUICK, per_alpha=1.0, per_beta=1.0)
     agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
     teach(agent, 1_500)
@@ -100,7 +100,7 @@ def test_errors_become_priorities():
     assert weights.max() == 1
 
 
-def test_returns_become_shorter_while_learning():
+def test_n_step_is_annealed():
     config = dataclasses.replace(QUICK, n_step=10, n_step_final=3, n_step_decay_updates=100)
     agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
     lengths = []
@@ -113,7 +113,7 @@ def test_returns_become_shorter_while_learning():
     assert 5 in lengths or 6 in lengths
 
 
-def test_one_seed_fixes_everything_and_another_differs():
+def test_the_seed_determines_the_weights():
     def weights(seed):
         agent = DQN.build(VECTOR, QUICK, num_envs=4, device="cpu", seed=seed)
         teach(agent, 400)
@@ -123,7 +123,7 @@ def test_one_seed_fixes_everything_and_another_differs():
     assert not torch.equal(weights(1), weights(2))
 
 
-def test_acting_greedily_changes_nothing_that_learning_depends_on():
+def test_acting_greedily_does_not_influence_learning():
     plain, measured = (DQN.build(VECTOR, QUICK, num_envs=4, device="cpu", seed=0) for _ in range(2))
     rng = np.random.default_rng(1)
     for _ in range(5):
@@ -135,14 +135,14 @@ def test_acting_greedily_changes_nothing_that_learning_depends_on():
         assert torch.equal(tensor, measured.weights()[name])
 
 
-def test_updates_follow_the_steps_and_not_the_calls():
+def test_updates_depend_on_steps_not_on_calls():
     agent = DQN.build(VECTOR, QUICK, num_envs=4, device="cpu", seed=0)
     teach(agent, 400)
     assert agent.updates == (400 - QUICK.learning_starts) // QUICK.update_interval
     assert agent.epsilon == pytest.approx(1 - (1 - QUICK.exploration_final_epsilon) * 400 / 500)
 
 
-def test_exploration_stays_as_it_is_while_nothing_was_found():
+def test_epsilon_is_held_until_min_events_were_observed():
     config = dataclasses.replace(QUICK, exploration_min_events=1)
     agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
     seen = identity_task(np.random.default_rng(0), 4)
@@ -160,7 +160,7 @@ def test_exploration_stays_as_it_is_while_nothing_was_found():
 
 
 @pytest.mark.parametrize("exponent", [0.0, 0.6])
-def test_an_update_that_is_due_before_there_is_a_transition_is_made_up_for(exponent):
+def test_an_update_due_before_the_first_transition_is_caught_up(exponent):
     config = dataclasses.replace(QUICK, n_step=10, learning_starts=0, per_alpha=exponent)
     agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
     rng = np.random.default_rng(0)
@@ -201,7 +201,7 @@ def test_scaled_and_clipped_rewards_stay_in_the_buffer(settings, stored):
 
 @pytest.mark.parametrize("encoder", ["auto", "flat"])
 @pytest.mark.parametrize("dueling", [True, False])
-def test_pictures_and_vectors_go_in_and_one_value_per_action_comes_out(encoder, dueling):
+def test_images_and_vectors_give_one_value_per_action(encoder, dueling):
     config = dataclasses.replace(QUICK, encoder=encoder, dueling=dueling)
     agent = DQN.build(PICTURE, config, num_envs=1, device="cpu", seed=0)
     seen = observations(PICTURE, 5, np.random.default_rng(0))
@@ -235,11 +235,11 @@ def test_memory_estimate_covers_the_replay_buffer():
         ({"distribution": "gaussian"}, "not one of none, categorical"),
     ],
 )
-def test_impossible_hyperparameters_are_refused(wrong, message):
+def test_contradictory_hyperparameters_are_refused(wrong, message):
     with pytest.raises(UserError, match=message):
         validated(dataclasses.replace(QUICK, **wrong))
 
 
-def test_pictures_that_are_not_there_cannot_be_shifted():
-    with pytest.raises(UserError, match="random_shift = 4: there is no picture"):
+def test_random_shift_without_images_is_refused():
+    with pytest.raises(UserError, match="random_shift = 4: there is no image"):
         DQN.build(VECTOR, dataclasses.replace(QUICK, random_shift=4), num_envs=1, device="cpu", seed=0)

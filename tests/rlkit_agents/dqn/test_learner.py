@@ -1,16 +1,17 @@
-"""What a gradient step does to networks, targets and optimizer."""
+"""Gradient steps: networks, targets and optimizer."""
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
-from rlkit_agents.dqn.batch import TensorBatch
 from rlkit_agents.dqn.config import DQNConfig
-from rlkit_agents.dqn.distributions import build_distribution
-from rlkit_agents.dqn.learner import Learner, build_optimizer
+from rlkit_agents.dqn.distributions import DISTRIBUTIONS
+from rlkit_agents.dqn.learner import DQNLearner, bellman_target, build_optimizer
 from rlkit_agents.dqn.network import build_network
 
 from rlkit.nn.layers import NoisyLinear
+from rlkit.replay import Batch
 from rlkit.spaces import Leaf, Spaces
 
 SPACES = Spaces(
@@ -21,47 +22,51 @@ CONFIG = DQNConfig(hidden=(32,), batch_size=8, update_interval=4, target_update_
 
 def learner(**options):
     config = dataclasses.replace(CONFIG, **options)
-    chance = torch.Generator().manual_seed(1)
-    distribution = build_distribution(config, chance)
+    generator = torch.Generator().manual_seed(1)
+    distribution = DISTRIBUTIONS[config.distribution](config, generator)
     network = build_network(SPACES, config, distribution.outputs, torch.Generator().manual_seed(0))
-    return Learner(network, build_optimizer(network, config), distribution, config, chance)
+    return DQNLearner(network, build_optimizer(network, config), distribution, config, generator)
 
 
 def batch(seed=0, weights=None):
-    chance = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
 
-    def seen():
+    def observations():
         return {
-            "view": torch.randint(0, 256, (8, 24, 24, 1), generator=chance, dtype=torch.uint8),
-            "speed": torch.randn(8, 2, generator=chance),
+            "view": torch.randint(0, 256, (8, 24, 24, 1), generator=generator, dtype=torch.uint8),
+            "speed": torch.randn(8, 2, generator=generator),
         }
 
-    return TensorBatch(
-        observations=seen(),
-        actions=torch.randint(0, 2, (8,), generator=chance),
-        returns=torch.randn(8, generator=chance),
+    tensors = Batch(
+        observations=observations(),
+        actions=torch.randint(0, 2, (8,), generator=generator),
+        returns=torch.randn(8, generator=generator),
         discounts=torch.full((8,), 0.9),
-        next_observations=seen(),
+        next_observations=observations(),
+        rows=np.arange(8),
         weights=torch.ones(8) if weights is None else weights,
     )
+    return tensors.map(torch.Tensor.numpy)
 
 
 def flat(module):
     return torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
 
 
-def test_a_step_makes_the_error_smaller():
+def test_gradient_steps_decrease_the_loss():
     trained = learner(target_update_interval=10**9)
     losses = [trained.step(batch(), 1e-3)[0]["loss"].item() for _ in range(80)]
     assert losses[-1] < 0.2 * losses[0]
 
 
-def test_weights_say_how_much_each_transition_counts():
+def test_importance_weights_multiply_the_losses():
     even, uneven, alone = learner(), learner(), learner()
     weights = torch.tensor([1.0] + [0.0] * 7)
     _, priorities = even.step(batch(), 1e-3)
     metrics, _ = uneven.step(batch(weights=weights), 1e-3)
-    outcome = alone.distribution.sample_losses(alone.online, alone.target, batch())
+    tensors = batch().map(torch.from_numpy)
+    targets = bellman_target(alone.distribution, alone.online, alone.target, tensors, alone.config)
+    outcome = alone.distribution.losses(alone.online, tensors.observations, tensors.actions, targets)
     assert metrics["loss"].item() == pytest.approx(outcome.losses[0].item() / 8)
     assert torch.equal(priorities, outcome.priorities)
     assert not torch.allclose(flat(even.online), flat(uneven.online))
@@ -74,7 +79,7 @@ def test_the_target_is_copied_at_intervals():
         assert torch.equal(flat(trained.target), flat(trained.online)) == (number % 3 == 0)
 
 
-def test_the_target_moves_by_a_share_at_every_update():
+def test_the_target_moves_by_tau_at_every_update():
     trained = learner(tau=0.25)
     expected = flat(trained.online)
     for number in range(5):
@@ -83,7 +88,7 @@ def test_the_target_moves_by_a_share_at_every_update():
         torch.testing.assert_close(flat(trained.target), expected)
 
 
-def test_a_reset_draws_dense_layers_anew_and_moves_the_encoder_by_its_share():
+def test_a_reset_reinitialises_dense_layers_and_interpolates_the_encoder():
     trained = learner(reset_interval=3, reset_encoder_fraction=0.25)
     for number in range(2):
         trained.step(batch(number), 1e-2)
@@ -99,7 +104,7 @@ def test_a_reset_draws_dense_layers_anew_and_moves_the_encoder_by_its_share():
     dense = torch.stack([each.online.dense[0].weight.detach().flatten() for each in (trained, uninterrupted)])
     assert torch.corrcoef(dense)[0, 1].abs() < 0.1
     before, after = flat(uninterrupted.online.encoder), flat(trained.online.encoder)
-    drawn = (after - 0.75 * before) / 0.25  # what the new draw must have been
+    drawn = (after - 0.75 * before) / 0.25  # what the new initialisation must have been
     weights = drawn[: 16 * 64]  # of the first convolution: He et al. 2015
     assert weights.std().item() == pytest.approx((2 / 64) ** 0.5, rel=0.1)
     assert torch.corrcoef(torch.stack([weights, before[: 16 * 64]]))[0, 1].abs() < 0.15
@@ -112,14 +117,14 @@ def test_networks_learn_again_after_a_reset():
     assert losses[-1] < 0.3 * losses[40]
 
 
-def test_noise_is_new_at_every_update_and_at_every_step_but_never_when_acting_greedily():
+def test_noise_is_drawn_for_updates_and_exploration_but_not_for_greedy_actions():
     trained = learner(noisy=True, ema_decay=0.0)
-    seen = batch().observations
-    first, second = (trained.exploring_values(seen) for _ in range(2))
+    seen = batch().map(torch.from_numpy).observations
+    first, second = (trained.exploration_values(seen) for _ in range(2))
     assert not torch.equal(first, second)
     state = trained.generator.get_state()
-    greedy = trained.thoughts(seen)["q"]
-    assert torch.equal(greedy, trained.thoughts(seen)["q"])
+    greedy = trained.inspect(seen)["q"]
+    assert torch.equal(greedy, trained.inspect(seen)["q"])
     assert torch.equal(trained.generator.get_state(), state)
     noisy = [layer for layer in trained.online.modules() if isinstance(layer, NoisyLinear)]
     before = noisy[0].in_noise.clone()
@@ -127,28 +132,29 @@ def test_noise_is_new_at_every_update_and_at_every_step_but_never_when_acting_gr
     assert not torch.equal(noisy[0].in_noise, before)
 
 
-def test_dropout_is_for_learning_only():
+def test_dropout_applies_to_updates_only():
     trained = learner(dropout=0.5, ema_decay=0.0)
     plain = learner(ema_decay=0.0)
-    seen = batch().observations
-    assert torch.equal(trained.thoughts(seen)["q"], plain.thoughts(seen)["q"])
+    seen = batch().map(torch.from_numpy).observations
+    assert torch.equal(trained.inspect(seen)["q"], plain.inspect(seen)["q"])
     assert trained.step(batch(), 1e-3)[0]["loss"] != plain.step(batch(), 1e-3)[0]["loss"]
-    assert torch.equal(trained.exploring_values(seen), trained.exploring_values(seen))
+    assert torch.equal(trained.exploration_values(seen), trained.exploration_values(seen))
 
 
-def test_bfloat16_computes_nearly_the_same_and_gives_float32():
+def test_bfloat16_is_close_to_float32_and_outputs_float32():
     exact, short = learner(distribution="quantile"), learner(distribution="quantile", precision="bfloat16")
-    thoughts = [each.thoughts(batch().observations)["quantiles"] for each in (exact, short)]
-    assert thoughts[1].dtype == torch.float32
-    assert not torch.equal(*thoughts)
-    torch.testing.assert_close(*thoughts, rtol=0.05, atol=0.05)
+    seen = batch().map(torch.from_numpy).observations
+    quantiles = [each.inspect(seen)["quantiles"] for each in (exact, short)]
+    assert quantiles[1].dtype == torch.float32
+    assert not torch.equal(*quantiles)
+    torch.testing.assert_close(*quantiles, rtol=0.05, atol=0.05)
     assert next(short.online.parameters()).dtype == torch.float32
     loss = [each.step(batch(), 1e-3)[0]["loss"].item() for each in (exact, short)]
     assert loss[1] == pytest.approx(loss[0], rel=0.05)
 
 
-def test_weights_decay_without_a_slope():
-    """AdamW takes learning rate × decay of each weight, whatever the slope (Loshchilov and Hutter 2019)."""
+def test_weight_decay_is_decoupled_from_the_gradient():
+    """AdamW subtracts learning rate × decay of each weight (Loshchilov and Hutter 2019)."""
     plain, decaying = learner(ema_decay=0.0), learner(ema_decay=0.0, weight_decay=0.1)
     start = flat(plain.online)
     for each in (plain, decaying):
@@ -165,7 +171,7 @@ def test_weights_decay_without_a_slope():
         {"optimizer": "rmsprop", "distribution": "quantile"},
     ],
 )
-def test_what_was_saved_goes_on_exactly(options):
+def test_a_restored_learner_continues_exactly(options):
     whole, parts = learner(**options), learner(**options)
     for number in range(6):
         whole.step(batch(number), 1e-3)
@@ -176,5 +182,5 @@ def test_what_was_saved_goes_on_exactly(options):
     for number in range(3, 6):
         resumed.step(batch(number), 1e-3)
     assert resumed.updates == whole.updates
-    for network in ("online", "target", "averaged"):
+    for network in ("online", "target", "ema"):
         assert torch.equal(flat(getattr(whole, network)), flat(getattr(resumed, network)))

@@ -1,6 +1,5 @@
-"""Every loss against plain loops over the papers' equations, by hand, and against another library's."""
+"""Losses against loops over the papers' equations, and against another library."""
 
-import itertools
 import math
 
 import numpy as np
@@ -10,30 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from rlkit_agents.dqn.losses import (
-    bootstrap,
-    categorical_loss,
-    categorical_targets,
-    chosen,
-    divergence,
+    cross_entropy,
+    kl_divergence,
     midpoints,
-    munchausen_bonus,
     project,
     quantile_huber_loss,
-    soft_bootstrap,
     value_loss,
 )
 
-B, A, K, J = 7, 3, 5, 4
+B, K, J = 7, 5, 4
 
 
 @pytest.fixture(params=range(3))
 def draw(request):
     generator = torch.Generator().manual_seed(request.param)
     return lambda *shape: 2 * torch.randn(shape, generator=generator)
-
-
-def actions(draw):
-    return (draw(B).abs() * 10).long() % A
 
 
 def close(ours, reference):
@@ -47,26 +37,6 @@ def softmax(values):
 
 
 # ---------------------------------------------------------------------------------------------------- expected returns
-
-
-def test_chosen_picks_each_samples_own_action(draw):
-    a, q, z = actions(draw), draw(B, A), draw(B, A, K)
-    assert torch.equal(chosen(q, a), torch.stack([q[b, a[b]] for b in range(B)]))
-    assert torch.equal(chosen(z, a), torch.stack([z[b, a[b]] for b in range(B)]))
-
-
-def test_double_targets_value_by_one_network_what_the_other_chose(draw):
-    r, d, z, selector = draw(B), draw(B).abs(), draw(B, A, K), draw(B, A)
-    reference = [
-        [float(r[b] + d[b] * z[b, max(range(A), key=lambda a: float(selector[b, a])), k]) for k in range(K)]
-        for b in range(B)
-    ]
-    close(bootstrap(r, d, z, selector), reference)
-
-
-def test_nothing_is_expected_after_a_true_end(draw):
-    r = draw(B)
-    assert torch.equal(bootstrap(r, torch.zeros(B), draw(B, A, 1), draw(B, A)).squeeze(1), r)
 
 
 def test_huber_loss_is_linear_where_the_squared_one_explodes():
@@ -107,7 +77,7 @@ def test_quantile_loss_equals_that_of_sb3_contrib(draw):
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
-def test_quantile_regression_finds_the_quantiles_of_what_it_sees():
+def test_quantile_regression_converges_to_the_quantiles_of_its_targets():
     returns = torch.arange(1.0, 101.0).unsqueeze(0)
     z = torch.zeros(1, 4, requires_grad=True)
     optimizer = torch.optim.Adam([z], 1.0)
@@ -149,7 +119,7 @@ def project_reference(atoms, probabilities, low, high, count):
         (-17.0, [1, 0, 0, 0, 0]),
     ],
 )
-def test_an_atom_is_shared_between_its_neighbours(atom, expected):
+def test_the_probability_of_an_atom_is_split_between_its_neighbours(atom, expected):
     projected = project(torch.full((1, 5), atom), torch.full((1, 5), 0.2), SUPPORT)
     close(projected[0], expected)
 
@@ -158,7 +128,7 @@ def test_an_atom_is_shared_between_its_neighbours(atom, expected):
     atoms=hnp.arrays(np.float32, (2, 5), elements=st.floats(-8, 8, width=32)),
     weights=hnp.arrays(np.float32, (2, 5), elements=st.floats(0.125, 1, width=32)),
 )
-def test_projection_keeps_all_probability_and_the_mean_of_what_lies_inside(atoms, weights):
+def test_projection_preserves_total_probability_and_the_mean_of_clipped_atoms(atoms, weights):
     probabilities = torch.from_numpy(weights / weights.sum(axis=1, keepdims=True))
     projected = project(torch.from_numpy(atoms), probabilities, SUPPORT)
     assert (projected >= 0).all()
@@ -167,63 +137,25 @@ def test_projection_keeps_all_probability_and_the_mean_of_what_lies_inside(atoms
     torch.testing.assert_close(projected @ SUPPORT, (inside * probabilities).sum(dim=1), rtol=1e-4, atol=1e-4)
 
 
-def test_categorical_targets_and_loss_are_algorithm_1(draw):
-    r, d, logits_t, selector = draw(B), draw(B).abs(), draw(B, A, 5), draw(B, A)
-    targets = categorical_targets(r, d, logits_t, selector, SUPPORT)
-    reference = []
-    for b in range(B):
-        best = max(range(A), key=lambda a: float(selector[b, a]))
-        atoms = [float(r[b] + d[b] * value) for value in SUPPORT]
-        reference.append(project_reference(atoms, softmax(logits_t[b, best].tolist()), -2, 2, 5))
-    close(targets, reference)
+def test_projection_is_algorithm_1(draw):
+    atoms, probabilities = draw(B, 5), draw(B, 5).softmax(dim=1)
+    reference = [project_reference(atoms[b].tolist(), probabilities[b].tolist(), -2, 2, 5) for b in range(B)]
+    close(project(atoms, probabilities, SUPPORT), reference)
 
-    logits, a = draw(B, A, 5), actions(draw)
-    losses = []
-    for b in range(B):
-        predicted = softmax(logits[b, a[b]].tolist())
-        losses.append(-sum(m * math.log(p) for m, p in zip(reference[b], predicted, strict=True)))
-    close(categorical_loss(logits, a, targets), losses)
+
+def test_cross_entropy_is_the_papers(draw):
+    logits, targets = draw(B, 5), draw(B, 5).softmax(dim=1)
+    reference = [
+        -sum(float(m) * math.log(p) for m, p in zip(targets[b], softmax(logits[b].tolist()), strict=True))
+        for b in range(B)
+    ]
+    close(cross_entropy(logits, targets), reference)
 
 
 def test_divergence_is_zero_where_the_prediction_is_right(draw):
-    logits = draw(B, 1, 5)
-    right = torch.softmax(logits.squeeze(1), dim=1)
-    losses = categorical_loss(logits, torch.zeros(B, dtype=torch.int64), right)
-    close(divergence(losses, right), [0.0] * B)
+    logits = draw(B, 5)
+    right = torch.softmax(logits, dim=1)
+    close(kl_divergence(cross_entropy(logits, right), right), [0.0] * B)
     wrong = right.roll(1, dims=0)
     reference = [sum(float(m * (m / p).log()) for m, p in zip(wrong[b], right[b], strict=True)) for b in range(B)]
-    close(divergence(categorical_loss(logits, torch.zeros(B, dtype=torch.int64), wrong), wrong), reference)
-
-
-# ---------------------------------------------------------------------------------------------------------- munchausen
-
-ALPHA, TAU, CLIP = 0.9, 0.3, -1.0
-
-
-def test_munchausen_targets_are_the_papers_equation_1(draw):
-    """r + α [τ ln π(a|s)] + γ Σ π(a'|s') (q(s', a') - τ ln π(a'|s')), for each quantile of q."""
-    r, d, q_tm1, z_t, a = draw(B), draw(B).abs(), draw(B, A), draw(B, A, K), actions(draw)
-    q_t = z_t.mean(dim=2)
-    bonus = munchausen_bonus(q_tm1, a, ALPHA, TAU, CLIP)
-    targets = soft_bootstrap(r + bonus, d, z_t, q_t, TAU)
-    reference = torch.zeros(B, K)
-    for b in range(B):
-        here, there = (softmax([value / TAU for value in q[b].tolist()]) for q in (q_tm1, q_t))
-        reward = float(r[b]) + ALPHA * min(max(TAU * math.log(here[a[b]]), CLIP), 0)
-        for k in range(K):
-            value = sum(there[x] * (float(z_t[b, x, k]) - TAU * math.log(there[x])) for x in range(A))
-            reference[b, k] = reward + float(d[b]) * value
-    close(targets, reference.tolist())
-
-
-def test_a_cold_policy_is_a_greedy_one(draw):
-    r, d, z_t = draw(B), draw(B).abs(), draw(B, A, 1)
-    cold = soft_bootstrap(r, d, z_t, z_t.squeeze(2), temperature=1e-3)
-    torch.testing.assert_close(cold, bootstrap(r, d, z_t, z_t.squeeze(2)), rtol=1e-2, atol=5e-3)
-
-
-def test_bonus_never_leaves_its_bounds(draw):
-    for scale, q in itertools.product((0.5, 1.0), (draw(B, A) * 100, torch.zeros(B, A))):
-        bonus = munchausen_bonus(q, actions(draw), scale, 0.03, -1.0)
-        assert (bonus <= 0).all()
-        assert (bonus >= -scale).all()
+    close(kl_divergence(cross_entropy(logits, wrong), wrong), reference)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from rlkit_agents.dqn import DQN
 from rlkit_agents.dqn.presets import PRESETS
 
-from rlkit.agent import Transitions
 from rlkit.hyperparameters import validated
+from rlkit.replay import Transitions
 from rlkit.spaces import Leaf, Spaces
 
 TASKS = {
@@ -25,7 +25,7 @@ TASKS = {
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("preset", PRESETS)
 @given(steps=st.integers(1, 10**9))
-def test_a_preset_is_possible_for_every_budget(preset, task, steps):
+def test_presets_are_valid_for_every_budget(preset, task, steps):
     config = PRESETS[preset](TASKS[task], steps)
     assert validated(config) == config
     assert config.exploration_steps <= max(steps, 1)
@@ -34,38 +34,38 @@ def test_a_preset_is_possible_for_every_budget(preset, task, steps):
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("preset", PRESETS)
-def test_an_agent_of_every_preset_acts_and_learns(preset, task):
+def test_agents_of_every_preset_act_and_learn(preset, task):
     spaces = TASKS[task]
     config = PRESETS[preset](spaces, 100_000)
     config = dataclasses.replace(config, batch_size=4, update_interval=4, learning_starts=8, buffer_size=100)
     agent = DQN.build(spaces, config, num_envs=2, device="cpu", seed=0)
     rng = np.random.default_rng(0)
-    nobody = np.zeros(2, bool)
+    no = np.zeros(2, bool)
     for taken in range(2, 21, 2):
         seen = {
             leaf.name: rng.integers(256, size=(2, *leaf.shape)).astype(leaf.dtype)
             for leaf in spaces.observations.values()
         }
         rewards = rng.standard_normal(2).astype(np.float32)
-        agent.observe(Transitions(seen, agent.act(seen, explore=True), rewards, nobody, nobody, seen))
+        agent.observe(Transitions(seen, agent.act(seen, explore=True), rewards, no, no, seen))
         metrics = agent.update(taken)
     assert agent.updates == 3
     assert np.isfinite(metrics["train/loss"])
     assert len(agent.describe()) == 4
 
 
-def test_presets_go_by_what_is_seen():
+def test_the_default_preset_depends_on_the_observations():
     configs = {name: PRESETS["fast"](spaces, 100_000) for name, spaces in TASKS.items()}
     assert len({dataclasses.astuple(config) for config in configs.values()}) == len(TASKS)
 
 
-def test_rewards_are_clipped_where_the_environment_advises_it():
+def test_rewards_are_clipped_as_the_environment_recommends():
     assert PRESETS["fast"](TASKS["picture"], 1_000).reward_clip == 1.0
     assert PRESETS["fast"](TASKS["vector"], 1_000).reward_clip is None
 
 
 @pytest.mark.parametrize("preset", [name for name in PRESETS if name not in ("fast", "gpu")])
-def test_what_was_published_had_none_of_our_additions(preset):
+def test_published_presets_have_none_of_our_additions(preset):
     config = PRESETS[preset](TASKS["picture"], 50_000_000)
     assert config.reward_clip == 1.0
     assert config.ema_decay == 0

@@ -1,4 +1,4 @@
-"""With everything that draws random numbers switched on, a run in two parts is still the run in one, bit for bit."""
+"""A resumed agent equals an uninterrupted one bit for bit, with everything on that draws random numbers."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 from rlkit_agents.dqn import DQN, DQNConfig
 
-from rlkit.agent import Transitions
+from rlkit.replay import Transitions
 from rlkit.spaces import Leaf, Spaces
 from rlkit.training.checkpoint import Checkpoints
 
@@ -21,13 +21,13 @@ NUM_ENVS = 4
 
 
 def world(step):
-    """What the environments show and pay after so many steps, whatever the agent does."""
-    chance = np.random.default_rng(step)
+    """Observations, rewards and terminations after a number of steps, independent of the actions."""
+    generator = np.random.default_rng(step)
     seen = {
-        "view": chance.integers(256, size=(NUM_ENVS, 16, 16, 4), dtype=np.uint8),
-        "speed": chance.standard_normal((NUM_ENVS, 2)).astype(np.float32),
+        "view": generator.integers(256, size=(NUM_ENVS, 16, 16, 4), dtype=np.uint8),
+        "speed": generator.standard_normal((NUM_ENVS, 2)).astype(np.float32),
     }
-    return seen, chance.standard_normal(NUM_ENVS).astype(np.float32), chance.random(NUM_ENVS) < 0.1
+    return seen, generator.standard_normal(NUM_ENVS).astype(np.float32), generator.random(NUM_ENVS) < 0.1
 
 
 def live(agent, start, stop):

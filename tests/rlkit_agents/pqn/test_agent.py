@@ -7,7 +7,7 @@ from rlkit_agents.pqn import PQN, PQNConfig
 from rlkit_agents.pqn.network import build_network
 from torch import nn
 
-from rlkit.agent import Transitions
+from rlkit.replay import Transitions
 from rlkit.spaces import Leaf, Spaces
 from rlkit.training import run as training_run
 from rlkit.training.checkpoint import read_checkpoint
@@ -22,12 +22,12 @@ def numbers(seed, count=4):
     return {"state": np.random.default_rng(seed).normal(size=(count, 2)).astype(np.float32)}
 
 
-def step_of(agent, seen, limit=False):
-    """A game of one step: right is worth 1 where the first number is positive, left where it is not."""
+def step_of(agent, seen):
+    """Episodes of one step: the reward is 1 for right if the first number is positive, and for left if not."""
     actions = agent.act(seen, explore=True)
     rewards = (actions == (seen["state"][:, 0] > 0)).astype(np.float32)
     ended = np.ones(len(actions), bool)
-    return Transitions(seen, actions, rewards, ended & (not limit), ended & limit, seen)
+    return Transitions(seen, actions, rewards, ended, ~ended, seen)
 
 
 def trained(agent, first, last):
@@ -38,7 +38,7 @@ def trained(agent, first, last):
     return metrics
 
 
-def test_it_learns_which_action_pays():
+def test_it_learns_the_rewarded_action():
     agent = PQN.build(VECTOR, SMALL, 4, "cpu", seed=0)
     metrics = trained(agent, 0, 400)
     seen = numbers(10_000, count=200)
@@ -57,27 +57,14 @@ def test_nothing_is_learned_before_a_rollout_is_full():
     assert agent.update(agent.steps)["train/loss"] > 0
 
 
-def test_targets_value_what_came_next_and_the_last_observation_at_a_limit():
-    agent = PQN.build(VECTOR, dataclasses.replace(SMALL, rollout_steps=2, gamma=0.5, lambda_=0.0), 4, "cpu", seed=0)
-    steps = [step_of(agent, numbers(0), limit=True), step_of(agent, numbers(1), limit=True)]
-    no = np.zeros(4, bool)
-    steps[0] = dataclasses.replace(steps[0], next_observations=numbers(5))
-    steps[1] = dataclasses.replace(steps[1], truncated=no, next_observations=numbers(6))
-    for one in steps:
-        agent.observe(one)
-    value = [agent.inspect(numbers(number)).q.max(axis=1) for number in (5, 6)]
-    expected = [steps[0].rewards + 0.5 * value[0], steps[1].rewards + 0.5 * value[1]]
-    np.testing.assert_allclose(agent._targets(), expected, atol=1e-6)
-
-
-def test_rewards_are_clipped_where_asked():
+def test_rewards_are_clipped_as_configured():
     agent = PQN.build(VECTOR, dataclasses.replace(SMALL, reward_clip=0.5), 4, "cpu", seed=0)
     one = step_of(agent, numbers(0))
     agent.observe(dataclasses.replace(one, rewards=np.array([9, -9, 0.25, 0], np.float32)))
-    assert agent._rollout.rewards[0].tolist() == [0.5, -0.5, 0.25, 0]
+    assert agent.state()["rollout"]["rewards"][0].tolist() == [0.5, -0.5, 0.25, 0]
 
 
-def test_every_layer_but_the_last_is_normalised():
+def test_every_layer_but_the_last_is_normalized():
     network = build_network(PICTURE, PQNConfig(encoder="nature"), torch.Generator())
     layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     norms = [layer for layer in network.modules() if isinstance(layer, nn.GroupNorm | nn.LayerNorm)]
@@ -91,7 +78,7 @@ def test_every_layer_but_the_last_is_normalised():
     assert convolved.var(dim=(1, 2, 3)).numpy() == pytest.approx(1, abs=0.05)
 
 
-def test_one_seed_gives_one_agent():
+def test_the_seed_determines_the_weights():
     agents = [PQN.build(VECTOR, SMALL, 4, "cpu", seed=seed) for seed in (1, 1, 2)]
     for agent in agents:
         trained(agent, 0, 20)
@@ -100,7 +87,7 @@ def test_one_seed_gives_one_agent():
     assert not torch.equal(first, other)
 
 
-def test_it_goes_on_in_the_middle_of_a_rollout():
+def test_a_restored_agent_continues_in_the_middle_of_a_rollout():
     whole, part = (PQN.build(VECTOR, SMALL, 4, "cpu", seed=3) for _ in range(2))
     trained(whole, 0, 30)
     trained(part, 0, 13)
@@ -120,16 +107,16 @@ def test_presets_fit_spaces_and_budget():
     assert PQN.presets["paper"](clipped, 50_000).reward_clip == 1.0
 
 
-def test_more_parts_than_steps_are_refused_by_name():
-    with pytest.raises(ValueError, match=r"minibatches = 33 .* rollout_steps = 8"):
+def test_more_minibatches_than_transitions_are_refused():
+    with pytest.raises(ValueError, match=r"minibatches = 33 .*rollout_steps = 8"):
         PQN.build(VECTOR, dataclasses.replace(SMALL, minibatches=33), 4, "cpu", seed=0)
 
 
-def test_what_was_built_is_told():
+def test_the_summary_names_rollouts_and_replay():
     agent = PQN.build(PICTURE, SMALL, 4, "cpu", seed=0)
-    told = "\n".join(agent.describe())
-    assert "no replay" in told
-    assert "8 steps of 4 environments" in told
+    summary = "\n".join(agent.describe())
+    assert "no replay" in summary
+    assert "8 steps of 4 environments" in summary
     assert agent.memory_estimate() > 2 * 8 * 4 * 36 * 36 * 4
 
 
@@ -147,7 +134,7 @@ class StopAfter(PlainReporter):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_a_run_that_was_interrupted_is_the_run_that_was_not(tmp_path, monkeypatch):
+def test_an_interrupted_run_equals_an_uninterrupted_one(tmp_path, monkeypatch):
     monkeypatch.setattr("rlkit.training.trainer.REFRESH", 0)
     monkeypatch.setattr("rlkit.plugins.agent_class", lambda name: PQN)
     settings = {"hidden": "16", "rollout_steps": "24", "minibatches": "2"}

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rlkit_agents.pqn.rollout import Rollout, lambda_returns
 
-from rlkit.agent import Transitions
+from rlkit.replay import Transitions
 from rlkit.spaces import Leaf
 
 LEAVES = {"view": Leaf("view", (2, 2, 1), "uint8"), "state": Leaf("state", (3,), "float32")}
@@ -22,11 +22,11 @@ def step(t, terminated=(False, False), truncated=(False, False)):
 def filled(*steps):
     rollout = Rollout(LEAVES, 4, 2)
     for one in steps:
-        rollout.add(one, one.rewards)
+        rollout.add(one)
     return rollout
 
 
-def test_steps_lie_one_behind_the_other():
+def test_steps_are_stored_in_order():
     rollout = filled(step(0), step(1))
     assert rollout.filled == 2
     assert not rollout.full
@@ -35,58 +35,65 @@ def test_steps_lie_one_behind_the_other():
     assert rollout.newest["state"][0, 0] == 101
 
 
-def test_last_observations_are_kept_where_a_limit_cut_an_episode():
+def test_last_observations_of_truncated_episodes_are_kept():
     rollout = filled(
         step(0, truncated=(False, True)), step(1, terminated=(True, False)), step(2, truncated=(True, True))
     )
-    steps, places, last = rollout.limits
-    assert (steps, places) == ([0, 2, 2], [1, 0, 1])
+    steps, environments, last = rollout.truncations
+    assert (steps, environments) == ([0, 2, 2], [1, 0, 1])
     assert last["state"][:, 0].tolist() == [100, 102, 102]
 
 
-def test_a_true_end_at_a_limit_is_a_true_end():
+def test_a_termination_at_a_limit_is_a_termination():
     rollout = filled(step(0, terminated=(True, False), truncated=(True, False)))
     assert not rollout.truncated[0].any()
-    assert rollout.limits[0] == []
+    assert rollout.truncations[0] == []
 
 
-def test_episodes_that_broke_off_count_as_cut_by_a_limit():
+def test_episodes_that_are_not_continued_count_as_truncated():
     rollout = filled(step(0), step(1, terminated=(True, False)))
     rollout.cut()
     assert rollout.truncated[:2].tolist() == [[False, False], [False, True]]
-    assert rollout.limits[:2] == ([1], [1])
+    assert rollout.truncations[:2] == ([1], [1])
     Rollout(LEAVES, 4, 2).cut()
 
 
-def test_state_is_all_there_is():
+def test_a_restored_rollout_continues_exactly():
     steps = [step(0, truncated=(True, False)), step(1), step(2, terminated=(False, True)), step(3)]
     whole, part = filled(*steps), filled(*steps[:2])
     again = Rollout(LEAVES, 4, 2)
     again.load_state(part.state())
     for one in steps[2:]:
-        again.add(one, one.rewards)
+        again.add(one)
     assert again.full
     for name in LEAVES:
         assert (again.observations[name] == whole.observations[name]).all()
-        assert (again.limits[2][name] == whole.limits[2][name]).all()
+        assert (again.truncations[2][name] == whole.truncations[2][name]).all()
         assert (again.newest[name] == whole.newest[name]).all()
-    assert again.limits[:2] == whole.limits[:2]
+    assert again.truncations[:2] == whole.truncations[:2]
     for name in ("actions", "rewards", "terminated", "truncated"):
         assert (getattr(again, name) == getattr(whole, name)).all()
 
 
-def test_a_full_one_takes_no_more():
+def test_a_full_rollout_refuses_another_step():
     rollout = filled(*[step(t) for t in range(4)])
     assert rollout.full
     with pytest.raises(AssertionError):
-        rollout.add(step(4), step(4).rewards)
+        rollout.add(step(4))
     rollout.clear()
-    rollout.add(step(5), step(5).rewards)
+    rollout.add(step(5))
     assert rollout.actions[0].tolist() == [5, 6]
 
 
+def test_targets_bootstrap_from_the_next_step_and_from_the_last_observation_of_truncated_episodes():
+    rollout = filled(step(0), step(1, truncated=(True, False)), step(2), step(3))
+    targets = rollout.targets(lambda observations: observations["state"][:, 0], gamma=0.5, lambda_=0.0)
+    next_states = np.array([[1, 1], [101, 2], [3, 3], [103, 103]])  # states after an end or a rollout are t + 100
+    np.testing.assert_allclose(targets, rollout.rewards + 0.5 * next_states)
+
+
 def by_definition(rewards, next_values, terminated, truncated, gamma, lambda_):
-    """The mixture of n-step returns itself: (1 - lambda) lambda^(n-1) for each n, the rest for the longest one."""
+    """The mixture of n-step returns: (1 - lambda) lambda^(n-1) for each n, the rest for the longest one."""
     steps = len(rewards)
     mixed = np.zeros(steps)
     for t in range(steps):
@@ -121,19 +128,19 @@ def test_targets_are_the_mixture_of_all_n_step_returns(seed, steps, gamma, lambd
         np.testing.assert_allclose(targets[:, index], by_definition(*columns, gamma, lambda_), atol=1e-4)
 
 
-def test_without_a_trace_the_target_is_that_of_q_learning():
+def test_lambda_0_is_the_target_of_q_learning():
     rewards, values = np.array([[1.0], [2.0]], np.float32), np.array([[10.0], [20.0]], np.float32)
     no = np.zeros((2, 1), bool)
     np.testing.assert_allclose(lambda_returns(rewards, values, no, no, 0.5, 0.0), [[6.0], [12.0]])
 
 
-def test_with_the_whole_trace_the_target_is_the_return_and_the_last_value():
+def test_lambda_1_is_the_return_and_the_last_value():
     rewards, values = np.array([[1.0], [2.0]], np.float32), np.array([[10.0], [20.0]], np.float32)
     no = np.zeros((2, 1), bool)
     np.testing.assert_allclose(lambda_returns(rewards, values, no, no, 0.5, 1.0), [[7.0], [12.0]])
 
 
-def test_a_true_end_hides_what_comes_after_and_a_limit_does_not():
+def test_truncation_bootstraps_and_termination_does_not():
     rewards, values = np.array([[1.0], [100.0]], np.float32), np.array([[10.0], [20.0]], np.float32)
     here, no = np.array([[True], [False]]), np.zeros((2, 1), bool)
     assert lambda_returns(rewards, values, here, no, 0.5, 0.9)[0] == 1.0

@@ -90,7 +90,7 @@ def test_an_odd_row_that_no_pooling_saw_is_still_scored():
 def test_the_bayesian_one_drops_after_three_encoders_and_three_decoders_only_with_a_generator():
     network = shape_only("bayesian-segnet", 2)
     shares = [
-        [getattr(layer, "share", 0.0) for layer in layers]
+        [getattr(layer, "p", 0.0) for layer in layers]
         for layers in (network.encoder_dropouts, network.decoder_dropouts)
     ]
     assert shares == [[0.0, 0.0, 0.5, 0.5, 0.5], [0.5, 0.5, 0.5, 0.0, 0.0]]

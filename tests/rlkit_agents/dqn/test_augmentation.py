@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from rlkit_agents.dqn.batch import random_shift, shifted
+from rlkit_agents.dqn.augmentation import random_shift, shift
 
 
 @given(
@@ -10,16 +10,16 @@ from rlkit_agents.dqn.batch import random_shift, shifted
     right=st.integers(-6, 6),
     shape=st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 2, 3, 4, 8])),
 )
-def test_a_shift_is_a_crop_of_the_padded_picture(down, right, shape):
+def test_a_shift_is_a_crop_of_the_padded_image(down, right, shape):
     """Yarats et al. 2021: pad by repeating the border, then crop."""
-    picture = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
-    padded = np.pad(picture, ((6, 6), (6, 6), (0, 0)), mode="edge")
+    image = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
+    padded = np.pad(image, ((6, 6), (6, 6), (0, 0)), mode="edge")
     expected = padded[6 + down :, 6 + right :][: shape[0], : shape[1]]
-    ours = shifted(torch.from_numpy(picture[None]), torch.tensor([[down]]), torch.tensor([[right]]))
+    ours = shift(torch.from_numpy(image[None]), torch.tensor([[down]]), torch.tensor([[right]]))
     np.testing.assert_array_equal(ours[0], expected)
 
 
-def test_each_picture_has_its_own_shift_and_all_shifts_come_up():
+def test_each_image_has_its_own_shift_and_all_shifts_occur():
     places = torch.arange(49, dtype=torch.uint8).view(1, 7, 7, 1).expand(2_000, 7, 7, 1)
     centres = random_shift(places, 2, torch.Generator().manual_seed(0))[:, 3, 3, 0]
     rows, columns = centres // 7, centres % 7
@@ -27,7 +27,7 @@ def test_each_picture_has_its_own_shift_and_all_shifts_come_up():
     assert torch.bincount((rows - 1) * 5 + columns - 1).min() > 40  # 80 each are expected
 
 
-def test_frames_of_a_stack_move_together_and_the_original_stays():
+def test_frames_of_a_stack_move_together_and_the_input_is_unchanged():
     frame = torch.arange(25, dtype=torch.uint8).view(1, 5, 5, 1)
     stack = frame.expand(1, 5, 5, 4).contiguous()
     before = stack.clone()
