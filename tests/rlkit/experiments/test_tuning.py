@@ -194,7 +194,7 @@ def test_the_score_of_a_run_is_the_mean_of_its_last_evaluations(tmp_path, imagin
 
 @pytest.fixture
 def mine(tmp_path):
-    """A run of the user's own, beside a study that somebody else made."""
+    """A run of the user, which no study may change."""
     folder = tmp_path / "mine"
     training_run.train(
         "CartPole-v1", steps=200, settings=SETTINGS, run_dir=folder / "s0", reporter=lambda _: PlainReporter(0, True)

@@ -1,4 +1,4 @@
-"""Training a network: what a run folder holds, and that an interrupted run is the run that never was."""
+"""Training a network: content of the run folder, and exact resumption."""
 
 import json
 import os
@@ -24,7 +24,7 @@ SETTINGS = {"batch_size": "4", "bn_samples": "8", "threads": "1"}
 
 
 class Listener(PlainReporter):
-    """Hears everything, and asks for a stop, as Ctrl-C does, after some steps."""
+    """Keeps all messages, and sends Ctrl-C after some steps."""
 
     def __init__(self, total=0, stop_after=float("inf")):
         super().__init__(total, quiet=True)
@@ -50,7 +50,7 @@ def _tell_at_every_step(monkeypatch):
 
 @pytest.fixture
 def go(tmp_path, make_source):
-    """Train in tmp_path/NAME on stripes; returns the folder and who listened."""
+    """Train in tmp_path/NAME on stripes; returns the folder and the reporter."""
 
     def start(name, steps=12, pictures=None, stop_after=float("inf"), source=None, **options):
         listener = Listener(stop_after=stop_after)
@@ -238,7 +238,7 @@ def test_data_with_other_classes_are_refused_when_going_on(go, make_source):
 
 
 def killed_at_once(monkeypatch, trained):
-    """Run something that trains, and end it as a kill would: before the first step, with nothing saved by its end."""
+    """Start a training and end it before its first step, without the checkpoint at the end."""
 
     def update(self, images, labels, step):
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Environments that take their steps while the agent learns: who does what in which thread, and what comes of it."""
+"""Environments that take their steps while the agent learns: order, threads, and reproducibility."""
 
 import json
 import threading
@@ -27,7 +27,7 @@ def training(folder, **options):
 
 
 def noted(run, last=None):
-    """What is called in which thread, in the order in which it ends; `last` ends after what goes on beside it."""
+    """Calls in the order in which they end, and whether in the main thread; `last` ends after the other one."""
     calls = []
     other_ended = threading.Event()
 
@@ -73,7 +73,7 @@ def test_with_overlap_environments_step_in_another_thread_while_the_agent_learns
     assert calls == once * 20
 
 
-def test_numbers_do_not_depend_on_who_is_first(tmp_path):
+def test_results_do_not_depend_on_which_is_first(tmp_path):
     learned = []
     for last in ("advance", "update"):
         run = training(tmp_path / last, overlap=True)
@@ -99,7 +99,7 @@ def test_an_update_learns_from_all_steps_but_the_newest(tmp_path):
     assert stored[True] == list(range(0, 320, 16))
 
 
-def test_what_fails_in_the_other_thread_ends_the_run_as_ever(tmp_path):
+def test_an_error_in_the_other_thread_ends_the_run(tmp_path):
     run = training(tmp_path / "run", overlap=True)
     run.episodes.advance = lambda actions: 1 // 0
     with pytest.raises(ZeroDivisionError):

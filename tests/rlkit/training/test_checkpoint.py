@@ -1,4 +1,4 @@
-"""Checkpoints with an agent that is nothing but a replay buffer; whole runs are resumed in test_resume."""
+"""Checkpoints of a replay buffer; whole runs are resumed in test_resume."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,8 @@ from rlkit.spaces import Leaf
 from rlkit.training.checkpoint import Checkpoints
 
 
-class Remembering:
-    """As much of an agent as a checkpoint asks for."""
+class OnlyReplay:
+    """A `Trainable` with nothing but a replay buffer."""
 
     def __init__(self, seed, **options):
         leaves = {"picture": Leaf("picture", (4, 4, 2), "uint8", 2)}
@@ -30,7 +30,7 @@ class Remembering:
 
 
 def live(agents, steps, seed):
-    """Let agents see the same, and learn of the same errors."""
+    """Add the same transitions and priorities to all agents."""
     random = np.random.default_rng(seed)
     for _ in range(steps):
         seen = [{"picture": random.integers(0, 256, (2, 4, 4, 2), dtype=np.uint8)} for _ in range(2)]
@@ -49,13 +49,13 @@ def live(agents, steps, seed):
 
 @pytest.mark.parametrize("options", [{}, {"per_alpha": 0.6}, {"per_alpha": 0.6, "on_disk": True}])
 @pytest.mark.parametrize("steps", [(2, 1), (20, 10), (50, 100)])
-def test_a_memory_goes_on_from_a_checkpoint_as_if_nothing_had_been(steps, options, tmp_path):
-    original = Remembering(seed=0, **options)
+def test_a_replay_buffer_continues_exactly_from_a_checkpoint(steps, options, tmp_path):
+    original = OnlyReplay(seed=0, **options)
     checkpoints = Checkpoints(tmp_path)
     for number, more in enumerate(steps):
         live([original], more, seed=number)
         checkpoints.save(number, original, {"steps": number})
-    restored = Remembering(seed=1, **options)
+    restored = OnlyReplay(seed=1, **options)
     again = Checkpoints(tmp_path)
     newest = again.newest(pytest.fail)
     assert again.restore(newest, restored) == {"steps": 1}
@@ -65,7 +65,7 @@ def test_a_memory_goes_on_from_a_checkpoint_as_if_nothing_had_been(steps, option
 
 def test_priorities_change_without_a_row_being_written_again(tmp_path):
     """Rows never change, so what is saved of them grows only with new ones; priorities are saved whole, beside them."""
-    agent = Remembering(seed=0, per_alpha=1.0)
+    agent = OnlyReplay(seed=0, per_alpha=1.0)
     checkpoints = Checkpoints(tmp_path)
     live([agent], 20, seed=0)
     checkpoints.save(1, agent, {})
@@ -73,6 +73,6 @@ def test_priorities_change_without_a_row_being_written_again(tmp_path):
     agent.replay.update_priorities(agent.replay.sample(8).rows, np.full(8, 9.0))
     checkpoints.save(2, agent, {})
     assert sorted((tmp_path / "replay").iterdir()) == segments
-    restored = Remembering(seed=0, per_alpha=1.0)
+    restored = OnlyReplay(seed=0, per_alpha=1.0)
     checkpoints.restore(checkpoints.newest(pytest.fail), restored)
     np.testing.assert_equal(restored.replay.state(), agent.replay.state())

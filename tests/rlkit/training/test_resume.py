@@ -21,12 +21,12 @@ from rlkit.training.logger import read_metrics
 from rlkit.training.progress import PlainReporter
 from rlkit.training.run_folder import RunFolder
 
-# The buffer is full after a third of a run, so that what goes on also overwrites.
+# The buffer is full after a third of a run, so that resumed runs overwrite rows.
 SETTINGS = {"batch_size": "16", "hidden": "16", "learning_starts": "80", "buffer_size": "240", "update_interval": "16"}
 
 
 class StopAfter(PlainReporter):
-    """Asks for a stop, as Ctrl-C does, once a number of steps has been told of."""
+    """Sends Ctrl-C once a number of steps has been reported."""
 
     def __init__(self, total, steps):
         super().__init__(total, quiet=True)
@@ -148,7 +148,7 @@ def test_what_came_after_the_checkpoint_that_is_taken_is_forgotten(tmp_path):
     assert curve(tmp_path / "parts") == curve(tmp_path / "whole")
 
 
-def test_replay_segments_grow_with_what_is_new_and_go_when_nobody_needs_them(tmp_path):
+def test_replay_segments_hold_new_rows_and_are_deleted_when_unused(tmp_path):
     train(tmp_path / "run")
     kept = sorted((tmp_path / "run/replay").glob("segment-*.npy"))
     spans = [tuple(map(int, path.name.split("-")[1:3])) for path in kept]

@@ -1,6 +1,6 @@
-"""A run folder from somebody else may be wrong, never dangerous: it runs no code and changes nothing outside of itself.
+"""Untrusted run folders are refused with an error: they run no code and change nothing outside of themselves.
 
-Each test writes into a copy of a real run what a stranger could have written there.
+Each test manipulates a copy of a real run.
 """
 
 import json

@@ -18,7 +18,7 @@ SETTINGS = {"batch_size": "16", "hidden": "16", "learning_starts": "40", "buffer
 
 
 class Listener(PlainReporter):
-    """Keeps the warnings, and asks for a stop, as Ctrl-C does, once a number of steps has been told of."""
+    """Keeps the warnings, and sends Ctrl-C once a number of steps has been reported."""
 
     def __init__(self, stop_at=float("inf")):
         super().__init__(0, quiet=True)
