@@ -3,6 +3,8 @@
 Only what a verb needs is imported when it runs, so that help and errors of usage come at once.
 """
 
+import contextlib
+import ctypes
 import logging
 import os
 import sys
@@ -16,14 +18,14 @@ SUMMARIES = {  # of verbs that are choices themselves; the others say it in thei
     "perception": "Find the drivable area in camera pictures: train, measure, show and export a segmentation network.",
 }
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # options of mallopt(3)
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with 0, 1 (it failed) or 2 (it was used wrongly)."""
     import tyro
 
-    # Threads of torch that wait for each other spin at first. Where another program wants the core, an update then
-    # takes fifty times as long; with a limit of this many rounds it does not. Read when torch is imported.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    tune_process()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     verb: Any = tyro.cli(
         _one_of(_verbs()),
@@ -43,6 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
         sys.stderr.close()
         sys.exit(0)
+
+
+def tune_process() -> None:
+    """Set what speeds up torch in the whole process; `import rlkit` sets neither."""
+    # OpenMP threads spin while they wait. Where another program uses the core, an update then takes up to 50 times as
+    # long; with this limit it does not. Read when torch is imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    # Keep freed blocks of up to 32 MB, 64 MB in all, rather than return them to the system: with the page faults that
+    # saves, segmentation of a batch takes 20 % less time. mallopt(3) is glibc's; other allocators need none.
+    with contextlib.suppress(OSError, TypeError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
+        libc.mallopt(M_TRIM_THRESHOLD, 64 * 2**20)
 
 
 def _verbs() -> dict[str, Any]:

@@ -14,7 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from rlkit.errors import UserError
-from rlkit.perception.model import ModelCard, SegmentationModel
+from rlkit.perception.model import SegmentationModel
+from rlkit.perception.model_card import ModelCard
 from rlkit.segmentation.datasets.base import Dataset, LabelledImages
 from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.learner import SegmentationLearner

@@ -26,7 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from rlkit.errors import UserError
-from rlkit.perception.model import ModelCard, SegmentationModel, find_model, load_model, predicted_classes
+from rlkit.perception.model import SegmentationModel, find_model, load_model, predicted_classes
+from rlkit.perception.model_card import ModelCard
 from rlkit.perception.networks import NETWORKS, build_network
 from rlkit.segmentation.datasets import open_dataset
 from rlkit.segmentation.datasets.base import LabelledImages

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from rlkit.perception.model import ModelCard, SegmentationModel
+    from rlkit.perception.model import SegmentationModel
+    from rlkit.perception.model_card import ModelCard
     from rlkit.segmentation.datasets.base import Dataset
     from rlkit.segmentation.evaluation import SegmentationResult
 

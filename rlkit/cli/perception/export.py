@@ -51,7 +51,8 @@ class Export:
             )
         if self.calibration is not None and self.calibration < 8:
             raise UserError(f"--calibration {self.calibration}: expected a whole number of at least 8")
-        from rlkit.perception.model import find_model, load_model, read_model_card
+        from rlkit.perception.model import find_model, load_model
+        from rlkit.perception.model_card import read_model_card
         from rlkit.segmentation.export.common import check_target
 
         path = find_model(self.what)

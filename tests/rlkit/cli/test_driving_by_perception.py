@@ -35,7 +35,7 @@ def test_the_same_command_with_a_config_repeats_the_run(rlkit, run, tmp_path):
     [
         (("rlkit/Driving-v0", "--perception", "truth"), "offers no true labels"),
         (("CartPole-v1", "--perception", "truth"), "CartPole-v1 offers no true labels"),
-        ((CAMERA, "--perception", "nowhere"), "no perception run and no model at nowhere"),
+        ((CAMERA, "--perception", "nowhere"), "neither a perception run nor a model at nowhere"),
         ((CAMERA, "--perception", "pretrained:nobody"), "No model called 'nobody'"),
         ((CAMERA, "--perception-kwargs", "noise=0.1"), "add --perception"),
         ((CAMERA, "--perception", "truth", "--perception-kwargs", "nois=0.1"), "Did you mean noise"),

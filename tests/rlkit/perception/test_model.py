@@ -54,7 +54,7 @@ def test_weights_that_ship_have_names(shipped):
     [
         ("pretrained:segnet-compct", r"ships with rlkit\. Did you mean segnet-compact\? There is \(segnet-compact\)"),
         ("segnet-compact", "For weights that ship write pretrained:segnet-compact"),
-        ("runs/nowhere", "no perception run and no model at runs/nowhere"),
+        ("runs/nowhere", "neither a perception run nor a model at runs/nowhere"),
     ],
 )
 def test_what_is_not_there_is_named(shipped, what, sentence):
@@ -79,7 +79,7 @@ def test_files_and_folders_of_other_kinds_are_refused(tmp_path):
 @pytest.fixture(params=["kernel", "torch"])
 def way(request, monkeypatch):
     """By which of its two ways the function finds it, whatever number of threads torch has here."""
-    monkeypatch.setattr("rlkit.perception.model.FEW_THREADS", 0 if request.param == "torch" else 1000)
+    monkeypatch.setattr("rlkit.perception.model.KERNEL_MAX_THREADS", 0 if request.param == "torch" else 1000)
 
 
 @pytest.mark.usefixtures("way")
@@ -162,7 +162,7 @@ def test_half_precision_finds_nearly_the_same(model, pictures, tmp_path):
 
 def test_many_pictures_are_looked_at_in_parts(model, pictures, monkeypatch):
     whole = model.labels(pictures), model.uncertainty(pictures), model.probabilities(pictures)
-    monkeypatch.setattr("rlkit.perception.model.PIXELS_AT_ONCE", 2 * 32 * 48)
+    monkeypatch.setattr("rlkit.perception.model.MAX_PIXELS", 2 * 32 * 48)
     parts = model.labels(pictures), model.uncertainty(pictures), model.probabilities(pictures)
     assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(whole, parts, strict=True))
 
@@ -174,13 +174,15 @@ def test_read_only_pictures_are_taken_without_a_warning(model, pictures, recwarn
     assert not recwarn.list
 
 
-# In a process of its own: in this one other tests may have taught the allocator already.
+# In a process of its own, since the allocator's settings hold for the whole process.
 COUNT_FAULTS = """
 import resource, sys
 from pathlib import Path
 import numpy as np
+from rlkit.cli import tune_process
 from rlkit.perception.model import load_model
 
+tune_process()
 label, picture = load_model(Path(sys.argv[1])).labels, np.zeros((1, 192, 256, 3), np.uint8)
 for _ in range(5):
     label(picture)
@@ -191,8 +193,8 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 20)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators keep memory by rules of their own")
-def test_memory_of_one_picture_serves_the_next(model, tmp_path):
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
+def test_the_command_line_reuses_memory_of_one_image_for_the_next(model, tmp_path):
     model.save(tmp_path / "m.safetensors")
     command = [sys.executable, "-c", COUNT_FAULTS, str(tmp_path / "m.safetensors")]
     faults = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
@@ -225,9 +227,9 @@ def changed(path, change, card=None):
     ("change", "sentence"),
     [
         (lambda t: t.pop("classifier.bias"), r"do not fit the network 'segnet-compact': classifier.bias is missing"),
-        (lambda t: t.update(extra=torch.zeros(1)), "it has no extra"),
+        (lambda t: t.update(extra=torch.zeros(1)), "the network has no extra"),
         (lambda t: t.update({"classifier.bias": torch.zeros(9)}), r"classifier.bias is \(9,\), expected \(3,\)"),
-        (lambda t: t["classifier.bias"].fill_(float("nan")), "not finite"),
+        (lambda t: t["classifier.bias"].fill_(float("nan")), "not all finite"),
     ],
 )
 def test_weights_that_do_not_fit_are_named(model, tmp_path, change, sentence):

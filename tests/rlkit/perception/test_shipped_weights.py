@@ -2,7 +2,8 @@
 
 import pytest
 
-from rlkit.perception.model import find_model, load_model, pretrained_names, read_model_card
+from rlkit.perception.model import find_model, load_model, pretrained_names
+from rlkit.perception.model_card import read_model_card
 from rlkit.segmentation.datasets import open_dataset
 from rlkit.segmentation.evaluation import evaluate
 

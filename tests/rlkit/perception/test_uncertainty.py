@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from scipy.stats import entropy as scipy_entropy
 from torch import nn
 
-from rlkit.perception.model import ModelCard, SegmentationModel
+from rlkit.perception.model import SegmentationModel
+from rlkit.perception.model_card import ModelCard
 from rlkit.perception.networks import build_network
 from rlkit.perception.networks.segnet import SegNet
 from rlkit.perception.uncertainty import entropy, has_dropout, measure_uncertainty

@@ -9,7 +9,8 @@ from PIL import Image
 from rlkit.cli.options import write_result
 from rlkit.cli.perception.evaluate import RESULT, Evaluate, usual_data
 from rlkit.errors import UserError
-from rlkit.perception.model import ModelCard, SegmentationModel
+from rlkit.perception.model import SegmentationModel
+from rlkit.perception.model_card import ModelCard
 from rlkit.perception.networks import build_network
 from rlkit.segmentation.config import TrainingConfig
 from rlkit.spaces import Classes

@@ -6,7 +6,8 @@ from rlkit.errors import UserError
 
 @pytest.fixture
 def model_file(tmp_path):
-    from rlkit.perception.model import ModelCard, SegmentationModel
+    from rlkit.perception.model import SegmentationModel
+    from rlkit.perception.model_card import ModelCard
     from rlkit.perception.networks import build_network
     from rlkit.spaces import Classes
 
@@ -61,5 +62,5 @@ def test_mistakes_are_named_before_anything_is_made(model_file, tmp_path, option
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(UserError, match="no perception run and no model"):
+    with pytest.raises(UserError, match="neither a perception run nor a model"):
         Export(str(tmp_path / "none")).run()

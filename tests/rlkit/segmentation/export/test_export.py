@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from rlkit.errors import UserError
-from rlkit.perception.model import ModelCard, SegmentationModel
+from rlkit.perception.model import SegmentationModel
+from rlkit.perception.model_card import ModelCard
 from rlkit.perception.networks.segnet import SegNet
 from rlkit.segmentation.export import onnx_export
 from rlkit.segmentation.export.common import Exported, as_input, checked

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from rlkit.errors import UserError
-from rlkit.perception.model import ModelCard, SegmentationModel
+from rlkit.perception.model import SegmentationModel
+from rlkit.perception.model_card import ModelCard
 from rlkit.perception.networks.segnet import SegNet
 from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.segmentation.export.onnx_export import calibration_pictures, export_int8
