@@ -403,7 +403,7 @@ class ObservationAdapter:
             mask: (N,) bool, whose episode begins.
         """
         if self.perceiver is not None:
-            self.perceiver.begin(seeds, mask)
+            self.perceiver.reset(seeds, mask)
 
     def see(self, observation: Any, mask: npt.NDArray[np.bool_] | None = None) -> Observations:
         """Turn a batched observation into leaves (N, ...).

@@ -240,7 +240,7 @@ class VecEnv:
             index: Which environment.
         """
         perceiver = self.observer.perceiver
-        return None if perceiver is None else perceiver.perceived(index)
+        return None if perceiver is None else perceiver.result(index)
 
     def offers(self, name: str) -> bool:
         """Whether the environments have a method or attribute of this name, for `call`."""

@@ -1,1 +1,1 @@
-"""Perception while driving: segmentation networks, and the way from a camera's picture to what a driver sees."""
+"""Perception while driving: segmentation networks, and the way from a camera's image to what a driver sees."""

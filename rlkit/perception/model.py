@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from rlkit.errors import UserError
 from rlkit.perception.model_card import FORMAT, ModelCard, read_model_card
 from rlkit.perception.networks import build_network
-from rlkit.perception.networks.layers import folded
+from rlkit.perception.networks.layers import fold_batch_norm
 from rlkit.perception.uncertainty import Uncertainty, has_dropout, measure_uncertainty
 from rlkit.spaces import Classes, Pixels
 from rlkit.utils.io import disk_errors, write_bytes
@@ -156,7 +156,7 @@ class SegmentationModel:
         self.precision = precision
         self._network = self.network
         if fuse:
-            self._network = folded(self._network)
+            self._network = fold_batch_norm(self._network)
         if precision != "float32":
             copied = self._network if fuse else copy.deepcopy(self._network)
             self._network = copied.to(getattr(torch, precision))

@@ -241,7 +241,7 @@ class Game:
     def _perceived(self) -> PerceptionResult | None:
         """What perception makes of this moment, worked out once however often it is drawn."""
         if self._seen is None and self._eyes is not None and self._eyes.perceiver is not None:
-            self._seen = self._eyes.perceiver.perceived(0)
+            self._seen = self._eyes.perceiver.result(0)
         return self._seen
 
     def _picture(self, share: float) -> npt.NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from rlkit.errors import UserError, describe_error
 from rlkit.perception.model import SegmentationModel
-from rlkit.perception.networks.layers import folded
+from rlkit.perception.networks.layers import fold_batch_norm
 from rlkit.segmentation.export.common import Exported, Floats, check_target, checked, write_target
 
 SUFFIX = ".pt2"
@@ -22,11 +22,11 @@ INPUT, OUTPUT = "pictures", "probabilities"
 
 
 class Probabilities(nn.Module):
-    """What is exported: a network with batch normalisation folded, and a softmax over the classes at its end."""
+    """The exported module: a network with folded batch normalisation, followed by a softmax over the classes."""
 
     def __init__(self, network: nn.Module):
         super().__init__()
-        self.network = folded(network).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        self.network = fold_batch_norm(network).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, 3, H, W) floats from 0 to 1 -> (B, C, H, W) probabilities."""

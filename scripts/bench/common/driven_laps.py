@@ -34,7 +34,7 @@ class Witness:
 
     def __init__(self, agent: Any, environments: VecEnv):
         self._agent = agent
-        self._perceiver = environments.observer.perceiver
+        self._pipeline = environments.observer.perceiver
         self._both = self._either = 0
 
     def bind(self, environments: VecEnv) -> None:
@@ -43,8 +43,8 @@ class Witness:
 
     def act(self, observations: Any, explore: bool) -> Any:
         """As the driver's, with a note of what was seen."""
-        if self._perceiver is not None:
-            both, either = self._perceiver.overlap()
+        if self._pipeline is not None:
+            both, either = self._pipeline.intersection_and_union()
             self._both += int(both.sum())
             self._either += int(either.sum())
         return self._agent.act(observations, explore)

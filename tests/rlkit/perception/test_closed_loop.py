@@ -53,7 +53,7 @@ def test_the_drivable_area_takes_the_cameras_place(road_camera):
         }
         seen = environments.reset([1, 2, 3])
         assert seen.keys() == {"drivable", "speed"}
-        assert "the true labels, from above at 2 m per pixel" in "\n".join(environments.describe())
+        assert "the ground truth, bird's-eye view at 2 m per pixel" in "\n".join(environments.describe())
 
 
 def test_frames_of_the_view_are_stacked_as_those_of_any_picture(road_camera):
@@ -92,7 +92,7 @@ def test_what_an_environment_made_of_a_picture_can_be_looked_at(road_camera, mod
         environments.reset([1, 2, 3])
         seen = environments.perceived(2)
         assert seen.iou == 1.0
-        assert seen.eyes == "by-colour"
+        assert seen.estimator == "by-colour"
     with make_vec_env(EnvConfig("CartPole-v1"), 1) as environments:
         assert environments.perceived(0) is None
 
@@ -124,7 +124,7 @@ def test_a_run_whose_model_was_exchanged_is_refused(road_camera, model_file, by_
     run = trained(road_camera, tmp_path / "run", model_file)
     by_colour.network.sureness.data.fill_(3.0)
     by_colour.save(run / "perception/model.safetensors")
-    with pytest.raises(UserError, match="another one than the driver was trained with"):
+    with pytest.raises(UserError, match="has changed since the policy was trained"):
         evaluate_policy(find_policy(run, env=road_camera), episodes=1)
 
 

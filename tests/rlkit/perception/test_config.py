@@ -73,7 +73,7 @@ def test_a_model_is_named_by_its_whole_path_and_its_content(model, monkeypatch):
 
 def test_options_without_perception_are_a_sentence():
     for what in (None, "none"):
-        with pytest.raises(UserError, match="add --perception"):
+        with pytest.raises(UserError, match="no effect without --perception"):
             choose_perception(what, {"noise": 0.1})
 
 

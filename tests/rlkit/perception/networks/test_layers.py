@@ -7,13 +7,13 @@ from torch import nn
 
 from rlkit.errors import UserError
 from rlkit.perception.networks import build_network
-from rlkit.perception.networks.layers import folded, pool, scattered, unpool
+from rlkit.perception.networks.layers import fold_batch_norm, pool, unpool, unpool_by_scatter
 
 PICTURE = torch.tensor([[[[1.0, 5.0, 2.0, 0.0], [3.0, 4.0, 9.0, 7.0], [6.0, 6.0, 0.0, 0.0], [6.0, 6.0, 0.0, 8.0]]]])
 PUT_BACK = torch.tensor([[[[0.0, 5.0, 0.0, 0.0], [0.0, 0.0, 9.0, 0.0], [6.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 8.0]]]])
 
 
-@pytest.mark.parametrize("put_back", [unpool, scattered])
+@pytest.mark.parametrize("put_back", [unpool, unpool_by_scatter])
 def test_each_maximum_goes_back_to_where_it_was_and_the_first_of_equals_counts(put_back):
     pooled, indices = pool(PICTURE)
     assert pooled.tolist() == [[[[5.0, 9.0], [6.0, 8.0]]]]
@@ -31,7 +31,7 @@ def test_the_scatter_agrees_with_torchs_own_operator(batch, channels, height, wi
     assert torch.equal(pooled, theirs)
     assert torch.equal(indices, their_indices)
     put_back = torch.nn.MaxUnpool2d(2)(theirs, their_indices, output_size=[height, width])
-    assert torch.equal(scattered(pooled, indices, (height, width)), put_back)
+    assert torch.equal(unpool_by_scatter(pooled, indices, (height, width)), put_back)
     assert torch.equal(unpool(pooled, indices, (height, width)), put_back)
 
 
@@ -62,7 +62,7 @@ def test_a_folded_network_computes_the_same_without_normalisation():
     network.train()(pictures)  # statistics that differ from those of a new network
     network.eval()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    quick = folded(network)
+    quick = fold_batch_norm(network)
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in quick.modules())
     # In doubles: two maxima that are equal up to rounding could change places in floats.
     assert torch.allclose(quick.double()(pictures.double()), network.double()(pictures.double()), atol=1e-5)
@@ -74,4 +74,4 @@ def test_layers_that_are_used_twice_are_left_alone():
     network = nn.Sequential(nn.Sequential(shared, nn.BatchNorm2d(3)), nn.Sequential(shared, nn.BatchNorm2d(3))).eval()
     network[0][1].running_mean += 1.0
     pictures = torch.rand(1, 3, 4, 4)
-    assert torch.allclose(folded(network)(pictures), network(pictures))
+    assert torch.allclose(fold_batch_norm(network)(pictures), network(pictures))

@@ -7,7 +7,7 @@ from torch import nn
 from rlkit.errors import UserError
 from rlkit.nn.layers import set_dropout_generator
 from rlkit.perception.networks import NETWORKS, build_network, check_network
-from rlkit.perception.networks.segnet import SegNet, even_out
+from rlkit.perception.networks.segnet import SegNet, local_response_norm
 
 SMALL = ("segnet-compact", "segnet-basic", "fcn8s-compact")
 
@@ -104,11 +104,11 @@ def test_the_bayesian_one_drops_after_three_encoders_and_three_decoders_only_wit
 def test_brightness_is_evened_out_as_local_response_normalisation_does():
     pictures = torch.rand(2, 3, 6, 7) * 255
     theirs = nn.functional.local_response_norm(pictures, size=5, alpha=1e-4, beta=0.75)
-    assert torch.allclose(even_out(pictures), theirs, rtol=1e-5)
+    assert torch.allclose(local_response_norm(pictures), theirs, rtol=1e-5)
 
 
 def test_enlarging_scores_is_bilinear_until_it_is_trained():
-    layer = build_network("fcn8s-compact", 3).enlargements[0]
+    layer = build_network("fcn8s-compact", 3).upsamplings[0]
     scores = torch.rand(1, 3, 6, 6)
     bilinear = nn.functional.interpolate(scores, scale_factor=2, mode="bilinear", align_corners=False)
     assert torch.allclose(layer(scores)[..., 1:-1, 1:-1], bilinear[..., 1:-1, 1:-1], atol=1e-6)
@@ -162,7 +162,7 @@ def test_a_network_of_ones_own_is_made_where_it_was_typed(own_code):
 
 
 def test_code_that_a_file_names_is_not_imported_by_itself(own_code):
-    with pytest.raises(UserError, match="not imported without being asked"):
+    with pytest.raises(UserError, match="not imported unless you name it"):
         build_network(f"{own_code}:Small", 4)
     assert own_code not in sys.modules
 
@@ -170,10 +170,10 @@ def test_code_that_a_file_names_is_not_imported_by_itself(own_code):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("Halved", r"scores of shape \(1, 4, 64, 96\) for one picture, not \(1, 4, 32, 48\)"),
-        ("Grey", "cannot read a picture"),
-        ("broken", "cannot be made: ValueError: no luck"),
-        ("nothing", "makes a int, not a torch.nn.Module"),
+        ("Halved", r"scores of shape \(1, 4, 64, 96\) for one image, not \(1, 4, 32, 48\)"),
+        ("Grey", "fails on an image"),
+        ("broken", "cannot be constructed: ValueError: no luck"),
+        ("nothing", "returns a int, not a torch.nn.Module"),
         ("Smal", "Did you mean Small"),
     ],
 )

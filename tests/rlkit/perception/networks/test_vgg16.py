@@ -78,13 +78,13 @@ def test_dense_layers_are_taken_as_convolutions(file):
 
 
 def test_a_network_with_another_encoder_is_refused(file):
-    with pytest.raises(UserError, match=r"encoder is VGG16's.*not SegNetCompact"):
+    with pytest.raises(UserError, match=r"only networks with VGG16's encoder.*not SegNetCompact"):
         load_vgg16(build_network("segnet-compact", 2), file(published(False)))
 
 
 def test_other_names_are_refused(tmp_path):
     save_file({"backbone.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(UserError, match=r"holds no VGG16: expected 3 convolutions.*found backbone.weight"):
+    with pytest.raises(UserError, match=r"is no VGG16: expected 3 convolutions.*found backbone.weight"):
         load_vgg16(SegNet(2, WIDTHS, DEPTHS), tmp_path / "other.safetensors")
 
 

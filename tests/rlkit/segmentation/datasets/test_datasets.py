@@ -32,7 +32,7 @@ def test_what_is_a_simulator_is_told_without_opening_it():
 
 
 def test_code_of_an_environment_is_not_imported_unless_it_may_be(road_camera):
-    with pytest.raises(UserError, match="not imported without being asked for"):
+    with pytest.raises(UserError, match="not imported unless you name it for"):
         open_dataset(f"env:{road_camera}", allow_code=False)
 
 
