@@ -32,7 +32,7 @@ from rlkit.perception.networks import NETWORKS, build_network
 from rlkit.segmentation.datasets import open_dataset
 from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.segmentation.export.common import as_input
-from rlkit.segmentation.export.onnx_export import calibration_pictures, int8_bytes, onnx_bytes, run, session_of
+from rlkit.segmentation.export.onnx_export import calibration_images, int8_bytes, onnx_bytes, run, session_of
 from rlkit.spaces import IGNORED, Classes, Pixels
 
 RUNTIMES = ("plain", "folded", "bfloat16", "onnx", "onnx-int8")
@@ -113,7 +113,7 @@ def calibration(model: SegmentationModel, trained: bool) -> Pixels:
     generator = np.random.default_rng(0)
     if not trained:
         return generator.integers(0, 256, (8, *model.card.size, 3), dtype=np.uint8)
-    return calibration_pictures(open_dataset("sim", size=model.card.size), generator)
+    return calibration_images(open_dataset("sim", size=model.card.size), generator)
 
 
 def speed(label: Labelling, batch: int, size: tuple[int, int], seconds: float) -> dict[str, float]:

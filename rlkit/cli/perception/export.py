@@ -81,8 +81,8 @@ class Export:
         import numpy as np
 
         from rlkit.segmentation.datasets import open_dataset
-        from rlkit.segmentation.export.onnx_export import CALIBRATION, calibration_pictures
+        from rlkit.segmentation.export.onnx_export import CALIBRATION, calibration_images
 
         kwargs = read_kwargs("--env-kwargs", self.env_kwargs)
         source = open_dataset(self.data, size=model.card.size, seed=self.seed, env_kwargs=kwargs)
-        return calibration_pictures(source, np.random.default_rng(self.seed), self.calibration or CALIBRATION)
+        return calibration_images(source, np.random.default_rng(self.seed), self.calibration or CALIBRATION)

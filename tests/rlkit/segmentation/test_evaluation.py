@@ -121,7 +121,7 @@ def test_progress_is_told_of_every_picture(by_colour, source):
 
 def test_a_split_without_pictures_is_refused(by_colour, half_wrong):
     empty = Written(np.zeros((0, 24, 32, 3), np.uint8), np.zeros((0, 24, 32), np.uint8), by_colour.classes)
-    with pytest.raises(UserError, match="has no pictures in the split 'test'"):
+    with pytest.raises(UserError, match="has no images in the split 'test'"):
         evaluate(by_colour, empty)
 
 

@@ -93,7 +93,7 @@ def test_what_is_wrong_is_said(model, folder, wrong, message):
 
 
 def test_a_model_of_other_classes_is_refused_before_anything_is_measured(model):
-    with pytest.raises(UserError, match="Class by class they cannot be compared"):
+    with pytest.raises(UserError, match="cannot be compared class by class"):
         Evaluate(str(model), data="sim", pictures=1, env_kwargs=(("num_circuits=1", "camera_size=[16,32]"),)).run()
 
 

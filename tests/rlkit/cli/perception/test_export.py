@@ -41,7 +41,7 @@ def test_a_folder_of_pictures_calibrates_the_integers(model_file, tmp_path, caps
     monkeypatch.setattr(datasets, "open_dataset", lambda name, **options: asked.update(options, name=name) or Source())
     Export(str(model_file), format="onnx-int8", out=tmp_path / "m.onnx", data="photos", calibration=8).run()
     assert (asked["name"], asked["size"]) == ("photos", (32, 32))
-    assert "get the model's class" in capsys.readouterr().out
+    assert "have the model's class" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

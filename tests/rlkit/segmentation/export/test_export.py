@@ -9,7 +9,7 @@ from rlkit.perception.model import SegmentationModel
 from rlkit.perception.model_card import ModelCard
 from rlkit.perception.networks.segnet import SegNet
 from rlkit.segmentation.export import onnx_export
-from rlkit.segmentation.export.common import Exported, as_input, checked
+from rlkit.segmentation.export.common import Exported, as_input, compare
 from rlkit.segmentation.export.onnx_export import EXTRA, export_onnx, need
 from rlkit.segmentation.export.torch_export import export_torch
 from rlkit.spaces import Classes
@@ -100,7 +100,7 @@ def test_nothing_is_overwritten_and_targets_are_checked_first(model, tmp_path, e
 def test_a_file_that_says_something_else_is_removed(model, tmp_path):
     (tmp_path / "m.onnx").write_text("wrong")
     with pytest.raises(UserError, match="was removed"):
-        checked(model, tmp_path / "m.onnx", lambda pictures: np.full((len(pictures), 3, *SIZE), 1 / 3, np.float32))
+        compare(model, tmp_path / "m.onnx", lambda pictures: np.full((len(pictures), 3, *SIZE), 1 / 3, np.float32))
     assert not (tmp_path / "m.onnx").exists()
 
 
@@ -120,4 +120,4 @@ def test_what_came_of_it_is_one_line(tmp_path):
         "2.00 MB, probabilities within 1.0e-07 of the model's"
     )
     assert "99.900% of pixels within 1e-04" in str(Exported(tmp_path, 1, 0.1, 0.999, 0.9999))
-    assert "98.00% of pixels get the model's class" in str(Exported(tmp_path, 1, 0.5, 0.1, 0.98))
+    assert "98.00% of pixels have the model's class" in str(Exported(tmp_path, 1, 0.5, 0.1, 0.98))

@@ -83,7 +83,7 @@ def test_nothing_measured_is_not_a_number():
 def test_shapes_that_differ_and_numbers_that_are_no_class_are_refused():
     with pytest.raises(ValueError, match="differ in shape"):
         filled([0, 1], [0])
-    with pytest.raises(ValueError, match="class 3 among 3"):
+    with pytest.raises(ValueError, match="class 3 is out of range"):
         filled([0, 3], [0, 0])
     with pytest.raises(ValueError, match="class 7 among 3"):
         filled([0, 1], [0, 7])
