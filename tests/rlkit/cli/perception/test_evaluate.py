@@ -78,7 +78,7 @@ def test_an_earlier_result_is_known_by_its_keys(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"split": "foggy"}, "no split 'foggy': dry, wet are there"),
+        ({"split": "foggy"}, "no split 'foggy': it has dry, wet"),
         ({"pictures": 0}, "--pictures 0"),
         ({"samples": 0}, "--samples 0"),
         ({"seed": -1}, "--seed -1"),

@@ -32,7 +32,7 @@ def test_what_is_a_simulator_is_told_without_opening_it():
 
 
 def test_code_of_an_environment_is_not_imported_unless_it_may_be(road_camera):
-    with pytest.raises(UserError, match="not imported unless you name it for"):
+    with pytest.raises(UserError, match="not imported without being asked for"):
         open_dataset(f"env:{road_camera}", allow_code=False)
 
 
@@ -67,7 +67,7 @@ def test_a_folder_of_no_known_layout_is_refused_with_what_was_looked_for(tmp_pat
     (tmp_path / "holiday").mkdir()
     with pytest.raises(UserError, match="holds no data set") as refused:
         read_dataset(tmp_path)
-    assert all(layout.looks_for in str(refused.value) for layout in LAYOUTS)
+    assert all(layout.structure in str(refused.value) for layout in LAYOUTS)
     assert "holiday" in str(refused.value)
 
 
@@ -80,4 +80,4 @@ def test_an_empty_folder_and_a_missing_one_are_told_apart(tmp_path):
 
 def test_every_layout_says_what_it_is_recognised_by():
     assert len({layout.name for layout in LAYOUTS}) == len(LAYOUTS)
-    assert all(layout.looks_for for layout in LAYOUTS)
+    assert all(layout.structure for layout in LAYOUTS)

@@ -5,8 +5,8 @@ import pytest
 
 from rlkit.errors import UserError
 from rlkit.segmentation.datasets import folder as folder_module
-from rlkit.segmentation.datasets.bounds import LARGEST_BATCH
-from rlkit.segmentation.datasets.folder import hold_out, open_folder
+from rlkit.segmentation.datasets.bounds import MAX_BATCH
+from rlkit.segmentation.datasets.folder import DECODE_BYTES, DECODE_MEMORY, decoding_threads, hold_out, open_folder
 from rlkit.segmentation.datasets.io import ImageFiles
 
 
@@ -97,7 +97,7 @@ def test_batches_are_copies_which_may_be_written(make_camvid):
 
 def test_an_unknown_split_is_refused_with_those_that_are_there(make_camvid):
     source = open_folder(make_camvid({("train", "a"): 4, ("val", "b"): 2}))
-    with pytest.raises(UserError, match=r"no split 'test': val are there"):
+    with pytest.raises(UserError, match=r"no split 'test': it has val"):
         next(source.measured("test"))
 
 
@@ -127,29 +127,27 @@ def test_a_sequence_of_one_picture_is_learnt_from(tmp_path):
     assert hold_out([one], 0.5) == ((one,), ())
 
 
-def test_a_batch_that_would_take_gigabytes_is_refused_before_a_picture_is_read(make_camvid, monkeypatch):
-    source = open_folder(make_camvid({("train", "a"): 2, ("val", "b"): 1}, size=(64, 64)))
-    monkeypatch.setattr(folder_module, "read_pair", lambda *_: pytest.fail("a picture was read"))
+def test_a_batch_of_gigabytes_is_refused_before_an_image_is_decoded(make_camvid):
+    folder = make_camvid({("train", "a"): 2, ("val", "b"): 1}, size=(64, 64))
+    source = open_folder(folder)
+    for path in (folder / "train").iterdir():
+        path.unlink()
     with pytest.raises(UserError, match="Choose smaller pictures"):
-        next(source.training(LARGEST_BATCH // 64**2 + 1, np.random.default_rng(0)))
+        next(source.training(MAX_BATCH // 64**2 + 1, np.random.default_rng(0)))
 
 
-def test_of_very_large_pictures_fewer_are_measured_at_once(make_camvid, monkeypatch):
+def test_batches_of_very_large_images_are_smaller(make_camvid, monkeypatch):
     source = open_folder(make_camvid({("train", "a"): 2, ("val", "b"): 7}, size=(30, 40)))
     assert [len(batch) for batch in source.measured("val")] == [7]
-    monkeypatch.setattr(folder_module, "_BATCH_PIXELS", 3 * 30 * 40)
+    monkeypatch.setattr(folder_module, "BATCH_PIXELS", 3 * 30 * 40)
     assert [len(batch) for batch in source.measured("val")] == [3, 3, 1]
-    monkeypatch.setattr(folder_module, "_BATCH_PIXELS", 1)
+    monkeypatch.setattr(folder_module, "BATCH_PIXELS", 1)
     assert [len(batch) for batch in source.measured("val")] == [1] * 7
 
 
-def test_of_very_large_pictures_fewer_are_decoded_at_once(make_camvid, monkeypatch):
-    monkeypatch.setattr(folder_module, "READING", 3 * 12 * 30 * 40)
-    folder = make_camvid({("train", "a"): 2, ("val", "b"): 1}, size=(30, 40))
-    monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    assert open_folder(folder)._pool._max_workers == 3
-    monkeypatch.setattr(folder_module, "READING", 1)
-    assert open_folder(folder)._pool._max_workers == 1
+def test_fewer_threads_decode_very_large_images():
+    pixels = DECODE_MEMORY // (3 * DECODE_BYTES)
+    assert [decoding_threads(size, 64) for size in (1000, pixels, 10 * pixels)] == [64, 3, 1]
 
 
 @pytest.mark.parametrize("part", ["train", "trainannot"])

@@ -109,7 +109,7 @@ def test_episodes_that_end_on_the_way_are_followed_by_others(road_camera):
 
 @pytest.mark.parametrize("environment", ["CartPole-v1", "rlkit/Driving-v0"])
 def test_an_environment_without_pictures_is_refused_with_what_is_needed(environment):
-    with pytest.raises(UserError, match="gives no pictures to learn from"):
+    with pytest.raises(UserError, match="has no labelled pictures"):
         SimulatorDataset(EnvConfig(environment))
 
 
@@ -150,23 +150,23 @@ def test_a_process_that_is_lost_is_replaced_and_its_user_told(road_camera, tmp_p
     (batch, *more) = source.measured("test")
     assert len(batch) + sum(map(len, more)) == 4
     (warning,) = caplog.messages
-    assert "step 2: step ended its process with exit status 3; another process goes on" in warning
+    assert "step 2: step ended its process with exit status 3; a new process continues" in warning
 
 
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("frame_skip", 4, "how far it is driven"),
-        ("frame_stack", 2, "one picture at a time"),
-        ("grayscale", True, "in their colours"),
-        ("resize", 16, "--size says how large"),
-        ("action_bins", 5, "discrete actions of its own"),
+        ("frame_skip", 4, "distance between two pictures"),
+        ("frame_stack", 2, "single pictures"),
+        ("grayscale", True, "colour pictures"),
+        ("resize", 16, "set by --size"),
+        ("action_bins", 5, "its own discrete actions"),
         ("mirror_actions", [0], "no actions are learned"),
-        ("unrewarded_limit", 9, "whatever it earns"),
+        ("unrewarded_limit", 9, "rewards are not used"),
     ],
 )
 def test_an_argument_that_is_for_agents_only_is_refused_with_the_reason(road_camera, name, value, why):
-    with pytest.raises(UserError, match=f"^{name}: .*{why}.*; leave {name} out"):
+    with pytest.raises(UserError, match=f"^{name} has no effect.*{why}.*Leave it out"):
         SimulatorDataset(EnvConfig(road_camera, {name: value}))
 
 
@@ -176,5 +176,5 @@ def test_workers_are_refused_where_all_are_stepped_in_one_batch():
 
 
 def test_an_unknown_split_is_refused(driving):
-    with pytest.raises(UserError, match="no split 'val': test, held-out are there"):
+    with pytest.raises(UserError, match="no split 'val': it has test, held-out"):
         next(driving.measured("val"))

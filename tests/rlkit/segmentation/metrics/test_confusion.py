@@ -85,5 +85,5 @@ def test_shapes_that_differ_and_numbers_that_are_no_class_are_refused():
         filled([0, 1], [0])
     with pytest.raises(ValueError, match="class 3 is out of range"):
         filled([0, 3], [0, 0])
-    with pytest.raises(ValueError, match="class 7 among 3"):
+    with pytest.raises(ValueError, match="class 7 is out of range"):
         filled([0, 1], [0, 7])
