@@ -20,7 +20,7 @@ from rlkit.env.config import EnvConfig, SplitArguments, absolute_id, split_argum
 from rlkit.env.observations import ObservationAdapter, default_frame_stack, push_frame, repeat_frame, stacked
 from rlkit.env.subproc.vector_env import LOST, SubprocVectorEnv
 from rlkit.env.wrappers import ListVectorEnv
-from rlkit.errors import EnvironmentFailure, UserError, failures_told, place
+from rlkit.errors import EnvironmentFailure, UserError, environment_failures, place
 from rlkit.spaces import Mirror, Observations, Spaces
 
 if TYPE_CHECKING:
@@ -353,7 +353,7 @@ class VecEnv:
         return place(self.config.id, index, self._seeds, self._steps)
 
     def _failures_told(self, doing: str) -> AbstractContextManager[None]:
-        return failures_told(self.config.id, doing, self._seeds, self._steps)
+        return environment_failures(self.config.id, doing, self._seeds, self._steps)
 
     def _tell_of_loss(self, index: int, doing: str, what: str) -> None:
         self.warn(f"{self._where(index)}: {doing} {what}; another process goes on, with new episodes")

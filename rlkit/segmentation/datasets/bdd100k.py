@@ -11,7 +11,7 @@ from rlkit.errors import UserError
 from rlkit.segmentation.datasets.base import DatasetIndex, matched, pictures_in
 from rlkit.segmentation.datasets.io import ImageFiles, Numbers, read_labels
 from rlkit.segmentation.datasets.json_entries import read_entries
-from rlkit.spaces import IGNORED, LONGEST_NAME, Classes, is_word
+from rlkit.spaces import IGNORED, MAX_NAME, Classes, is_word
 
 CLASSES = Classes(("background", "direct", "alternative"), ("direct", "alternative"))
 _BACKGROUND, _DIRECT, _ALTERNATIVE = range(3)
@@ -108,7 +108,7 @@ def _weathers(path: Path, names: Collection[str]) -> Mapping[str, str]:
         for frame in read_entries(path):
             name, weather = frame["name"], frame["attributes"]["weather"]
             if not isinstance(weather, str) or not is_word(weather):
-                raise ValueError(f"a weather that is no string of at most {LONGEST_NAME} printable characters")
+                raise ValueError(f"a weather that is no string of at most {MAX_NAME} printable characters")
             if name in names:
                 found[name] = weather
     except FileNotFoundError as error:

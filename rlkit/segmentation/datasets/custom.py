@@ -9,7 +9,7 @@ from typing import Any
 from rlkit.errors import UserError
 from rlkit.segmentation.datasets.base import DatasetIndex, matched, pictures_in
 from rlkit.segmentation.datasets.io import ImageFiles, same_numbers
-from rlkit.spaces import LONGEST_NAME, Classes, is_word
+from rlkit.spaces import MAX_NAME, Classes, is_word
 
 IMAGES, MASKS, CLASSES, CONDITIONS = "images", "masks", "classes.json", "conditions.json"
 TRAIN, SELECTION = "train", "selection"
@@ -73,7 +73,7 @@ def _conditions(path: Path) -> Mapping[str, str]:
     for text in tree.values():
         if not is_word(text):
             raise UserError(
-                f"{path} holds {reprlib.repr(text)}: a condition has at most {LONGEST_NAME} printable characters."
+                f"{path} holds {reprlib.repr(text)}: a condition has at most {MAX_NAME} printable characters."
             )
     return tree
 

@@ -24,7 +24,7 @@ from rlkit.env.registry import accepted_arguments, spec_metadata
 from rlkit.env.seeding import Stream, episode_seed
 from rlkit.env.subproc.vector_env import SubprocVectorEnv
 from rlkit.env.vector import offers
-from rlkit.errors import UserError, failures_told, place
+from rlkit.errors import UserError, environment_failures, place
 from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.segmentation.datasets.bounds import check_batch
 from rlkit.segmentation.datasets.io import resize_label_batch, resize_pictures
@@ -248,7 +248,7 @@ class _Drivers:
         """Start an episode in each environment."""
         self._seeds = list(seeds)
         self._decisions[:] = 0
-        with self._failures_told("reset"):
+        with self._environment_failures("reset"):
             self._observation, _ = self._vector.reset(seed=self._seeds)  # type: ignore[arg-type]
 
     def drive(self, decisions: int, generator: np.random.Generator) -> None:
@@ -262,12 +262,12 @@ class _Drivers:
             random[starts] = space.start + generator.integers(space.n, size=int(starts.sum()))  # type: ignore[attr-defined]
             actions = random.copy()
             if self._expert:
-                with self._failures_told("expert_action"):
+                with self._environment_failures("expert_action"):
                     expert = np.asarray(self._vector.call("expert_action"), dtype=np.int64)  # type: ignore[attr-defined]
                 actions[remaining == 0] = expert[remaining == 0]
             remaining = np.maximum(0, remaining - 1)
             self._decisions += 1
-            with self._failures_told("step"):
+            with self._environment_failures("step"):
                 self._observation, _, terminated, truncated, _ = self._vector.step(actions)
             self._reset_done(np.asarray(terminated | truncated, dtype=np.bool_))
 
@@ -277,7 +277,7 @@ class _Drivers:
         for index in np.flatnonzero(done):
             self._seeds[index] = _next_seed(self._seeds[index])
         self._decisions[done] = 0
-        with self._failures_told("reset"):
+        with self._environment_failures("reset"):
             self._observation, _ = self._vector.reset(seed=self._seeds, options={"reset_mask": done})  # type: ignore[arg-type]
 
     def images(self, first: int | None = None) -> LabelledImages:
@@ -300,8 +300,8 @@ class _Drivers:
         """Close the environments."""
         self._vector.close()
 
-    def _failures_told(self, doing: str) -> AbstractContextManager[None]:
-        return failures_told(self._id, doing, self._seeds, self._decisions)
+    def _environment_failures(self, doing: str) -> AbstractContextManager[None]:
+        return environment_failures(self._id, doing, self._seeds, self._decisions)
 
     def _warn_of_loss(self, index: int, doing: str, what: str) -> None:
         where = place(self._id, index, self._seeds, self._decisions)

@@ -90,7 +90,7 @@ def test_a_text_file_that_is_far_too_large_is_refused_unread(name, own):
     folder = own()
     with (folder / name).open("wb") as file:
         file.truncate(10**10)
-    with pytest.raises(UserError, match=rf"{name} has .* MiB, more than"):
+    with pytest.raises(UserError, match=rf"{name} has .* MiB: expected at most"):
         read_dataset(folder)
 
 
