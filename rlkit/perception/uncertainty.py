@@ -18,21 +18,21 @@ _TORCH_DROPOUT = (nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDrop
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """Class probabilities and three measures of uncertainty per pixel, each 0 where the network is certain.
+    """Class probabilities and two measures of uncertainty per pixel, both 0 where the network is certain.
 
     Args:
         probabilities: (N, C, H, W) float32, mean over the samples.
         entropy: (N, H, W) float32, predictive entropy divided by its maximum, 0 to 1: total uncertainty.
         mutual_information: (N, H, W) float32, on the same scale: disagreement of the samples, which estimates epistemic
             uncertainty. 0 for a single sample.
-        one_minus_confidence: (N, H, W) float32, 1 − the largest probability.
+
         samples: Number of forward passes; 1 for a network without dropout.
     """
 
     probabilities: Map
     entropy: Map
     mutual_information: Map
-    one_minus_confidence: Map
+
     samples: int
 
     @classmethod
@@ -42,7 +42,6 @@ class Uncertainty:
             np.concatenate([part.probabilities for part in parts]),
             np.concatenate([part.entropy for part in parts]),
             np.concatenate([part.mutual_information for part in parts]),
-            np.concatenate([part.one_minus_confidence for part in parts]),
             parts[0].samples,
         )
 
@@ -101,8 +100,7 @@ def _summary(samples: Iterator[Tensor]) -> Uncertainty:
     predictive = entropy(mean)
     # Not negative by Jensen's inequality, except for rounding.
     mutual = (predictive - entropies / count).clamp_(min=0)
-    confidence = mean.amax(1)
-    return Uncertainty(_numpy(mean), _numpy(predictive), _numpy(mutual), _numpy(1 - confidence), count)
+    return Uncertainty(_numpy(mean), _numpy(predictive), _numpy(mutual), count)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ BINS = 15
 
 
 class Calibration:
-    """Expected calibration error, Brier score and reliability diagram.
+    """Expected calibration error and Brier score.
 
     Args:
         bins: Number of confidence bins of equal width from 0 to 1.
@@ -59,9 +59,3 @@ class Calibration:
     def brier_score(self) -> float:
         """Mean over pixels of Σ_c (p_c − y_c)² (Brier 1950): 0 best, 2 worst."""
         return self._squares / self.pixels if self.pixels else float("nan")
-
-    @property
-    def curve(self) -> list[tuple[float, float, int]]:
-        """Mean confidence, accuracy and pixels of each bin that is not empty, for a reliability diagram."""
-        rows = zip(self._confidence.tolist(), self._correct.tolist(), self._pixels.tolist(), strict=True)
-        return [(total / pixels, correct / pixels, pixels) for total, correct, pixels in rows if pixels]

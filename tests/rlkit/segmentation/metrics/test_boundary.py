@@ -46,7 +46,7 @@ def square(offset=0, size=60):
     return labels
 
 
-def test_the_right_outline_scores_one_and_one_off_by_more_than_the_tolerance_less():
+def test_boundary_f1_is_1_for_the_true_boundary_and_less_beyond_the_tolerance():
     scores = []
     for offset in (0, 1, 6):  # the tolerance is 1 % of a diagonal of 85 pixels
         metric = BoundaryF1(2, tolerance=0.012)

@@ -27,7 +27,7 @@ def test_the_area_is_the_share_of_pairs_in_which_the_wrong_pixel_is_less_sure(se
     assert filled(labels, found, uncertainty).auroc == pytest.approx(expected, nan_ok=True)
 
 
-def test_doubt_where_all_errors_are_scores_one_and_anywhere_else_nought():
+def test_auroc_is_1_for_uncertain_errors_and_0_for_certain_errors():
     labels, found = np.zeros((1, 1, 4)), [[[1, 1, 0, 0]]]
     assert filled(labels, found, [[[0.9, 0.8, 0.1, 0.2]]]).auroc == 1.0
     assert filled(labels, found, [[[0.1, 0.2, 0.9, 0.8]]]).auroc == 0.0
