@@ -2,11 +2,11 @@
 
     python scripts/bench/arcade.py --json arcade.json
 
-Every contender gets random actions, and is reset when an episode ends; the time of resets counts. Contenders take
-turns, several rounds long, so that a machine whose speed drifts is unfair to none; the median of the rounds counts.
-Ours and ale-py's games are stepped by their own vector environments on all cores, MinAtar's one after the other, as
-that package has no other way; what is not installed is named and left out. All but MinAtar give 84×84 pictures in grey;
-a step of Atari's is four frames of the console.
+Every contender gets random actions, and is reset when an episode ends, which is included in the time. Contenders take
+turns over several rounds, so that drifts of the machine's speed affect all; the median of the rounds counts. Ours and
+ale-py's games are stepped by their own vector environments on all cores, MinAtar's one after the other, as that package
+has no vector environment; a package that is not installed is skipped. All but MinAtar have grey 84×84 images; a step of
+Atari's is four frames of the console.
 """
 
 import argparse

@@ -208,7 +208,7 @@ def peer(env: str, seed: int, steps: int | None, every: int) -> Row:
 
 
 class Greedy(Agent):
-    """A model of Stable-Baselines3 as our evaluation sees it."""
+    """A model of Stable-Baselines3 with the interface of rlkit's evaluation."""
 
     def __init__(self, model: Any):
         self._model = model

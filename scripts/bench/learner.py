@@ -118,7 +118,7 @@ def agent_step(settings: dict[str, str]) -> Callable[[], None]:
     generator = np.random.default_rng(0)
     observations = generator.integers(0, 255, (8, *SHAPE), dtype=np.uint8)
     steps = 0
-    nobody = np.zeros(8, dtype=np.bool_)
+    none = np.zeros(8, dtype=np.bool_)
 
     def observe() -> None:
         nonlocal steps
@@ -126,7 +126,7 @@ def agent_step(settings: dict[str, str]) -> Callable[[], None]:
         rewards = generator.normal(size=8).astype(np.float32)
         actions = generator.integers(0, ACTIONS, 8)
         agent.observe(
-            Transitions({"observation": observations}, actions, rewards, nobody, nobody, {"observation": observations})
+            Transitions({"observation": observations}, actions, rewards, none, none, {"observation": observations})
         )
 
     while steps < 10_000:
@@ -229,7 +229,7 @@ def peer(
 
 
 def peer_games(num_envs: int, seed: int) -> Any:
-    """Pong in Stable-Baselines3's wrappers, with frame skip 4 and no sticky actions; its monitor sees raw rewards."""
+    """Pong in Stable-Baselines3's wrappers: frame skip 4, no sticky actions; its monitor records raw rewards."""
     import ale_py
     import gymnasium
     from stable_baselines3.common.env_util import make_atari_env
