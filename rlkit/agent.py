@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from rlkit.capabilities import CanBeAsked
+from rlkit.capabilities import HasCapabilities
 from rlkit.spaces import Observations, Spaces
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Agent(ABC):
         """Say what is thought of N observations; `want` names the fields of the `Inspection` to fill."""
         return Inspection()
 
-    def bind(self, environments: CanBeAsked) -> None:  # noqa: B027 - most agents need only observations
+    def bind(self, environments: HasCapabilities) -> None:  # noqa: B027 - most agents need only observations
         """Tell the agent which environments the next observations come from; the scripted expert asks them."""
 
     @property

@@ -1,8 +1,8 @@
-"""What an environment may offer beyond Gymnasium's interface, and how rlkit reads it.
+"""Optional capabilities of environments beyond Gymnasium's interface, and their readers.
 
-An environment imports nothing to have a capability: it has the method (see the protocols), or the key in its
-`metadata`. rlkit never asks for an environment's id, only for its capabilities. Whatever metadata, methods and infos
-give is checked here before it is used.
+An environment has a capability by defining the method (see the protocols) or the key of its `metadata`, and imports
+nothing for it. rlkit never tests an environment's id. All values from metadata, methods and infos are validated here:
+each reader raises `UserError` if what it reads is malformed.
 """
 
 import math
@@ -17,16 +17,17 @@ from rlkit.errors import UserError
 from rlkit.spaces import Classes, Mirror
 
 MetricKind = Literal["share", "seconds", "ratio", "number", "label"]
+Purpose = Literal["training", "evaluation", "play", "picture"]
 
 
 @dataclass(frozen=True)
 class EpisodeMetric:
-    """One figure that an environment reports at the end of an episode.
+    """A metric that an environment reports at the end of an episode.
 
     Args:
         key: Its key in the last `info` of an episode.
-        name: What its mean over episodes is called (`lap_rate` for the key `finished`).
-        kind: "share" of episodes, "seconds", "ratio", or "label" for words that are not averaged.
+        name: Of its mean over episodes (`lap_rate` for the key `finished`).
+        kind: "share" of episodes, "seconds", "ratio", "number", or "label" for text, which is not averaged.
     """
 
     key: str
@@ -36,13 +37,13 @@ class EpisodeMetric:
 
 @dataclass(frozen=True)
 class CameraMounting:
-    """How the camera whose picture is the observation `camera` is mounted: a pinhole that looks ahead and downwards.
+    """Mounting of the forward pinhole camera whose image is the observation `camera`.
 
     Args:
         height_above_ground: In metres.
         pitch: Downwards, in radians.
         field_of_view: Horizontal, in radians; pixels are square.
-        ahead: Of the vehicle's centre of gravity, in metres.
+        ahead: Distance ahead of the vehicle's centre of gravity, in metres.
     """
 
     height_above_ground: float
@@ -53,12 +54,12 @@ class CameraMounting:
 
 @dataclass(frozen=True)
 class Conditions:
-    """The looks that an environment can take on, so that figures can be given for each of them.
+    """The visual conditions of an environment, for metrics per condition.
 
     Args:
-        option: The argument by which one is chosen (`weather`).
-        training: Those to learn from.
-        held_out: Those that nobody learns from, to see how well what was learnt carries over.
+        option: The argument that selects one (`weather`).
+        training: Conditions for training.
+        held_out: Conditions for testing generalization only.
     """
 
     option: str
@@ -67,11 +68,7 @@ class Conditions:
 
 
 def episode_metrics(metadata: Mapping[str, Any]) -> dict[str, EpisodeMetric]:
-    """Read `metadata["episode_metrics"]`: info key to `{"name": ..., "kind": ...}`.
-
-    Raises:
-        UserError: It is there, but not of that form.
-    """
+    """Read `metadata["episode_metrics"]`: info key to `{"name": ..., "kind": ...}`."""
     metrics = {}
     for key, entry in _mapping(metadata, "episode_metrics").items():
         if not (isinstance(entry, Mapping) and isinstance(entry.get("name"), str)):
@@ -86,48 +83,18 @@ def episode_metrics(metadata: Mapping[str, Any]) -> dict[str, EpisodeMetric]:
     return metrics
 
 
-def evaluation_kwargs(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the arguments that make an environment fit for measuring: `metadata["evaluation_kwargs"]`.
+def default_kwargs(metadata: Mapping[str, Any], purpose: Purpose) -> dict[str, Any]:
+    """Read the arguments that an environment recommends for a purpose: `metadata["<purpose>_kwargs"]`.
 
-    Raises:
-        UserError: It is there, but not a dict with names as keys.
+    Args:
+        metadata: Of the environment.
+        purpose: "training" of an agent, its "evaluation", "play" by a person, or a "picture" data set.
     """
-    return _mapping(metadata, "evaluation_kwargs")
-
-
-def training_kwargs(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the arguments that an environment advises while an agent learns: `metadata["training_kwargs"]`.
-
-    Raises:
-        UserError: It is there, but not a dict with names as keys.
-    """
-    return _mapping(metadata, "training_kwargs")
-
-
-def picture_kwargs(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the arguments that an environment advises while pictures are gathered in it: `metadata["picture_kwargs"]`.
-
-    Raises:
-        UserError: It is there, but not a dict with names as keys.
-    """
-    return _mapping(metadata, "picture_kwargs")
-
-
-def play_kwargs(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the arguments that an environment advises while a person plays: `metadata["play_kwargs"]`.
-
-    Raises:
-        UserError: It is there, but not a dict with names as keys.
-    """
-    return _mapping(metadata, "play_kwargs")
+    return _mapping(metadata, f"{purpose}_kwargs")
 
 
 def reward_clip(metadata: Mapping[str, Any]) -> float | None:
-    """Read beyond which size rewards should count the same while learning: `metadata["reward_clip"]`.
-
-    Raises:
-        UserError: It is there, but not a number greater than 0.
-    """
+    """Read the bound that rewards are clipped to in training: `metadata["reward_clip"]`."""
     clip = metadata.get("reward_clip")
     if clip is None:
         return None
@@ -137,14 +104,10 @@ def reward_clip(metadata: Mapping[str, Any]) -> float | None:
 
 
 def run_defaults(metadata: Mapping[str, Any]) -> dict[str, int]:
-    """Read what an environment advises about runs in it: `metadata["run_defaults"]`, such as `{"num_envs": 8}`.
+    """Read the recommended settings of runs: `metadata["run_defaults"]`, such as `{"num_envs": 8}`.
 
     Returns:
-        Of `num_envs` (environments stepped together) and `eval_episodes` (episodes of an evaluation) those that are
-        advised; an environment that is dear to step advises fewer than one that is as good as free.
-
-    Raises:
-        UserError: It is there, but not of that form.
+        At most `num_envs` (environments stepped together) and `eval_episodes` (episodes of an evaluation).
     """
     advised = _mapping(metadata, "run_defaults")
     for key, value in advised.items():
@@ -157,11 +120,7 @@ def run_defaults(metadata: Mapping[str, Any]) -> dict[str, int]:
 
 
 def scenario_option(metadata: Mapping[str, Any]) -> str | None:
-    """Read the name of the argument that selects a scenario (a circuit, a level): `metadata["scenario_option"]`.
-
-    Raises:
-        UserError: It is there, but not a name.
-    """
+    """Read the name of the argument that selects a scenario (a circuit, a level): `metadata["scenario_option"]`."""
     option = metadata.get("scenario_option")
     if option is not None and not (isinstance(option, str) and option.isidentifier()):
         raise _malformed("scenario_option", f"it should be the name of an argument, not {option!r}")
@@ -169,15 +128,12 @@ def scenario_option(metadata: Mapping[str, Any]) -> str | None:
 
 
 def action_names(offered: Any, count: int, start: int = 0) -> tuple[str, ...]:
-    """Name each discrete action, with its number where the environment has no word for it.
+    """Name each discrete action, by its number where the environment has no names.
 
     Args:
-        offered: What the environment gives as `action_names` (in its metadata or as an attribute); None if nothing.
+        offered: The environment's `action_names` (metadata or attribute); None if it has none.
         count: Number of actions.
-        start: The environment's own number for the first.
-
-    Raises:
-        UserError: There are names, but not one string per action.
+        start: The environment's number of the first action.
     """
     if offered is None:
         return tuple(str(start + index) for index in range(count))
@@ -189,24 +145,15 @@ def action_names(offered: Any, count: int, start: int = 0) -> tuple[str, ...]:
 
 
 def action_axes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    """Read what each number of a continuous action is called: `metadata["action_axes"]`, such as `("steer", "gas")`.
-
-    Raises:
-        UserError: It is there, but not a sequence of names.
-    """
+    """Read the names of a continuous action's axes: `metadata["action_axes"]`, such as `("steer", "gas")`."""
     return _names(metadata.get("action_axes", ()), "action_axes")
 
 
 def action_bins(metadata: Mapping[str, Any]) -> tuple[int, ...] | None:
-    """Read how many values each axis of a continuous action is best given where axes are combined.
-
-    `metadata["action_bins"]`, such as `(3, 3, 3)`: for environments where the usual list would not do.
+    """Read the recommended number of values along each continuous axis: `metadata["action_bins"]`, such as `(3, 3, 3)`.
 
     Returns:
-        None where the environment says nothing of the sort.
-
-    Raises:
-        UserError: It is there, but no sequence of whole numbers from 1 up.
+        None if the environment has no recommendation.
     """
     offered = metadata.get("action_bins")
     if offered is None:
@@ -217,22 +164,15 @@ def action_bins(metadata: Mapping[str, Any]) -> tuple[int, ...] | None:
 
 
 def labels(metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    """Read which observations are truth to learn from, not to act on: `metadata["labels"]`, names of a Dict's keys.
-
-    Raises:
-        UserError: It is there, but not a sequence of names.
-    """
+    """Read which keys of a Dict observation are ground truth, which agents do not see: `metadata["labels"]`."""
     return _names(metadata.get("labels", ()), "labels")
 
 
 def segmentation_classes(metadata: Mapping[str, Any]) -> Classes | None:
-    """Read what the numbers of the observation `segmentation` mean: `metadata["classes"]` and `["drivable"]`, names.
+    """Read the class names of the observation `segmentation`: `metadata["classes"]`, and `metadata["drivable"]`.
 
     Returns:
-        None where the environment says nothing of the sort.
-
-    Raises:
-        UserError: It is there, but not of that form.
+        None if the environment has no classes.
     """
     if "classes" not in metadata:
         return None
@@ -240,16 +180,13 @@ def segmentation_classes(metadata: Mapping[str, Any]) -> Classes | None:
 
 
 def conditions(metadata: Mapping[str, Any]) -> Conditions | None:
-    """Read by which argument looks are chosen, and which there are: `metadata["conditions"]`.
+    """Read the visual conditions and the argument that selects one: `metadata["conditions"]`.
 
-    It is of the form `{"option": "weather", "train": ("clear", ...), "held-out": ("fog", ...)}`. The argument takes,
-    beside these names, "train" and "held-out" for random mixtures of them.
+    It is of the form `{"option": "weather", "train": ("clear", ...), "held-out": ("fog", ...)}`. The argument also
+    takes "train" and "held-out", for a random condition of these per episode.
 
     Returns:
-        None where the environment says nothing of the sort.
-
-    Raises:
-        UserError: It is there, but not of that form.
+        None if the environment has no conditions.
     """
     entry = _mapping(metadata, "conditions")
     if not entry:
@@ -264,16 +201,12 @@ def conditions(metadata: Mapping[str, Any]) -> Conditions | None:
 
 
 def camera(metadata: Mapping[str, Any]) -> CameraMounting | None:
-    """Read how the camera is mounted, in metres and radians: `metadata["camera"]`.
+    """Read the mounting of the camera: `metadata["camera"]` of the instance, since its arguments may change it.
 
-    It is of the form `{"height_above_ground": 1.3, "pitch": 0.06, "field_of_view": 1.22, "ahead": 0.4}`, and is set for
-    each environment that was made, since its arguments may change it.
+    It is of the form `{"height_above_ground": 1.3, "pitch": 0.06, "field_of_view": 1.22, "ahead": 0.4}`.
 
     Returns:
-        None where the environment says nothing of the sort.
-
-    Raises:
-        UserError: It is there, but not of that form, or no camera can be mounted like this.
+        None if the environment has no camera.
     """
     entry = _mapping(metadata, "camera")
     if not entry:
@@ -285,27 +218,23 @@ def camera(metadata: Mapping[str, Any]) -> CameraMounting | None:
             raise _malformed("camera", f"{name!r} should be a number, not {value!r}")
     mounting = CameraMounting(*(float(entry[name]) for name in wanted))
     if mounting.height_above_ground <= 0.0 or not 0.0 < mounting.field_of_view < math.pi:
-        raise _malformed("camera", f"it should stand above the ground and see up to half a turn, not {mounting}")
+        raise _malformed("camera", f"height_above_ground > 0 and 0 < field_of_view < π are expected, not {mounting}")
     return mounting
 
 
 def mirror(metadata: Mapping[str, Any], vectors: Mapping[str, int], count: int) -> Mirror | None:
-    """Read how the task looks in a mirror: `metadata["mirror"]`, with a tuple of signs per vector and `"actions"`.
+    """Read the left-right symmetry of the task: `metadata["mirror"]`, a tuple of signs per vector, and `"actions"`.
 
-    Pictures are flipped sideways, all of them, whatever they show. Where arguments decide what an environment shows, it
-    sets this for each environment that was made. If `reset` takes the option `{"mirrored": True}`, for the mirror image
-    of the episode that a seed brings, `rlkit check` compares the two.
+    Images are flipped horizontally. If `reset` takes the option `{"mirrored": True}` for the mirror image of the seed's
+    episode, `rlkit check` compares the two.
 
     Args:
-        metadata: Of the environment that was made.
-        vectors: Length of each vector that it shows.
-        count: Number of its actions.
+        metadata: Of the instance, since arguments may change its observations.
+        vectors: Length of each vector of the observation.
+        count: Number of actions.
 
     Returns:
-        None where it says nothing of the sort, or nothing about one of its vectors.
-
-    Raises:
-        UserError: It is there, but does not fit.
+        None if the environment declares no symmetry, or none for one of its vectors.
     """
     entry = _mapping(metadata, "mirror")
     if not entry or any(name not in entry for name in vectors):
@@ -320,11 +249,7 @@ def mirror(metadata: Mapping[str, Any], vectors: Mapping[str, int], count: int) 
 
 
 def component_names(metadata: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Read what the entries of vectors are called: `metadata["component_names"]`, leaf name to a list of names.
-
-    Raises:
-        UserError: It is there, but not of that form.
-    """
+    """Read the names of the components of vectors: `metadata["component_names"]`, leaf name to a list of names."""
     names = {}
     for leaf, entries in _mapping(metadata, "component_names").items():
         if isinstance(entries, str) or not all(isinstance(entry, str) for entry in entries):
@@ -354,7 +279,7 @@ def _malformed(key: str, what: str) -> UserError:
 
 @dataclass(frozen=True)
 class Reading:
-    """What one instrument shows.
+    """A value of an instrument.
 
     Args:
         value: In `unit`.
@@ -370,11 +295,7 @@ class Reading:
 
 
 def readings(telemetry: Any) -> dict[str, Reading]:
-    """Read what `telemetry()` gave for one environment.
-
-    Raises:
-        UserError: It is not a dict of dicts with a number under "value".
-    """
+    """Validate the result of one environment's `telemetry()`."""
     if not isinstance(telemetry, Mapping):
         raise UserError(f"telemetry() should give a dict of readings, not {telemetry!r}.", exit_code=1)
     read = {}
@@ -391,15 +312,15 @@ def readings(telemetry: Any) -> dict[str, Reading]:
 
 
 def info_value(infos: Mapping[str, Any], key: str, index: int) -> Any:
-    """Take one environment's value out of a vector environment's infos, as a plain Python value.
+    """Read one environment's value from a vector environment's infos.
 
     Args:
         infos: Key to one value per environment, with a mask under `_key` where only some have it.
-        key: What to take.
-        index: Which environment.
+        key: Of the value.
+        index: Of the environment.
 
     Returns:
-        A bool, int, float, str, or whatever object it is; None where it is missing or NaN.
+        A plain Python value; None if it is missing or NaN.
     """
     if key not in infos:
         return None
@@ -412,17 +333,14 @@ def info_value(infos: Mapping[str, Any], key: str, index: int) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def lines_of(outline: Any) -> list[npt.NDArray[np.float64]]:
-    """Read what `map_outline()` gave for one environment.
+def map_lines(outline: Any) -> list[npt.NDArray[np.float64]]:
+    """Validate the result of one environment's `map_outline()`.
 
     Args:
         outline: One polyline (M, 2), or a list or dict of those, in metres.
 
     Returns:
-        Polylines (M, 2) in metres; a closed one repeats its first point only if the environment does.
-
-    Raises:
-        UserError: It is something else.
+        Polylines (M, 2) in metres.
     """
     parts = list(outline.values()) if isinstance(outline, Mapping) else outline
     if isinstance(parts, np.ndarray) and parts.ndim == 2:
@@ -439,112 +357,74 @@ def lines_of(outline: Any) -> list[npt.NDArray[np.float64]]:
 
 @runtime_checkable
 class HasTelemetry(Protocol):
-    """Tells its instruments' readings, for gauges beside the picture."""
+    """Has instruments, shown as gauges beside the rendered image."""
 
     def telemetry(self) -> Mapping[str, Mapping[str, Any]]:
-        """Give name to `{"value", "unit", "low", "high"}`, the last two being the ends of the scale."""
-        ...
-
-
-@runtime_checkable
-class HasRenderBetween(Protocol):
-    """Can be drawn between two decisions, so that it moves smoothly however seldom it decides."""
-
-    def render_between(self, share: float) -> npt.NDArray[np.uint8]:
-        """Draw the way through the last decision, (H, W, 3): share 0 is before, 1 is now; asked every decision."""
+        """Return name to `{"value", "unit", "low", "high"}`, the last two being the range of the gauge."""
         ...
 
 
 @runtime_checkable
 class HasMapOutline(Protocol):
-    """Can be drawn from above."""
+    """Has a map."""
 
     def map_outline(self) -> Any:
-        """Give lines in metres, for a small map."""
+        """Return polylines (M, 2) in metres: one, or a list or dict of those."""
         ...
-
-
-@runtime_checkable
-class HasExpert(Protocol):
-    """Knows a good action itself: a yardstick for learners and a check that the task can be done."""
-
-    def expert_action(self) -> Any:
-        """Give the action that a scripted expert would take now, as the environment takes it."""
-        ...
-
-
-@runtime_checkable
-class HasActionNames(Protocol):
-    """Names its discrete actions, in order."""
-
-    action_names: Sequence[str]
 
 
 @runtime_checkable
 class HasKeys(Protocol):
-    """Can be played by a person."""
+    """Can be played with a keyboard."""
 
     def get_keys_to_action(self) -> Mapping[Any, Any]:
-        """Give the keys (as `gymnasium.utils.play` reads them) for each action."""
+        """Return the keys of each action, as in `gymnasium.utils.play`."""
         ...
 
 
 @runtime_checkable
 class HasGamepadAxes(Protocol):
-    """Can be played with sticks and triggers: its actions are numbers (a `Box`), each made of axes of a gamepad."""
+    """Can be played with a gamepad: each number of its `Box` action is a weighted sum of gamepad axes."""
 
     gamepad_axes: Sequence[Mapping[str, float]]
-    """For each number the axes (`left_x`, `left_y`, `right_x`, `right_y`, `left_trigger`, `right_trigger`; right and
-    down positive, triggers from 0 to 1) and their weights."""
+    """For each number the weight of each axis: `left_x`, `left_y`, `right_x`, `right_y` (right and down positive),
+    `left_trigger`, `right_trigger` (0 to 1)."""
 
 
 @runtime_checkable
-class ShowsGhost(Protocol):
-    """Can draw somebody who went this way before."""
+class HasGhost(Protocol):
+    """Can render a recorded trajectory beside the current episode."""
 
     def set_ghost(self, poses: npt.NDArray[np.float64] | None) -> None:
-        """Draw a ghost from the next episode on.
+        """Render a ghost from the next episode on.
 
         Args:
-            poses: (n, 3) x, y (m) and heading (rad), as `info["pose"]` gave them at the beginning of an episode and
-                after each decision; None for no ghost.
+            poses: (n, 3) x, y (m) and heading (rad): `info["pose"]` after the reset and after each step; None for no
+                ghost.
         """
         ...
 
 
-@runtime_checkable
-class HasState(Protocol):
-    """Can be put back to where it was, for exact resume and rewinding."""
-
-    def get_state(self) -> Any:
-        """Give everything that decides what happens next."""
-        ...
-
-    def set_state(self, state: Any) -> None:
-        """Go on from what `get_state` gave."""
-        ...
-
-
-class ActionList(Protocol):
+class ActionTable(Protocol):
     """A numbered list of actions."""
 
     def nearest(self, actions: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        """Give the numbers (N,) of those nearest to (N, *shape) actions."""
+        """Return the numbers (N,) of the listed actions nearest to (N, *shape) actions."""
         ...
 
 
-class CanBeAsked(Protocol):
-    """A batch of environments whose capabilities can be used by name."""
+class HasCapabilities(Protocol):
+    """A batch of environments whose methods and attributes can be used by name."""
 
     @property
-    def actions(self) -> ActionList:
-        """What the numbers that agents choose from stand for."""
+    def actions(self) -> ActionTable:
+        """The list that an agent's action numbers index."""
         ...
 
     def offers(self, name: str) -> bool:
-        """Whether they have a method or attribute of this name."""
+        """Whether the environments have a method or attribute of this name."""
         ...
 
     def call(self, name: str, *args: Any) -> tuple[Any, ...]:
-        """Call it, and give one result per environment."""
+        """Call a method, or read an attribute, of each environment."""
         ...

@@ -14,8 +14,8 @@ from rlkit import capabilities, plugins
 from rlkit.agent import Agent, Inspection
 from rlkit.capabilities import scenario_option
 from rlkit.env.config import EnvConfig, absolute_id
+from rlkit.env.frame_stack import push_frame, repeat_frame
 from rlkit.env.make import check_arguments, make_vec_env, read_metadata
-from rlkit.env.observations import push_frame, repeat_frame
 from rlkit.env.seeding import episode_seed
 from rlkit.errors import UserError
 from rlkit.nn.utils import ParameterLimitExceeded, parameter_limit, torch_set_up
@@ -171,7 +171,7 @@ def _seen_by(environment: EnvConfig) -> str:
 
 
 def _evaluated(environment: EnvConfig, env_kwargs: Mapping[str, Any] | None) -> EnvConfig:
-    advised = capabilities.evaluation_kwargs(read_metadata(environment))
+    advised = capabilities.default_kwargs(read_metadata(environment), "evaluation")
     return environment.with_kwargs(advised).with_kwargs(env_kwargs or {})
 
 
@@ -203,7 +203,7 @@ class Policy:
     def act(self, observation: Any) -> Any:
         """The greedy action for an observation as the Gymnasium environment gives it, as that environment takes it."""
         actions: npt.NDArray[np.int64] = self.agent.act(self._see(observation), explore=False)
-        given = self._actions.chosen(actions)[0]
+        given = self._actions.decode(actions)[0]
         return int(given) if given.ndim == 0 else given
 
     def q_values(self, observation: Any) -> npt.NDArray[np.float32] | None:
@@ -291,10 +291,10 @@ def scenarios(environment: EnvConfig, path: Path) -> list[EnvConfig]:
     """
     option = scenario_option(read_metadata(environment))
     if option is None:
-        raise UserError(f"{environment.id} has no circuits to choose from: leave out --circuit")
+        raise UserError(f"{environment.id} has no circuits to choose from: leave out --scenario")
     if not path.exists():
-        raise UserError(f"--circuit {path}: there is no such file or folder")
+        raise UserError(f"--scenario {path}: there is no such file or folder")
     files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv") if path.is_dir() else [path]
     if not files:
-        raise UserError(f"--circuit {path}: the folder holds no .csv file")
+        raise UserError(f"--scenario {path}: the folder holds no .csv file")
     return [environment.with_kwargs({option: str(file)}) for file in files]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit.agent import Agent
-from rlkit.capabilities import CanBeAsked
+from rlkit.capabilities import HasCapabilities
 from rlkit.errors import UserError
 from rlkit.spaces import Observations, Spaces
 
@@ -61,14 +61,14 @@ class Expert(Agent):
     learns: ClassVar[bool] = False
 
     def __init__(self) -> None:
-        self._environments: CanBeAsked | None = None
+        self._environments: HasCapabilities | None = None
 
     @classmethod
     def build(cls, spaces: Spaces, config: NoConfig, num_envs: int, device: str, seed: int) -> Self:
         """Make the agent; everything it knows comes from the environments it is bound to."""
         return cls()
 
-    def bind(self, environments: CanBeAsked) -> None:
+    def bind(self, environments: HasCapabilities) -> None:
         """Remember whom to ask.
 
         Raises:

@@ -1,7 +1,4 @@
-"""The `rlkit` command: one file per verb.
-
-Only what a verb needs is imported when it runs, so that help and errors of usage come at once.
-"""
+"""The `rlkit` command line: one file per command, which imports what it needs when it runs."""
 
 import contextlib
 import ctypes
@@ -14,15 +11,15 @@ from typing import Annotated, Any, Union
 from rlkit.errors import UserError
 from rlkit.utils.terminal import printable
 
-SUMMARIES = {  # of verbs that are choices themselves; the others say it in their docstring
-    "perception": "Find the drivable area in camera pictures: train, measure, show and export a segmentation network.",
+SUMMARIES = {  # of groups of commands; the others have a docstring
+    "perception": "Segmentation of the drivable area in camera images: train, evaluate, predict, export.",
 }
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # options of mallopt(3)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave with 0, 1 (it failed) or 2 (it was used wrongly)."""
+    """Run the command line; exit status 0 for success, 1 for failure, 2 for wrong usage."""
     import tyro
 
     tune_process()
@@ -30,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     verb: Any = tyro.cli(
         _one_of(_verbs()),
         prog="rlkit",
-        description="Train agents, watch them, measure them: reinforcement learning with driving at its heart.",
+        description="Train, evaluate and watch reinforcement-learning agents, with autonomous driving at the core.",
         args=arguments,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
     )
@@ -42,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("rlkit: interrupted", file=sys.stderr)
         sys.exit(1)
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, closed it
         sys.stderr.close()
         sys.exit(0)
 
@@ -61,7 +58,7 @@ def tune_process() -> None:
 
 
 def _verbs() -> dict[str, Any]:
-    """What can be typed after `rlkit`."""
+    """The commands of `rlkit`."""
     from rlkit.cli.agents import Agents
     from rlkit.cli.check import Check
     from rlkit.cli.demo import Demo
@@ -95,7 +92,7 @@ def _verbs() -> dict[str, Any]:
 
 
 def _one_of(verbs: dict[str, Any]) -> Any:
-    """The type of a choice between verbs, each a dataclass with a `run`, or a dict: a choice of its own."""
+    """The union type of commands, each a dataclass with a `run`, or a dict: a group of commands."""
     import tyro
 
     choices = []
@@ -103,4 +100,4 @@ def _one_of(verbs: dict[str, Any]) -> Any:
         summary = SUMMARIES.get(name)
         kind = _one_of(verb) if isinstance(verb, dict) else verb
         choices.append(Annotated[kind, tyro.conf.subcommand(name=name, description=summary)])
-    return Union[tuple(choices)]  # noqa: UP007 - their number is not known beforehand
+    return Union[tuple(choices)]  # noqa: UP007 - built at run time

@@ -1,4 +1,4 @@
-"""`rlkit agents`: who can learn, and what can be set about them."""
+"""`rlkit agents`: the agents, their presets and hyperparameters."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Agents:
-    """List the agents, or everything that can be set about one of them."""
+    """List the agents, or the presets and hyperparameters of one."""
 
     name: Annotated[str | None, tyro.conf.Positional, unset("[NAME]")] = None
-    """Name an agent to see its presets and hyperparameters."""
+    """An agent, to list its presets and hyperparameters."""
     verbose: bool = False
-    """Show what each preset sets, side by side."""
+    """Show the values of all presets side by side."""
     json: bool = False
     """Print them as JSON, for programs."""
 
@@ -35,14 +35,14 @@ class Agents:
             return
         agents = {name: agent_class(name) for name in agent_names()}
         if self.json:
-            told = _presets if self.verbose else _first_sentence
-            _print_json({name: told(agent) for name, agent in agents.items()})
+            describe = _presets if self.verbose else _first_sentence
+            _print_json({name: describe(agent) for name, agent in agents.items()})
             return
         for name, agent in agents.items():
             print(f"{name:10} {_first_sentence(agent)}")
             if self.verbose and len(agent.presets) > 0 and dataclasses.fields(agent.Config):
                 _print_presets(agent)
-        print("\nrlkit agents NAME lists what can be set about one, with --verbose what its presets set.")
+        print("\nrlkit agents NAME lists the hyperparameters of one, with --verbose the values of its presets.")
 
 
 def _print_json(content: Any) -> None:

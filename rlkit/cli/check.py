@@ -24,7 +24,7 @@ FOLDED = 8  # names of actions that are shown, of more
 
 @dataclass(frozen=True)
 class Check:
-    """Find out what is wrong with an environment: Gymnasium's rules, and what bites people beyond them.
+    """Check an environment: Gymnasium's API and common pitfalls.
 
     Leaves with status 0 where there is no fault; doubts and notes are for you to judge.
     """
@@ -34,18 +34,18 @@ class Check:
     env_kwargs: KeyValues = ()
     """Arguments of the environment."""
     steps: Annotated[int, tyro.conf.arg(metavar="N")] = 2_000
-    """How many steps of random play to look at."""
-    time_out: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 60.0
-    """How long one call may take before it counts as hanging; ten times as long where it may have to compile."""
+    """Number of steps with random actions."""
+    timeout: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 60.0
+    """Seconds that one call may take; ten times as long where it may compile."""
     json: Annotated[str | None, unset("FILE")] = None
     """Write the findings to this file (- for standard output)."""
 
     def run(self) -> None:
-        """Examine it, and say what came of it."""
+        """Check it, and print the issues."""
         if self.steps < 1:
             raise UserError(f"--steps {self.steps}: expected a whole number of at least 1")
-        if not 0 < self.time_out < float("inf"):
-            raise UserError(f"--time-out {self.time_out:g}: expected a number of seconds greater than 0")
+        if not 0 < self.timeout < float("inf"):
+            raise UserError(f"--timeout {self.timeout:g}: expected a number of seconds greater than 0")
         check_result_target(self.json, RESULT)
         from rlkit.env.config import EnvConfig
 
@@ -70,7 +70,7 @@ class Check:
             return check_environment(
                 config,
                 steps=self.steps,
-                time_out=self.time_out,
+                time_out=self.timeout,
                 tell=lambda doing: status.update(f"looking at {shown}: {doing}"),
             )
 
@@ -129,14 +129,14 @@ def fact_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     return lines
 
 
-def _random_play(told: Mapping[str, Any]) -> str:
-    steps = f"{told['steps']:,} steps"
-    if not told["episodes"]:
+def _random_play(play: Mapping[str, Any]) -> str:
+    steps = f"{play['steps']:,} steps"
+    if not play["episodes"]:
         return f"{steps}, and no episode ended"
-    ends = " and ".join(f"{told[end]:,} {end}" for end in ("terminated", "truncated") if told[end])
+    ends = " and ".join(f"{play[end]:,} {end}" for end in ("terminated", "truncated") if play[end])
     return (
-        f"{told['episodes']:,} episodes in {steps}, {told['shortest']:,} to {told['longest']:,} steps long ({ends}); "
-        f"mean reward {told['mean_reward']:.3g}"
+        f"{play['episodes']:,} episodes in {steps}, {play['shortest']:,} to {play['longest']:,} steps long ({ends}); "
+        f"mean reward {play['mean_reward']:.3g}"
     )
 
 

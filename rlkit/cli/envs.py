@@ -1,4 +1,4 @@
-"""`rlkit envs`: which environments can be named."""
+"""`rlkit envs`: the registered environments."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from rlkit.cli.options import print_lines
 
 @dataclass(frozen=True)
 class Envs:
-    """List the environments that can be named, by the package they come from."""
+    """List the registered environments by package."""
 
     json: bool = False
     """Print them as JSON, for programs."""
@@ -27,5 +27,5 @@ class Envs:
         for package, ids in groups.items():
             lines += [package, *(f"  {name}" for name in ids), ""]
         lines += [f"{problem.name}: not available; {problem.remedy}" for problem in problems]
-        lines.append("Any Gymnasium environment can be named: an id above, my_package:MyEnv-v0, path/to/file.py:MyEnv")
+        lines.append("Any Gymnasium environment can be used: an id above, my_package:MyEnv-v0, path/to/file.py:MyEnv")
         print_lines(lines)

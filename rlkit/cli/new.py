@@ -1,4 +1,4 @@
-"""`rlkit new-env` and `rlkit new-agent`: write a small, complete, tested package to start from.
+"""`rlkit new-env` and `rlkit new-agent`: templates of small, complete, tested packages.
 
 The files are templates in `templates/`, filled with the names that follow from the one that was typed. A package is
 written completely or not at all.
@@ -46,18 +46,18 @@ TAKEN_BY_AGENTS = (
 
 @dataclass(frozen=True)
 class NewEnv:
-    """Write a small, complete, tested package with an environment, to be changed into one of your own."""
+    """Write a small, complete, tested package with an environment, as a template for your own."""
 
     name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
-    """What it is called, for instance windy-grid."""
+    """Name of the package, for instance windy-grid."""
     dir: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path()
-    """The folder in which its own folder is made."""
+    """The parent folder of the package."""
 
     def run(self) -> None:
-        """Write it, and say what to type next."""
+        """Write it, and print the next commands."""
         names = Names.of(self.name)
         folder = write_package("environment", names, self.dir)
-        print(f"A package with an environment is in {folder}. Go on with:")
+        print(f"A package with an environment is in {folder}. Next:")
         print(f"  pip install -e {folder}")
         print(f"  rlkit check {names.environment_id}")
         print(f"  rlkit play {names.environment_id}")
@@ -67,22 +67,22 @@ class NewEnv:
 
 @dataclass(frozen=True)
 class NewAgent:
-    """Write a small, complete, tested package with an agent that learns, to be changed into one of your own."""
+    """Write a small, complete, tested package with an agent, as a template for your own."""
 
     name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
-    """What it is called, for instance my-agent; --algo finds it by that."""
+    """Name of the agent and its package, for instance my-agent."""
     dir: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path()
-    """The folder in which its own folder is made."""
+    """The parent folder of the package."""
 
     def run(self) -> None:
-        """Write it, and say what to type next."""
+        """Write it, and print the next commands."""
         from rlkit.plugins import agent_names
 
         names = Names.of(self.name)
         if names.project in agent_names():
             raise UserError(f"There is an agent called {names.project!r} already: choose another name.")
         folder = write_package("agent", names, self.dir)
-        print(f"A package with an agent is in {folder}. Go on with:")
+        print(f"A package with an agent is in {folder}. Next:")
         print(f"  pip install -e {folder}")
         print(f"  rlkit train CartPole-v1 --algo {names.project} --steps 30000")
         print(f"The agent is in {folder / names.package / 'agent.py'}, the tests in {folder / 'tests'}.")
@@ -90,12 +90,12 @@ class NewAgent:
 
 @dataclass(frozen=True)
 class Names:
-    """One name in every spelling.
+    """The spellings of a name.
 
     Args:
-        package: What is imported, `windy_grid`.
-        project: What is installed, and the folder, `windy-grid`.
-        title: What a class is called, `WindyGrid`.
+        package: Of the import package, `windy_grid`.
+        project: Of the distribution and the folder, `windy-grid`.
+        title: Of classes, `WindyGrid`.
     """
 
     package: str
@@ -104,17 +104,17 @@ class Names:
 
     @property
     def environment_id(self) -> str:
-        """What `rlkit train` is told, `windy_grid/WindyGrid-v0`."""
+        """The environment's id, `windy_grid/WindyGrid-v0`."""
         return f"{self.package}/{self.title}-v0"
 
     @property
     def environment_class(self) -> str:
-        """What an environment's class is called, `WindyGridEnv`; `my-env` makes a `MyEnv`, not a `MyEnvEnv`."""
+        """The environment's class, `WindyGridEnv`; `my-env` gives `MyEnv`, not `MyEnvEnv`."""
         return self.title if self.package.split("_")[-1] == "env" else f"{self.title}Env"
 
     @classmethod
     def of(cls, typed: str) -> "Names":
-        """Spell out a name that was typed in any of the usual ways: windy-grid, windy_grid, WindyGrid, "Windy grid".
+        """Parse a name in any of the usual spellings: windy-grid, windy_grid, WindyGrid, "Windy grid".
 
         Raises:
             UserError: It is no name, or is taken by Python or by a package that is installed.
@@ -179,7 +179,7 @@ def write_package(kind: Kind, names: Names, folder: Path) -> Path:
 
 
 def rendered(kind: Kind, names: Names) -> dict[str, str]:
-    """All files of a package, by their paths in it."""
+    """The files of a package, by their paths in it."""
     words = {
         "package": names.package,
         "project": names.project,

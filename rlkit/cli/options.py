@@ -1,4 +1,4 @@
-"""Options that several verbs share: KEY=VALUE pairs, lists of seeds, files of results."""
+"""Options shared by several commands: KEY=VALUE pairs, lists of seeds, files of results."""
 
 import json
 import sys
@@ -23,8 +23,8 @@ PerceptionOption = Annotated[
     tyro.conf.arg(
         metavar="RUN|FILE|truth|none",
         help_behavior_hint="",
-        help="Drive by the drivable area instead of the camera's picture, found by a perception run, a model's file or "
-        "pretrained:NAME, or as it truly is (truth); none for the picture. As it was trained if not given.",
+        help="Replace the camera image by the drivable area, segmented by a perception run, a model file or "
+        "pretrained:NAME, or from ground truth (truth); none for the camera image. As in training if not given.",
     ),
 ]
 PerceptionOptions = Annotated[
@@ -32,25 +32,25 @@ PerceptionOptions = Annotated[
     tyro.conf.arg(
         metavar="KEY=VALUE [KEY=VALUE ...]",
         help_behavior_hint="(may be given several times)",
-        help="How it is seen, such as view=camera, view_size=32, soft=true, noise=0.1, latency=2, dropped=0.2.",
+        help="Options of perception, such as view=camera, view_size=32, soft=true, noise=0.1, latency=2, dropped=0.2.",
     ),
 ]
 
-EVALUATION = frozenset({"env", "agent", "episodes"})  # what the JSON of `rlkit evaluate` is known by
+EVALUATION = frozenset({"env", "agent", "episodes"})  # keys of the JSON of `rlkit evaluate`
 
 
 def unset(metavar: str, *aliases: str) -> Any:
-    """An option that is left out unless it is given: the help shows what to write and no default.
+    """An optional argument whose help shows no default.
 
     Args:
-        metavar: What stands for its value in the help.
+        metavar: Placeholder of its value in the help.
         *aliases: Other names of the option.
     """
     return tyro.conf.arg(metavar=metavar, help_behavior_hint="", aliases=aliases or None)
 
 
 def read_pairs(option: str, pairs: Sequence[Sequence[str]]) -> dict[str, str]:
-    """KEY=VALUE pairs as a dict of texts.
+    """Parse KEY=VALUE pairs into a dict of strings.
 
     Raises:
         UserError: If one has no `=`.
@@ -65,17 +65,17 @@ def read_pairs(option: str, pairs: Sequence[Sequence[str]]) -> dict[str, str]:
 
 
 def read_kwargs(option: str, pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """KEY=VALUE pairs with values as JSON where they are (0.5, true, [1, 2]), else as text."""
+    """Parse KEY=VALUE pairs, the values as JSON (0.5, true, [1, 2]) if possible, else as strings."""
     from rlkit.utils.parsing import read_value
 
     return {key: read_value(text) for key, text in read_pairs(option, pairs).items()}
 
 
 def read_size(option: str, text: str) -> tuple[int, int]:
-    """Height and width in pixels, written as 96x128.
+    """Parse height and width in pixels, written as 96x128.
 
     Raises:
-        UserError: They are written otherwise.
+        UserError: The format is another.
     """
     height, _, width = text.lower().replace("×", "x").partition("x")
     if not (height.strip().isdecimal() and width.strip().isdecimal()) or 0 in (int(height), int(width)):
@@ -84,10 +84,10 @@ def read_size(option: str, text: str) -> tuple[int, int]:
 
 
 def read_seeds(text: str) -> list[int]:
-    """Seeds written as 0..4 or 0,3,7.
+    """Parse seeds written as 0..4 or 0,3,7.
 
     Raises:
-        UserError: If they are written otherwise.
+        UserError: The format is another.
     """
     first, dots, last = text.partition("..")
     try:
@@ -100,22 +100,22 @@ def read_seeds(text: str) -> list[int]:
 
 
 def write_result(target: str, result: Any, known_by: Collection[str] = EVALUATION) -> None:
-    """Write figures as JSON to a file, or to standard output for `-`.
+    """Write a result as JSON to a file, or to standard output for `-`.
 
-    An earlier result may be replaced, anything else that stands there may not.
+    Only an earlier result of the same kind is overwritten.
 
     Args:
         target: The file, or `-`.
-        result: The figures.
-        known_by: Keys that an earlier result of the same kind has.
+        result: The metrics.
+        known_by: Keys that identify a result of the same kind.
 
     Raises:
-        UserError: If the file is something else, or cannot be written.
+        UserError: The file is something else, or cannot be written.
     """
     from rlkit.utils.io import disk_errors, write_json
 
     if target == "-":
-        print(json.dumps(result, indent=2))  # in ASCII, so that no character steers a terminal
+        print(json.dumps(result, indent=2))  # ASCII only: no control characters
         return
     check_result_target(target, known_by)
     with disk_errors(target):
@@ -123,10 +123,10 @@ def write_result(target: str, result: Any, known_by: Collection[str] = EVALUATIO
 
 
 def check_result_target(target: str | None, known_by: Collection[str] = EVALUATION) -> None:
-    """Find out before the work is done whether its result could be written; arguments as in `write_result`.
+    """Check before the work whether its result can be written; arguments as in `write_result`.
 
     Raises:
-        UserError: If the folder does not exist, or something that is no earlier result stands there.
+        UserError: The folder does not exist, or the file is not an earlier result.
     """
     if target is None or target == "-":
         return
@@ -152,7 +152,7 @@ def _is_result(path: Path, known_by: Collection[str]) -> bool:
 
 
 def print_lines(lines: Iterable[object]) -> None:
-    """Print lines, all at once; characters in them that would steer a terminal are shown as escapes."""
+    """Print lines at once, with control characters escaped."""
     sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
     sys.stdout.flush()
 

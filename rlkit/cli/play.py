@@ -1,4 +1,4 @@
-"""`rlkit play`: a person takes the wheel."""
+"""`rlkit play`: play an environment with keyboard or gamepad."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,30 +12,30 @@ from rlkit.errors import UserError
 
 @dataclass(frozen=True)
 class Play:
-    """Play an environment yourself, with the keyboard or a gamepad, against the ghost of your best attempt.
+    """Play an environment with keyboard or gamepad, against the ghost of your best attempt.
 
     Keys: those of the environment (arrows or WASD where it drives); P pauses, R begins again, N next, H shows all.
     """
 
     env: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ENV")]
-    """What to play: any environment that says which keys play it (get_keys_to_action)."""
+    """The environment: any with get_keys_to_action or gamepad_axes."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment."""
     perception: Annotated[str | None, unset("RUN|FILE|truth")] = None
-    """Show beside the game what a perception run, a model's file or pretrained:NAME finds drivable in the camera's
-    picture (for instance in rlkit/DrivingCamera-v0)."""
+    """Show the drivable area that a perception run, a model file or pretrained:NAME segments in the camera image (for
+    instance in rlkit/DrivingCamera-v0)."""
     perception_kwargs: KeyValues = ()
-    """How it is seen, such as noise=0.1, latency=2, dropped=0.2."""
-    circuit: Annotated[Path | None, unset("FILE|FOLDER")] = None
-    """A scenario's file, or a folder of them (driving: circuits as CSV)."""
+    """Options of perception, such as noise=0.1, latency=2, dropped=0.2."""
+    scenario: Annotated[Path | None, unset("FILE|FOLDER")] = None
+    """A scenario file, or a folder of them (driving: circuits as CSV)."""
     seed: Annotated[int | None, unset("S")] = None
-    """Which episode comes first (driving: the circuit's number); 0 if not given."""
+    """Seed of the first episode (driving: the circuit's number); 0 if not given."""
     episodes: Annotated[int | None, unset("N")] = None
-    """Close the window after so many attempts."""
-    best: Annotated[Path | None, unset("FILE")] = None
-    """Keep the best attempts in this file, so that the ghost is there next time (made if it is missing)."""
+    """Close the window after this many episodes."""
+    scores: Annotated[Path | None, unset("FILE")] = None
+    """Save the best attempts in this file, from which later ghosts are read (created if missing)."""
     record: Annotated[Path | None, unset("FILE")] = None
-    """Record a film of it all to this file, .mp4 or .gif."""
+    """Record a video to this file, .mp4 or .gif."""
 
     def run(self) -> None:
         """Open the window."""
@@ -48,18 +48,18 @@ class Play:
         from rlkit.viewer.game import places_of, with_advice
         from rlkit.viewer.scores import BestFile
 
-        bests = BestFile(self.best)
+        bests = BestFile(self.scores)
         asked = EnvConfig(self.env, read_kwargs("--env-kwargs", self.env_kwargs)).seen_by(
             self.perception, read_kwargs("--perception-kwargs", self.perception_kwargs)
         )
         config = with_advice(asked)
         advised = [f"{key}={value}" for key, value in config.kwargs.items() if key not in asked.kwargs]
         if advised:
-            print(f"{self.env} with {', '.join(advised)}, as it advises; --env-kwargs changes that")
+            print(f"{self.env} with {', '.join(advised)}, as the environment recommends; --env-kwargs overrides")
         first = self.seed or 0
         done = play(
-            places_of(config, self.circuit),
-            (lambda turn: first + turn) if self.circuit is None else (lambda _: first),
+            places_of(config, self.scenario),
+            (lambda turn: first + turn) if self.scenario is None else (lambda _: first),
             bests=bests,
             record=self.record,
             episodes=self.episodes,

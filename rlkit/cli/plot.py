@@ -1,4 +1,4 @@
-"""`rlkit plot`: learning curves as a picture."""
+"""`rlkit plot`: learning curves as an image."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from rlkit.errors import UserError
 
 @dataclass(frozen=True)
 class Plot:
-    """Draw learning curves: one colour per group of seeds, with a band for what is unsure.
+    """Plot learning curves: one colour per group of seeds, with a confidence band.
 
     For instance:  rlkit plot runs/ --out curves.png
     """
@@ -20,16 +20,16 @@ class Plot:
     runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
     """Run folders, or folders that hold run folders."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
-    """The picture to make: .png, .svg or .pdf."""
+    """The image to write: .png, .svg or .pdf."""
     metric: Annotated[str, tyro.conf.arg(metavar="TAG")] = "eval/mean_reward"
-    """What to draw: any scalar that the runs have logged, such as rollout/ep_rew_mean or eval/lap_rate."""
+    """The metric: any logged scalar, such as rollout/ep_rew_mean or eval/lap_rate."""
     x: Literal["steps", "seconds"] = "steps"
-    """Against steps of a single environment, or against seconds of training."""
+    """The x axis: environment steps, or seconds of training."""
     measure: Literal["iqm", "mean"] = "iqm"
-    """Over the seeds: the interquartile mean, or the mean."""
+    """Aggregate over seeds: interquartile mean, or mean."""
 
     def run(self) -> None:
-        """Draw."""
+        """Plot."""
         from rlkit.experiments import plots
         from rlkit.experiments.groups import group_runs
         from rlkit.experiments.records import check_tag, find_runs

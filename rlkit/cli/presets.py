@@ -58,10 +58,10 @@ def _print_part(columns: Mapping[str, Any], agent: "type[Agent]", console: "Cons
     table.add_column("preset", no_wrap=True)
     for name in columns:
         table.add_column(name.replace("-", "-\n").replace(" ", "\n"), justify="right", overflow="fold")
-    told = {name: differences(config) for name, config in columns.items()}
+    changed = {name: differences(config) for name, config in columns.items()}
     for field in dataclasses.fields(agent.Config):
-        cells = [_short(values[field.name]) if field.name in values else "·" for values in told.values()]
-        if any(field.name in values for values in told.values()):
+        cells = [_short(values[field.name]) if field.name in values else "·" for values in changed.values()]
+        if any(field.name in values for values in changed.values()):
             table.add_row(field.name, *cells)
     console.print(table)
     console.print()

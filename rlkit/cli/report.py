@@ -1,4 +1,4 @@
-"""`rlkit report`: what runs came to, group by group of seeds."""
+"""`rlkit report`: results of runs, aggregated over seeds."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from rlkit.experiments.report import Summary
 
-WIDTH = 240  # of the table where it goes to a file or another program
-KNOWN_BY = {"metric", "groups"}  # keys of the JSON: such a file may be replaced
+WIDTH = 240  # of the table if standard output is no terminal
+KNOWN_BY = {"metric", "groups"}  # keys of its JSON
 
 
 @dataclass(frozen=True)
 class Report:
-    """Tell what runs came to: runs that differ in their seed alone are one line, with an interval.
+    """Summarize runs: those that differ only in their seed are one line, with a confidence interval.
 
     For instance:  rlkit report runs/
     """
@@ -28,14 +28,14 @@ class Report:
     runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
     """Run folders, or folders that hold run folders."""
     metric: Annotated[str, tyro.conf.arg(metavar="TAG")] = "eval/mean_reward"
-    """What to compare: any scalar that the runs have logged, such as eval/lap_rate."""
+    """The metric: any logged scalar, such as eval/lap_rate."""
     markdown: bool = False
     """Print the table as Markdown."""
     json: Annotated[str | None, unset("FILE")] = None
-    """Write everything to this file (- for standard output)."""
+    """Write the summary to this file (- for standard output)."""
 
     def run(self) -> None:
-        """Tell."""
+        """Print the summary."""
         from rlkit.experiments.groups import group_runs
         from rlkit.experiments.records import check_tag, find_runs
         from rlkit.experiments.report import markdown, notes, summarise
@@ -44,7 +44,7 @@ class Report:
             raise UserError("name the runs to report, for instance: rlkit report runs/")
         check_result_target(self.json, KNOWN_BY)
         runs = find_runs(self.runs)
-        if any(run.tags for run in runs):  # runs that were only just begun are still worth a line
+        if any(run.tags for run in runs):  # new runs have no metrics yet
             check_tag(runs, self.metric)
         summaries = [summarise(group, self.metric) for group in group_runs(runs)]
         if self.json != "-":

@@ -1,4 +1,4 @@
-"""`rlkit train`: teach an agent, or go on teaching it."""
+"""`rlkit train`: train an agent, or resume its training."""
 
 import functools
 from dataclasses import dataclass
@@ -16,44 +16,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Train:
-    """Train an agent in an environment, and keep everything about it in a run folder.
+    """Train an agent in an environment; configuration, metrics and checkpoints are saved in a run folder.
 
-    Nothing but the environment is needed:  rlkit train CartPole-v1
+    Only the environment is required:  rlkit train CartPole-v1
     """
 
     env: Annotated[str | None, tyro.conf.Positional, unset("[ENV]")] = None
     """The environment: an id (CartPole-v1, rlkit/Driving-v0), my_package:MyEnv-v0, or path/to/file.py:MyEnv."""
 
     algo: Annotated[str, tyro.conf.arg(metavar="NAME")] = "dqn"
-    """Which agent learns; `rlkit agents` lists them."""
+    """The agent; `rlkit agents` lists them."""
     preset: Annotated[str | None, unset("NAME")] = None
-    """Named set of hyperparameters; the agent's own choice if not given."""
+    """Named set of hyperparameters; chosen by the agent if not given."""
     set: KeyValues = ()
-    """Hyperparameters that differ, such as gamma=0.997; `rlkit agents dqn` lists them."""
+    """Hyperparameters to override, such as gamma=0.997; `rlkit agents dqn` lists them."""
     config: Annotated[Path | None, unset("FILE")] = None
     """Repeat the run that this config.json describes; --seed, --steps and --device may differ."""
     steps: Annotated[int | None, unset("N")] = None
-    """Budget in steps of a single environment."""
+    """Total environment steps."""
     time_limit: Annotated[float | None, unset("SECONDS")] = None
     """Stop after this many seconds (with --seeds: of each); the run is saved and can be resumed."""
     seed: Annotated[int | None, unset("S")] = None
-    """The one number that fixes all randomness (0 if not given)."""
+    """Random seed (0 if not given)."""
     seeds: Annotated[str | None, unset("0..4")] = None
-    """Several runs one after the other: 0..4 or 0,3,7. The same command with --run-dir goes on with them."""
+    """Several runs in sequence: 0..4 or 0,3,7. The same command with --run-dir resumes them."""
     device: Annotated[Literal["auto", "cpu", "cuda"] | None, unset("auto|cpu|cuda")] = None
-    """Where networks live (auto if not given: a GPU where there is one)."""
+    """Device of the networks (auto if not given: a GPU if available)."""
     num_envs: Annotated[int | None, unset("N")] = None
-    """Environments stepped together."""
+    """Number of parallel environments."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment, such as view_size=32, and for any environment: max_episode_steps, frame_skip,
-    grayscale, resize, frame_stack, action_bins, mirror_actions (for each action the one that does the same to the other
-    side), workers (processes that single environments are stepped in), step_timeout (seconds that one may take)
-    and unrewarded_limit (steps in a row without a reward that end an episode, in training alone)."""
+    grayscale, resize, frame_stack, action_bins, mirror_actions (the mirror image of each action), workers (processes
+    for single environments), step_timeout (seconds per call) and unrewarded_limit (consecutive steps without a
+    positive reward that terminate an episode, in training only)."""
     perception: Annotated[str | None, unset("RUN|FILE|truth|none")] = None
-    """Drive by the drivable area instead of the camera's picture, found by a perception run, a model's file or
-    pretrained:NAME, or as it truly is (truth); none for the picture."""
+    """Replace the camera image by the drivable area, segmented by a perception run, a model file or pretrained:NAME, or
+    from ground truth (truth); none for the camera image."""
     perception_kwargs: KeyValues = ()
-    """How it is seen, such as view=camera, view_size=32, soft=true, noise=0.1, latency=2, dropped=0.2."""
+    """Options of perception, such as view=camera, view_size=32, soft=true, noise=0.1, latency=2, dropped=0.2."""
     eval_freq: Annotated[int | None, unset("N")] = None
     """Steps between evaluations; 0 for none."""
     eval_episodes: Annotated[int | None, unset("N")] = None
@@ -61,17 +61,17 @@ class Train:
     save_freq: Annotated[int | None, unset("N")] = None
     """Steps between checkpoints; 0 for one at the end only."""
     run_dir: Annotated[Path | None, unset("DIR")] = None
-    """The run folder to make (with --seeds: the folder that holds one per seed: s0, s1 and so on)."""
+    """The run folder to create (with --seeds: the folder of the runs s0, s1, ...)."""
     resume: Annotated[Path | None, unset("RUN")] = None
-    """Go on with the run in this folder, exactly where it stopped."""
+    """Resume the run in this folder from its last checkpoint."""
     deterministic: bool = False
-    """Use one thread, and only operations that repeat bit for bit."""
-    overlap: bool = False
-    """Step environments in a thread of their own while the agent learns: sooner done with pictures on several cores."""
+    """Use one thread and deterministic operations only."""
+    async_envs: bool = False
+    """Step the environments in a thread of their own while the agent learns: faster with images on several cores."""
     watch: bool = False
-    """Open a window that shows the newest checkpoint drive while training goes on."""
+    """Open a window that shows the newest checkpoint during training."""
     quiet: Annotated[bool, tyro.conf.arg(aliases=["-q"])] = False
-    """Say nothing but warnings."""
+    """Print warnings only."""
 
     def run(self) -> None:
         """Train."""
@@ -87,10 +87,10 @@ class Train:
         try:
             self._train(folders)
         except EnvironmentFailure as error:
-            raise UserError(f"{error}{self._way_on(folders)}", error.exit_code) from error
+            raise UserError(f"{error}{self._how_to_resume(folders)}", error.exit_code) from error
 
     def _train(self, folders: list[Path]) -> None:
-        """Train, and note in `folders` each run's folder as soon as it is there."""
+        """Train, and append each run's folder to `folders` as soon as it exists."""
         from rlkit.training import run as training_run
         from rlkit.training.progress import make_reporter
 
@@ -137,19 +137,19 @@ class Train:
             say=(lambda line: None) if self.quiet else print,
         )
 
-    def _way_on(self, folders: list[Path]) -> str:
-        """What to do after a failure, in a sentence of its own; empty where nothing was saved."""
+    def _how_to_resume(self, folders: list[Path]) -> str:
+        """How to resume after a failure, as a sentence; empty if nothing was saved."""
         from rlkit.env.config import code_of
         from rlkit.training.checkpoint import saved_steps
 
         if self.seeds is not None and self.run_dir is not None:
             kept = any(saved_steps(folder) for folder in self.run_dir.glob("s*"))
-            return "\nwhat was saved is kept; the same command goes on with it" if kept else ""
+            return "\nthe saved checkpoints are kept; the same command resumes them" if kept else ""
         steps = saved_steps(folders[-1]) if folders else 0
         if not steps:
             return ""
         typed = f"{self.env} " if self.env is not None and code_of(self.env) else ""
-        return f"\nthe checkpoint after {steps:,} steps is kept; go on with: rlkit train {typed}--resume {folders[-1]}"
+        return f"\nthe checkpoint after {steps:,} steps is kept; resume with: rlkit train {typed}--resume {folders[-1]}"
 
     def _plan(self, seed: int | None) -> "RunConfig":
         from rlkit.training.config import plan
@@ -171,7 +171,7 @@ class Train:
             eval_episodes=self.eval_episodes,
             save_freq=self.save_freq,
             deterministic=self.deterministic,
-            overlap=self.overlap,
+            overlap=self.async_envs,
             perception=self.perception,
             perception_kwargs=read_kwargs("--perception-kwargs", self.perception_kwargs),
         )
@@ -195,16 +195,16 @@ class Train:
             "steps": self.steps,
             "device": None if self.device is None else choose_device(self.device),
             "deterministic": self.deterministic or None,
-            "overlap": self.overlap or None,
+            "overlap": self.async_envs or None,
         }
         return dataclasses.replace(config, **{name: value for name, value in changed.items() if value is not None})
 
     def _refuse_what_resuming_cannot_change(self) -> None:
         options = ("preset", "set", "config", "steps", "seed", "device", "num_envs", "deterministic")
-        self._refuse("--resume", *options, "overlap", "perception", "eval_freq", "save_freq", "run_dir")
+        self._refuse("--resume", *options, "async_envs", "perception", "eval_freq", "save_freq", "run_dir")
 
     def _network_typed_again(self, option: str) -> str | None:
-        """The one thing about perception that is taken here: leave to import a network that is a user's own code."""
+        """The only perception option taken here: permission to import a user's own network."""
         typed = read_kwargs("--perception-kwargs", self.perception_kwargs)
         network = typed.pop("network", None)
         if typed:
@@ -222,15 +222,15 @@ class Train:
 
         if not has_display():
             raise UserError(
-                "--watch needs a display; without one, record a film later: rlkit watch RUN --record FILE.mp4"
+                "--watch needs a display; without one, record a video later: rlkit watch RUN --record FILE.mp4"
             )
 
     def _open_window(self, folder: Path) -> None:
-        """Show the run in a process of its own, so that drawing takes nothing from training but its core."""
+        """Show the run in another process, so that rendering does not block training."""
         import subprocess
         import sys
 
         environment = [] if self.env is None else ["--env", self.env]
-        # -P: without it, Python would import from the current folder what has the name of a package.
+        # -P keeps the current folder out of sys.path.
         command = [sys.executable, "-P", "-m", "rlkit", "watch", str(folder), "--live", *environment]
         subprocess.Popen(command, start_new_session=True)

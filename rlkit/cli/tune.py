@@ -12,59 +12,63 @@ import tyro
 from rlkit.cli.options import KeyValues, check_result_target, read_kwargs, read_pairs, unset, write_result
 from rlkit.errors import UserError
 
-KNOWN_BY = {"trial", "score", "settings", "command"}  # keys of the JSON: such a file may be replaced
+KNOWN_BY = {"trial", "score", "settings", "command"}  # keys of its JSON
 
 
 @dataclass(frozen=True)
 class Tune:
-    """Search for hyperparameters that suit an environment, and go on with the search by the same command.
+    """Search for hyperparameters; the same command resumes the search.
 
-    For instance:  rlkit tune CartPole-v1 --steps 20000 --trials 30 --seeds 3
+    For instance:  rlkit tune CartPole-v1 --steps 20000 --trials 30 --num-seeds 3
     """
 
     env: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ENV")]
     """The environment, as for rlkit train."""
     algo: Annotated[str, tyro.conf.arg(metavar="NAME")] = "dqn"
-    """Which agent learns."""
+    """The agent."""
     preset: Annotated[str | None, unset("NAME")] = None
-    """Named set of hyperparameters to start from; the first trial is this preset as it is."""
+    """Named set of hyperparameters to start from; the first trial is the preset itself."""
     search: Annotated[
         tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]],
         tyro.conf.arg(metavar="KEY[=LOW..HIGH|=A,B] [...]", help_behavior_hint="(may be given several times)"),
     ] = ()
-    """What to search (what the agent advises if not given): learning_rate, gamma=0.9..0.999, batch_size=32,64."""
+    """The search space (the agent's recommendation if not given): learning_rate, gamma=0.9..0.999, batch_size=32,64."""
     set: KeyValues = ()
-    """Hyperparameters that are the same in every trial."""
+    """Hyperparameters that are fixed in all trials."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment."""
     trials: Annotated[int, tyro.conf.arg(metavar="N")] = 20
-    """How many trials there shall be in all, those of earlier calls counted."""
+    """Total number of trials, including those of earlier calls."""
     steps: Annotated[int | None, unset("N")] = None
-    """Budget of each run in steps of a single environment."""
-    seeds: Annotated[int, tyro.conf.arg(metavar="N")] = 1
-    """Runs in a trial, with seeds that are the same in each; a good value on one seed may be luck."""
+    """Total environment steps of each run."""
+    num_seeds: Annotated[int, tyro.conf.arg(metavar="N")] = 1
+    """Runs per trial, with the same seeds in each trial."""
     seed: Annotated[int, tyro.conf.arg(metavar="S")] = 0
-    """The first seed, and what fixes the choices."""
-    timeout: Annotated[float | None, unset("SECONDS")] = None
-    """Stop after this many seconds; a trial under way goes on next time."""
+    """Seed of the search, and of the first run of each trial."""
+    time_limit: Annotated[float | None, unset("SECONDS")] = None
+    """Stop after this many seconds; an unfinished trial is resumed next time."""
     metric: Annotated[str, tyro.conf.arg(metavar="TAG")] = "eval/mean_reward"
-    """What to make as great as possible: any scalar of an evaluation, such as eval/lap_rate."""
+    """The metric to maximize: any scalar of an evaluation, such as eval/lap_rate."""
     study: Annotated[Path | None, unset("FILE.sqlite3")] = None
-    """The file that remembers (runs/tune-ENV-ALGO/study.sqlite3 if not given); trials lie in a folder beside it."""
+    """The Optuna study (runs/tune-ENV-ALGO/study.sqlite3 if not given); its trials are saved in a folder beside it."""
     num_envs: Annotated[int | None, unset("N")] = None
-    """Environments stepped together."""
+    """Number of parallel environments."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where networks live."""
+    """Device of the networks."""
     json: Annotated[str | None, unset("FILE")] = None
     """Write the best trial to this file (- for standard output)."""
 
     def run(self) -> None:
         """Search."""
-        for option, number, least in (("trials", self.trials, 1), ("seeds", self.seeds, 1), ("seed", self.seed, 0)):
+        for option, number, least in (
+            ("trials", self.trials, 1),
+            ("num-seeds", self.num_seeds, 1),
+            ("seed", self.seed, 0),
+        ):
             if number < least:
                 raise UserError(f"--{option} {number}: expected a whole number of at least {least}")
-        if self.timeout is not None and not self.timeout > 0:
-            raise UserError(f"--timeout {self.timeout:g}: expected a number of seconds greater than 0")
+        if self.time_limit is not None and not self.time_limit > 0:
+            raise UserError(f"--time-limit {self.time_limit:g}: expected a number of seconds greater than 0")
         check_result_target(self.json, KNOWN_BY)
         settings, env_kwargs = read_pairs("--set", self.set), read_kwargs("--env-kwargs", self.env_kwargs)
         from rlkit.experiments.tuning import Search, default_file, tune
@@ -77,7 +81,7 @@ class Tune:
             search=[item for group in self.search for item in group],
             env_kwargs=env_kwargs,
             steps=self.steps,
-            seeds=self.seeds,
+            seeds=self.num_seeds,
             seed=self.seed,
             num_envs=self.num_envs,
             device=self.device,
@@ -86,11 +90,11 @@ class Tune:
         file = self.study or default_file(self.env, self.algo)
         say = functools.partial(print, flush=True, file=sys.stderr if self.json == "-" else sys.stdout)
         say(f"study: {file}")
-        best = tune(search, file, trials=self.trials, timeout=self.timeout, say=say)
+        best = tune(search, file, trials=self.trials, timeout=self.time_limit, say=say)
         if best is None:
-            say("no trial has come to its end yet")
+            say("no trial is complete yet")
             return
-        say(f"best of {best.trials} trials ({best.given_up} given up early): {best.trial}, {best.score:.4g}")
-        say(f"train with it, on seeds that the search has not seen:\n  {best.command}")
+        say(f"best of {best.trials} trials ({best.given_up} pruned): {best.trial}, {best.score:.4g}")
+        say(f"train with it, on seeds that the search did not use:\n  {best.command}")
         if self.json is not None:
             write_result(self.json, dataclasses.asdict(best), KNOWN_BY)

@@ -1,14 +1,12 @@
-"""Turn any action space into a numbered list of actions, which is what every agent here chooses from.
+"""Convert any action space to a numbered list of discrete actions.
 
-Discrete actions stay as they are. Of MultiDiscrete and MultiBinary every combination becomes one action; of one or two
-continuous axes (Box) every combination of a few values along each. Three axes would give too many combinations (27
-with three values each): there each axis is moved alone, a quarter or all of the way, while the others rest. The number
-of values per axis is set among the environment's own arguments (`--env-kwargs action_bins=5`, or one number for each
-axis: `action_bins=5,3,3`). CarRacing-v3 is learned so from its id alone (`scripts/bench/any_environment.py`).
+Discrete spaces stay as they are. Each combination of a MultiDiscrete or MultiBinary space becomes one action, and each
+combination of a few values along one or two continuous axes (Box). Of three continuous axes, each is moved alone, by a
+quarter or all of its range, while the others rest. `action_bins` sets the number of values (`--env-kwargs
+action_bins=5`, or `action_bins=5,3,3` for each axis).
 
-`mirror_actions` names, for each action in turn, the one that does the same to the other side (`--env-kwargs
-mirror_actions=0,2,1,3,4` exchanges the second and the third). It stands for `metadata["mirror"]` of an environment
-that shows pictures only; how a vector is mirrored, only the environment itself can say there.
+`mirror_actions` is the mirror image of each action (`--env-kwargs mirror_actions=0,2,1,3,4` exchanges the second and
+the third). It replaces `metadata["mirror"]` in environments whose observations are images only.
 """
 
 import contextlib
@@ -28,16 +26,15 @@ from rlkit.utils.parsing import read_list
 
 BINS = "action_bins"
 DEFAULT_BINS = {1: 5, 2: 3}  # values along each axis, by the number of axes: 5 and 9 actions
-MOST_AXES = 3  # that are taken without a word on their bins: so many are moved one at a time
-SHARES = (0.25, 1.0)  # of its way to either end that an axis goes when it is moved alone
-MOST_BINS = 101
-MOST_NUMBERS = 64  # that action_bins may consist of: even with two values for each axis, nine of them are all there is
-MOST_ACTIONS = 512
-MOST_DISCRETE = 65_536  # where the environment numbers its actions itself
+MAX_AXES = 3  # without action_bins; these are moved one at a time
+SHARES = (0.25, 1.0)  # of the range towards either end, for an axis that is moved alone
+MAX_BINS = 101
+MAX_NUMBERS = 64  # in action_bins
+MAX_ACTIONS = 512
+MAX_DISCRETE = 65_536  # of a Discrete space
 SUPPORTED = (
-    "Supported are Discrete, MultiDiscrete, MultiBinary, and Box with up to 3 continuous axes, or with more of them "
-    f"where action_bins says how many values each is to have; never more than {MOST_ACTIONS} actions in all, or "
-    f"{MOST_DISCRETE:,} of Discrete."
+    "Supported are Discrete, MultiDiscrete, MultiBinary, and Box with up to 3 continuous axes, or more with "
+    f"action_bins; at most {MAX_ACTIONS} actions in all, or {MAX_DISCRETE:,} of Discrete."
 )
 
 Bins = int | tuple[int, ...]
@@ -50,9 +47,9 @@ class DiscreteActions:
     """A numbered list of actions.
 
     Args:
-        names: A word for each of A actions, or its number or coordinates where there is none.
-        table: (A, *shape of an action) what the environment is given for each, in its own dtype.
-        note: How the list came about, for a person to read; empty where the environment's actions are discrete anyway.
+        names: Of each of A actions; its number or coordinates if it has no name.
+        table: (A, *action shape), the environment's actions, in its dtype.
+        note: How the list was made; empty if the environment's actions are discrete.
     """
 
     names: tuple[str, ...]
@@ -62,16 +59,15 @@ class DiscreteActions:
     def __len__(self) -> int:
         return len(self.names)
 
-    def chosen(self, actions: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
-        """What the environments are given for (N,) numbers from 0 to A - 1: (N, *shape), a new array."""
-        given: npt.NDArray[Any] = self.table[actions]
-        return given
+    def decode(self, actions: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
+        """Look up the environments' actions (N, *shape) for (N,) numbers from 0 to A - 1; a new array."""
+        decoded: npt.NDArray[Any] = self.table[actions]
+        return decoded
 
     def nearest(self, actions: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        """The numbers (N,) of those nearest to (N, *shape) actions, as a scripted expert gives them.
+        """Find the numbers (N,) of the listed actions nearest to (N, *shape) actions.
 
-        Each axis is measured by the reach of the table along it; of two that are as near, the first. Where the
-        environment's actions are discrete anyway, only those that it takes are known.
+        Distances are scaled by the range of each axis; ties go to the first. Discrete actions have to match exactly.
 
         Raises:
             UserError: They are no actions of this environment.
@@ -85,7 +81,7 @@ class DiscreteActions:
         missed = distances.min(axis=-1)
         if not self.note and missed.any():
             unknown = wanted[int(missed.argmax())]
-            raise UserError(f"The action {unknown:g} is none of this environment's {len(self)}.", exit_code=1)
+            raise UserError(f"The action {unknown:g} is not one of this environment's {len(self)}.", exit_code=1)
         return numbers
 
     def _checked(self, actions: Any) -> npt.NDArray[np.float64]:
@@ -109,20 +105,20 @@ def discrete_actions(
 
     Args:
         space: Of a single environment.
-        bins: How many values each continuous axis is given, its ends included: one number for all axes or one for
-            each; None for the default, by which every axis can rest.
-        axes: A word for each number that an action consists of (`("steer", "gas")`); empty where there is none.
-        advised: What the environment itself would have for `bins` instead of the default.
+        bins: Number of values along continuous axes, with both ends: one number for all or one for each; None for the
+            default.
+        axes: Name of each number of an action (`("steer", "gas")`); empty if they have none.
+        advised: The environment's recommendation for `bins`, instead of the default.
 
     Raises:
-        UserError: The space is not supported, has too many combinations, no ends, or `bins` or `axes` do not fit.
+        UserError: The space is not supported, unbounded or has too many combinations, or `bins` or `axes` do not fit.
     """
     if isinstance(space, spaces.Box):
         return _continuous(space, bins, axes, advised)
     if bins is not None:
         raise UserError(f"{BINS}={_shown(bins)}: the action space {space} is not continuous; leave {BINS} out.")
     if isinstance(space, spaces.Discrete):
-        if int(space.n) > MOST_DISCRETE:
+        if int(space.n) > MAX_DISCRETE:
             raise UserError(f"The action space {space} is too large. {SUPPORTED}")
         numbers = np.arange(int(space.start), int(space.start) + int(space.n), dtype=np.int64)
         return DiscreteActions(tuple(map(str, numbers.tolist())), numbers)
@@ -139,19 +135,19 @@ def discrete_actions(
 
 
 def read_bins(value: Any) -> Bins:
-    """Read what was typed as `action_bins`: a number, or one for each axis, as a list or as 5,3,3.
+    """Parse `action_bins`: a number, or one for each axis as a list or as 5,3,3.
 
     Raises:
         UserError: It is neither, or out of range.
     """
     typed = value
-    with contextlib.suppress(ValueError):  # a number of thousands of digits
+    with contextlib.suppress(ValueError):  # int() refuses thousands of digits
         value = read_list(value)
     numbers = value if isinstance(value, list | tuple) else [value]
-    whole = all(type(number) is int and 1 <= number <= MOST_BINS for number in numbers)
-    if not 1 <= len(numbers) <= MOST_NUMBERS or not whole:
+    whole = all(type(number) is int and 1 <= number <= MAX_BINS for number in numbers)
+    if not 1 <= len(numbers) <= MAX_NUMBERS or not whole:
         raise UserError(
-            f"{BINS} is a whole number from 1 to {MOST_BINS}, or one for each axis as in {BINS}=5,3, not "
+            f"{BINS} is a whole number from 1 to {MAX_BINS}, or one for each axis as in {BINS}=5,3, not "
             f"{reprlib.repr(typed)}."
         )
     return tuple(numbers) if isinstance(value, list | tuple) else numbers[0]
@@ -163,22 +159,21 @@ def _continuous(space: spaces.Box, bins: Bins | None, axes: Sequence[str], advis
     if endless.any():
         axis = int(np.argmax(endless))
         raise UserError(
-            f"Axis {axis} of the action space goes from {low[axis]:g} to {high[axis]:g}: it has no ends to lay values "
-            "between. Give the Box the bounds within which actions make sense."
+            f"Axis {axis} of the action space is unbounded, from {low[axis]:g} to {high[axis]:g}. Give the Box "
+            "finite bounds."
         )
     if bins is not None:
         return _grid(space, bins, "as asked", axes)
     if advised is not None:
-        return _grid(space, advised, "as the environment advises", axes)
+        return _grid(space, advised, "as the environment recommends", axes)
     if len(low) in DEFAULT_BINS:
         return _grid(space, DEFAULT_BINS[len(low)], "the default", axes)
-    if len(low) == MOST_AXES:
+    if len(low) == MAX_AXES:
         return _one_at_a_time(space, axes)
     raise UserError(
         f"The action space has {len(low)} continuous axes: even with 3 values each that is {_power_of_three(len(low))} "
-        f"actions. Agents here choose from a list; type for instance {BINS}=2 or "
-        f"{BINS}={','.join(['3', '2', '…'])} (one for each axis) to have at most {MOST_ACTIONS}, or wrap the "
-        "environment so that it takes fewer axes."
+        f"actions, and at most {MAX_ACTIONS} are supported. Set for instance {BINS}=2 or "
+        f"{BINS}={','.join(['3', '2', '…'])} (one for each axis), or wrap the environment to reduce its axes."
     )
 
 
@@ -187,9 +182,9 @@ def _power_of_three(exponent: int) -> str:
 
 
 def _one_at_a_time(space: spaces.Box, axes: Sequence[str]) -> DiscreteActions:
-    """All axes at rest, and each a share of its way towards either end while the others rest.
+    """List the rest position, and each axis moved by a share of its range while the others rest.
 
-    An axis rests at 0, or in its middle where 0 is out of its reach.
+    An axis rests at 0, or in its middle if 0 is out of its range.
     """
     low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
     rest = np.where((low <= 0.0) & (high >= 0.0), 0.0, (low + high) / 2.0)
@@ -211,16 +206,13 @@ def _one_at_a_time(space: spaces.Box, axes: Sequence[str]) -> DiscreteActions:
 
 
 def _grid(space: spaces.Box, bins: Bins, reason: str, axes: Sequence[str]) -> DiscreteActions:
-    """Every combination of so many values along each axis; `reason` says who wanted them."""
+    """List all combinations of values along each axis; `reason` is why there are so many."""
     low, high = space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel()
     counts = bins if isinstance(bins, tuple) else (bins,) * len(low)
     if len(counts) != len(low):
         raise UserError(f"{BINS}={_shown(counts)}: the action space has {len(low)} axes, not {len(counts)}.")
     if max(counts) == 1:
-        raise UserError(
-            f"{BINS}={_shown(bins)} would leave a single action, and that is no choice: give at least one axis 2 or "
-            "more values."
-        )
+        raise UserError(f"{BINS}={_shown(bins)} leaves a single action: at least one axis needs 2 values.")
     if not np.issubdtype(space.dtype, np.integer):
         _check_count(space, counts)
     values = [_along(first, last, count) for first, last, count in zip(low, high, counts, strict=True)]
@@ -232,7 +224,7 @@ def _grid(space: spaces.Box, bins: Bins, reason: str, axes: Sequence[str]) -> Di
 
 
 def _along(low: float, high: float, count: int) -> npt.NDArray[np.float64]:
-    """`count` values from one end to the other; a single one is the middle."""
+    """Return `count` values from low to high; a single one is the middle."""
     return np.linspace(low, high, count) if count > 1 else np.array([(low + high) / 2.0])
 
 
@@ -244,24 +236,24 @@ def _combinations(
 
 
 def _check_count(space: spaces.Space[Any], counts: Sequence[int]) -> None:
-    """Refuse more combinations than agents can choose from.
+    """Refuse too many combinations.
 
     Raises:
-        UserError: There are.
+        UserError: There are too many.
     """
-    digits = sum(math.log10(count) for count in counts)  # a product of thousands of factors would take long itself
-    if digits > 1 + math.log10(MOST_ACTIONS) or math.prod(counts) > MOST_ACTIONS:
+    digits = sum(math.log10(count) for count in counts)  # the product may have thousands of factors
+    if digits > 1 + math.log10(MAX_ACTIONS) or math.prod(counts) > MAX_ACTIONS:
         total = f"{math.prod(counts):,}" if digits < 18 else f"about 10^{digits:.0f}"
-        less = f" Type a smaller {BINS}." if isinstance(space, spaces.Box) else ""
+        less = f" Set a smaller {BINS}." if isinstance(space, spaces.Box) else ""
         shown = " × ".join(map(str, counts[:8])) + (" × …" if len(counts) > 8 else "")
         raise UserError(
-            f"The action space {space} would become {shown} = {total} actions; agents here choose from at most "
-            f"{MOST_ACTIONS}.{less} {SUPPORTED}"
+            f"The action space {space} would become {shown} = {total} actions; at most {MAX_ACTIONS} are "
+            f"supported.{less} {SUPPORTED}"
         )
 
 
 def _list(space: spaces.Space[Any], rows: Sequence[Sequence[float]], axes: Sequence[str], note: str) -> DiscreteActions:
-    """The actions whose numbers stand in each row."""
+    """Make the list of actions from rows of numbers."""
     if axes and len(axes) != len(rows[0]):
         raise UserError(
             f"The environment's metadata['action_axes'] cannot be used: it has {len(axes)} names for {len(rows[0])} "
@@ -270,7 +262,7 @@ def _list(space: spaces.Space[Any], rows: Sequence[Sequence[float]], axes: Seque
     assert space.shape is not None
     table = np.array(rows, dtype=np.float64).reshape(len(rows), *space.shape).astype(space.dtype)
     if isinstance(space, spaces.Box):
-        table = np.clip(table, space.low, space.high)  # rounding to the dtype may step over the edge
+        table = np.clip(table, space.low, space.high)  # rounding to the dtype may exceed the bounds
     return DiscreteActions(tuple(_name(row, axes) for row in rows), table, note)
 
 
@@ -291,7 +283,7 @@ def _shown(bins: Bins) -> str:
 
 
 def read_mirror_actions(value: Any) -> tuple[int, ...]:
-    """Read what was typed, a list or as 0,2,1.
+    """Parse `mirror_actions`: a list, or 0,2,1.
 
     Raises:
         UserError: It is no list of numbers that exchanges actions in pairs.
@@ -301,36 +293,36 @@ def read_mirror_actions(value: Any) -> tuple[int, ...]:
     whole = numbers and all(type(number) is int for number in numbers)
     if not whole or sorted(numbers) != list(range(len(numbers))) or any(numbers[n] != i for i, n in enumerate(numbers)):
         raise UserError(
-            f"{MIRROR} gives for each action, from number 0 on, the number of the one that does the same to the other "
-            f"side (its own, if it is alike on both), as in {MIRROR}=0,2,1,3,4; not {value!r}."
+            f"{MIRROR} has for each action, from number 0 on, the number of its mirror image (its own, if symmetric), "
+            f"as in {MIRROR}=0,2,1,3,4; not {value!r}."
         )
     return tuple(numbers)
 
 
-def with_typed(
+def with_mirror_actions(
     metadata: Mapping[str, Any], typed: Sequence[int], vectors: Mapping[str, int], names: Sequence[str]
 ) -> dict[str, Any]:
-    """What the environment would say of its mirror image if it knew what was typed.
+    """Replace the actions in an environment's `metadata["mirror"]`.
 
     Args:
         metadata: Of the environment.
-        typed: As `read_mirror_actions` gives it.
-        vectors: Length of each vector that it shows.
-        names: Of its actions.
+        typed: From `read_mirror_actions`.
+        vectors: Length of each vector of the observation.
+        names: Of the actions.
 
     Raises:
-        UserError: What was typed does not fit these actions, or one of the vectors has no signs in the metadata.
+        UserError: The number of actions differs, or the metadata have no signs for one of the vectors.
     """
     if len(typed) != len(names):
         numbered = [name if name == str(number) else f"{number} {name}" for number, name in enumerate(names)]
         raise UserError(
             f"{MIRROR} has {len(typed)} numbers, and there are {len(names)} actions: {', '.join(numbered)}."
         )
-    said = metadata.get("mirror") or {}
-    unknown = [repr(name) for name in vectors if name not in said]
+    declared = metadata.get("mirror") or {}
+    unknown = [repr(name) for name in vectors if name not in declared]
     if unknown:
         raise UserError(
-            f"{MIRROR}: the environment shows vectors ({', '.join(unknown)}), and what becomes of those in a mirror "
-            'only its own metadata["mirror"] can say, with a sign for each entry.'
+            f"{MIRROR}: the observation has vectors ({', '.join(unknown)}), which need signs in the environment's "
+            'metadata["mirror"].'
         )
-    return {**metadata, "mirror": {**said, "actions": tuple(typed)}}
+    return {**metadata, "mirror": {**declared, "actions": tuple(typed)}}

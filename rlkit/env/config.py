@@ -1,11 +1,10 @@
-"""The description of an environment that a run stores, and the options that rlkit adds to an environment's own.
+"""`EnvConfig`, the description of an environment that a run stores, and `EnvOptions`, which every environment takes.
 
 Options are typed among the environment's own arguments (`--env-kwargs frame_skip=4 grayscale=true resize=84 workers=4
-unrewarded_limit=25`), as Gymnasium does with `max_episode_steps`. An environment that takes an argument of the same
-name gets it itself. Evaluations play every episode to its own end: what ends episodes early holds for training only.
+unrewarded_limit=25`), as Gymnasium does with `max_episode_steps`. An environment that has an argument of the same name
+receives it itself.
 """
 
-import dataclasses
 import json
 import reprlib
 from collections.abc import Callable, Collection, Mapping
@@ -13,20 +12,17 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
-from rlkit.env.actions import BINS, MIRROR, Bins, read_bins, read_mirror_actions
+from rlkit.env.actions import Bins, read_bins, read_mirror_actions
 from rlkit.errors import UserError
 from rlkit.perception.config import PerceptionConfig, choose_perception
 from rlkit.utils.parsing import did_you_mean
 
-MOST_FRAMES = 64  # in a stack, or skipped; more is a mistake in typing
-LARGEST_SIDE = 4096  # pixels
-MOST_STACKED = 2**24  # pixels of all frames in a stack: one of 4096×4096, or 64 of 512×512
-
-MOST_WORKERS = 128  # processes, which take 25 MB each before they have an environment; more is a mistake in typing
-SHORTEST = 1e-3  # seconds that can be waited for
-LONGEST = 1e6  # eleven days; 0 is longer
-
-MOST_UNREWARDED = 1_000_000  # steps; more is a mistake in typing
+MAX_FRAMES = 64  # in a stack, or skipped
+MAX_SIDE = 4096  # pixels
+MAX_STACKED_PIXELS = 2**24  # of all frames in a stack: one of 4096×4096, or 64 of 512×512
+MAX_WORKERS = 128  # processes of 25 MB each
+MIN_TIMEOUT, MAX_TIMEOUT = 1e-3, 1e6  # s
+MAX_UNREWARDED = 1_000_000  # steps
 
 # Arguments of gymnasium.make and make_vec that are ours to set.
 RESERVED_KWARGS = frozenset(
@@ -44,192 +40,120 @@ RESERVED_KWARGS = frozenset(
 
 
 @dataclass(frozen=True)
-class FrameOptions:
-    """What to make of an environment's frames, in the order in which it happens.
+class EnvOptions:
+    """Options that rlkit adds to the arguments of any environment; the fields are the names that users type.
 
     Args:
         frame_skip: Steps of the environment per action; their rewards are summed.
-        grayscale: Whether pictures in three colours become grey (luma of ITU-R BT.601).
-        resize: Height and width that pictures are brought to, each pixel the mean over the area that it covers.
-        frame_stack: How many frames of a picture lie behind each other; None chooses by
-            `observations.default_frame_stack`.
+        grayscale: Whether RGB images are converted to gray (luma of ITU-R BT.601).
+        resize: Height and width that images are resized to by area averaging; one number for both.
+        frame_stack: Number of stacked frames; None chooses by `frame_stack.default_frame_stack`.
+        action_bins: Number of values along each continuous axis; None for the default of `actions`.
+        mirror_actions: For each action the number of its mirror image; None if unknown.
+        workers: Processes that single environments are distributed over; 0 steps them in this process.
+        step_timeout: Seconds that making, resetting or stepping one environment may take; 0 for no limit.
+        unrewarded_limit: Terminate an episode after this many consecutive steps without a positive reward; 0 for no
+            limit. Ignored in evaluation.
 
     Raises:
-        UserError: A value is of the wrong kind or out of range.
+        UserError: A value is of the wrong type or out of range.
     """
 
     frame_skip: int = 1
     grayscale: bool = False
     resize: tuple[int, int] | None = None
     frame_stack: int | None = None
+    action_bins: Bins | None = None
+    mirror_actions: tuple[int, ...] | None = None
+    workers: int = 0
+    step_timeout: float = 60.0
+    unrewarded_limit: int = 0
 
     def __post_init__(self) -> None:
         stack = 1 if self.frame_stack is None else self.frame_stack
-        for name, value in (("frame_skip", self.frame_skip), ("frame_stack", stack)):
-            if type(value) is not int or not 1 <= value <= MOST_FRAMES:
-                raise UserError(f"{name} is a whole number from 1 to {MOST_FRAMES}, not {reprlib.repr(value)}.")
+        _check_count("frame_skip", self.frame_skip, 1, MAX_FRAMES)
+        _check_count("frame_stack", stack, 1, MAX_FRAMES)
         if not isinstance(self.grayscale, bool):
             raise UserError(f"grayscale is true or false, not {reprlib.repr(self.grayscale)}.")
         if self.resize is not None:
             height, width = _size(self.resize)
             object.__setattr__(self, "resize", (height, width))
-            if stack * height * width > MOST_STACKED:
+            if stack * height * width > MAX_STACKED_PIXELS:
                 raise UserError(
-                    f"{stack} frames of {height}×{width} (height × width) are {stack * height * width:,} pixels; at "
-                    f"most {MOST_STACKED:,} can be seen at once. Choose a smaller resize or frame_stack."
+                    f"{stack} frames of {height}×{width} (height × width) are {stack * height * width:,} pixels; an "
+                    f"observation has at most {MAX_STACKED_PIXELS:,}. Choose a smaller resize or frame_stack."
                 )
+        if self.action_bins is not None:
+            object.__setattr__(self, "action_bins", read_bins(self.action_bins))
+        if self.mirror_actions is not None:
+            object.__setattr__(self, "mirror_actions", read_mirror_actions(self.mirror_actions))
+        _check_count("workers", self.workers, 0, MAX_WORKERS, "processes", "none of their own")
+        seconds = self.step_timeout
+        if type(seconds) not in (int, float) or not (seconds == 0 or MIN_TIMEOUT <= seconds <= MAX_TIMEOUT):
+            raise UserError(
+                f"step_timeout is a number of seconds from {MIN_TIMEOUT:g} to {MAX_TIMEOUT:,.0f}, or 0 for no limit, "
+                f"not {reprlib.repr(seconds)}."
+            )
+        _check_count("unrewarded_limit", self.unrewarded_limit, 0, MAX_UNREWARDED, "steps", "no limit")
 
 
-FRAME_NAMES = tuple(field.name for field in dataclasses.fields(FrameOptions))
+OPTION_NAMES = tuple(option.name for option in fields(EnvOptions))
+TRAINING_OPTIONS = frozenset({"unrewarded_limit"})  # that evaluations ignore
+
+
+def split_kwargs(
+    kwargs: Mapping[str, Any], accepted: Callable[[], Collection[str]], frame_stack: int | None = None
+) -> tuple[dict[str, Any], EnvOptions]:
+    """Separate rlkit's options from an environment's own arguments.
+
+    Args:
+        kwargs: As they were typed.
+        accepted: Returns the names of arguments that the environment takes itself, which have precedence; only called
+            where an option is among `kwargs`, because it imports the environment's code.
+        frame_stack: Number of stacked frames where `kwargs` have none.
+
+    Returns:
+        The environment's own arguments, and the options.
+
+    Raises:
+        UserError: The value of an option is of the wrong type or out of range.
+    """
+    options = {name: value for name, value in kwargs.items() if name in OPTION_NAMES}
+    if options:
+        own = accepted()
+        options = {name: value for name, value in options.items() if name not in own}
+    theirs = {name: value for name, value in kwargs.items() if name not in options}
+    return theirs, EnvOptions(**{"frame_stack": frame_stack, **options})
+
+
+def _check_count(name: str, value: Any, low: int, high: int, unit: str = "", zero: str = "") -> None:
+    """Refuse what is no whole number from `low` to `high`."""
+    if type(value) is not int or not low <= value <= high:
+        of, at_zero = (f" of {unit}" if unit else ""), (f" ({zero})" if zero else "")
+        raise UserError(f"{name} is a whole number{of} from {low}{at_zero} to {high:,}, not {reprlib.repr(value)}.")
 
 
 def _size(size: Any) -> tuple[int, int]:
     """Height and width; one number for both."""
     sides = size if isinstance(size, list | tuple) else (size, size)
-    if len(sides) != 2 or not all(type(side) is int and 1 <= side <= LARGEST_SIDE for side in sides):
+    if len(sides) != 2 or not all(type(side) is int and 1 <= side <= MAX_SIDE for side in sides):
         raise UserError(
-            f"resize is a number of pixels from 1 to {LARGEST_SIDE}, or a height and a width as [84,96], not "
+            f"resize is a number of pixels from 1 to {MAX_SIDE}, or a height and a width as [84,96], not "
             f"{reprlib.repr(size)}."
         )
     return sides[0], sides[1]
 
 
 @dataclass(frozen=True)
-class SteppingOptions:
-    """How single environments are stepped.
-
-    Args:
-        workers: Processes that they are shared out to; 0 steps them in this one.
-        step_timeout: Seconds that making, resetting or stepping one environment may take; 0 for no limit.
-
-    Raises:
-        UserError: A value is of the wrong kind or out of range.
-    """
-
-    workers: int = 0
-    step_timeout: float = 60.0
-
-    def __post_init__(self) -> None:
-        if type(self.workers) is not int or not 0 <= self.workers <= MOST_WORKERS:
-            raise UserError(
-                f"workers is a whole number of processes from 0 (none of their own) to {MOST_WORKERS}, "
-                f"not {reprlib.repr(self.workers)}."
-            )
-        seconds = self.step_timeout
-        if type(seconds) not in (int, float) or not (seconds == 0 or SHORTEST <= seconds <= LONGEST):
-            raise UserError(
-                f"step_timeout is a number of seconds from {SHORTEST:g} to {LONGEST:,.0f}, or 0 for no limit, "
-                f"not {reprlib.repr(seconds)}."
-            )
-
-
-STEPPING_NAMES = tuple(field.name for field in dataclasses.fields(SteppingOptions))
-
-
-@dataclass(frozen=True)
-class EpisodeOptions:
-    """What ends an episode early.
-
-    Args:
-        unrewarded_limit: So many steps in a row without a reward above zero end it like a failure, after which nothing
-            more is to be had; 0 for no limit. A car that lies in a ditch, or drives round the wrong way, teaches
-            nothing for the rest of its time, and that it ends there teaches to keep off.
-
-    Raises:
-        UserError: A value is of the wrong kind or out of range.
-    """
-
-    unrewarded_limit: int = 0
-
-    def __post_init__(self) -> None:
-        if type(self.unrewarded_limit) is not int or not 0 <= self.unrewarded_limit <= MOST_UNREWARDED:
-            raise UserError(
-                f"unrewarded_limit is a whole number of steps from 0 (no limit) to {MOST_UNREWARDED:,}, "
-                f"not {reprlib.repr(self.unrewarded_limit)}."
-            )
-
-
-EPISODE_NAMES = tuple(field.name for field in dataclasses.fields(EpisodeOptions))
-
-
-OPTION_NAMES = (
-    *FRAME_NAMES,
-    BINS,
-    MIRROR,
-    *STEPPING_NAMES,
-    *EPISODE_NAMES,
-)
-
-
-@dataclass(frozen=True)
-class SplitArguments:
-    """Arguments that were typed together, by what they are for.
-
-    Args:
-        theirs: The environment's own.
-        ours: Names of rlkit's that were typed.
-        bins: How many values each axis of continuous actions is given; None where nothing was typed.
-        mirrored: Which action does the same to the other side, for each; None where nothing was typed.
-        frames: What to make of its frames.
-        stepping: How it is stepped.
-        episodes: What ends its episodes early.
-    """
-
-    theirs: dict[str, Any]
-    ours: tuple[str, ...]
-    bins: Bins | None
-    mirrored: tuple[int, ...] | None
-    frames: FrameOptions
-    stepping: SteppingOptions
-    episodes: EpisodeOptions
-
-
-def split_arguments(
-    kwargs: Mapping[str, Any], accepted: Callable[[], Collection[str]], frame_stack: int | None = None
-) -> SplitArguments:
-    """Take rlkit's arguments out of those that were typed.
-
-    Args:
-        kwargs: As they were typed.
-        accepted: Gives the names of arguments that the environment takes itself; asked only where it matters, because
-            that imports its code.
-        frame_stack: How many frames to stack where `kwargs` do not say.
-
-    Raises:
-        UserError: A value of ours is of the wrong kind or out of range.
-    """
-    ours = {name: value for name, value in kwargs.items() if name in OPTION_NAMES}
-    if ours:
-        own = accepted()
-        ours = {name: value for name, value in ours.items() if name not in own}
-    bins, mirrored = BINS, MIRROR
-    return SplitArguments(
-        theirs={name: value for name, value in kwargs.items() if name not in ours},
-        ours=tuple(ours),
-        bins=read_bins(ours[bins]) if bins in ours else None,
-        mirrored=read_mirror_actions(ours[mirrored]) if mirrored in ours else None,
-        frames=FrameOptions(**{"frame_stack": frame_stack, **_those_named(FRAME_NAMES, ours)}),
-        stepping=SteppingOptions(**_those_named(STEPPING_NAMES, ours)),
-        episodes=EpisodeOptions(**_those_named(EPISODE_NAMES, ours)),
-    )
-
-
-def _those_named(names: Collection[str], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if name in names}
-
-
-@dataclass(frozen=True)
 class EnvConfig:
-    """Everything that is needed to make the same environment again; it is stored in the run.
+    """Everything that is needed to make the same environment again.
 
     Args:
         id: `CartPole-v1`, `my_pkg.module:MyEnv-v0`, `my_pkg.module:MyEnv` or `path/to/file.py:MyEnv`.
-        kwargs: Arguments of the environment; JSON values only. `max_episode_steps` limits the episodes of any, and
-            those of `FrameOptions` and `SteppingOptions` say what to make of its frames
-            and how it is stepped.
-        frame_stack: How many frames of a picture lie behind each other; None chooses by
-            `observations.default_frame_stack`. `VecEnv.config` holds the number that was chosen.
-        perception: What replaces the camera's picture; None where it is seen as it is.
+        kwargs: Arguments of the environment, `max_episode_steps` and the fields of `EnvOptions`; JSON values only.
+        frame_stack: Number of stacked frames; None chooses by `frame_stack.default_frame_stack`. `VecEnv.config` holds
+            the number that was chosen.
+        perception: What replaces the camera's image; None for the image itself.
     """
 
     id: str
@@ -253,7 +177,7 @@ class EnvConfig:
                 f"store them: {error}."
             ) from error
         object.__setattr__(self, "kwargs", plain)
-        FrameOptions(frame_stack=self.frame_stack)  # refuses what cannot be
+        EnvOptions(frame_stack=self.frame_stack)  # checks its range
 
     @property
     def code(self) -> str | None:

@@ -1,8 +1,7 @@
-"""Turn observations of any space into named leaves: uint8 pictures (H, W, C) and float32 vectors (D,).
+"""Convert observations of any space to named leaves: uint8 images (H, W, C) and float32 vectors (D,).
 
-`leaf_rules` decides once, from the space, how each part is converted and why; `convert` applies the rules at every
-step; `repeat_frame` and `push_frame` stack frames, so that one observation shows motion. `ObservationAdapter` does so
-for N environments and replaces the camera's picture by perception where that is asked for.
+`leaf_rules` derives the conversions from the space, `convert` applies them at each step. `ObservationAdapter` does so
+for N environments, and replaces the camera image by the output of perception if configured.
 """
 
 import math
@@ -15,19 +14,17 @@ import numpy.typing as npt
 from gymnasium import spaces as gym_spaces
 
 from rlkit import capabilities
-from rlkit.env.config import EnvConfig, FrameOptions
+from rlkit.env.config import EnvConfig, EnvOptions
 from rlkit.errors import UserError
 from rlkit.perception.config import CAMERA, DRIVABLE, SEGMENTATION, PerceptionConfig
-from rlkit.spaces import Leaf, Observations, Pixels, Spaces
+from rlkit.spaces import Leaf, Observations, Pixels
 
 if TYPE_CHECKING:
     from rlkit.perception.pipeline import PerceptionPipeline
 
 Array = npt.NDArray[Any]
 
-DEFAULT_STACK = 4  # frames; Mnih et al. 2015
 LARGEST_ONE_HOT = 10_000  # entries; a wider one-hot vector is a sign that a number, not a category, was meant
-MOST_STACKABLE_CHANNELS = 3  # a picture of more channels carries its own history or its own planes
 COLOURS = 3  # channels of a picture in colour
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # weights of red, green and blue in ITU-R BT.601
 SUPPORTED = (
@@ -37,14 +34,14 @@ SUPPORTED = (
 
 @dataclass(frozen=True)
 class LeafRule:
-    """How one part of an environment's observation becomes one leaf.
+    """Conversion of one part of an environment's observation to one leaf.
 
     Args:
-        leaf: What comes out, for one frame.
-        path: Keys and positions that lead to the part in a nested observation.
+        leaf: The result, for one frame.
+        path: Keys and indices of the part in a nested observation.
         source_shape: Shape of the part, without the batch axis.
-        conversion: From (N, *source_shape) to (N, *leaf.shape), always a new array; None where nothing has to change.
-        note: What is done, for a person to read.
+        conversion: From (N, *source_shape) to (N, *leaf.shape), always a new array; None for the identity.
+        note: Description of the conversion.
     """
 
     leaf: Leaf
@@ -60,19 +57,19 @@ def leaf_rules(
     grayscale: bool = False,
     resize: tuple[int, int] | None = None,
 ) -> tuple[LeafRule, ...]:
-    """Decide how each part of a single environment's observation space becomes a leaf.
+    """Derive the conversion of each part of a single environment's observation space.
 
-    Nested names are joined by a dot; an observation that is a single part is called `observation`. Text beside other
-    parts, such as an instruction that a person reads, becomes none: see `left_out`.
+    Nested names are joined by a dot; an observation of a single part is named `observation`. Text parts become no leaf:
+    see `left_out`.
 
     Args:
         space: Of a single environment.
-        labels: Keys of a Dict that an agent must not see, because they hold the truth that it is to find out.
-        grayscale: Whether pictures in three colours become grey.
-        resize: Height and width that pictures are brought to; None leaves them as they are.
+        labels: Keys of a Dict that are ground truth, and hidden from agents.
+        grayscale: Whether RGB images are converted to gray.
+        resize: Height and width of resized images; None for no resizing.
 
     Raises:
-        UserError: A part of the space is of a kind that is not supported; the sentence says which and what is.
+        UserError: A part of the space is not supported.
     """
     if isinstance(space, gym_spaces.Dict):
         space = gym_spaces.Dict({key: part for key, part in space.items() if key not in labels})
@@ -96,7 +93,7 @@ def leaf_rules(
 
 
 def left_out(space: gym_spaces.Space[Any]) -> tuple[str, ...]:
-    """Names of the parts of an observation that become no leaf because they are text."""
+    """Names of the text parts of an observation, which become no leaf."""
     parts: Iterable[tuple[Any, gym_spaces.Space[Any]]] = ()
     if isinstance(space, gym_spaces.Dict):
         parts = space.spaces.items()
@@ -113,16 +110,16 @@ def convert(rules: tuple[LeafRule, ...], observation: Any, num_envs: int, fresh:
 
     Args:
         rules: From `leaf_rules` of the single observation space.
-        observation: What a vector environment gave.
+        observation: Of a vector environment.
         num_envs: Its number of environments, N.
-        fresh: Whether the environment never writes again to what it has given; then what needs no conversion
-            is passed on as it is, without a copy.
+        fresh: Whether the environment never modifies a returned observation; then parts without conversion are not
+            copied.
 
     Returns:
         Leaves (N, *shape), sharing no memory with the environment unless it is `fresh`.
 
     Raises:
-        UserError: The observation is not of the shape that the space promised, or holds a value outside of it.
+        UserError: The observation does not match the shape of its space, or has a value outside of it.
     """
     leaves: Observations = {}
     for rule in rules:
@@ -145,62 +142,8 @@ def convert(rules: tuple[LeafRule, ...], observation: Any, num_envs: int, fresh:
     return leaves
 
 
-def default_frame_stack(spaces: Spaces) -> int:
-    """Choose how many frames a picture is shown with.
-
-    4 where there is nothing but pictures, since a single one shows no motion (Mnih et al. 2015); 1 where a vector
-    accompanies them, which can tell speeds, where there is no picture, and where pictures have more channels than a
-    coloured one and thus carry their history or planes already.
-
-    Args:
-        spaces: Unstacked.
-    """
-    plain = [leaf.is_picture and leaf.shape[-1] <= MOST_STACKABLE_CHANNELS for leaf in spaces.observations.values()]
-    return DEFAULT_STACK if all(plain) else 1
-
-
-def stacked(leaf: Leaf, frames: int) -> Leaf:
-    """Describe a leaf once `frames` of it lie behind each other; vectors are never stacked."""
-    if not leaf.is_picture or frames == 1:
-        return leaf
-    return replace(leaf, shape=(*leaf.shape[:-1], leaf.shape[-1] * frames), stack=frames)
-
-
-def repeat_frame(frame: Array, frames: int) -> Array:
-    """Begin a stack: the first frame of an episode stands for those before it.
-
-    Args:
-        frame: (N, H, W, C).
-        frames: How many to lay behind each other.
-
-    Returns:
-        (N, H, W, C × frames), a new array.
-    """
-    return np.tile(frame, frames)
-
-
-def push_frame(stack: Array, frame: Array) -> Array:
-    """Lay a new frame at the end of a stack and drop the oldest.
-
-    Args:
-        stack: (N, H, W, C × frames), left as it is.
-        frame: (N, H, W, C), the newest.
-
-    Returns:
-        A new array of the shape of `stack`.
-    """
-    channels = frame.shape[-1]
-    pushed = np.empty_like(stack)
-    # One plane at a time: NumPy is several times slower over a last axis of a few bytes.
-    for channel in range(stack.shape[-1] - channels):
-        pushed[..., channel] = stack[..., channel + channels]
-    for channel in range(channels):
-        pushed[..., channel - channels] = frame[..., channel]
-    return pushed
-
-
 def _cast(part: Array, dtype: str) -> Array:
-    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
+    with np.errstate(over="ignore"):  # overflow of float32 becomes infinite
         return part.astype(dtype, order="C", copy=True)
 
 
@@ -325,7 +268,7 @@ def _grey_rule(rule: LeafRule) -> LeafRule:
 
 def _resized_rule(rule: LeafRule, size: tuple[int, int]) -> LeafRule:
     height, width, channels = rule.leaf.shape
-    rows, columns = _covered(height, size[0]), _covered(width, size[1])
+    rows, columns = _area_weights(height, size[0]), _area_weights(width, size[1])
 
     def resized(part: Array) -> Array:
         picture = part if rule.conversion is None else rule.conversion(part)
@@ -337,8 +280,8 @@ def _resized_rule(rule: LeafRule, size: tuple[int, int]) -> LeafRule:
     return replace(rule, leaf=leaf, conversion=resized, note=f"{rule.note}, resized to {size[0]}×{size[1]}")
 
 
-def _covered(before: int, after: int) -> Array:
-    """(after, before) float32, which share of each new cell each old one covers, along one axis."""
+def _area_weights(before: int, after: int) -> Array:
+    """Area-averaging weights along one axis, (after, before) float32."""
     edges = np.arange(after + 1) * (before / after)
     old = np.arange(before)
     overlap = np.minimum(edges[1:, np.newaxis], old + 1) - np.maximum(edges[:-1, np.newaxis], old)
@@ -347,7 +290,7 @@ def _covered(before: int, after: int) -> Array:
 
 
 def _is_channel_first(shape: tuple[int, ...]) -> bool:
-    """Guess the channel axis: the one that is not part of a square, else the smaller of the ends, else the last."""
+    """Guess the channel axis: the one beside two equal axes, else the smaller of first and last, else the last."""
     first, middle, last = shape
     if (first == middle) != (middle == last):
         return middle == last
@@ -355,18 +298,24 @@ def _is_channel_first(shape: tuple[int, ...]) -> bool:
 
 
 class ObservationAdapter:
-    """Turns the observations of N environments into leaves, a single frame each.
+    """Converts the observations of N environments to leaves of a single frame.
 
     Args:
-        space: Of what a single environment gives.
+        space: Observation space of a single environment.
         metadata: Of the environment.
-        config: What it was made from.
-        options: What to make of its frames.
+        config: Of the environment.
+        options: Of which grayscale and resize are applied here.
         num_envs: N.
-        fresh: Whether the environment never writes again to what it has given.
+        fresh: Whether the environment never modifies a returned observation.
+
+    Attributes:
+        left_out: Names of text parts, which become no leaf.
+        perceiver: Replaces the camera image; None without perception.
+        leaves: The result, before frames are stacked.
+        notes: Description of each leaf's conversion.
 
     Raises:
-        UserError: The space is not supported, or there is nothing to perceive in it.
+        UserError: The space is not supported, or perception does not fit it.
     """
 
     def __init__(
@@ -374,7 +323,7 @@ class ObservationAdapter:
         space: gym_spaces.Space[Any],
         metadata: Mapping[str, Any],
         config: EnvConfig,
-        options: FrameOptions,
+        options: EnvOptions,
         num_envs: int,
         fresh: bool,
     ):
@@ -383,37 +332,33 @@ class ObservationAdapter:
         self._num_envs = num_envs
         self._fresh = fresh
         self.left_out = left_out(space)
-        """Names of the parts that no agent sees, because they are text."""
         self.perceiver: PerceptionPipeline | None = None
-        """What stands between the camera and the agent, if anything does."""
         self.leaves = [rule.leaf for rule in self._rules]
-        """What an agent sees, before frames are stacked."""
         self.notes = {rule.leaf.name: rule.note for rule in self._rules}
-        """What is done to make each leaf, for people."""
         if config.perception is not None:
-            self.perceiver = self._make_perceiver(space, metadata, config.perception, options, config.id)
+            self.perceiver = self._make_perception(space, metadata, config.perception, options, config.id)
             self.leaves = [self.perceiver.leaf, *(leaf for leaf in self.leaves if leaf.name != CAMERA)]
             self.notes[DRIVABLE] = self.perceiver.note
 
     def begin(self, seeds: Sequence[int], mask: npt.NDArray[np.bool_]) -> None:
-        """Get ready for new episodes.
+        """Reset the state of perception for new episodes.
 
         Args:
             seeds: N seeds, of which those outside of the mask are ignored.
-            mask: (N,) bool, whose episode begins.
+            mask: (N,) bool, the environments that were reset.
         """
         if self.perceiver is not None:
             self.perceiver.reset(seeds, mask)
 
     def see(self, observation: Any, mask: npt.NDArray[np.bool_] | None = None) -> Observations:
-        """Turn a batched observation into leaves (N, ...).
+        """Convert a batched observation to leaves (N, ...).
 
         Args:
-            observation: What a vector environment gave.
-            mask: (N,) bool, whose observation is new; the others perceive what they perceived. None for all.
+            observation: Of a vector environment.
+            mask: (N,) bool, the environments with a new observation, to which perception is applied; None for all.
 
         Raises:
-            UserError: It is not of the shape that the space promised, or holds a value outside of it.
+            UserError: It does not match the shape of its space, or has a value outside of it.
         """
         leaves = convert(self._rules, observation, self._num_envs, self._fresh)
         if self.perceiver is None:
@@ -422,29 +367,26 @@ class ObservationAdapter:
         return {DRIVABLE: self.perceiver.perceive(pictures, self._labels(observation), mask), **leaves}
 
     def batch_of_one(self, observation: Any) -> Any:
-        """A single environment's observation as a batched one, of those parts that are read.
-
-        True labels may be missing from it where drivers see by a model: a car on a road has none.
-        """
+        """Add a batch axis to a single environment's observation."""
         return _batched(observation)
 
     def _labels(self, observation: Any) -> Pixels | None:
-        """(N, H, W) true classes of the camera's pixels, where there are some."""
+        """Ground-truth classes (N, H, W) of the camera image; None without ground truth."""
         if not isinstance(observation, Mapping) or SEGMENTATION not in observation:
             return None
         take = np.asarray if self._fresh else np.array
         labels: Pixels = take(observation[SEGMENTATION], dtype=np.uint8)
         return labels.reshape(labels.shape[:3])
 
-    def _make_perceiver(
+    def _make_perception(
         self,
         space: gym_spaces.Space[Any],
         metadata: Mapping[str, Any],
         config: PerceptionConfig,
-        options: FrameOptions,
+        options: EnvOptions,
         environment: str,
     ) -> "PerceptionPipeline":
-        from rlkit.perception.pipeline import make_pipeline  # numba and torch, only where they are needed
+        from rlkit.perception.pipeline import make_pipeline  # imports numba and torch
 
         if options.grayscale or options.resize is not None:
             raise UserError("grayscale and resize do not go with --perception, which needs the camera's own picture.")
@@ -458,7 +400,7 @@ class ObservationAdapter:
 
 
 def _batched(part: Any) -> Any:
-    """The same tree with an axis of one before every array."""
+    """Add a batch axis to every array of a tree."""
     if isinstance(part, Mapping):
         return {key: _batched(value) for key, value in part.items()}
     if isinstance(part, tuple):

@@ -1,8 +1,8 @@
-"""From what a user types after `rlkit train` to a Gymnasium specification and to a single environment.
+"""From an environment's id to its Gymnasium specification and to a single environment.
 
-Four forms of an id are understood: a registered environment (`CartPole-v1`, `rlkit/Driving-v0`), a module that
-registers one (`my_pkg.envs:MyEnv-v0`) or holds its class (`my_pkg.envs:MyEnv`), and a file that holds its class
-(`path/to/file.py:MyEnv`). Exceptions of foreign constructors become a `UserError` here.
+An id has one of four forms: a registered environment (`CartPole-v1`, `rlkit/Driving-v0`), a module that registers one
+(`my_pkg.envs:MyEnv-v0`) or defines its class (`my_pkg.envs:MyEnv`), or a file that defines its class
+(`path/to/file.py:MyEnv`). Exceptions of constructors become a `UserError`.
 """
 
 import contextlib
@@ -29,21 +29,19 @@ from rlkit.utils.parsing import did_you_mean
 
 T = TypeVar("T")
 
-# Gymnasium's own extra would bring pygame-ce, which overwrites the pygame that rlkit stands on.
+# Gymnasium's own extra installs pygame-ce, which overwrites pygame.
 _BETTER_HINTS = {"gymnasium[box2d]": "pip install box2d"}
 
 
 def find_spec(environment_id: str, allow_code: bool = True) -> EnvSpec:
-    """Find what an id stands for, importing the code that it names.
+    """Find the specification of an id, importing the code that it names.
 
     Args:
         environment_id: In one of the four forms.
-        allow_code: Whether a module or file that the id names may be imported; false for ids that were read from
-            somebody's run folder rather than typed.
+        allow_code: Whether a module or file in the id may be imported; false for ids from a run folder.
 
     Raises:
-        UserError: There is no such environment (the nearest are offered), its code is missing or does not import,
-            or it may not be imported.
+        UserError: There is no such environment, or its code is missing, fails to import or may not be imported.
     """
     if not environment_id:
         raise UserError("An environment's id is needed, for instance CartPole-v1; `rlkit envs` lists them.")
@@ -52,7 +50,7 @@ def find_spec(environment_id: str, allow_code: bool = True) -> EnvSpec:
         return _registered(environment_id)
     if not allow_code:
         raise UserError(
-            f"This needs the code of {environment_id!r}, which is not imported without being asked for. "
+            f"This needs the code of {environment_id!r}, which is not imported unless requested. "
             f"If you trust it, add: --env {environment_id} (with train only the id: rlkit train {environment_id} ...)"
         )
     name = environment_id.rpartition(":")[2]
@@ -62,17 +60,16 @@ def find_spec(environment_id: str, allow_code: bool = True) -> EnvSpec:
 
 
 def code_in(kwargs: Mapping[str, Any], spec: EnvSpec) -> str | None:
-    """Find an argument of an environment that names code to import, such as `other_vehicles_type="my_module.MyCar"`.
+    """Find an argument that names code to import, such as `other_vehicles_type="my_module.MyCar"`.
 
-    Some environments import what their arguments name. Code of the environment's own package is no such thing: that
-    runs anyway.
+    Code of the environment's own package does not count.
 
     Args:
-        kwargs: Arguments of the environment; lists and dicts in them are searched, too.
-        spec: The environment.
+        kwargs: Arguments of the environment, searched recursively.
+        spec: Of the environment.
 
     Returns:
-        The name of the first such argument; None without one.
+        The name of the first such argument, or None.
     """
     own = {_package_of(entry_point) for entry_point in (spec.entry_point, spec.vector_entry_point)}
     for name, value in kwargs.items():
@@ -93,7 +90,7 @@ def _texts_in(value: Any) -> Iterator[str]:
 
 
 def _is_code(text: str) -> bool:
-    """Whether a text names a Python file, or something in a module that can be found here."""
+    """Whether a string names a Python file, or an attribute of an importable module."""
     if text.endswith(".py") or ".py:" in text:
         return True
     if not re.fullmatch(r"[^\W\d]\w*([.:][^\W\d]\w*)+", text):
@@ -102,7 +99,7 @@ def _is_code(text: str) -> bool:
     if any((Path.cwd() / entry).exists() for entry in (name, f"{name}.py")):
         return True
     try:
-        return importlib.util.find_spec(name) is not None  # of a name without dots: this imports nothing
+        return importlib.util.find_spec(name) is not None  # imports nothing for a name without dots
     except (ImportError, ValueError):
         return False
 
@@ -113,8 +110,7 @@ def _package_of(entry_point: Any) -> str:
 
 
 def _registered(environment_id: str) -> EnvSpec:
-    # Plug-ins take time to import: those who name one of Gymnasium's own do not wait for them. Other ids may be a
-    # plug-in's even if they are known, whose environments replace those of a package that was imported before.
+    # Gymnasium's own ids need no plug-ins, which take time to import. A plug-in may replace any other registered id.
     spec = gymnasium.registry.get(environment_id)
     if spec is not None and str(spec.entry_point).startswith("gymnasium."):
         return spec
@@ -135,7 +131,7 @@ def _registered(environment_id: str) -> EnvSpec:
         hint += f" It may be one of an extra: {' or '.join(dict.fromkeys(problem.remedy for problem in offers))}."
     raise UserError(
         f"There is no environment called {environment_id!r}.{meant}{hint} "
-        "`rlkit envs` lists them; one of your own is named as my_package.module:MyEnv-v0 or path/to/file.py:MyEnv."
+        "`rlkit envs` lists them; your own is my_package.module:MyEnv-v0 or path/to/file.py:MyEnv."
     )
 
 
@@ -145,7 +141,7 @@ def _from_module(module_name: str, name: str) -> EnvSpec:
             f"{module_name + ':' + name!r} names no environment: before the colon goes a module (my_package.module) "
             "or a file that ends in .py."
         )
-    # The current folder last, so that nothing in it hides what is installed (many projects have a folder `envs`).
+    # The current folder comes last, so that it hides no installed package.
     _make_importable(Path.cwd())
     importlib.invalidate_caches()
     try:
@@ -185,7 +181,7 @@ def _from_file(path: Path, name: str) -> EnvSpec:
 
 
 def _load_file(path: Path) -> ModuleType:
-    """Import a file under a name that cannot collide; anew once the file has changed."""
+    """Import a file under a unique module name; again if the file has changed."""
     stamp = hashlib.sha256(f"{path}:{path.stat().st_mtime_ns}".encode()).hexdigest()[:12]
     module_name = f"rlkit_file_{path.stem}_{stamp}"
     if module_name in sys.modules:
@@ -194,7 +190,7 @@ def _load_file(path: Path) -> ModuleType:
     assert found is not None
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
-    _make_importable(path.parent)  # for what lies beside the file
+    _make_importable(path.parent)  # for imports of its neighbours
     sys.modules[module_name] = module
     try:
         found.loader.exec_module(module)
@@ -225,7 +221,7 @@ def _spec_of_class(creator: Any, name: str, where: str) -> EnvSpec:
 
 
 def _environment_classes(module: ModuleType) -> list[str]:
-    """Names of the environments' classes that a module defines itself."""
+    """Names of the environment classes that a module defines."""
     kinds = (gymnasium.Env, gymnasium.vector.VectorEnv)
     return sorted(
         name
@@ -235,7 +231,7 @@ def _environment_classes(module: ModuleType) -> list[str]:
 
 
 def _ids_from(module: ModuleType) -> list[str]:
-    """Registered ids whose code lies in a module or the package it is part of."""
+    """Registered ids of the package of a module."""
     package = module.__name__.partition(".")[0]
     return sorted(
         spec.id
@@ -251,7 +247,7 @@ def _import_failure(what: str, error: BaseException) -> UserError:
 def make_single(
     spec: EnvSpec, kwargs: Mapping[str, Any], render_mode: str | None = None, frame_skip: int = 1
 ) -> gymnasium.Env[Any, Any]:
-    """Make one environment, which its registration may limit in steps, and which nothing checks.
+    """Make one environment, without Gymnasium's checker.
 
     Raises:
         UserError: The environment does not accept the arguments, lacks a package, or fails.
@@ -261,7 +257,7 @@ def make_single(
 
 
 def spec_metadata(spec: EnvSpec) -> dict[str, Any]:
-    """Read an environment's metadata without making the environment, where its class has it.
+    """Read an environment's metadata from its class, or else from an instance.
 
     Raises:
         UserError: The environment's code does not import, or it lacks a package.
@@ -283,7 +279,7 @@ def spec_metadata(spec: EnvSpec) -> dict[str, Any]:
 
 
 def accepted_arguments(spec: EnvSpec) -> set[str]:
-    """Names of the arguments that an environment says it takes; none where its code cannot be read."""
+    """Names of the arguments in an environment's signature; none if its code cannot be imported."""
     names = set(spec.kwargs)
     for entry_point in (spec.entry_point, spec.vector_entry_point):
         if entry_point is not None:
@@ -293,25 +289,25 @@ def accepted_arguments(spec: EnvSpec) -> set[str]:
 
 
 def check_render_mode(spec: EnvSpec, render_mode: str) -> None:
-    """Refuse a render mode that an environment does not offer.
+    """Refuse a render mode that an environment does not support.
 
     Raises:
-        UserError: It does not; or its code does not import, or lacks a package.
+        UserError: It is not supported, or the environment's code does not import or lacks a package.
     """
     offered = list(spec_metadata(spec).get("render_modes") or ())
-    # Gymnasium shows the pictures of `rgb_array` in a window of its own.
+    # Gymnasium wraps `rgb_array` in a window for `human`.
     if render_mode not in offered and not (render_mode == "human" and "rgb_array" in offered):
         shown = ", ".join(str(mode) for mode in offered) or "none"
         raise UserError(f"{spec.id} cannot be shown with render_mode {render_mode!r}; it offers: {shown}.")
 
 
 def accepts(creator: Callable[..., Any], name: str) -> bool:
-    """Whether what makes an environment takes an argument of this name."""
+    """Whether a constructor takes an argument of this name."""
     return any(p.name == name or p.kind is p.VAR_KEYWORD for p in _parameters(creator))
 
 
 def load_creator(entry_point: Any) -> Callable[..., Any]:
-    """Find what makes an environment; whatever its code raises when it is imported comes through."""
+    """Import the constructor of an entry point; exceptions of the import pass through."""
     if callable(entry_point):
         return entry_point  # type: ignore[no-any-return]
     creator: Callable[..., Any] = load_env_creator(entry_point)
@@ -319,16 +315,16 @@ def load_creator(entry_point: Any) -> Callable[..., Any]:
 
 
 def guarded(spec: EnvSpec, make: Callable[[], T], kwargs: Mapping[str, Any] = MappingProxyType({})) -> T:
-    """Turn whatever an environment's constructor raises into a sentence.
+    """Convert exceptions of an environment's constructor to a `UserError`.
 
     Args:
-        spec: The environment.
+        spec: Of the environment.
         make: Calls the constructor.
-        kwargs: Arguments that it is given. A package that these name is not advised to be installed: they may come
-            from a file that somebody else wrote.
+        kwargs: Its arguments. Packages that these name are not recommended for installation, since they may come from
+            an untrusted file.
 
     Raises:
-        UserError: It raised something; what was a UserError stays as it is.
+        UserError: The constructor raised an exception.
     """
     try:
         return make()
@@ -352,7 +348,7 @@ def guarded(spec: EnvSpec, make: Callable[[], T], kwargs: Mapping[str, Any] = Ma
 
 
 def _single(spec: EnvSpec, kwargs: Mapping[str, Any], frame_skip: int) -> gymnasium.Env[Any, Any]:
-    # The checks of the checker cost more than a CartPole step.
+    # Gymnasium's checker costs more than a step of CartPole.
     env: gymnasium.Env[Any, Any] = gymnasium.make(spec, disable_env_checker=True, **kwargs)
     return FrameSkip(env, frame_skip) if frame_skip > 1 else env
 

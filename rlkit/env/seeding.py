@@ -23,16 +23,16 @@ def digest(observations: Observations, index: int) -> str:
 
 
 def episode_seed(run_seed: int, env_index: int, episode: int, stream: Stream = "training") -> int:
-    """Derive the seed of one episode, so that any episode can be played again without those before it.
+    """Derive the seed of one episode from the run's seed, independent of all other episodes.
 
-    The two highest bits say which stream a seed is of: whatever seed a user types, no episode of evaluation is ever
-    one of training, or one by which the best checkpoint was selected.
+    The two highest bits encode the stream: episodes of training, selection and evaluation are disjoint for all run
+    seeds.
 
     Args:
-        run_seed: What the user gave as `--seed`, at least 0.
-        env_index: Which of the parallel environments; 0 in evaluation, where the number of environments is free.
-        episode: How many episodes that environment began before; in evaluation, the number of the episode.
-        stream: What the episode is for.
+        run_seed: From `--seed`, at least 0.
+        env_index: Of the environment; 0 in evaluation, where the number of environments is free.
+        episode: Number of the episode in that environment, from 0.
+        stream: Purpose of the episode.
 
     Returns:
         A number of 31 bits.

@@ -1,6 +1,6 @@
-"""N environments stepped together, with named leaves as observations and numbered actions.
+"""`VecEnv`: N environments with named leaves as observations and numbered actions.
 
-`rlkit.env.make.make_vec_env` makes them; `VecEnv.describe` says what was chosen and why.
+`rlkit.env.make.make_vec_env` makes it.
 """
 
 import logging
@@ -15,9 +15,10 @@ import numpy.typing as npt
 from gymnasium.vector import SyncVectorEnv, VectorEnv
 
 from rlkit import capabilities
-from rlkit.env.actions import Bins, DiscreteActions, discrete_actions, with_typed
-from rlkit.env.config import EnvConfig, SplitArguments, absolute_id, split_arguments
-from rlkit.env.observations import ObservationAdapter, default_frame_stack, push_frame, repeat_frame, stacked
+from rlkit.env.actions import Bins, DiscreteActions, discrete_actions, with_mirror_actions
+from rlkit.env.config import EnvConfig, EnvOptions, absolute_id
+from rlkit.env.frame_stack import default_frame_stack, push_frame, repeat_frame, stacked
+from rlkit.env.observations import ObservationAdapter
 from rlkit.env.subproc.vector_env import LOST, SubprocVectorEnv
 from rlkit.env.wrappers import ListVectorEnv
 from rlkit.errors import EnvironmentFailure, UserError, environment_failures, place
@@ -32,25 +33,26 @@ _log = logging.getLogger(__name__)
 
 
 def offers(vector: AnyVectorEnv, name: str) -> bool:
-    """Whether what is stepped in a vector environment has a method or attribute of this name, for `vector.call`."""
-    if isinstance(vector, SubprocVectorEnv):
-        return vector.offers(name)
-    if isinstance(vector, SyncVectorEnv):
-        return bool(vector.envs[0].has_wrapper_attr(name))
-    own = vector.batches[0] if isinstance(vector, ListVectorEnv) else vector
+    """Whether the environments of a vector have a method or attribute of this name, for `vector.call`."""
+    base = vector.unwrapped
+    if isinstance(base, SubprocVectorEnv):
+        return base.offers(name)
+    if isinstance(base, SyncVectorEnv):
+        return bool(base.envs[0].has_wrapper_attr(name))
+    own = base.batches[0] if isinstance(base, ListVectorEnv) else vector
     return hasattr(own, "call") and hasattr(own.unwrapped, name)
 
 
 @dataclass(frozen=True)
 class Step:
-    """What came of one action in each of N environments.
+    """Result of one action in each of N environments.
 
     Args:
-        observations: Leaves (N, ...); where an episode ended, its real last observation.
-        rewards: (N,) float32, as the environment gave them.
-        terminated: (N,) bool, a true end.
-        truncated: (N,) bool, cut by a limit.
-        infos: As a vector environment gives them: key to one value per environment, `_key` to a mask.
+        observations: Leaves (N, ...); at the end of an episode, its last observation.
+        rewards: (N,) float32, not clipped.
+        terminated: (N,) bool, the episode reached a terminal state.
+        truncated: (N,) bool, the episode was cut by a limit.
+        infos: As of a Gymnasium vector environment: key to one value per environment, `_key` to a mask.
     """
 
     observations: Observations
@@ -61,32 +63,31 @@ class Step:
 
     @property
     def ended(self) -> npt.NDArray[np.bool_]:
-        """(N,) bool, which environments need a reset before their next step."""
+        """(N,) bool, the environments that need a reset before their next step."""
         return self.terminated | self.truncated
 
     @property
     def lost(self) -> npt.NDArray[np.bool_]:
-        """(N,) bool, which episodes were cut off because the process that they ran in was lost."""
+        """(N,) bool, the episodes that were truncated because their worker process ended."""
         lost: npt.NDArray[np.bool_] = self.infos.get(f"_{LOST}", np.zeros(len(self.truncated), dtype=np.bool_))
         return lost
 
 
 class VecEnv:
-    """N environments stepped together; none resets unless told.
+    """N environments stepped together, without automatic resets.
 
-    Observations that are given out are never written again, and must not be written by who receives them.
+    Returned observations are never modified later, and must not be modified by the caller.
 
     Args:
         vector: In `AutoresetMode.DISABLED`.
-        config: What it was made from.
+        config: Of the environments.
         native: Whether it is the environment's own vector environment.
-        why: A sentence on how it was joined.
-        arguments: What was typed for us, of which skipping frames and stepping are left to `vectorize`; None where
-            there is nothing but what `config` says of frames.
+        why: How and why it was vectorized, for `describe`.
+        options: Of which those of images, frame stack and actions are applied here; None for `config.frame_stack`.
 
     Attributes:
-        busy_elsewhere: Whether a step is taken in compiled code or other processes, which leaves Python to others.
-        warn: Told what may need mending but stops nothing; whoever has somebody to tell puts themselves here.
+        busy_elsewhere: Whether a step runs in compiled code or other processes, without the interpreter lock.
+        warn: Called with a sentence on what may need mending; logs it by default.
 
     Raises:
         UserError: Its observation or action space is not supported, or its metadata is malformed.
@@ -98,28 +99,27 @@ class VecEnv:
         config: EnvConfig,
         native: bool,
         why: str,
-        arguments: SplitArguments | None = None,
+        options: EnvOptions | None = None,
     ):
-        if arguments is None:
-            arguments = split_arguments({}, tuple, config.frame_stack)
-        options = arguments.frames
+        options = options or EnvOptions(frame_stack=config.frame_stack)
         self.num_envs = vector.num_envs
         self.metadata: dict[str, Any] = dict(vector.metadata)
         self.native = native
-        self.busy_elsewhere = native or isinstance(vector, SubprocVectorEnv)
+        base = vector.unwrapped
+        self.busy_elsewhere = native or isinstance(base, SubprocVectorEnv)
         self.metrics = capabilities.episode_metrics(self.metadata)
         self.warn: Callable[[str], None] = _log.warning
         self._vector = vector
-        if isinstance(vector, SubprocVectorEnv):
-            vector.on_loss = self._tell_of_loss
+        if isinstance(base, SubprocVectorEnv):
+            base.on_loss = self._report_loss
         self._why = why
         self.single_observation_space = vector.single_observation_space
-        # A promise that an environment can make so that large batches need not be copied.
+        # Declared by environments whose observations need no copy.
         fresh = native and self.metadata.get("fresh_observations") is True
         self.observer = ObservationAdapter(
             self.single_observation_space, self.metadata, config, options, self.num_envs, fresh
         )
-        self.actions = self._read_actions(arguments.bins)
+        self.actions = self._read_actions(options.action_bins)
         names = self.actions.names
         single = Spaces({leaf.name: leaf for leaf in self.observer.leaves}, names)
         self._frames = self._choose_frames(single, options.frame_stack)
@@ -132,12 +132,12 @@ class VecEnv:
                 for name, leaf in single.observations.items()
             },
             names,
-            self._read_mirror(arguments.mirrored, single),
+            self._read_mirror(options.mirror_actions, single),
             capabilities.reward_clip(self.metadata),
         )
         self._stacked = [name for name, leaf in self.spaces.observations.items() if leaf.stack > 1]
         self._vectors = [name for name, leaf in self.spaces.observations.items() if leaf.dtype == "float32"]
-        self._unrewarded = UnrewardedSteps(arguments.episodes.unrewarded_limit, self.num_envs)
+        self._unrewarded_limit = options.unrewarded_limit
         self._observations: Observations | None = None
         self._seeds = [0] * self.num_envs
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
@@ -148,13 +148,13 @@ class VecEnv:
 
         Args:
             seeds: N seeds, of which those outside of the mask are ignored.
-            mask: (N,) bool, which environments to reset; None for all, as at the first time.
+            mask: (N,) bool, the environments to reset; None for all, as at the first time.
 
         Returns:
-            Leaves (N, ...); outside of the mask they stay as they were.
+            Leaves (N, ...), unchanged outside of the mask.
 
         Raises:
-            UserError: An environment failed or gave something that is not a number.
+            UserError: An environment failed, or an observation is NaN.
         """
         if len(seeds) != self.num_envs:
             raise ValueError(f"{self.num_envs} environments need as many seeds, not {len(seeds)}")
@@ -168,9 +168,8 @@ class VecEnv:
         for index in np.flatnonzero(mask):
             self._seeds[index] = seeds[index]
         self._steps[mask] = 0
-        self._unrewarded.begin(mask)
         with self._failures_told("reset"):
-            # Gymnasium's interface says `int`; every vector environment, its own included, takes one seed each.
+            # VectorEnv declares `int`; every vector environment takes one seed for each.
             observation, _ = self._vector.reset(
                 seed=seeds,  # type: ignore[arg-type]
                 options=None if whole else {"reset_mask": mask.copy()},
@@ -194,7 +193,7 @@ class VecEnv:
             actions: (N,) integers from 0 to `spaces.num_actions` - 1.
 
         Raises:
-            UserError: An environment failed, or gave a reward or an observation that is not a number.
+            UserError: An environment failed, or a reward or observation is NaN.
         """
         actions = np.asarray(actions, dtype=np.int64)
         if actions.shape != (self.num_envs,):
@@ -202,19 +201,17 @@ class VecEnv:
         if self._observations is None or self._ended.any():
             raise ValueError("every environment has to be reset before its first step and after its last")
         self._steps += 1
-        given = self.actions.chosen(actions)
         with self._failures_told("step"):
-            observation, rewards, terminated, truncated, infos = self._vector.step(given)
+            observation, rewards, terminated, truncated, infos = self._vector.step(self.actions.decode(actions))
         leaves = self.observer.see(observation)
         self._check_observations(leaves)
         for name in self._stacked:
             leaves[name] = push_frame(self._observations[name], leaves[name])
         self._observations = leaves
-        earned = self._checked_rewards(rewards)
         step = Step(
             dict(leaves),
-            earned,
-            np.array(terminated, dtype=np.bool_) | self._unrewarded.over(earned),
+            self._checked_rewards(rewards),
+            np.array(terminated, dtype=np.bool_),
             np.array(truncated, dtype=np.bool_),
             infos,
         )
@@ -222,22 +219,22 @@ class VecEnv:
         return step
 
     def episode_metrics(self, step: Step, index: int) -> dict[str, Any]:
-        """Take what `metadata["episode_metrics"]` names out of the last step of an episode.
+        """Read the metrics of `metadata["episode_metrics"]` from the infos of an episode's last step.
 
         Args:
-            step: In which environment `index` ended.
-            index: Which environment.
+            step: The last of the episode in environment `index`.
+            index: Of the environment.
 
         Returns:
-            Info key to a plain Python value; None where it is missing or NaN. `metrics` tells names and kinds.
+            Info key to a plain Python value; None if missing or NaN. `metrics` has names and kinds.
         """
         return {key: capabilities.info_value(step.infos, key, index) for key in self.metrics}
 
     def perceived(self, index: int) -> "PerceptionResult | None":
-        """What was made of the newest camera picture of one environment; None where nothing stands between.
+        """The latest output of perception in one environment; None without perception.
 
         Args:
-            index: Which environment.
+            index: Of the environment.
         """
         perceiver = self.observer.perceiver
         return None if perceiver is None else perceiver.result(index)
@@ -258,22 +255,22 @@ class VecEnv:
         return tuple(self._vector.call(name, *args))  # type: ignore[attr-defined]
 
     def render(self) -> list[npt.NDArray[np.uint8]]:
-        """Draw each environment, if they were made with the render mode `rgb_array`.
+        """Render each environment.
 
         Returns:
-            One picture (H, W, 3) per environment; empty in the mode `human`, which draws into a window itself.
+            One image (H, W, 3) per environment in the render mode `rgb_array`; empty in the mode `human`.
 
         Raises:
-            UserError: The environment's drawing failed.
+            UserError: Rendering failed.
         """
         if self._vector.render_mode is None:
-            raise ValueError("environments that are to be drawn have to be made with a render_mode")
+            raise ValueError("rendering needs environments made with a render_mode")
         with self._failures_told("render"):
             frames = self._vector.render() or ()
         return [np.asarray(frame, dtype=np.uint8) for frame in frames if frame is not None]
 
     def close(self) -> None:
-        """Release what the environments hold; more than once does no harm."""
+        """Close the environments; idempotent."""
         self._vector.close()
 
     def __enter__(self) -> Self:
@@ -283,20 +280,20 @@ class VecEnv:
         self.close()
 
     def describe(self) -> list[str]:
-        """Say what was chosen and why, one line each, in the order in which an observation passes."""
+        """Describe environment, observations and actions, with the reasons for what was chosen; one line each."""
         arguments = "".join(f", {key}={value}" for key, value in self.config.kwargs.items())
         lines = [f"environment: {self.config.id}{arguments}; {self.num_envs} at once: {self._why}"]
         notes = self.observer.notes
         for name, leaf in self.spaces.observations.items():
             if leaf.stack > 1:
-                reason = "as asked" if self._asked_frames is not None else "a single picture shows no motion"
+                reason = "as asked" if self._asked_frames is not None else "a single image shows no motion"
                 lines.append(f"{name}: {notes[name]}, {leaf.stack} frames stacked ({reason})")
             else:
                 lines.append(f"{name}: {notes[name]}")
-        lines += [f"{name}: left out, because it is text, which no network reads" for name in self.observer.left_out]
+        lines += [f"{name}: left out, because it is text" for name in self.observer.left_out]
         note = f"; {self.actions.note}" if self.actions.note else ""
         lines.append(f"actions: {self.spaces.num_actions} ({', '.join(self.spaces.action_names)}){note}")
-        if limit := self._unrewarded.limit:
+        if limit := self._unrewarded_limit:
             lines.append(f"episodes: over after {limit} steps in a row without a reward above 0")
         return lines
 
@@ -307,31 +304,30 @@ class VecEnv:
         if not isinstance(space, gymnasium.spaces.Discrete):
             return actions
         offered = self.metadata.get("action_names")
-        # Atari's environments name their actions by a method, hence the second word.
+        # ALE environments have a method instead.
         for name in ("action_names", "get_action_meanings"):
             if offered is None and self.offers(name):
                 offered = self.call(name)[0]
         return replace(actions, names=capabilities.action_names(offered, len(actions), int(space.start)))
 
     def _read_mirror(self, mirrored: Sequence[int] | None, single: Spaces) -> Mirror | None:
-        """How what agents see looks in a mirror, as the environments that were made say: their arguments may change it.
+        """The left-right symmetry of observations and actions.
 
-        What a network finds in the camera's picture is turned over like any picture, which is not quite what it finds
-        in the mirrored picture: for the pretrained one 13 % of the cells differ, by 5 of 255 on average over all.
+        The output of perception is flipped like an image, which approximates the output for the flipped image.
         """
         if mirrored is None and self.actions.note:
-            return None  # what the environment says is of its own discrete actions, not of our list
+            return None  # the environment's symmetry is of its own actions, not of this list
         vectors = {name: leaf.shape[0] for name, leaf in single.observations.items() if not leaf.is_picture}
         metadata, names = self.metadata, self.actions.names
         if mirrored is not None:
-            metadata = with_typed(metadata, mirrored, vectors, names)
+            metadata = with_mirror_actions(metadata, mirrored, vectors, names)
         return capabilities.mirror(metadata, vectors, len(names))
 
     def _choose_frames(self, single: Spaces, asked: int | None) -> int:
         if asked is None:
             return default_frame_stack(single)
         if asked > 1 and not any(leaf.is_picture for leaf in single.observations.values()):
-            raise UserError(f"frame_stack={asked}: only pictures are stacked, and there is none in the observations.")
+            raise UserError(f"frame_stack={asked}: only images are stacked, and the observations have none.")
         return asked
 
     def _check_observations(self, leaves: Observations) -> None:
@@ -355,37 +351,12 @@ class VecEnv:
     def _failures_told(self, doing: str) -> AbstractContextManager[None]:
         return environment_failures(self.config.id, doing, self._seeds, self._steps)
 
-    def _tell_of_loss(self, index: int, doing: str, what: str) -> None:
-        self.warn(f"{self._where(index)}: {doing} {what}; another process goes on, with new episodes")
+    def _report_loss(self, index: int, doing: str, what: str) -> None:
+        self.warn(f"{self._where(index)}: {doing} {what}; a new process replaces it, with new episodes")
 
 
 def _merged(kept: npt.NDArray[Any], renewed: npt.NDArray[Any], mask: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
-    """A new array with the rows of `renewed` where the mask holds."""
+    """Replace the rows of `kept` in the mask by those of `renewed`, in a new array."""
     merged = kept.copy()
     merged[mask] = renewed[mask]
     return merged
-
-
-class UnrewardedSteps:
-    """Counts, in each of N environments, the steps since a reward above zero or the start of the episode.
-
-    Args:
-        limit: After how many of them an episode is over; 0 for never.
-        num_envs: N.
-    """
-
-    def __init__(self, limit: int, num_envs: int):
-        self.limit = limit
-        self._count = np.zeros(num_envs, dtype=np.int64)
-
-    def begin(self, mask: npt.NDArray[np.bool_]) -> None:
-        """Forget the steps of episodes that are over; ``mask`` is (N,) bool."""
-        self._count[mask] = 0
-
-    def over(self, rewards: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-        """(N,) bool, which episodes are over after a step that brought these rewards, (N,) float32."""
-        if self.limit == 0:
-            return np.zeros(len(rewards), dtype=np.bool_)
-        self._count = np.where(rewards > 0.0, 0, self._count + 1)
-        over: npt.NDArray[np.bool_] = self._count >= self.limit
-        return over

@@ -1,4 +1,4 @@
-"""Wrappers of environments: frame skipping, time limits for single environments, batches of one joined to N."""
+"""Wrappers: frame skipping, time limits per call, batches of one joined to N, episodes cut without reward."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -7,22 +7,23 @@ from typing import Any
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 from gymnasium.wrappers import OrderEnforcing, TimeLimit
 
 from rlkit.env.timeout import StepTimeout
 from rlkit.errors import UserError
 
-# What `gymnasium.make` puts around an environment and does not look at an observation; its checker does.
-_LEAVES_OBSERVATIONS_ALONE = (OrderEnforcing, TimeLimit)
+_PASSES_OBSERVATIONS = (OrderEnforcing, TimeLimit)  # wrappers of `gymnasium.make` that do not read observations
+
+STATE_PIXELS = "state_pixels"  # Gymnasium's render mode for an observation that is a rendered image
 
 MODE_KEY = "autoreset_mode"
-"""Where Gymnasium keeps how a vector environment resets: in its metadata, and among the arguments of its maker."""
+"""Key of a vector environment's metadata, and argument of its constructor, for how it resets."""
 
 
 class FrameSkip(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Takes the same action for several steps and sums their rewards; stops where the episode ends.
+    """Repeats each action for several steps and sums the rewards; stops at the end of the episode.
 
     Args:
         env: A single environment.
@@ -32,13 +33,13 @@ class FrameSkip(gymnasium.Wrapper[Any, Any, Any, Any]):
     def __init__(self, env: gymnasium.Env[Any, Any], frames: int):
         super().__init__(env)
         self._frames = frames
-        self._undrawn = Undrawn(env) if can_leave_undrawn(env) else None
+        self._undrawn = UndrawnSteps(env) if renders_observation(env) else None
         rate = self.metadata.get("render_fps")
-        if rate:  # so that what is watched goes at the speed it went at
+        if rate:
             self.metadata = {**self.metadata, "render_fps": rate / frames}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Take the action until the frames are through or the episode is."""
+        """Repeat the action; the observation and info are those of the last step."""
         total = 0.0
         for left in reversed(range(self._frames)):
             undrawn = self._undrawn if left else None
@@ -52,27 +53,28 @@ class FrameSkip(gymnasium.Wrapper[Any, Any, Any, Any]):
         return observation, total, terminated, truncated, info
 
 
-def can_leave_undrawn(env: gymnasium.Env[Any, Any]) -> bool:
-    """Whether an environment is Gymnasium's CarRacing, watched by nobody, with nothing around it that sees pictures.
+def renders_observation(env: gymnasium.Env[Any, Any]) -> bool:
+    """Whether the observation is an image that `_render("state_pixels")` draws, which skipped frames can do without.
 
-    It spends 96 % of a step on drawing (measured with Gymnasium 1.4), which changes nothing of the race.
+    True for Gymnasium's CarRacing and environments built like it, unless a wrapper reads their observations, a window
+    shows them, or a subclass overrides only one of `step` and `_render`.
     """
     base = env.unwrapped
-    kind = type(base)
-    if (kind.__module__, kind.__name__) != ("gymnasium.envs.box2d.car_racing", "CarRacing"):
+    kinds = [next((kind for kind in type(base).__mro__ if name in vars(kind)), None) for name in ("step", "_render")]
+    if STATE_PIXELS not in (base.metadata.get("render_modes") or ()) or kinds[0] is not kinds[1]:
         return False
     while env is not base:
-        if type(env) not in _LEAVES_OBSERVATIONS_ALONE:
+        if type(env) not in _PASSES_OBSERVATIONS:
             return False
         env = env.env  # type: ignore[attr-defined]
-    return base.render_mode != "human" and hasattr(base, "_render")
+    return base.render_mode != "human"
 
 
-class Undrawn:
-    """Steps of Gymnasium's CarRacing without their pictures, and the picture of where it stands.
+class UndrawnSteps:
+    """Steps an environment without drawing its observation.
 
     Args:
-        env: One for which `can_leave_undrawn` is true.
+        env: One for which `renders_observation` is true.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any]):
@@ -85,91 +87,91 @@ class Undrawn:
         try:
             return self._env.step(action)
         finally:
-            del self._base._render  # the method of the class is back
+            del self._base._render  # uncovers the method of the class
 
     def observation(self) -> Any:
-        """What the last step would have returned."""
-        self._base.state = self._base._render("state_pixels")
+        """Draw the observation of the last step."""
+        self._base.state = self._base._render(STATE_PIXELS)
         return self._base.state
 
 
 def _draw_nothing(mode: str) -> None:
-    """Stand in for what draws."""
+    """Replace `_render` while a frame is skipped."""
 
 
-class Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Tells an alarm when one of several environments begins a call.
+class TimedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Restarts a timeout at the begin of each call.
 
     Args:
         env: A single environment.
-        alarm: Who watches it.
-        index: Which one it is.
+        timeout: Shared by all environments of a vector.
+        index: Of this environment in the vector.
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any], alarm: StepTimeout, index: int):
+    def __init__(self, env: gymnasium.Env[Any, Any], timeout: StepTimeout, index: int):
         super().__init__(env)
-        self._alarm = alarm
+        self._timeout = timeout
         self._index = index
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode."""
-        self._alarm.begin(self._index)
+        self._timeout.begin(self._index)
         return self.env.reset(seed=seed, options=options)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Take one step."""
-        self._alarm.begin(self._index)
+        self._timeout.begin(self._index)
         return self.env.step(action)
 
 
 class TimedSyncVectorEnv(SyncVectorEnv):
-    """Steps single environments one after the other, and interrupts one that does not come back.
+    """Steps single environments one after the other, with a time limit for each call.
 
     Args:
         make: Makes one.
         num_envs: N.
-        alarm: Who watches them.
+        timeout: The time limit.
 
     Raises:
-        DescribedError: One takes too long, then or later.
+        DescribedError: A call took too long, in the constructor or later.
     """
 
-    def __init__(self, make: Callable[[], gymnasium.Env[Any, Any]], num_envs: int, alarm: StepTimeout):
-        self._alarm = alarm
+    def __init__(self, make: Callable[[], gymnasium.Env[Any, Any]], num_envs: int, timeout: StepTimeout):
+        self._timeout = timeout
 
-        def watched(index: int) -> gymnasium.Env[Any, Any]:
-            alarm.begin(index)
-            return Watched(make(), alarm, index)
+        def timed(index: int) -> gymnasium.Env[Any, Any]:
+            timeout.begin(index)
+            return TimedEnv(make(), timeout, index)
 
-        makers = [partial(watched, index) for index in range(num_envs)]
+        makers = [partial(timed, index) for index in range(num_envs)]
         # No copy: `observations.convert` makes one.
-        alarm.watch(super().__init__, makers, copy=False, autoreset_mode=AutoresetMode.DISABLED)
+        timeout.watch(super().__init__, makers, copy=False, autoreset_mode=AutoresetMode.DISABLED)
 
     def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:
         """Reset the environments in `options["reset_mask"]`, or all."""
-        return self._alarm.watch(super().reset, **arguments)
+        return self._timeout.watch(super().reset, **arguments)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step each environment; none is reset."""
-        return self._alarm.watch(super().step, actions)
+        return self._timeout.watch(super().step, actions)
 
 
 class ListVectorEnv(VectorEnv[Any, Any, Any]):
     """Joins vector environments of one environment each, so that each is reset alone and from a seed.
 
     Args:
-        batches: Each with `num_envs == 1`; their `metadata["autoreset_mode"]` says how they would reset. Next-step
-            resets never come about, because the batch is reset before its next step; same-step resets are undone by
-            taking the last observation from `infos["final_obs"]` and resetting again from the seed.
-        alarm: Interrupts one that takes too long.
+        batches: Each with `num_envs == 1` and `metadata["autoreset_mode"]`. Next-step resets never happen, because the
+            batch is reset before its next step; after same-step resets the last observation is taken from
+            `infos["final_obs"]`, and the batch reset again from the seed.
+        timeout: Time limit of a call.
 
     Raises:
         UserError: The batches do not say how they reset.
     """
 
-    def __init__(self, batches: Sequence[VectorEnv[Any, Any, Any]], alarm: StepTimeout):
+    def __init__(self, batches: Sequence[VectorEnv[Any, Any, Any]], timeout: StepTimeout):
         self.batches = list(batches)
-        self._alarm = alarm
+        self._timeout = timeout
         first = self.batches[0]
         try:
             self._mode = AutoresetMode(first.metadata[MODE_KEY])
@@ -190,7 +192,7 @@ class ListVectorEnv(VectorEnv[Any, Any, Any]):
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Reset the environments in `options["reset_mask"]`, or all, each from its own seed."""
-        return self._alarm.watch(self._reset, seed, options)
+        return self._timeout.watch(self._reset, seed, options)
 
     def _reset(
         self, seed: int | Sequence[int | None] | None, options: dict[str, Any] | None
@@ -200,7 +202,7 @@ class ListVectorEnv(VectorEnv[Any, Any, Any]):
         seeds = [seed] * self.num_envs if seed is None or isinstance(seed, int) else list(seed)
         infos: dict[str, Any] = {}
         for index in np.flatnonzero(mask):
-            self._alarm.begin(int(index))
+            self._timeout.begin(int(index))
             observation, info = self.batches[index].reset(seed=seeds[index], options=options or None)
             self._current[index] = self._only(observation)
             infos = self._add_info(infos, _info_of_one(info), int(index))
@@ -210,7 +212,7 @@ class ListVectorEnv(VectorEnv[Any, Any, Any]):
         self, actions: npt.NDArray[Any]
     ) -> tuple[Any, npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_], dict[str, Any]]:
         """Step each environment; none is reset."""
-        return self._alarm.watch(self._step, actions)
+        return self._timeout.watch(self._step, actions)
 
     def _step(
         self, actions: npt.NDArray[Any]
@@ -220,7 +222,7 @@ class ListVectorEnv(VectorEnv[Any, Any, Any]):
         truncated = np.zeros(self.num_envs, dtype=np.bool_)
         infos: dict[str, Any] = {}
         for index, batch in enumerate(self.batches):
-            self._alarm.begin(index)
+            self._timeout.begin(index)
             observation, reward, ended, cut, info = batch.step(actions[index : index + 1])
             rewards[index], terminated[index], truncated[index] = reward[0], ended[0], cut[0]
             self._current[index] = self._only(observation)
@@ -258,6 +260,34 @@ class ListVectorEnv(VectorEnv[Any, Any, Any]):
         final = info["final_obs"]
         observation = self._only(final) if isinstance(final, Mapping | tuple) else final[0]
         return observation, info.get("final_info", {})
+
+
+class UnrewardedLimit(VectorWrapper):
+    """Terminates the episodes of a vector environment after a number of consecutive steps without a positive reward.
+
+    Args:
+        env: In `AutoresetMode.DISABLED`.
+        limit: Number of steps.
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], limit: int):
+        super().__init__(env)
+        self._limit = limit
+        self._count = np.zeros(env.num_envs, dtype=np.int64)
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Reset the environments in `options["reset_mask"]`, or all."""
+        self._count[... if options is None else options.get("reset_mask", ...)] = 0
+        # VectorEnv declares `int`; every vector environment takes one seed for each.
+        return self.env.reset(seed=seed, options=options)  # type: ignore[arg-type]
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Step each environment; none is reset."""
+        observations, rewards, terminated, truncated, infos = self.env.step(actions)
+        self._count = np.where(np.asarray(rewards) > 0.0, 0, self._count + 1)
+        return observations, rewards, terminated | (self._count >= self._limit), truncated, infos
 
 
 def _info_of_one(infos: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gymnasium import spaces
@@ -38,13 +39,14 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "component_names": capabilities.component_names,
     "conditions": capabilities.conditions,
     "episode_metrics": capabilities.episode_metrics,
-    "evaluation_kwargs": capabilities.evaluation_kwargs,
+    "evaluation_kwargs": partial(capabilities.default_kwargs, purpose="evaluation"),
     "labels": capabilities.labels,
-    "play_kwargs": capabilities.play_kwargs,
+    "picture_kwargs": partial(capabilities.default_kwargs, purpose="picture"),
+    "play_kwargs": partial(capabilities.default_kwargs, purpose="play"),
     "reward_clip": capabilities.reward_clip,
     "run_defaults": capabilities.run_defaults,
     "scenario_option": capabilities.scenario_option,
-    "training_kwargs": capabilities.training_kwargs,
+    "training_kwargs": partial(capabilities.default_kwargs, purpose="training"),
 }
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")

@@ -141,7 +141,7 @@ CATALOGUE: dict[str, Entry] = {
     "hangs": Entry(
         "fault",
         "Training would stand still without a word.",
-        "Look at the line that is named. If it is only slow, allow it longer: --time-out SECONDS.",
+        "Look at the line that is named. If it is only slow, allow it longer: --timeout SECONDS.",
     ),
     "crashes": Entry(
         "fault",

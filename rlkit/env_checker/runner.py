@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rlkit.env.actions import Bins
-from rlkit.env.config import EnvConfig, split_arguments
+from rlkit.env.config import EnvConfig, split_kwargs
 from rlkit.env.registry import accepted_arguments, find_spec
 from rlkit.env_checker import determinism, performance, rendering, symmetry, vectorization
 from rlkit.env_checker.declarations import read_declarations, run_checker
@@ -70,8 +70,8 @@ def digest_of(config: EnvConfig, *, pulse: Pulse = silent) -> str | None:
 
 def _subject(config: EnvConfig, steps: int, seconds: float, pulse: Pulse) -> tuple[Subject, Bins | None]:
     spec = find_spec(config.id)
-    split = split_arguments(config.kwargs, lambda: accepted_arguments(spec))
-    return Subject(spec, split.theirs, steps, seconds, pulse), split.bins
+    kwargs, options = split_kwargs(config.kwargs, lambda: accepted_arguments(spec))
+    return Subject(spec, kwargs, steps, seconds, pulse), options.action_bins
 
 
 def _trials(subject: Subject, facts: dict[str, Any], bins: Bins | None, timed: bool) -> dict[str, Callable[[], None]]:

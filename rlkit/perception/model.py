@@ -288,7 +288,7 @@ def load_model(
     """
     card = read_model_card(path)
     if network not in (None, card.network):
-        raise UserError(f"{network}: the network of {path} is {card.network!r}; name that one, or leave --model out")
+        raise UserError(f"{network}: the network of {path} is {card.network!r}; name that one, or leave --network out")
     built = build_network(card.network, len(card.classes), allow_code=network is not None)
     expected = built.state_dict()
     try:

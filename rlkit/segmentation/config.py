@@ -95,7 +95,7 @@ class TrainingConfig:
             if not isinstance(getattr(self, name), Mapping):
                 raise UserError(f"{name} = {getattr(self, name)!r}: expected an object")
         if isinstance(self.held_out, bool) or not isinstance(self.held_out, int | float) or not 0 <= self.held_out < 1:
-            raise UserError(f"--held-out {self.held_out!r}: expected a share from 0 to less than 1")
+            raise UserError(f"--val-fraction {self.held_out!r}: expected a share from 0 to less than 1")
         if self.pictures is not None and (type(self.pictures) is not int or self.pictures < 1):
             raise UserError(f"pictures = {self.pictures!r}: expected a number of pictures, or null")
         if self.device not in ("cpu", "cuda"):

@@ -112,7 +112,7 @@ def resume(
     run = PerceptionRun.open(Path(path))
     config = run.config
     if model not in (None, config.network):
-        raise UserError(f"This run trains {config.network}, not {model}: leave --model out.")
+        raise UserError(f"This run trains {config.network}, not {model}: leave --network out.")
     check_typed_again(config.env_kwargs, env_kwargs or {})
     if config.env_kwargs and is_simulator(config.data):
         environment = EnvConfig(environment_id(config.data), config.env_kwargs)

@@ -117,7 +117,7 @@ class RunConfig:
         if self.steps < self.num_envs:
             raise UserError(f"--steps = {self.steps} is less than one step of each of {self.num_envs} environments")
         if self.overlap and self.deterministic:
-            raise UserError("--overlap gives environments a thread of their own, --deterministic allows one: omit one")
+            raise UserError("--async-envs needs a second thread, which --deterministic does not allow: leave one out")
 
     def located(self, folder: Path) -> Self:
         """The same, with the file of perception's model within the folder that the configuration was read from.
@@ -274,7 +274,7 @@ def plan(
     asked = (env if isinstance(env, EnvConfig) else EnvConfig(env)).with_kwargs(env_kwargs or {})
     asked = asked.seen_by(perception, perception_kwargs)
     metadata = read_metadata(asked)
-    for_training = asked.with_defaults(capabilities.training_kwargs(metadata))
+    for_training = asked.with_defaults(capabilities.default_kwargs(metadata, "training"))
     with make_vec_env(for_training, 1) as one:
         spaces, native, for_training = one.spaces, one.native, one.config
     budget = steps if steps is not None else agent_type.default_steps(spaces)
@@ -286,7 +286,7 @@ def plan(
     } | capabilities.run_defaults(metadata)
     return RunConfig(
         environment=for_training,
-        evaluation=measured.with_kwargs(capabilities.evaluation_kwargs(metadata)),
+        evaluation=measured.with_kwargs(capabilities.default_kwargs(metadata, "evaluation")),
         algorithm=algo,
         preset=name,
         hyperparameters=dataclasses.asdict(hyperparameters),

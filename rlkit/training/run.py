@@ -89,8 +89,8 @@ def start(
         environments = stack.enter_context(make_vec_env(config.environment, config.num_envs))
         if config.overlap and not environments.busy_elsewhere:
             raise UserError(
-                f"--overlap: {config.environment.id} is stepped in Python and in this process, where the agent learns: "
-                "add --env-kwargs workers=1 (or more), or leave --overlap out."
+                f"--async-envs: {config.environment.id} is stepped in Python, in the process of the agent: "
+                "add --env-kwargs workers=1 (or more), or leave --async-envs out."
             )
         agent = build_agent(config, environments.spaces)
         check_memory(agent)

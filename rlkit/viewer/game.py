@@ -15,18 +15,17 @@ import numpy.typing as npt
 
 from rlkit.capabilities import (
     EpisodeMetric,
+    HasGhost,
     HasMapOutline,
     HasTelemetry,
-    ShowsGhost,
+    default_kwargs,
     episode_metrics,
-    evaluation_kwargs,
-    lines_of,
-    play_kwargs,
+    map_lines,
     readings,
     scenario_option,
 )
 from rlkit.env import registry
-from rlkit.env.config import EnvConfig, FrameOptions
+from rlkit.env.config import EnvConfig, EnvOptions
 from rlkit.env.make import read_metadata
 from rlkit.env.observations import ObservationAdapter
 from rlkit.errors import UserError, describe_error
@@ -75,7 +74,7 @@ def places_of(config: EnvConfig, scenario: Path | None) -> list[Place]:
 def with_advice(config: EnvConfig) -> EnvConfig:
     """The environment with what it advises for measuring and for a person, where no argument says otherwise."""
     metadata = read_metadata(config)
-    return config.with_defaults({**evaluation_kwargs(metadata), **play_kwargs(metadata)})
+    return config.with_defaults({**default_kwargs(metadata, "evaluation"), **default_kwargs(metadata, "play")})
 
 
 class Game:
@@ -145,7 +144,7 @@ class Game:
         self.was_best = False
         self._metrics: dict[str, Metric] = {}
         best = self.best
-        if isinstance(self.env.unwrapped, ShowsGhost):
+        if isinstance(self.env.unwrapped, HasGhost):
             self.env.unwrapped.set_ghost(None if best is None or not len(best.poses) else best.poses)
         observation, info = self._guarded("reset", lambda: self.env.reset(seed=self.seed))
         if self._eyes is not None:
@@ -154,7 +153,7 @@ class Game:
         self._poses = [info.get("pose")]
         bare = self.env.unwrapped
         self.outline = (
-            [line for line in lines_of(bare.map_outline()) if len(line)] if isinstance(bare, HasMapOutline) else []
+            [line for line in map_lines(bare.map_outline()) if len(line)] if isinstance(bare, HasMapOutline) else []
         )
         self.version += 1
 
@@ -282,7 +281,7 @@ def _eyes(env: gymnasium.Env[Any, Any], config: EnvConfig) -> ObservationAdapter
     """What perceives for a person to look at; None where it is not asked for."""
     if config.perception is None:
         return None
-    return ObservationAdapter(env.observation_space, dict(env.metadata or {}), config, FrameOptions(), 1, fresh=False)
+    return ObservationAdapter(env.observation_space, dict(env.metadata or {}), config, EnvOptions(), 1, fresh=False)
 
 
 def _make(config: EnvConfig) -> gymnasium.Env[Any, Any]:

@@ -88,7 +88,7 @@ class BestFile:
         if path is None:
             return
         if not path.absolute().parent.is_dir():
-            raise UserError(f"--best {path}: the folder {path.absolute().parent} does not exist")
+            raise UserError(f"--scores {path}: the folder {path.absolute().parent} does not exist")
         if path.exists():
             self._bests = _read_bests(path)
 
@@ -119,7 +119,7 @@ class BestFile:
             scratch.replace(self.path)  # the old file or the new one, never half of it
         except OSError as error:
             raise UserError(
-                f"--best {self.path}: cannot be written ({error.strerror or error})", exit_code=1
+                f"--scores {self.path}: cannot be written ({error.strerror or error})", exit_code=1
             ) from error
 
 
@@ -137,7 +137,7 @@ def _read_bests(path: Path) -> dict[str, Best]:
                 raise ValueError
             bests[str(place)] = Best(float(entry["return"]), time, poses)
     except OSError as error:
-        raise UserError(f"--best {path}: cannot be read ({error.strerror or error})", exit_code=1) from error
+        raise UserError(f"--scores {path}: cannot be read ({error.strerror or error})", exit_code=1) from error
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise UserError(f"--best {path}: this is no file of best attempts; choose another name") from None
+        raise UserError(f"--scores {path}: this is no file of best attempts; choose another name") from None
     return bests

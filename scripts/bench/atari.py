@@ -1,8 +1,8 @@
 """How soon and how well Atari's games are learned, beside published figures.
 
     pip install -c constraints.txt -e '.[atari]'
-    python scripts/bench/atari.py --protocol dqn --steps 600000 --overlap --set update_interval=8 --json OUT.json
-    python scripts/bench/atari.py --overlap --set update_interval=8 --env-kwargs full_action_space=false --json OUT.json
+    python scripts/bench/atari.py --protocol dqn --steps 600000 --async-envs --set update_interval=8 --json OUT.json
+    python scripts/bench/atari.py --async-envs --set update_interval=8 --env-kwargs full_action_space=false
     python scripts/bench/atari.py --games Boxing Freeway --steps 100000 --json scripts/bench/results/atari.json
 
 Trains an agent, evaluates it now and then over 30 episodes of raw scores, and measures the last and the best weights on
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1_250_000, help="of 4 frames each")
     parser.add_argument("--seeds", default="0", help="such as 0..4")
     parser.add_argument("--num-envs", type=int, default=8)
-    parser.add_argument("--overlap", action="store_true", help="step games in a thread of their own meanwhile")
+    parser.add_argument("--async-envs", action="store_true", help="step games in a thread of their own meanwhile")
     parser.add_argument("--eval-freq", type=int, help="steps; a tenth of all unless given")
     parser.add_argument("--eval-episodes", type=int, default=30)
     parser.add_argument("--milestones", type=float, nargs="*", help="scores whose first time counts")
@@ -65,7 +65,7 @@ def main() -> None:
             preset=options.preset,
             settings=read_pairs("--set", [options.set]),
             num_envs=options.num_envs,
-            overlap=options.overlap,
+            overlap=options.async_envs,
             eval_freq=options.eval_freq or max(1, options.steps // 10),
             eval_episodes=options.eval_episodes,
             milestones=options.milestones if options.milestones is not None else [0, 18] if game == "Pong" else [],

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rlkit import capabilities
-from rlkit.capabilities import CameraMounting, Conditions, EpisodeMetric, HasExpert, HasState, HasTelemetry, Reading
+from rlkit.capabilities import CameraMounting, Conditions, EpisodeMetric, HasMapOutline, HasTelemetry, Reading
 from rlkit.errors import UserError
 from rlkit.spaces import Classes
 
@@ -11,14 +11,10 @@ class Instrumented:
     def telemetry(self):
         return {"speed": {"value": np.float32(3), "unit": "m/s", "low": 0, "high": 50}}
 
-    def expert_action(self):
-        return 1
-
 
 def test_a_capability_is_had_by_having_the_method():
     assert isinstance(Instrumented(), HasTelemetry)
-    assert isinstance(Instrumented(), HasExpert)
-    assert not isinstance(Instrumented(), HasState)
+    assert not isinstance(Instrumented(), HasMapOutline)
 
 
 def test_episode_metrics_are_read_with_name_and_kind():
@@ -45,11 +41,11 @@ def test_malformed_episode_metrics_are_a_sentence(metadata, said):
 
 def test_advised_arguments_are_read():
     metadata = {"evaluation_kwargs": {"split": "test"}, "training_kwargs": {"start": "anywhere"}}
-    assert capabilities.evaluation_kwargs(metadata) == {"split": "test"}
-    assert capabilities.training_kwargs(metadata) == {"start": "anywhere"}
-    assert capabilities.training_kwargs({}) == {}
+    assert capabilities.default_kwargs(metadata, "evaluation") == {"split": "test"}
+    assert capabilities.default_kwargs(metadata, "training") == {"start": "anywhere"}
+    assert capabilities.default_kwargs({}, "training") == {}
     with pytest.raises(UserError, match="evaluation_kwargs"):
-        capabilities.evaluation_kwargs({"evaluation_kwargs": "split=test"})
+        capabilities.default_kwargs({"evaluation_kwargs": "split=test"}, "evaluation")
 
 
 def test_the_advised_clipping_of_rewards_is_a_number():
@@ -116,10 +112,10 @@ def test_values_of_one_environment_come_out_of_the_infos_as_python_values():
 
 def test_a_map_outline_is_lines_of_points():
     line = np.zeros((4, 2), np.float32)
-    assert [part.shape for part in capabilities.lines_of(line)] == [(4, 2)]
-    assert len(capabilities.lines_of({"left": line, "right": line})) == 2
+    assert [part.shape for part in capabilities.map_lines(line)] == [(4, 2)]
+    assert len(capabilities.map_lines({"left": line, "right": line})) == 2
     with pytest.raises(UserError, match="map_outline"):
-        capabilities.lines_of([np.zeros(3)])
+        capabilities.map_lines([np.zeros(3)])
 
 
 def test_what_a_segmentation_shows_is_read_as_classes():

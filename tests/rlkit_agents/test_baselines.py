@@ -62,7 +62,7 @@ def test_the_expert_of_a_box_takes_the_nearest_of_the_grid(monkeypatch):
         expert = build("expert", environments)
         expert.bind(environments)
         observations = environments.reset(range(2))
-        taken = environments.actions.chosen(expert.act(observations, explore=False))
+        taken = environments.actions.decode(expert.act(observations, explore=False))
         assert taken.tolist() == [[1.0, 0.0]] * 2
         monkeypatch.setattr(Target, "aim", 1)
         with pytest.raises(UserError, match=r"actions of shape \(2,\) are expected"):

@@ -1,22 +1,22 @@
-"""`rlkit perception`: find the drivable area in camera pictures; one file per verb."""
+"""`rlkit perception`: segmentation networks for the drivable area; one file per command."""
 
 from typing import Any
 
 
 def perception_verbs() -> dict[str, Any]:
-    """What can be typed after `rlkit perception`."""
-    from rlkit.cli.perception.dataset import Data
+    """The commands of `rlkit perception`."""
     from rlkit.cli.perception.evaluate import Evaluate
     from rlkit.cli.perception.export import Export
     from rlkit.cli.perception.hyperparameters import HyperparameterTable
-    from rlkit.cli.perception.show import Show
+    from rlkit.cli.perception.make_dataset import MakeDataset
+    from rlkit.cli.perception.predict import Predict
     from rlkit.cli.perception.train import Train
 
     return {
         "train": Train,
         "evaluate": Evaluate,
-        "show": Show,
+        "predict": Predict,
         "export": Export,
-        "data": Data,
-        "recipe": HyperparameterTable,
+        "make-dataset": MakeDataset,
+        "hyperparameters": HyperparameterTable,
     }

@@ -1,4 +1,4 @@
-"""`rlkit perception evaluate`: measure a segmentation model on pictures that it never saw."""
+"""`rlkit perception evaluate`: evaluate a segmentation model on unseen images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,39 +20,43 @@ if TYPE_CHECKING:
     from rlkit.segmentation.datasets.base import Dataset
     from rlkit.segmentation.evaluation import SegmentationResult
 
-RESULT = frozenset({"model", "parameters", "pictures", "iou"})  # what its JSON is known by
+RESULT = frozenset({"model", "parameters", "pictures", "iou"})  # keys of its JSON
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure a segmentation model: overlap, outlines, honesty, doubts and speed, in all and by condition."""
+    """Evaluate a segmentation model: IoU, boundary F1, calibration, uncertainty and speed, also per condition."""
 
-    what: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WHAT")]
-    """A perception run, a model's .safetensors file, or pretrained:NAME."""
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
+    """A perception run, a .safetensors file, or pretrained:NAME."""
     data: Annotated[str | None, unset("sim|env:ID|FOLDER")] = None
-    """Where pictures come from; what it was trained on if not given."""
+    """Source of the images; the training data if not given."""
     split: Annotated[str | None, unset("NAME")] = None
-    """Which of them: test or held-out of a simulator, val or test of a folder; all that there are if not given."""
-    pictures: Annotated[int | None, unset("N")] = None
-    """Most pictures per split; all of a folder, 64 of each look of a simulator if not given."""
+    """The split: test or held-out of a simulator, val or test of a folder; all if not given."""
+    num_images: Annotated[int | None, unset("N")] = None
+    """Maximum number of images per split (all of a folder, 64 per condition of a simulator if not given)."""
     drivable_only: bool = False
-    """Compare the drivable area with the rest only, where model and data tell different things apart."""
+    """Evaluate drivable against not drivable only, for data with other classes than the model."""
     samples: int = 1
-    """Answers with dropout per picture, whose mean is measured (Bayesian SegNet; its paper advises 6 to 40)."""
+    """Monte-Carlo dropout samples per image, averaged (Bayesian SegNet; its paper recommends 6 to 40)."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment, such as weather=fog."""
     seed: int = 0
-    """Which pictures of a simulator: the same seed measures every model on the same ones."""
+    """Seed of a simulator's images: the same seed gives every model the same ones."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the network computes."""
-    model: Annotated[str | None, unset("my_package:MyNet")] = None
-    """The model's network, if its code is not one of rlkit's: to name it is to trust it."""
+    """Device of the network."""
+    network: Annotated[str | None, unset("my_package:MyNet")] = None
+    """The network's class if it is not one of rlkit's; naming it allows its import."""
     json: Annotated[str | None, unset("FILE")] = None
-    """Write the figures to this file (- for standard output)."""
+    """Write the metrics to this file (- for standard output)."""
 
     def run(self) -> None:
-        """Measure, and say what came of it."""
-        for name, value, low in (("pictures", self.pictures, 1), ("samples", self.samples, 1), ("seed", self.seed, 0)):
+        """Evaluate, and print the metrics."""
+        for name, value, low in (
+            ("num-images", self.num_images, 1),
+            ("samples", self.samples, 1),
+            ("seed", self.seed, 0),
+        ):
             if value is not None and value < low:
                 raise UserError(f"--{name} {value}: expected a whole number of at least {low}")
         env_kwargs = read_kwargs("--env-kwargs", self.env_kwargs)
@@ -63,26 +67,28 @@ class Evaluate:
         from rlkit.perception.model import find_model, load_model
         from rlkit.segmentation.datasets import is_simulator, open_dataset
 
-        model = load_model(find_model(self.what), device=choose_device(self.device), network=self.model)
-        data = self.data or usual_data(self.what, model.card)
+        model = load_model(find_model(self.model), device=choose_device(self.device), network=self.network)
+        data = self.data or usual_data(self.model, model.card)
         source = open_dataset(
             data,
-            # A simulator makes pictures of any size; those of a folder are measured as they are, and resized.
+            # A simulator renders the model's size; images of a folder keep theirs.
             size=model.card.size if is_simulator(data) else None,
             seed=self.seed,
             env_kwargs=env_kwargs,
-            pictures=self.pictures,
-            held_out=held_out_of(self.what) if self.data is None else 0.1,
+            pictures=self.num_images,
+            held_out=held_out_of(self.model) if self.data is None else 0.1,
             allow_code=self.data is not None,
         )
-        results = self._measure(model, source, Console(stderr=True))
+        results = self._evaluate(model, source, Console(stderr=True))
         if self.json != "-":
             for result in results:
                 print_result(result, Console())
         if self.json is not None:
             write_result(self.json, _joined(results), RESULT)
 
-    def _measure(self, model: "SegmentationModel", source: "Dataset", console: "Console") -> list["SegmentationResult"]:
+    def _evaluate(
+        self, model: "SegmentationModel", source: "Dataset", console: "Console"
+    ) -> list["SegmentationResult"]:
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         from rlkit.segmentation.evaluation import evaluate
@@ -96,8 +102,8 @@ class Evaluate:
                     model,
                     source,
                     split,
-                    name=self.what,
-                    limit=self.pictures,
+                    name=self.model,
+                    limit=self.num_images,
                     samples=self.samples,
                     seed=self.seed,
                     drivable_only=self.drivable_only,
@@ -109,7 +115,7 @@ class Evaluate:
 
 
 def usual_data(what: str, card: "ModelCard") -> str:
-    """What a model was trained on, as its run folder or its card knows it.
+    """The training data of a model, from its run folder or its card.
 
     Raises:
         UserError: The card names a folder of another machine.
@@ -121,8 +127,8 @@ def usual_data(what: str, card: "ModelCard") -> str:
     known = PerceptionRun.open(Path(what)).config.data if is_run else str(card.trained.get("data", ""))
     if is_run or is_simulator(known):
         return known
-    told = f" (it was trained on {known})" if known else ""
-    raise UserError(f"--data is needed: {what} does not say where its pictures are{told}. Name sim or a folder.")
+    hint = f" (it was trained on {known})" if known else ""
+    raise UserError(f"--data is needed: the training data of {what} are not known here{hint}. Name sim or a folder.")
 
 
 def held_out_of(what: str) -> float:

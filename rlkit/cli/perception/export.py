@@ -1,4 +1,4 @@
-"""`rlkit perception export`: a model as a file that other programs run."""
+"""`rlkit perception export`: convert a model to ONNX or torch.export."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,48 +20,45 @@ SUFFIXES = {"onnx": ".onnx", INT8: ".onnx", "torch": ".pt2"}
 
 @dataclass(frozen=True)
 class Export:
-    """Write a model as a file that runs without rlkit, and compare the two.
+    """Convert a model to a file that runs without rlkit, and compare the outputs.
 
-    The file takes pictures (N, 3, H, W) as floats from 0 to 1, any N, and gives the probability of each class at each
-    pixel, (N, C, H, W).
+    Input: images (N, 3, H, W), floats from 0 to 1, any N. Output: class probabilities (N, C, H, W).
     """
 
-    what: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WHAT")]
-    """The folder of a perception run, a .safetensors file, or pretrained:NAME."""
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
+    """A perception run, a .safetensors file, or pretrained:NAME."""
     format: Literal["onnx", "onnx-int8", "torch"] = "onnx"
     """ONNX, ONNX with convolutions in 8-bit integers, or a torch.export program."""
     out: Annotated[Path | None, unset("FILE")] = None
-    """The file to make (the model's name in this folder if not given); nothing is ever overwritten."""
+    """The file to write (named after the model if not given); nothing is overwritten."""
     data: str = "sim"
-    """For onnx-int8, pictures from which the ranges of numbers are found: sim, env:ID, or a folder."""
+    """For onnx-int8, the calibration images: sim, env:ID, or a folder."""
     env_kwargs: KeyValues = ()
-    """Arguments of the environment that these pictures come from."""
+    """Arguments of the environment of these images."""
     calibration: Annotated[int | None, unset("N")] = None
-    """How many of them (128 if not given)."""
+    """Number of calibration images (128 if not given)."""
     seed: int = 0
-    """Which of them."""
-    model: Annotated[str | None, unset("my_package:MyNet")] = None
-    """The model's network, where it is your own code: naming it here allows its import."""
+    """Seed of the calibration images."""
+    network: Annotated[str | None, unset("my_package:MyNet")] = None
+    """The network's class if it is not one of rlkit's; naming it allows its import."""
 
     def run(self) -> None:
-        """Write the file, and say how near it is."""
+        """Write the file, and print the difference of the outputs."""
         if self.format != INT8 and (self.calibration is not None or self.env_kwargs):
-            raise UserError(
-                f"--calibration and --env-kwargs belong to --format {INT8}; {self.format} needs no pictures."
-            )
+            raise UserError(f"--calibration and --env-kwargs belong to --format {INT8}; {self.format} needs no images.")
         if self.calibration is not None and self.calibration < 8:
             raise UserError(f"--calibration {self.calibration}: expected a whole number of at least 8")
         from rlkit.perception.model import find_model, load_model
         from rlkit.perception.model_card import read_model_card
         from rlkit.segmentation.export.common import check_target
 
-        path = find_model(self.what)
+        path = find_model(self.model)
         card = read_model_card(path)
         out = self.out or Path(
             f"{card.network.rpartition(':')[2]}{'-int8' * (self.format == INT8)}{SUFFIXES[self.format]}"
         )
-        check_target(out, SUFFIXES[self.format])  # before minutes are spent
-        print_line(self._export(load_model(path, network=self.model), out))
+        check_target(out, SUFFIXES[self.format])
+        print_line(self._export(load_model(path, network=self.network), out))
 
     def _export(self, model: "SegmentationModel", out: Path) -> "Exported":
         if self.format == "torch":

@@ -1,4 +1,4 @@
-"""`rlkit perception recipe`: what can be set about the training of a segmentation network."""
+"""`rlkit perception hyperparameters`: the hyperparameters of segmentation training."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def _rows() -> list[dict[str, Any]]:
     return [
         {
             "name": field.name,
-            **{name: getattr(recipe, field.name) for name, recipe in columns.items()},
+            **{name: getattr(preset, field.name) for name, preset in columns.items()},
             "meaning": field.metadata["meaning"],
             "allowed": " | ".join(field.metadata["choices"]),
             "source": field.metadata["source"],

@@ -1,7 +1,6 @@
-"""The process that steps a share of the environments: `python -m rlkit.env.subproc.child SOCKET TRACE`.
+"""Code of a worker process: `python -m rlkit.env.subproc.child SOCKET TRACE`.
 
-Both are numbers of open files: where requests come in and answers go out, and where Python writes where it was when
-it crashed, or is when the parent asks.
+Both are file descriptors: the socket of requests and responses, and the file of tracebacks on a crash or SIGUSR1.
 """
 
 import faulthandler
@@ -19,14 +18,14 @@ if TYPE_CHECKING:
     import gymnasium
     from gymnasium.envs.registration import EnvSpec
 
-    from rlkit.env.subproc.worker import Answer, Blueprint
+    from rlkit.env.subproc.worker import Blueprint, Response
 
 
-class Share:
-    """The environments of one worker; each method is a request, for one of them.
+class EnvServer:
+    """The environments of one worker; each method is a request for one of them.
 
     Args:
-        blueprint: What they are made from.
+        blueprint: Description of the environments.
     """
 
     def __init__(self, blueprint: "Blueprint"):
@@ -34,11 +33,11 @@ class Share:
         self._envs: dict[int, gymnasium.Env[Any, Any]] = {}
 
     def make(self, index: int) -> tuple[Any, Any, dict[str, Any], str | None]:
-        """Make it; give its spaces of observations and actions, metadata and render mode."""
+        """Make it; return observation space, action space, metadata and render mode."""
         from rlkit.env.registry import make_single
 
         plan = self._blueprint
-        env = make_single(_find(plan), plan.kwargs, frame_skip=plan.frame_skip)
+        env = make_single(resolve_spec(plan), plan.kwargs, frame_skip=plan.frame_skip)
         self._envs[index] = env
         return env.observation_space, env.action_space, dict(env.metadata), env.render_mode
 
@@ -58,19 +57,19 @@ class Share:
 
     def call(self, index: int, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call its method, or read its attribute."""
-        from rlkit.env.subproc.worker import Answer
+        from rlkit.env.subproc.worker import Response
 
         if not self.offers(index, name):
-            return Answer("missing", f"{self._blueprint.id} has no attribute {name!r}")
+            return Response("missing", f"{self._blueprint.id} has no attribute {name!r}")
         found = self._envs[index].get_wrapper_attr(name)
         return found(*args, **kwargs) if callable(found) else found
 
     def render(self, index: int) -> Any:
-        """Draw it."""
+        """Render it."""
         return self._envs[index].render()
 
     def close(self) -> None:
-        """Release all of them; what one of them raises keeps the others from nothing."""
+        """Close all of them, also if one raises an exception."""
         for env in self._envs.values():
             try:
                 env.close()
@@ -79,18 +78,21 @@ class Share:
 
 
 def main() -> None:
-    """Answer requests until the parent has enough, or is gone."""
+    """Serve requests until the parent closes the worker or ends."""
     socket, trace = (int(number) for number in sys.argv[1:3])
-    for number in (signal.SIGINT, signal.SIGTERM):  # both are the parent's; what the environment starts obeys them
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # handled by the parent
         signal.signal(number, lambda number, frame: None)
     faulthandler.enable(trace, all_threads=False)
     faulthandler.register(signal.SIGUSR1, trace, all_threads=False)
     threading.Thread(target=_end_with_parent, args=(socket,), daemon=True).start()
-    import rlkit.env.registry  # noqa: F401 - what takes time to import, before any time is taken
+    import rlkit.env.registry  # noqa: F401 - what takes time to import, before any time is unwrap
     from rlkit.env.subproc.worker import CLOSE
 
     connection = Connection(socket)
-    share = Share(connection.recv())
+    share = EnvServer(connection.recv())
     connection.send_bytes(b"ready")
     while True:
         try:
@@ -101,45 +103,47 @@ def main() -> None:
             share.close()
             break
         for index, arguments in jobs:
-            _send(connection, _answer(getattr(share, request), index, arguments))
+            _send(connection, _respond(getattr(share, request), index, arguments))
     sys.stdout.flush()
-    os._exit(0)  # threads, pools and windows of somebody else's are not waited for
+    os._exit(0)  # does not wait for the environment's threads
 
 
 def _end_with_parent(socket: int) -> None:
-    """Wait until the other end of a socket is closed, then end this process and all that it started, hanging or not."""
+    """Wait until the parent closes its end of the socket, then kill this process and its subprocesses."""
     poll = select.poll()
-    poll.register(socket, 0)  # no event but the one that cannot be left out
+    poll.register(socket, 0)  # hang-up only
     poll.poll()
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def _answer(method: Callable[..., Any], index: int, arguments: tuple[Any, ...]) -> "Answer":
-    from rlkit.env.subproc.worker import Answer
+def _respond(method: Callable[..., Any], index: int, arguments: tuple[Any, ...]) -> "Response":
+    from rlkit.env.subproc.worker import Response
     from rlkit.errors import UserError, describe_error
 
     try:
         value = method(index, *arguments)
     except UserError as error:
-        return Answer("refused", (str(error), error.exit_code))
+        return Response("refused", (str(error), error.exit_code))
     except Exception as error:
-        return Answer("failed", describe_error(error))
-    return value if isinstance(value, Answer) else Answer("value", value)
+        return Response("failed", describe_error(error))
+    return value if isinstance(value, Response) else Response("value", value)
 
 
-def _send(connection: "Connection[Any, Any]", answer: "Answer") -> None:
-    from rlkit.env.subproc.worker import Answer
+def _send(connection: "Connection[Any, Any]", response: "Response") -> None:
+    from rlkit.env.subproc.worker import Response
 
     try:
-        packed = ForkingPickler.dumps(answer)
+        packed = ForkingPickler.dumps(response)
     except Exception as error:
-        why = f"its answer cannot be sent from one process to another{_culprit(answer.value)}: {error}; use workers=0"
-        packed = ForkingPickler.dumps(Answer("failed", why))
+        why = (
+            f"its result cannot be sent to another process{_unpicklable_entry(response.value)}: {error}; use workers=0"
+        )
+        packed = ForkingPickler.dumps(Response("failed", why))
     connection.send_bytes(packed)
 
 
-def _culprit(value: Any) -> str:
-    """Name the entry of an info that cannot be sent; nothing where it is something else."""
+def _unpicklable_entry(value: Any) -> str:
+    """Name the entry of an info that cannot be pickled; empty if it is something else."""
     info = value[-1] if isinstance(value, tuple) and value else None
     for key, entry in info.items() if isinstance(info, dict) else ():
         try:
@@ -149,11 +153,11 @@ def _culprit(value: Any) -> str:
     return ""
 
 
-def _find(plan: "Blueprint") -> "EnvSpec":
-    """The specification that the parent has, even where it was registered in that process only.
+def resolve_spec(plan: "Blueprint") -> "EnvSpec":
+    """Find the parent's specification, even if it was registered in that process only.
 
     Raises:
-        UserError: There is none of that name here, and what the parent has cannot be sent.
+        UserError: It is unknown here, and the parent's contains code.
     """
     import gymnasium
     from gymnasium.envs.registration import EnvSpec
@@ -164,7 +168,7 @@ def _find(plan: "Blueprint") -> "EnvSpec":
     from rlkit.errors import UserError
 
     if plan.spec is not None and code_of(plan.id) is None and "/" not in plan.id and plan.id not in gymnasium.registry:
-        return EnvSpec.from_json(plan.spec)  # without going through all plug-ins, for a name that is none of theirs
+        return EnvSpec.from_json(plan.spec)  # does not load plug-ins
     try:
         found = find_spec(plan.id)
     except UserError as error:
@@ -172,8 +176,8 @@ def _find(plan: "Blueprint") -> "EnvSpec":
             raise
         if plan.spec is None:
             raise UserError(
-                f"workers: {plan.id!r} is registered in this process only, so that no other finds it. Name the code "
-                "that it comes from, as in my_package.module:MyEnv-v0 or path/to/file.py:MyEnv, or leave workers out."
+                f"workers: {plan.id!r} is registered in this process only. Name its code "
+                "as in my_package.module:MyEnv-v0 or path/to/file.py:MyEnv, or leave workers out."
             ) from error
         return EnvSpec.from_json(plan.spec)
     if plan.spec is None or spec_as_json(found) == plan.spec:

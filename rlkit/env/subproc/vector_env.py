@@ -1,7 +1,7 @@
-"""N single environments in W processes, as one vector environment that never resets by itself.
+"""`SubprocVectorEnv`: N single environments in W processes, without automatic resets.
 
-What it gives is what Gymnasium's `SyncVectorEnv` gives, bit for bit. A process that ends or hangs is replaced: the
-episodes of its environments are cut off (truncated, with the last observation that is known), and `infos` says so.
+Its results equal those of Gymnasium's `SyncVectorEnv`. A process that ends or hangs is replaced: the episodes of its
+environments are truncated with their last known observation, and `infos` has the key `worker_lost`.
 """
 
 import math
@@ -16,15 +16,14 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 
-from rlkit.env.config import SteppingOptions
-from rlkit.env.subproc.worker import Answer, Blueprint, Jobs, Worker, share_out, unpack
+from rlkit.env.subproc.worker import Blueprint, Jobs, Response, Worker, start_workers, unpack
 from rlkit.env.timeout import advice
 from rlkit.errors import DescribedError
 
-LOST = "worker_lost"  # key of the info of an episode that was cut off because its process was lost: how that was
-MOST_LOSSES = 5  # before giving up
-GOOD_STEPS = 1_000  # of single environments, after which earlier losses are forgiven
-GOODBYE = 5.0  # s for all workers to close their environments
+LOST = "worker_lost"  # info key of an episode that was truncated because its process ended; the value is the reason
+MAX_LOSSES = 5  # with fewer than GOOD_STEPS between, then an error is raised
+GOOD_STEPS = 1_000  # of single environments, after which earlier losses do not count
+CLOSE_TIMEOUT = 5.0  # s for all workers to close their environments
 
 Arguments = Mapping[int, tuple[Any, ...]]
 
@@ -34,9 +33,9 @@ class Loss:
     """Why a process was lost.
 
     Args:
-        index: The environment that was at work.
-        what: Up to where its code was, as the end of a sentence: `ended its process by SIGSEGV (my_env.py:12)`.
-        hung: Whether it took too long.
+        index: Of the environment that was being called.
+        what: Predicate of a sentence: `ended its process by SIGSEGV (my_env.py:12)`.
+        hung: Whether it exceeded the time limit.
     """
 
     index: int
@@ -45,32 +44,33 @@ class Loss:
 
 
 class SubprocVectorEnv(VectorEnv[Any, Any, Any]):
-    """Steps single environments in processes of their own.
+    """Steps single environments in worker processes.
 
     Args:
-        blueprint: What they are made from.
+        blueprint: Description of the environments.
         num_envs: N.
-        options: How many processes (never more than environments), and how long one call may take.
+        workers: Number of processes, at most N.
+        step_timeout: Seconds that one call of one environment may take; 0 for no limit.
 
     Attributes:
-        on_loss: Told of a process that was replaced: the environment that was at work, what it did (`step`, `reset`)
-            and how it ended.
+        on_loss: Called when a process is replaced, with the index of the environment that was being called, the call
+            (`step`, `reset`) and how the process ended.
 
     Raises:
         UserError: The environment does not accept the arguments, or lacks a package.
         DescribedError: It cannot be made, or its process ends or hangs over it.
     """
 
-    def __init__(self, blueprint: Blueprint, num_envs: int, options: SteppingOptions):
+    def __init__(self, blueprint: Blueprint, num_envs: int, workers: int, step_timeout: float = 0.0):
         self.num_envs = num_envs
         self.on_loss: Callable[[int, str, str], None] = lambda index, doing, what: None
-        self._seconds = options.step_timeout or math.inf
+        self._seconds = step_timeout or math.inf
         self._losses = self._good_steps = 0
-        self._workers = share_out(blueprint, num_envs, min(options.workers, num_envs))
+        self._workers = start_workers(blueprint, num_envs, min(workers, num_envs))
         self._worker_of = {index: worker for worker in self._workers for index in worker.indices}
         try:
-            made = self._ask("make", dict.fromkeys(range(num_envs), ()))
-            self._take_on(made)
+            made = self._call("make", dict.fromkeys(range(num_envs), ()))
+            self._read_spaces(made)
         except BaseException:
             self.close()
             raise
@@ -78,7 +78,7 @@ class SubprocVectorEnv(VectorEnv[Any, Any, Any]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._current: list[Any] = [None] * num_envs
         self._observations: Any = create_empty_array(self.single_observation_space, n=num_envs, fn=np.zeros)
-        self._cut: dict[int, str] = {}  # episodes that ended with a process and have yet to be reported as truncated
+        self._cut: dict[int, str] = {}  # environments of lost processes, truncated in the next step
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -95,10 +95,10 @@ class SubprocVectorEnv(VectorEnv[Any, Any, Any]):
         left = beginning
         begun: dict[int, tuple[Any, dict[str, Any]]] = {}
         while left:
-            answers, losses = self._round("reset", left)
-            values = unpack(answers)
+            responses, losses = self._request("reset", left)
+            values = unpack(responses)
             self._replace(losses, "reset")
-            # Whoever shares a process with one that failed has begun in vain, or was in the middle of an episode.
+            # All environments of a lost process lose their episode.
             self._cut |= {index: loss.what for worker, loss in losses.items() for index in worker.indices}
             left = {index: left[index] for index in left if self._worker_of[index] in losses}
             begun |= {index: value for index, value in values.items() if index not in left}
@@ -107,7 +107,7 @@ class SubprocVectorEnv(VectorEnv[Any, Any, Any]):
             self._current[index], info = begun[index]
             self._cut.pop(index, None)
             infos = self._add_info(infos, info, index)
-        return self._joined(), infos
+        return self._concatenated(), infos
 
     def step(
         self, actions: npt.NDArray[Any]
@@ -117,8 +117,8 @@ class SubprocVectorEnv(VectorEnv[Any, Any, Any]):
         terminated = np.zeros(self.num_envs, dtype=np.bool_)
         truncated = np.zeros(self.num_envs, dtype=np.bool_)
         todo = {index: (action,) for index, action in enumerate(iterate(self.action_space, actions))}
-        answers, losses = self._round("step", {index: todo[index] for index in todo if index not in self._cut})
-        values = unpack(answers)
+        responses, losses = self._request("step", {index: todo[index] for index in todo if index not in self._cut})
+        values = unpack(responses)
         self._good_steps += len(values)
         self._replace(losses, "step")
         cut = self._cut | {index: loss.what for worker, loss in losses.items() for index in worker.indices}
@@ -131,29 +131,29 @@ class SubprocVectorEnv(VectorEnv[Any, Any, Any]):
             if index in cut and not (terminated[index] or truncated[index]):
                 truncated[index], info = True, {**info, LOST: cut[index]}
             infos = self._add_info(infos, info, index)
-        return self._joined(), rewards, terminated, truncated, infos
+        return self._concatenated(), rewards, terminated, truncated, infos
 
     def offers(self, name: str) -> bool:
         """Whether the environments have a method or attribute of this name."""
-        return bool(self._ask("offers", {0: (name,)})[0])
+        return bool(self._call("offers", {0: (name,)})[0])
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Call a method of each environment, or read an attribute; AttributeError where there is none."""
-        return self._ask_all("call", name, args, kwargs)
+        return self._call_all("call", name, args, kwargs)
 
     def render(self) -> tuple[Any, ...]:
-        """One picture for each environment."""
-        return self._ask_all("render")
+        """Render each environment."""
+        return self._call_all("render")
 
     def close_extras(self, **kwargs: Any) -> None:
-        """End the processes, those that hang too."""
-        deadline = time.monotonic() + GOODBYE
+        """End the processes, also hanging ones."""
+        deadline = time.monotonic() + CLOSE_TIMEOUT
         for worker in self._workers:
-            worker.say_goodbye()
+            worker.request_close()
         for worker in self._workers:
             worker.join(max(0.0, deadline - time.monotonic()))
 
-    def _take_on(self, made: Mapping[int, tuple[Any, Any, dict[str, Any], str | None]]) -> None:
+    def _read_spaces(self, made: Mapping[int, tuple[Any, Any, dict[str, Any], str | None]]) -> None:
         self.single_observation_space, self.single_action_space, metadata, self.render_mode = made[0]
         self.metadata = {**metadata, "autoreset_mode": AutoresetMode.DISABLED}
         for index, (observation, action, _, _) in made.items():
@@ -162,29 +162,27 @@ class SubprocVectorEnv(VectorEnv[Any, Any, Any]):
                     f"environment {index} has other spaces than environment 0: {observation}, {action}"
                 )
 
-    def _joined(self) -> Any:
+    def _concatenated(self) -> Any:
         self._observations = concatenate(self.single_observation_space, self._current, self._observations)
         return self._observations
 
-    # ------------------------------------------------------------------------------------------------------- asking
-
-    def _ask_all(self, request: str, *arguments: Any) -> tuple[Any, ...]:
-        values = self._ask(request, dict.fromkeys(range(self.num_envs), arguments))
+    def _call_all(self, request: str, *arguments: Any) -> tuple[Any, ...]:
+        values = self._call(request, dict.fromkeys(range(self.num_envs), arguments))
         return tuple(values[index] for index in range(self.num_envs))
 
-    def _ask(self, request: str, arguments: Arguments) -> dict[int, Any]:
-        """Ask what cannot go on without an answer.
+    def _call(self, request: str, arguments: Arguments) -> dict[int, Any]:
+        """Send a request whose loss is an error.
 
         Raises:
             DescribedError: A process ended or hangs.
         """
-        answers, losses = self._round(request, arguments)
+        responses, losses = self._request(request, arguments)
         for loss in losses.values():
-            raise self._surrender(loss)
-        return unpack(answers)
+            raise self._failure(loss)
+        return unpack(responses)
 
-    def _round(self, request: str, arguments: Arguments) -> tuple[dict[int, Answer], dict[Worker, Loss]]:
-        """Let environments do something, side by side; give their answers, and the processes that were lost over it."""
+    def _request(self, request: str, arguments: Arguments) -> tuple[dict[int, Response], dict[Worker, Loss]]:
+        """Send a request to environments in parallel; return the responses, and the processes that were lost."""
         jobs: dict[Worker, Jobs] = {}
         for index, given in arguments.items():
             jobs.setdefault(self._worker_of[index], []).append((index, given))
@@ -192,12 +190,12 @@ class SubprocVectorEnv(VectorEnv[Any, Any, Any]):
             for worker, share in jobs.items():
                 worker.ask(request, share)
             return self._gather(jobs)
-        except BaseException:  # Ctrl-C: answers that nobody took would be taken for those to another request
+        except BaseException:  # Ctrl-C: unread responses would be confused with later ones
             self.close()
             raise
 
-    def _gather(self, workers: Iterable[Worker]) -> tuple[dict[int, Answer], dict[Worker, Loss]]:
-        answers: dict[int, Answer] = {}
+    def _gather(self, workers: Iterable[Worker]) -> tuple[dict[int, Response], dict[Worker, Loss]]:
+        responses: dict[int, Response] = {}
         losses: dict[Worker, Loss] = {}
         waiting = {worker.connection: worker for worker in workers}
         while waiting:
@@ -206,35 +204,33 @@ class SubprocVectorEnv(VectorEnv[Any, Any, Any]):
             for connection, worker in list(waiting.items()):
                 if connection in ready:
                     try:
-                        index, answer = worker.receive()
-                        answers[index] = answer
+                        index, response = worker.receive()
+                        responses[index] = response
                     except (EOFError, OSError):
-                        losses[worker] = Loss(worker.owed[0], worker.ending(), hung=False)
+                        losses[worker] = Loss(worker.pending[0], worker.ending(), hung=False)
                 elif time.monotonic() - worker.since >= self._seconds:
-                    losses[worker] = Loss(worker.owed[0], worker.hanging(self._seconds), hung=True)
-                if worker in losses or not worker.owed:
+                    losses[worker] = Loss(worker.pending[0], worker.hanging(self._seconds), hung=True)
+                if worker in losses or not worker.pending:
                     del waiting[connection]
-        return answers, losses
-
-    # ------------------------------------------------------------------------------------------------------- losses
+        return responses, losses
 
     def _replace(self, losses: Mapping[Worker, Loss], doing: str) -> None:
-        """Start other processes in place of those that were lost; give up where that happens again and again."""
+        """Replace lost processes; raise an error after too many."""
         if not losses:
             return
         self._losses = 1 if self._good_steps >= GOOD_STEPS else self._losses + 1
         self._good_steps = 0
-        if self._losses >= MOST_LOSSES:
-            raise self._surrender(
+        if self._losses >= MAX_LOSSES:
+            raise self._failure(
                 next(iter(losses.values())),
-                f", for the {MOST_LOSSES}th time with fewer than {GOOD_STEPS:,} steps between",
+                f", for the {MAX_LOSSES}th time with fewer than {GOOD_STEPS:,} steps between",
             )
         for worker, loss in losses.items():
             self.on_loss(loss.index, doing, loss.what)
             worker.restart()
         for worker in losses:
             worker.wait_for_start()
-        self._ask("make", {index: () for worker in losses for index in worker.indices})
+        self._call("make", {index: () for worker in losses for index in worker.indices})
 
-    def _surrender(self, loss: Loss, often: str = "") -> DescribedError:
+    def _failure(self, loss: Loss, often: str = "") -> DescribedError:
         return DescribedError(loss.what + often + (f"; {advice(self._seconds)}" if loss.hung else ""), loss.index)

@@ -1,4 +1,4 @@
-"""One process that steps environments, as its parent sees it, and the messages that the two exchange."""
+"""`Worker`: a process that steps environments, in its parent, and the messages between the two."""
 
 import contextlib
 import itertools
@@ -21,22 +21,22 @@ from gymnasium.envs.registration import EnvSpec
 from rlkit.env.timeout import overdue
 from rlkit.errors import DescribedError, UserError, describe_error, place_in_trace
 
-CLOSE = "close"  # the request that ends a worker; all others are names of methods of `child.Share`
+CLOSE = "close"  # ends a worker; all other requests are names of methods of `child.EnvServer`
 Jobs = list[tuple[int, tuple[Any, ...]]]
-"""Which environments are to do what was requested, in this order, and with which arguments."""
+"""Index and arguments of each environment of a request, in order."""
 
-START = 120.0  # s for Python and our own imports, before any code of the environment
-LAST_WORDS = 0.5  # s for Python to write where it hangs
+START = 120.0  # s for Python and rlkit's imports
+TRACE_TIMEOUT = 0.5  # s for the traceback of a hanging process
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 @dataclass(frozen=True)
 class Blueprint:
-    """What a worker makes its environments from; the very things that they are made from in one process.
+    """Description from which a worker makes its environments.
 
     Args:
         id: In one of the forms that `registry.find_spec` understands.
-        spec: The specification as JSON; None where it holds code.
+        spec: The specification as JSON; None if it contains code.
         kwargs: Arguments of the environment, `render_mode` among them.
         frame_skip: Steps of the environment per action.
     """
@@ -48,25 +48,25 @@ class Blueprint:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What one environment answers to one request.
+class Response:
+    """Response of one environment to one request.
 
     Args:
-        kind: Whether `value` is what was asked for, or why there is none: one line on an error in the environment's
-            code, a UserError's sentence and exit code, or the name of a method that it does not have.
-        value: Of that kind.
+        kind: "value" for a result, "failed" for an exception of the environment's code, "refused" for a `UserError`,
+            "missing" for an attribute that does not exist.
+        value: The result; or the description of the exception; or message and exit code; or the message.
     """
 
     kind: Literal["value", "failed", "refused", "missing"]
     value: Any
 
-    def taken(self) -> Any:
-        """The value.
+    def unwrap(self) -> Any:
+        """Return the result.
 
         Raises:
             DescribedError: The environment's code failed.
-            UserError: It refused what was asked.
-            AttributeError: It has no such method.
+            UserError: The request was refused.
+            AttributeError: There is no such attribute.
         """
         if self.kind == "failed":
             raise DescribedError(self.value)
@@ -79,7 +79,7 @@ class Answer:
 
 
 def spec_as_json(spec: EnvSpec) -> str | None:
-    """A specification as text; None where it holds code, or arguments that JSON does not know."""
+    """Serialize a specification; None if it contains code or other values that are not JSON."""
     try:
         return spec.to_json()
     except (TypeError, ValueError):
@@ -87,17 +87,17 @@ def spec_as_json(spec: EnvSpec) -> str | None:
 
 
 class Worker:
-    """A process and the environments that are stepped in it.
+    """A process that steps some of the environments.
 
     Args:
-        blueprint: What they are made from.
-        indices: Which of all environments they are.
+        blueprint: Description of the environments.
+        indices: Of its environments in the vector.
     """
 
     def __init__(self, blueprint: Blueprint, indices: Sequence[int]):
         self.indices = tuple(indices)
-        self.owed: list[int] = []  # environments whose answers have yet to come, in order
-        self.since = 0.0  # when the first of them was begun, by `time.monotonic`
+        self.pending: list[int] = []  # environments without a response yet, in order
+        self.since = 0.0  # `time.monotonic` when the first of them began
         self._blueprint = blueprint
         self._start()
 
@@ -106,12 +106,12 @@ class Worker:
         self._trace = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - until it ends
         files = theirs.fileno(), self._trace.fileno()
         try:
-            # Nothing in the current folder hides what is installed. In a session of its own, so that a terminal's
-            # Ctrl-C does not reach it, and what the environment starts can be ended together with it.
+            # -P keeps the current folder out of sys.path. A new session keeps the terminal's Ctrl-C away, and lets
+            # killpg end the environment's own subprocesses too.
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "rlkit.env.subproc.child", *map(str, files)],
                 stdin=subprocess.DEVNULL,
-                env=_surroundings(),
+                env=_environment_variables(),
                 pass_fds=files,
                 start_new_session=True,
             )
@@ -122,11 +122,11 @@ class Worker:
         finally:
             theirs.close()
         self.connection = Connection(ours.detach())
-        with contextlib.suppress(OSError):  # if it has ended already, waiting for it will say so
+        with contextlib.suppress(OSError):  # if it has ended, `wait_for_start` raises
             self.connection.send(self._blueprint)
 
     def wait_for_start(self) -> None:
-        """Wait until it listens.
+        """Wait until it has started.
 
         Raises:
             DescribedError: It does not start.
@@ -140,15 +140,15 @@ class Worker:
             raise DescribedError(f"its process did not start: {self.ending()}") from None
 
     def ask(self, request: str, jobs: Jobs) -> None:
-        """Request something of its environments, which answer one after the other; none may owe an answer."""
-        assert not self.owed
-        self.owed = [index for index, _ in jobs]
+        """Send a request to its environments, which respond one after the other; none may be pending."""
+        assert not self.pending
+        self.pending = [index for index, _ in jobs]
         self.since = time.monotonic()
-        with contextlib.suppress(OSError):  # if it has ended, receiving will say so
+        with contextlib.suppress(OSError):  # if it has ended, `receive` raises
             self.connection.send((request, jobs))
 
-    def receive(self) -> tuple[int, Answer]:
-        """The next answer, and whose it is.
+    def receive(self) -> tuple[int, Response]:
+        """Receive the next response, with the index of its environment.
 
         Raises:
             EOFError: The process has ended.
@@ -156,16 +156,16 @@ class Worker:
         """
         packed = self.connection.recv_bytes()
         self.since = time.monotonic()
-        index = self.owed.pop(0)
+        index = self.pending.pop(0)
         try:
             return index, pickle.loads(packed)
-        except Exception as error:  # of a class, for instance, that this process cannot import
-            return index, Answer("failed", f"its answer cannot be read in this process: {describe_error(error)}")
+        except Exception as error:  # for instance of a class that this process cannot import
+            return index, Response("failed", f"its result cannot be read in this process: {describe_error(error)}")
 
     def hanging(self, seconds: float) -> str:
-        """Say that it hangs and where, and end it."""
+        """Kill the hanging process, and describe where it hung."""
         self._process.send_signal(signal.SIGUSR1)
-        deadline = time.monotonic() + LAST_WORDS
+        deadline = time.monotonic() + TRACE_TIMEOUT
         while not self._place() and time.monotonic() < deadline:
             time.sleep(0.02)
         said = overdue(seconds) + self._place()
@@ -173,8 +173,8 @@ class Worker:
         return said
 
     def ending(self) -> str:
-        """Say how it ended, as the end of a sentence that begins with what it was doing."""
-        ended, place = self._has_ended(LAST_WORDS), self._place()
+        """Describe how the process ended, as the predicate of a sentence."""
+        ended, place = self._has_ended(TRACE_TIMEOUT), self._place()
         self.kill()
         code = self._process.returncode
         if not ended:
@@ -185,27 +185,27 @@ class Worker:
         return f"ended its process by {signal.Signals(-code).name}{place}{memory}"
 
     def restart(self) -> None:
-        """Begin again with a new process, whose environments have to be made."""
+        """Start a new process, whose environments have to be made."""
         self.kill()
-        self.owed = []
+        self.pending = []
         self._start()
 
-    def say_goodbye(self) -> None:
-        """Ask it to close its environments and end; one that still works on something is ended as it is."""
-        if self.owed:
+    def request_close(self) -> None:
+        """Request that it closes its environments and ends; kill it if a response is pending."""
+        if self.pending:
             self.kill()
             return
         with contextlib.suppress(OSError):
             self.connection.send((CLOSE, []))
 
     def join(self, seconds: float) -> None:
-        """Wait until it has ended, then see to it that it has."""
+        """Wait until it has ended; kill it after so many seconds."""
         self._has_ended(seconds)
         self.kill()
 
     def kill(self) -> None:
-        """End it and whatever it has started; more than once does no harm."""
-        if self._process.returncode is None:  # nobody has asked how it ended: its number is nobody else's
+        """Kill the process and its subprocesses; idempotent."""
+        if self._process.returncode is None:  # not reaped yet: its id is still its own
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -213,7 +213,7 @@ class Worker:
         self._trace.close()
 
     def _has_ended(self, seconds: float) -> bool:
-        """Whether it ends within so many seconds; without taking note of it, so that `kill` still knows its group."""
+        """Whether it ends within so many seconds; without reaping it, so that `kill` can end its group."""
         if self._process.returncode is not None:
             return True
         deadline = time.monotonic() + seconds
@@ -225,7 +225,7 @@ class Worker:
         return True
 
     def _place(self) -> str:
-        """Where somebody's code was when Python last wrote it down: ` (my_env.py:33)`, or nothing."""
+        """The environment's line in the last traceback, as ` (my_env.py:33)`, or an empty string."""
         if self._trace.closed:
             return ""
         self._trace.seek(0)
@@ -233,14 +233,14 @@ class Worker:
         return f" ({found})" if found else ""
 
 
-def _surroundings() -> dict[str, str]:
-    """The environment variables of a worker: it finds what this process finds, and keeps to one core."""
+def _environment_variables() -> dict[str, str]:
+    """Environment variables of a worker: the same import path, and one thread."""
     path = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
     return {**os.environ, "PYTHONPATH": path, **dict.fromkeys(ONE_THREAD, "1")}
 
 
-def share_out(blueprint: Blueprint, num_envs: int, workers: int) -> list[Worker]:
-    """Start processes for N environments, neighbours together, as evenly as can be."""
+def start_workers(blueprint: Blueprint, num_envs: int, workers: int) -> list[Worker]:
+    """Start processes for N environments, in contiguous blocks of nearly equal size."""
     bounds = [num_envs * number // workers for number in range(workers + 1)]
     started: list[Worker] = []
     try:
@@ -256,6 +256,6 @@ def share_out(blueprint: Blueprint, num_envs: int, workers: int) -> list[Worker]
     return started
 
 
-def unpack(answers: dict[int, Answer]) -> dict[int, Any]:
-    """The values of answers; what the first of the environments that have none ran into is raised."""
-    return {index: answers[index].taken() for index in sorted(answers)}
+def unpack(responses: dict[int, Response]) -> dict[int, Any]:
+    """The results by environment; raises the error of the first environment without one."""
+    return {index: responses[index].unwrap() for index in sorted(responses)}

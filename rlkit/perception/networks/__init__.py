@@ -67,8 +67,9 @@ def build_network(
     if ":" in name:
         if not allow_code:
             raise UserError(
-                f"This model's network is {name!r}, code that is not imported unless you name it. "
-                f"If you trust it: --model {name}"
+                f"This model's network is {name!r}, code that is not imported without being asked for. "
+                f"If you trust it, add: --network {name} (with rlkit train, evaluate and watch: --perception-kwargs "
+                f"network={name})"
             )
         return _from_code(name, num_classes, generator)
     if name not in NETWORKS:

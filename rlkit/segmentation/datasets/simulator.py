@@ -18,7 +18,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from rlkit import capabilities
 from rlkit.env import registry
-from rlkit.env.config import EnvConfig, SplitArguments, absolute_id, split_arguments
+from rlkit.env.config import EnvConfig, EnvOptions, absolute_id, split_kwargs
 from rlkit.env.make import vectorize
 from rlkit.env.registry import accepted_arguments, spec_metadata
 from rlkit.env.seeding import Stream, episode_seed
@@ -104,8 +104,8 @@ class SimulatorDataset:
         metadata = spec_metadata(self._spec)
         if size is not None and _SIZE_OPTION in accepted_arguments(self._spec):
             environment = environment.with_kwargs({_SIZE_OPTION: list(size)})
-        self._environment = environment.with_defaults(capabilities.picture_kwargs(metadata))
-        self._test_kwargs = capabilities.evaluation_kwargs(metadata)
+        self._environment = environment.with_defaults(capabilities.default_kwargs(metadata, "picture"))
+        self._test_kwargs = capabilities.default_kwargs(metadata, "evaluation")
         self._conditions = capabilities.conditions(metadata)
         self._seed, self._selected_pictures, self._measured_pictures = seed, selected, measured
         self._idle: dict[int, _Drivers] = {}  # by batch size, for reuse: generating their circuits takes seconds
@@ -200,13 +200,13 @@ class SimulatorDataset:
     def _make(self, count: int, condition: str, environment: EnvConfig) -> "_Drivers":
         if self._conditions is not None:
             environment = environment.with_defaults({self._conditions.option: condition})
-        split = split_arguments(environment.kwargs, lambda: accepted_arguments(self._spec))
-        for name in split.ours:
-            if name in _MEANINGLESS:
+        kwargs, options = split_kwargs(environment.kwargs, lambda: accepted_arguments(self._spec))
+        for name in environment.kwargs:
+            if name in _MEANINGLESS and name not in kwargs:
                 raise UserError(
                     f"{name} has no effect on the pictures of {environment.id}: {_MEANINGLESS[name]}. Leave it out."
                 )
-        return _Drivers(self._spec, environment.id, split, count, self._condition_name(condition))
+        return _Drivers(self._spec, environment.id, kwargs, options, count, self._condition_name(condition))
 
     def _condition_name(self, condition: str) -> str:
         """Condition in the results."""
@@ -226,11 +226,17 @@ class SimulatorDataset:
 class _Drivers:
     """N environments, driven by their expert with random perturbations."""
 
-    def __init__(self, spec: EnvSpec, environment_id: str, arguments: SplitArguments, count: int, condition: str):
+    def __init__(
+        self,
+        spec: EnvSpec,
+        environment_id: str,
+        kwargs: Mapping[str, Any],
+        options: EnvOptions,
+        count: int,
+        condition: str,
+    ):
         own_id = absolute_id(environment_id)
-        self._vector, _, _ = vectorize(
-            spec, count, arguments.theirs, None, stepping=arguments.stepping, environment_id=own_id
-        )
+        self._vector, _, _ = vectorize(spec, count, kwargs, None, options, own_id)
         self._id, self._condition, self._count = environment_id, condition, count
         self._seeds = [0] * count
         self._decisions = np.zeros(count, dtype=np.int64)
@@ -305,7 +311,7 @@ class _Drivers:
 
     def _warn_of_loss(self, index: int, doing: str, what: str) -> None:
         where = place(self._id, index, self._seeds, self._decisions)
-        _log.warning("%s: %s %s; a new process continues, so that this run is not reproducible", where, doing, what)
+        _log.warning("%s: %s %s; a new process replaces it, so that this run is not reproducible", where, doing, what)
 
     def _read_spaces(self) -> tuple[Classes, tuple[int, int]]:
         classes = capabilities.segmentation_classes(self._vector.metadata)

@@ -33,9 +33,9 @@ class Mute(gymnasium.Env):
         (["play", "rlkit/Driving-v0", "--seed", "-1"], "--seed"),
         (["play", "rlkit/Driving-v0", "--episodes", "0"], "--episodes"),
         (["play", "rlkit/Driving-v0", "--env-kwargs", "split"], "KEY=VALUE"),
-        (["play", "rlkit/Driving-v0", "--circuit", "gone.csv"], "gone.csv"),
-        (["play", "CartPole-v1", "--circuit", "x.csv"], "no circuits"),
-        (["play", "rlkit/Driving-v0", "--best", "/no/such/folder/b.json"], "does not exist"),
+        (["play", "rlkit/Driving-v0", "--scenario", "gone.csv"], "gone.csv"),
+        (["play", "CartPole-v1", "--scenario", "x.csv"], "no circuits"),
+        (["play", "rlkit/Driving-v0", "--scores", "/no/such/folder/b.json"], "does not exist"),
         (["play", "rlkit/Driving-v0"], "no display"),
     ],
 )

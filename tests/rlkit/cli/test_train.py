@@ -26,7 +26,7 @@ def test_a_run_whose_environment_fails_says_how_to_go_on(rlkit, tmp_path, capsys
     assert rlkit("train", WALK, "--save-freq", 20, "--run-dir", run, *SMALL, *planted) == 1
     told = capsys.readouterr().err
     assert said in told
-    way_on = f"go on with: rlkit train {WALK} --resume {run}"
+    way_on = f"resume with: rlkit train {WALK} --resume {run}"
     assert told.endswith(f"\nthe checkpoint after {kept} steps is kept; {way_on}\n")
 
 
@@ -35,7 +35,7 @@ def test_what_it_says_goes_on(rlkit, tmp_path, capsys):
     command = ["train", WALK, "--save-freq", 20, "--run-dir", run, *SMALL, *fault("raise", 30, f"marker={once}")]
     assert rlkit(*command) == 1
     last = capsys.readouterr().err.splitlines()[-1]
-    assert rlkit(*last.partition("go on with: rlkit ")[2].split(), "-q") == 0
+    assert rlkit(*last.partition("resume with: rlkit ")[2].split(), "-q") == 0
     assert (run / "checkpoints/000000400").is_dir()
 
 
@@ -44,14 +44,14 @@ def test_a_run_that_fails_again_says_so_again(rlkit, tmp_path, capsys):
     assert rlkit("train", WALK, "--save-freq", 20, "--run-dir", run, *SMALL, *fault("raise", 30)) == 1
     capsys.readouterr()
     assert rlkit("train", WALK, "--resume", run, "-q") == 1
-    assert f"go on with: rlkit train {WALK} --resume {run}" in capsys.readouterr().err
+    assert f"resume with: rlkit train {WALK} --resume {run}" in capsys.readouterr().err
 
 
 def test_several_seeds_go_on_by_the_same_command(rlkit, tmp_path, capsys):
     folder = tmp_path / "runs"
     command = ["train", WALK, "--save-freq", 20, "--seeds", "0..1", "--run-dir", folder, *SMALL]
     assert rlkit(*command, *fault("raise", 30)) == 1
-    assert capsys.readouterr().err.endswith("what was saved is kept; the same command goes on with it\n")
+    assert capsys.readouterr().err.endswith("the saved checkpoints are kept; the same command resumes them\n")
 
 
 @pytest.mark.parametrize("more", [(), ("--seeds", "0..1")])

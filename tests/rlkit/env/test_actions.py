@@ -10,12 +10,12 @@ from hypothesis.extra import numpy as stnp
 
 from rlkit.env.actions import (
     DEFAULT_BINS,
-    MOST_ACTIONS,
-    MOST_AXES,
+    MAX_ACTIONS,
+    MAX_AXES,
     discrete_actions,
     read_bins,
     read_mirror_actions,
-    with_typed,
+    with_mirror_actions,
 )
 from rlkit.env.config import EnvConfig
 from rlkit.env.make import make_vec_env
@@ -28,7 +28,7 @@ CAR_RACING = spaces.Box(np.array([-1, 0, 0], np.float32), np.array([1, 1, 1], np
 def test_discrete_actions_stay_as_they_are():
     actions = discrete_actions(spaces.Discrete(3, start=-1))
     assert actions.names == ("-1", "0", "1")
-    assert actions.chosen(np.array([0, 2, 1])).tolist() == [-1, 1, 0]
+    assert actions.decode(np.array([0, 2, 1])).tolist() == [-1, 1, 0]
     assert actions.note == ""
 
 
@@ -57,7 +57,7 @@ def test_three_axes_are_moved_one_at_a_time_gently_or_to_either_end():
 def test_an_environment_may_advise_a_grid_that_counts_unless_another_is_asked_for():
     advised = discrete_actions(CAR_RACING, advised=(3, 3, 2))
     assert len(advised) == 18
-    assert "(as the environment advises" in advised.note
+    assert "(as the environment recommends" in advised.note
     assert len(discrete_actions(CAR_RACING, 2, advised=(3, 3, 2))) == 8
     assert len(discrete_actions(spaces.Discrete(5), advised=(3, 3, 3))) == 5  # its other kind of actions
     with pytest.raises(UserError, match="has 3 axes, not 2"):
@@ -72,7 +72,7 @@ def test_an_axis_rests_in_its_middle_where_it_cannot_be_0():
 
 
 def test_the_default_lets_every_axis_rest():
-    for axes in range(1, MOST_AXES + 1):
+    for axes in range(1, MAX_AXES + 1):
         actions = discrete_actions(spaces.Box(-2.0, 2.0, (axes,)))
         assert len(actions) == (DEFAULT_BINS[axes] ** axes if axes in DEFAULT_BINS else 1 + 4 * axes)
         assert (actions.table == 0.0).all(axis=1).sum() == 1
@@ -140,11 +140,11 @@ def test_the_nearest_action_of_one_in_the_list_is_itself(action):
         (spaces.Box(-1, 1, (4,)), None, r"4 continuous axes.*81 actions.*action_bins=2"),
         (spaces.Box(-1, 1, (3,)), 9, r"9 × 9 × 9 = 729 actions.*at most 512.*smaller action_bins"),
         (spaces.Box(-1, 1, (3,)), (3, 3), "has 3 axes, not 2"),
-        (spaces.Box(-np.inf, 1, (2,)), None, r"Axis 0 .* from -inf to 1: it has no ends"),
+        (spaces.Box(-np.inf, 1, (2,)), None, r"Axis 0 .* unbounded, from -inf to 1"),
         (spaces.MultiDiscrete([30, 30]), None, "900 actions"),
         (spaces.MultiBinary(10), None, r"1,024 actions"),
-        (spaces.Box(-1, 1, (1,)), 1, "action_bins=1 would leave a single action"),
-        (CAR_RACING, (1, 1, 1), "action_bins=1,1,1 would leave a single action"),
+        (spaces.Box(-1, 1, (1,)), 1, "action_bins=1 leaves a single action"),
+        (CAR_RACING, (1, 1, 1), "action_bins=1,1,1 leaves a single action"),
         (spaces.Discrete(3), 5, "not continuous; leave action_bins out"),
         (spaces.Text(3), None, "Supported are Discrete"),
     ],
@@ -164,7 +164,7 @@ def test_an_experts_own_numbers_are_found_in_the_list():
 @pytest.mark.parametrize(
     ("space", "given", "said"),
     [
-        (spaces.Discrete(3), (0, 7), "The action 7 is none of this environment's 3"),
+        (spaces.Discrete(3), (0, 7), "The action 7 is not one of this environment's 3"),
         (spaces.Discrete(3), (np.zeros(2),), r"finite actions of shape \(\) are expected"),
         (CAR_RACING, (2, 0), r"finite actions of shape \(3,\) are expected"),
         (CAR_RACING, ([0, 0, np.nan],), "finite actions"),
@@ -182,7 +182,7 @@ def test_names_that_do_not_fit_are_refused():
 
 
 def test_many_axes_are_taken_where_bins_are_asked_for():
-    assert len(discrete_actions(spaces.Box(-1, 1, (4,)), 4)) == 256 <= MOST_ACTIONS
+    assert len(discrete_actions(spaces.Box(-1, 1, (4,)), 4)) == 256 <= MAX_ACTIONS
 
 
 @pytest.mark.parametrize(("typed", "read"), [(5, 5), ("5", (5,)), ("5,3", (5, 3)), ([5, 3], (5, 3))])
@@ -232,20 +232,22 @@ def test_what_exchanges_no_pairs_is_refused(typed):
 
 
 def test_what_is_typed_comes_before_what_the_environment_says():
-    assert with_typed(SAID, (0, 1, 2), {"state": 2}, NAMES) == {"mirror": {"state": (1, -1), "actions": (0, 1, 2)}}
-    assert with_typed({"fps": 5}, (0, 2, 1), {}, NAMES) == {"fps": 5, "mirror": {"actions": (0, 2, 1)}}
+    assert with_mirror_actions(SAID, (0, 1, 2), {"state": 2}, NAMES) == {
+        "mirror": {"state": (1, -1), "actions": (0, 1, 2)}
+    }
+    assert with_mirror_actions({"fps": 5}, (0, 2, 1), {}, NAMES) == {"fps": 5, "mirror": {"actions": (0, 2, 1)}}
 
 
 def test_a_wrong_number_of_actions_is_told_which_there_are():
     with pytest.raises(UserError, match=r"2 numbers, and there are 3 actions: 0 rest, 1 left, 2 right"):
-        with_typed({}, (1, 0), {}, NAMES)
+        with_mirror_actions({}, (1, 0), {}, NAMES)
     with pytest.raises(UserError, match=r"there are 3 actions: 0, 1, 2\."):
-        with_typed({}, (1, 0), {}, ["0", "1", "2"])
+        with_mirror_actions({}, (1, 0), {}, ["0", "1", "2"])
 
 
 def test_nobody_can_type_what_becomes_of_a_vector():
-    with pytest.raises(UserError, match=r"vectors \('speed'\).*a sign for each entry"):
-        with_typed(SAID, (0, 2, 1), {"state": 2, "speed": 1}, NAMES)
+    with pytest.raises(UserError, match=r"vectors \('speed'\).*need signs"):
+        with_mirror_actions(SAID, (0, 2, 1), {"state": 2, "speed": 1}, NAMES)
 
 
 def test_an_environment_that_says_nothing_is_learned_from_in_a_mirror():
@@ -261,7 +263,7 @@ def test_an_environment_that_says_nothing_is_learned_from_in_a_mirror():
 
 def test_actions_that_were_continuous_are_mirrored_as_they_are_numbered():
     kwargs = {"action_bins": 3, "mirror_actions": [2, 1, 0]}
-    with pytest.raises(UserError, match="shows vectors"):
+    with pytest.raises(UserError, match="has vectors"):
         make_vec_env(EnvConfig("Pendulum-v1", kwargs), 1)
     only_the_picture = {"sensors": ["birdview"], "action_bins": [3, 1], "mirror_actions": [2, 1, 0]}
     with make_vec_env(EnvConfig("rlkit/DrivingContinuous-v0", only_the_picture), 1) as made:

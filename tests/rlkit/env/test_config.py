@@ -5,58 +5,43 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
-from gymnasium.vector import VectorEnv
+from gymnasium.vector import AutoresetMode, VectorEnv
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlkit.env.config import (
-    MOST_UNREWARDED,
-    OPTION_NAMES,
-    EnvConfig,
-    EpisodeOptions,
-    FrameOptions,
-    SteppingOptions,
-    split_arguments,
-)
+from rlkit.env.config import MAX_UNREWARDED, OPTION_NAMES, EnvConfig, EnvOptions, split_kwargs
 from rlkit.env.make import make_vec_env, played_to_the_end, vectorize
 from rlkit.env.observations import convert, leaf_rules
-from rlkit.env.vector import UnrewardedSteps
+from rlkit.env.wrappers import UnrewardedLimit
 from rlkit.errors import UserError
 from rlkit.training import config as training_config
 
 
-def test_each_argument_goes_to_whom_it_is_for():
+def test_options_are_separated_from_the_arguments_of_the_environment():
     typed = {"size": 1, "resize": 3, "workers": 2, "action_bins": "5,3", "max_episode_steps": 9}
     typed |= {"mirror_actions": "0,2,1", "unrewarded_limit": 7}
-    split = split_arguments(typed, lambda: {"size"})
-    assert split.theirs == {"size": 1, "max_episode_steps": 9}
-    assert split.frames == FrameOptions(resize=(3, 3))
-    assert split.stepping == SteppingOptions(workers=2)
-    assert split.episodes == EpisodeOptions(unrewarded_limit=7)
-    assert split.bins == (5, 3)
-    assert split.mirrored == (0, 2, 1)
-    assert split.ours == ("resize", "workers", "action_bins", "mirror_actions", "unrewarded_limit")
+    own, options = split_kwargs(typed, lambda: {"size"})
+    assert own == {"size": 1, "max_episode_steps": 9}
+    assert options == EnvOptions(
+        resize=(3, 3), workers=2, action_bins=(5, 3), mirror_actions=(0, 2, 1), unrewarded_limit=7
+    )
 
 
 @pytest.mark.parametrize("name", OPTION_NAMES)
 def test_an_environment_that_takes_an_argument_itself_gets_it_whatever_its_value(name):
-    split = split_arguments({name: "theirs"}, lambda: {name})
-    assert split.theirs == {name: "theirs"}
-    assert split.ours == ()
-    assert (split.bins, split.mirrored) == (None, None)
-    assert (split.frames, split.stepping, split.episodes) == (FrameOptions(), SteppingOptions(), EpisodeOptions())
+    assert split_kwargs({name: "theirs"}, lambda: {name}) == ({name: "theirs"}, EnvOptions())
 
 
-def test_frames_that_are_typed_come_before_those_that_are_described():
-    assert split_arguments({"frame_stack": 2}, set, frame_stack=4).frames.frame_stack == 2
-    assert split_arguments({"resize": 8}, set, frame_stack=4).frames.frame_stack == 4
+def test_a_typed_frame_stack_comes_before_that_of_the_configuration():
+    assert split_kwargs({"frame_stack": 2}, set, frame_stack=4)[1].frame_stack == 2
+    assert split_kwargs({"resize": 8}, set, frame_stack=4)[1].frame_stack == 4
 
 
-def test_an_environment_is_not_asked_where_it_does_not_matter():
-    def asked():
+def test_the_arguments_of_an_environment_are_only_read_where_an_option_was_typed():
+    def accepted():
         pytest.fail("reading what an environment takes imports its code")
 
-    assert split_arguments({"size": 1}, asked).theirs == {"size": 1}
+    assert split_kwargs({"size": 1}, accepted)[0] == {"size": 1}
 
 
 @pytest.mark.parametrize(
@@ -65,7 +50,7 @@ def test_an_environment_is_not_asked_where_it_does_not_matter():
 )
 def test_a_value_of_ours_that_cannot_be_is_refused(typed):
     with pytest.raises(UserError, match=next(iter(typed))):
-        split_arguments(typed, set)
+        split_kwargs(typed, set)
 
 
 @pytest.mark.parametrize("name", OPTION_NAMES)
@@ -193,17 +178,17 @@ def test_resizing_to_the_same_size_changes_nothing():
         ({"resize": "84x84"}, "resize.*'84x84'"),
         ({"resize": 4097}, "resize.*4096.*not 4097"),
         ({"resize": [1] * 10**5}, r"resize.*not \[1, 1, 1, 1, 1, 1, \.\.\.\]"),
-        ({"resize": 4096, "frame_stack": 2}, "2 frames of 4096×4096 .* 16,777,216 can be seen at once"),
+        ({"resize": 4096, "frame_stack": 2}, "2 frames of 4096×4096 .* at most 16,777,216"),
         ({"resize": [1024, 2048], "frame_stack": 9}, "9 frames of 1024×2048"),
     ],
 )
 def test_a_value_that_cannot_be_is_named(wrong, said):
     with pytest.raises(UserError, match=said):
-        FrameOptions(**wrong)
+        EnvOptions(**wrong)
 
 
 def test_one_number_is_height_and_width():
-    assert FrameOptions(resize=84) == FrameOptions(resize=(84, 84))
+    assert EnvOptions(resize=84) == EnvOptions(resize=(84, 84))
 
 
 def test_pictures_are_needed_for_what_is_done_to_pictures():
@@ -216,7 +201,7 @@ def test_pictures_are_needed_for_what_is_done_to_pictures():
 
 def test_frames_of_what_is_only_a_vector_environment_are_not_skipped():
     with pytest.raises(UserError, match="frame_skip=2 needs a single one"):
-        vectorize(EnvSpec("Toy", vector_entry_point=VectorEnv), 1, {}, None, frame_skip=2)
+        vectorize(EnvSpec("Toy", vector_entry_point=VectorEnv), 1, {}, None, EnvOptions(frame_skip=2))
 
 
 def test_an_unknown_argument_offers_ours_too():
@@ -259,7 +244,7 @@ def test_an_environment_that_takes_such_an_argument_gets_it_itself():
 )
 def test_a_value_that_cannot_be_is_refused(wrong, said):
     with pytest.raises(UserError, match=said):
-        SteppingOptions(**wrong)
+        EnvOptions(**wrong)
 
 
 def test_workers_are_refused_where_there_are_no_single_environments_to_share_out():
@@ -270,26 +255,40 @@ def test_workers_are_refused_where_there_are_no_single_environments_to_share_out
         raise AssertionError
 
     with pytest.raises(UserError, match=r"workers=2: .* Toy is a vector environment only"):
-        vectorize(EnvSpec("Toy", vector_entry_point=insists), 2, {}, None, stepping=SteppingOptions(2))
+        vectorize(EnvSpec("Toy", vector_entry_point=insists), 2, {}, None, options=EnvOptions(workers=2))
 
 
-@pytest.mark.parametrize("limit", [-1, 2.5, True, "25", None, MOST_UNREWARDED + 1])
+@pytest.mark.parametrize("limit", [-1, 2.5, True, "25", None, MAX_UNREWARDED + 1])
 def test_what_is_no_number_of_steps_is_refused(limit):
     with pytest.raises(UserError, match="unrewarded_limit is a whole number of steps"):
-        EpisodeOptions(limit)
+        EnvOptions(unrewarded_limit=limit)
 
 
-def test_only_steps_in_a_row_count_and_each_environment_by_itself():
-    steps = UnrewardedSteps(2, 3)
-    over = [steps.over(np.array(rewards, np.float32)).tolist() for rewards in ([0, 1, -1], [0, 0, 1], [0, 0, 0])]
-    assert over == [[False, False, False], [True, False, False], [True, True, False]]
-    steps.begin(np.array([True, False, False]))
-    assert steps.over(np.zeros(3, np.float32)).tolist() == [False, True, True]
+class Scripted(VectorEnv):
+    """Three environments whose rewards are given, step by step."""
+
+    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.DISABLED}
+    num_envs = 3
+
+    def __init__(self, rewards):
+        self.rewards = iter(rewards)
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros((3, 1)), {}
+
+    def step(self, actions):
+        false = np.zeros(3, np.bool_)
+        return np.zeros((3, 1)), np.array(next(self.rewards), np.float64), false, false, {}
 
 
-def test_without_a_limit_nothing_is_ever_over():
-    steps = UnrewardedSteps(0, 1)
-    assert not any(steps.over(np.zeros(1, np.float32)).any() for _ in range(5))
+def test_only_consecutive_steps_count_and_each_environment_by_itself():
+    rewards = [[0, 1, -1], [0, 0, 1], [0, 0, 0], [0, 0, 0]]
+    env = UnrewardedLimit(Scripted(rewards), 2)
+    env.reset()
+    terminated = [env.step(None)[2].tolist() for _ in range(3)]
+    assert terminated == [[False, False, False], [True, False, False], [True, True, False]]
+    env.reset(options={"reset_mask": np.array([True, False, False])})
+    assert env.step(None)[2].tolist() == [False, True, True]
 
 
 def lengths(config, actions, episodes):

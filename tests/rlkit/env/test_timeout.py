@@ -23,30 +23,30 @@ def _nothing_is_left_over():
 
 
 def test_what_does_not_come_back_is_interrupted_and_its_place_and_number_told():
-    alarm = StepTimeout(0.05)
+    timeout = StepTimeout(0.05)
 
     def work():
-        alarm.begin(0)
-        alarm.begin(3)
+        timeout.begin(0)
+        timeout.begin(3)
         hang()
 
     with pytest.raises(
         DescribedError, match=r"did not come back within 0.05 s \(.*test_timeout.py:\d+\); .*=0.5"
     ) as told:
-        alarm.watch(work)
+        timeout.watch(work)
     assert told.value.index == 3
 
 
 def test_each_environment_has_its_own_seconds():
-    alarm = StepTimeout(0.3)
+    timeout = StepTimeout(0.3)
 
     def work():
         for index in range(5):
-            alarm.begin(index)
+            timeout.begin(index)
             hang(0.1)
         return "done"
 
-    assert alarm.watch(work) == "done"
+    assert timeout.watch(work) == "done"
 
 
 def test_code_that_catches_every_exception_is_interrupted_all_the_same():

@@ -155,7 +155,7 @@ def test_frames_are_stacked_as_asked():
     toy = toys(1, frame_stack=2)
     assert toy.spaces.observations["view"].shape == (4, 4, 2)
     assert toy.spaces.observations["state"].shape == (2,)
-    with pytest.raises(UserError, match="only pictures are stacked"):
+    with pytest.raises(UserError, match="only images are stacked"):
         make_vec_env(EnvConfig("CartPole-v1", frame_stack=4), 1)
 
 
@@ -309,7 +309,7 @@ def test_the_drivable_area_by_true_labels_is_mirrored_to_the_last_bit(view):
 def test_the_list_of_continuous_actions_is_the_one_that_the_environment_advises():
     with make_vec_env(EnvConfig("rlkit/CarRacing-v0"), 1) as environments:
         assert len(environments.actions) == 27
-        assert "(as the environment advises" in environments.describe()[-1]
+        assert "(as the environment recommends" in environments.describe()[-1]
     with make_vec_env(EnvConfig("rlkit/CarRacing-v0", {"action_bins": 2}), 1) as environments:
         assert len(environments.actions) == 8
     with make_vec_env(EnvConfig("rlkit/CarRacing-v0", {"continuous": False}), 1) as environments:
@@ -325,7 +325,7 @@ def test_what_was_chosen_is_told():
     lines = make_vec_env(EnvConfig("CartPole-v1", {"sutton_barto_reward": True}), 2).describe()
     assert lines[0].startswith("environment: CartPole-v1, sutton_barto_reward=True; 2 at once: single environments")
     assert lines[1:] == ["observation: vector of 4", "actions: 2 (0, 1)"]
-    assert "4 frames stacked (a single picture shows no motion)" in toys(1, picture_only=True).describe()[1]
+    assert "4 frames stacked (a single image shows no motion)" in toys(1, picture_only=True).describe()[1]
 
 
 def test_advice_is_read_before_the_environment_is_made():

@@ -103,9 +103,9 @@ def test_the_verb_prints_json_alone_where_asked(untimed, capsys):
     assert json.loads(capsys.readouterr().out)["env"] == "CartPole-v1"
 
 
-@pytest.mark.parametrize("options", [{"steps": 0}, {"time_out": 0.0}, {"time_out": float("nan")}])
+@pytest.mark.parametrize("options", [{"steps": 0}, {"timeout": 0.0}, {"timeout": float("nan")}])
 def test_the_verb_refuses_numbers_that_make_no_sense(options):
-    with pytest.raises(UserError, match=r"--(steps|time-out)"):
+    with pytest.raises(UserError, match=r"--(steps|timeout)"):
         Check("CartPole-v1", **options).run()
 
 

@@ -243,7 +243,7 @@ def test_weights_that_do_not_fit_are_named(model, tmp_path, change, sentence):
     [
         ({"size": [1, 2, 3]}, "header .* is damaged"),
         ({"network": "segnet-unknown"}, "There is no network"),
-        ({"network": "their_code:Net"}, "not imported unless you name it"),
+        ({"network": "their_code:Net"}, "not imported without being asked"),
         ({"classes": {"names": ["a"], "drivable": []}}, "2 to 255 classes"),
     ],
 )

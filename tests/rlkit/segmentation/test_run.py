@@ -211,7 +211,7 @@ def test_training_begins_with_another_model(go):
         ({"settings": {"optimizer": "adma"}}, "adamw"),
         ({"device": "gpu"}, "--device"),
         ({"time_limit": -1.0}, "--time-limit"),
-        ({"select_freq": 0}, "--select-freq"),
+        ({"select_freq": 0}, "--val-freq"),
         ({"init": "nowhere"}, "nowhere"),
         ({"init": "nowhere", "vgg16": "x"}, "leave one out"),
     ],

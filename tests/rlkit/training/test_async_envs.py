@@ -112,9 +112,9 @@ def test_the_choice_is_kept_with_the_run():
 
 
 def test_what_cannot_be_overlapped_is_refused_before_there_is_a_run(tmp_path):
-    with pytest.raises(UserError, match=r"--overlap.*--deterministic"):
+    with pytest.raises(UserError, match=r"--async-envs.*--deterministic"):
         plan("rlkit/Driving-v0", overlap=True, deterministic=True)
-    with pytest.raises(UserError, match=r"--overlap: CartPole-v1 .* workers=1"):
+    with pytest.raises(UserError, match=r"--async-envs: CartPole-v1 .* workers=1"):
         train("CartPole-v1", steps=64, overlap=True, run_dir=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -160,12 +160,12 @@ def test_a_network_that_a_run_names_is_not_imported(camera_run, tmp_path, monkey
         ["train", "--config", run / "config.json", "--run-dir", "again", "-q"],
         ["train", "rlkit/DrivingCamera-v0", "--perception", model, "--run-dir", "again", "-q"],
         ["play", "rlkit/DrivingCamera-v0", "--perception", model],
-        ["perception", "show", model, "--data", "sim", "--out", "sheet.png"],
-        ["perception", "show", model, "--model", "other:Net", "--out", "sheet.png"],
-        ["perception", "evaluate", model, "--data", "sim", "--pictures", 1],
+        ["perception", "predict", model, "--data", "sim", "--out", "sheet.png"],
+        ["perception", "predict", model, "--network", "other:Net", "--out", "sheet.png"],
+        ["perception", "evaluate", model, "--data", "sim", "--num-images", 1],
         ["perception", "export", model],
         ["perception", "train", "--init", model, "--steps", 1, "--run-dir", "again", "-q"],
-        ["perception", "train", "--init", model, "--model", "other:Net", "--steps", 1, "--run-dir", "again", "-q"],
+        ["perception", "train", "--init", model, "--network", "other:Net", "--steps", 1, "--run-dir", "again", "-q"],
     ):
         assert rlkit(*command) in (1, 2), command
         said = capsys.readouterr().err
@@ -570,5 +570,17 @@ def test_a_network_of_ones_own_is_used_where_it_is_typed(tmp_path, monkeypatch):
     classes = Classes(("grass", "road"), ("road",))
     network = build_network("own_net:Net", 2, allow_code=True)
     SegmentationModel(network, ModelCard("own_net:Net", classes, (32, 48))).save(tmp_path / "model.safetensors")
-    main(["perception", "show", "model.safetensors", "--model", "own_net:Net", "--data", "sim", "--out", "sheet.png"])
+    main(
+        [
+            "perception",
+            "predict",
+            "model.safetensors",
+            "--network",
+            "own_net:Net",
+            "--data",
+            "sim",
+            "--out",
+            "sheet.png",
+        ]
+    )
     assert (tmp_path / "sheet.png").exists()

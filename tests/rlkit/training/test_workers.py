@@ -73,7 +73,7 @@ def test_a_run_goes_on_after_a_crash_and_says_so_once(tmp_path):
     run = train(tmp_path / "run", reporter=listener, workers=2, fault="exit", at=4, marker=str(tmp_path / "once"))
     assert run.steps == 240
     (warning,) = listener.warnings
-    assert "step 4: step ended its process with exit status 3; a new process continues" in warning
+    assert "step 4: step ended its process with exit status 3; a new process replaces it" in warning
     episodes = json.loads((newest(tmp_path / "run") / "training.json").read_text())["loop"]["episodes"]
     assert sorted({episode["length"] for episode in episodes["recent"]})[0] == 4
     assert np.isfinite([episode["reward"] for episode in episodes["recent"]]).all()

@@ -79,11 +79,11 @@ def test_an_earlier_result_is_known_by_its_keys(tmp_path):
     ("wrong", "message"),
     [
         ({"split": "foggy"}, "no split 'foggy': it has dry, wet"),
-        ({"pictures": 0}, "--pictures 0"),
+        ({"num_images": 0}, "--num-images 0"),
         ({"samples": 0}, "--samples 0"),
         ({"seed": -1}, "--seed -1"),
         ({"env_kwargs": (("weather=fog",),)}, "belong to a simulator"),
-        ({"model": "my_package:MyNet"}, "the network of .* is 'segnet-compact'"),
+        ({"network": "my_package:MyNet"}, "the network of .* is 'segnet-compact'"),
         ({"data": "/no/such/folder"}, "There is no folder /no/such/folder"),
     ],
 )
@@ -94,7 +94,7 @@ def test_what_is_wrong_is_said(model, folder, wrong, message):
 
 def test_a_model_of_other_classes_is_refused_before_anything_is_measured(model):
     with pytest.raises(UserError, match="cannot be compared class by class"):
-        Evaluate(str(model), data="sim", pictures=1, env_kwargs=(("num_circuits=1", "camera_size=[16,32]"),)).run()
+        Evaluate(str(model), data="sim", num_images=1, env_kwargs=(("num_circuits=1", "camera_size=[16,32]"),)).run()
 
 
 def test_data_is_what_the_model_was_trained_on_where_that_is_known(model, tmp_path):

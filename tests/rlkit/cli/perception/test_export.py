@@ -50,7 +50,7 @@ def test_a_folder_of_pictures_calibrates_the_integers(model_file, tmp_path, caps
         ({"out": "m.bin"}, r"ends in \.onnx"),
         ({"calibration": 9}, "belong to --format onnx-int8"),
         ({"format": "onnx-int8", "calibration": 2}, "at least 8"),
-        ({"model": "my_package:Net"}, "is 'segnet-compact'"),
+        ({"network": "my_package:Net"}, "is 'segnet-compact'"),
     ],
 )
 def test_mistakes_are_named_before_anything_is_made(model_file, tmp_path, options, sentence):

@@ -63,7 +63,7 @@ def test_it_says_what_was_chosen_and_what_can_be_done_next(rlkit, pictures, tmp_
 
 def test_training_goes_on_after_a_time_limit(rlkit, pictures, tmp_path, capsys):
     command = ["perception", "train", "--data", pictures, "--steps", 5_000, "--time-limit", 1, *SMALL]
-    assert rlkit(*command, "--select-freq", 5_000, "--run-dir", tmp_path / "run") == 0
+    assert rlkit(*command, "--val-freq", 5_000, "--run-dir", tmp_path / "run") == 0
     told = capsys.readouterr().out
     assert f"--resume {tmp_path / 'run'}" in told
     steps = int(re.search(r"after ([\d,]+) steps", told)[1].replace(",", ""))
@@ -80,11 +80,11 @@ def test_a_network_of_ones_own_is_trained_once_it_is_named(rlkit, pictures, tmp_
     monkeypatch.syspath_prepend(tmp_path)
     name = "my_networks_for_a_test:Plain"
     command = ["perception", "train", "--data", pictures, "--steps", 3, "--run-dir", "run", "-q", *SMALL]
-    assert rlkit(*command, "--model", name) == 0
+    assert rlkit(*command, "--network", name) == 0
     capsys.readouterr()
     assert rlkit("perception", "train", "--resume", "run") == 2
     assert name in capsys.readouterr().err
-    assert rlkit("perception", "train", "--resume", "run", "--model", name) == 0
+    assert rlkit("perception", "train", "--resume", "run", "--network", name) == 0
     assert "complete" in capsys.readouterr().out
 
 
@@ -105,8 +105,8 @@ def test_a_data_set_that_was_moved_is_named_again(rlkit, pictures, tmp_path, cap
         (["--data", "nowhere"], "nowhere"),
         (["--data", "env:CartPole-v1"], "camera"),
         (["--data", "env:rlkit/DrivingCamra-v0"], "rlkit/DrivingCamera-v0"),
-        (["--model", "segnet-compct"], "Did you mean segnet-compact"),
-        (["--model", "no_such_module:Net"], "no_such_module"),
+        (["--network", "segnet-compct"], "Did you mean segnet-compact"),
+        (["--network", "no_such_module:Net"], "no_such_module"),
         (["--set", "learning_rat=1"], "Did you mean learning_rate"),
         (["--set", "learning_rate"], "KEY=VALUE"),
         (["--batch-size", "0"], "batch_size"),
@@ -118,7 +118,7 @@ def test_a_data_set_that_was_moved_is_named_again(rlkit, pictures, tmp_path, cap
         (["--seed", "-1"], "--seed"),
         (["--time-limit", "0"], "--time-limit"),
         (["--init", "pretrained:no-such"], "no-such"),
-        (["--pretrained-vgg16", "no.safetensors", "--model", "segnet"], "no.safetensors"),
+        (["--pretrained-vgg16", "no.safetensors", "--network", "segnet"], "no.safetensors"),
         (["--resume", "nowhere"], "nowhere"),
         (["--resume", "nowhere", "--steps", "5"], "leave it out"),
         (["--device", "tpu"], "tpu"),
@@ -138,11 +138,11 @@ def test_the_likeliest_mistakes_are_named_in_a_sentence(
 
 
 def test_the_recipe_is_listed(rlkit, capsys):
-    assert rlkit("perception", "recipe", "--json") == 0
+    assert rlkit("perception", "hyperparameters", "--json") == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["learning_rate"]["meaning"]
     assert rows["class_weights"]["files"] == "median-frequency"
-    assert rlkit("perception", "recipe") == 0
+    assert rlkit("perception", "hyperparameters") == 0
     assert "learning_rate" in capsys.readouterr().out
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
 
-from rlkit.env.config import EnvConfig, SteppingOptions
+from rlkit.env.config import EnvConfig, EnvOptions
 from rlkit.env.make import make_vec_env, vectorize
 from rlkit.env.subproc import vector_env as vector_module
 from rlkit.errors import UserError
@@ -87,7 +87,7 @@ def test_what_is_registered_in_this_process_only_reaches_the_others():
     )
     seen = []
     for workers in (0, 1):
-        made, _, _ = vectorize(spec, 2, {}, None, stepping=SteppingOptions(workers))
+        made, _, _ = vectorize(spec, 2, {}, None, options=EnvOptions(workers=workers))
         with contextlib.closing(made):
             made.reset(seed=3)
             seen.append(plain(list(made.step(np.ones(2, np.int64))[:2])))
@@ -136,7 +136,7 @@ def test_a_worker_that_hangs_is_replaced_and_one_that_dies_over_a_reset_takes_it
 
 
 def test_workers_that_die_again_and_again_are_given_up(monkeypatch):
-    monkeypatch.setattr(vector_module, "MOST_LOSSES", 2)
+    monkeypatch.setattr(vector_module, "MAX_LOSSES", 2)
     warnings = []
     said = r"environment 0 \(seed 3\), step 1: step ended its process with exit status 3, for the 2th time"
     with walks(1, warnings, workers=1, fault="exit", at=1) as made:

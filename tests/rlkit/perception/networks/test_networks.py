@@ -162,7 +162,7 @@ def test_a_network_of_ones_own_is_made_where_it_was_typed(own_code):
 
 
 def test_code_that_a_file_names_is_not_imported_by_itself(own_code):
-    with pytest.raises(UserError, match="not imported unless you name it"):
+    with pytest.raises(UserError, match="not imported without being asked"):
         build_network(f"{own_code}:Small", 4)
     assert own_code not in sys.modules
 

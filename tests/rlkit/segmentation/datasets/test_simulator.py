@@ -150,7 +150,7 @@ def test_a_process_that_is_lost_is_replaced_and_its_user_told(road_camera, tmp_p
     (batch, *more) = source.measured("test")
     assert len(batch) + sum(map(len, more)) == 4
     (warning,) = caplog.messages
-    assert "step 2: step ended its process with exit status 3; a new process continues" in warning
+    assert "step 2: step ended its process with exit status 3; a new process replaces it" in warning
 
 
 @pytest.mark.parametrize(

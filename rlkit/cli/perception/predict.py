@@ -1,4 +1,4 @@
-"""`rlkit perception show`: look at what a network finds in pictures."""
+"""`rlkit perception predict`: show the predictions of a segmentation model."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,41 +17,41 @@ if TYPE_CHECKING:
     from rlkit.spaces import Classes
 
 ENDINGS = (".png", ".jpg", ".mp4")
-ON_A_SHEET = 6  # pictures, unless --pictures says otherwise
+IMAGES_PER_SHEET = 6  # default of --num-images
 
 
 @dataclass(frozen=True)
-class Show:
-    """Show pictures beside their truth, what a network finds in them and how sure it is of it.
+class Predict:
+    """Show images with their ground truth, the prediction of a model and its uncertainty.
 
-    In a window where there is a display, else as a file. With labelled pictures, from the simulator for instance:
-    rlkit perception show pretrained:segnet-compact
+    In a window if there is a display, else as a file. Labelled images, for instance of the simulator:
+    rlkit perception predict pretrained:segnet-compact
 
-    With photos or a video of your own:  rlkit perception show RUN --input drive.mp4 --out found.mp4
+    Photos or a video:  rlkit perception predict RUN --input drive.mp4 --out prediction.mp4
     """
 
-    what: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WHAT")]
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
     """A perception run, a .safetensors file, or pretrained:NAME."""
     data: Annotated[str | None, unset("sim|env:ID|FOLDER")] = None
-    """Labelled pictures to look at; what it was trained on if nothing is given."""
+    """Labelled images; the training data if neither --data nor --input is given."""
     split: Annotated[str | None, unset("NAME")] = None
-    """Which of them, such as test, held-out or val; the usual one if not given."""
+    """The split, such as test, held-out or val; the first if not given."""
     input: Annotated[Path | None, unset("FILE|FOLDER|VIDEO")] = None
-    """A photo, a folder of photos or a video to look at, of any size."""
+    """A photo, a folder of photos or a video, of any size."""
     out: Annotated[Path | None, unset("FILE")] = None
-    """Write a sheet (.png, .jpg) or a film (.mp4) instead of opening a window."""
-    pictures: Annotated[int | None, unset("N")] = None
-    """How many pictures at most (6 on a sheet, all of a film)."""
+    """Write an image grid (.png, .jpg) or a video (.mp4) instead of opening a window."""
+    num_images: Annotated[int | None, unset("N")] = None
+    """Maximum number of images (6 in a grid, all of a video)."""
     samples: Annotated[int, tyro.conf.arg(metavar="N")] = 10
-    """Answers with dropout by which uncertainty is measured, where the network has dropout."""
+    """Monte-Carlo dropout samples for the uncertainty, if the network has dropout."""
     seed: Annotated[int, tyro.conf.arg(metavar="S")] = 0
-    """Which pictures of a simulator."""
+    """Seed of a simulator's images."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment, such as weather=snow."""
-    model: Annotated[str | None, unset("my_package:MyNet")] = None
-    """The network, typed again: needed where it is in a module of your own."""
+    network: Annotated[str | None, unset("my_package:MyNet")] = None
+    """The network's class if it is not one of rlkit's; naming it allows its import."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the network computes."""
+    """Device of the network."""
 
     def run(self) -> None:
         """Show."""
@@ -61,28 +61,28 @@ class Show:
         from rlkit.segmentation.visualization.predictor import Predictor
         from rlkit.viewer import has_display
 
-        model = load_model(find_model(self.what), device=choose_device(self.device), network=self.model)
+        model = load_model(find_model(self.model), device=choose_device(self.device), network=self.network)
         out = self.out
         if out is None and not has_display():
             out = _free_name()
-            print_line(f"there is no display here: writing {out} instead")
+            print_line(f"no display: writing {out} instead")
         classes, views = self._views(model, film=out is None or out.suffix.lower() == ".mp4")
-        onlooker = Predictor(model, classes, self.samples)
-        if onlooker.note:
-            print_line(f"note: {onlooker.note}")
+        predictor = Predictor(model, classes, self.samples)
+        if predictor.note:
+            print_line(f"note: {predictor.note}")
         if out is None:
-            self._open_window(onlooker, views)
+            self._open_window(predictor, views)
         elif out.suffix.lower() == ".mp4":
-            self._film(onlooker, views, out)
+            self._film(predictor, views, out)
         else:
-            self._sheet(onlooker, views, out)
+            self._sheet(predictor, views, out)
 
     def _check(self) -> None:
         if self.data is not None and self.input is not None:
-            raise UserError("--data and --input both say what to look at: leave one out")
+            raise UserError("--data and --input exclude each other: leave one out")
         if self.input is not None and (self.split is not None or self.env_kwargs):
             raise UserError("--split and --env-kwargs belong to --data; --input has neither")
-        for option, number in (("pictures", self.pictures), ("samples", self.samples)):
+        for option, number in (("num-images", self.num_images), ("samples", self.samples)):
             if number is not None and number < 1:
                 raise UserError(f"--{option} {number}: expected a whole number of at least 1")
         if self.out is None:
@@ -99,8 +99,8 @@ class Show:
         from rlkit.segmentation.visualization.sources import views_of_path, views_of_source
 
         if self.input is not None:
-            return None, views_of_path(self.input.expanduser(), self.pictures or (None if film else ON_A_SHEET))
-        data = self.data or usual_data(self.what, model.card)
+            return None, views_of_path(self.input.expanduser(), self.num_images or (None if film else IMAGES_PER_SHEET))
+        data = self.data or usual_data(self.model, model.card)
         source = open_dataset(
             data,
             size=model.card.size if is_simulator(data) else None,
@@ -111,49 +111,49 @@ class Show:
         split = self.split or source.splits[0]
         if split not in source.splits:
             raise UserError(f"--split {split}: {source.name} has {', '.join(source.splits)}")
-        return source.classes, views_of_source(source, split, self.pictures or ON_A_SHEET)
+        return source.classes, views_of_source(source, split, self.num_images or IMAGES_PER_SHEET)
 
     @property
     def _title(self) -> str:
-        return self.what.rstrip("/").rpartition("/")[2]
+        return self.model.rstrip("/").rpartition("/")[2]
 
-    def _sheet(self, onlooker: "Predictor", views: "Views", out: Path) -> None:
+    def _sheet(self, predictor: "Predictor", views: "Views", out: Path) -> None:
         from PIL import Image
 
         from rlkit.segmentation.visualization.sheet import draw_sheet
         from rlkit.utils.io import disk_errors, scratch_file
 
-        rows = list(onlooker.rows(views.views))
+        rows = list(predictor.rows(views.views))
         if not rows:
-            raise UserError("there are no pictures to look at", exit_code=1)
-        sheet = draw_sheet(rows, onlooker.classes, self._title, onlooker.about)
+            raise UserError("there are no images", exit_code=1)
+        sheet = draw_sheet(rows, predictor.classes, self._title, predictor.about)
         with disk_errors(str(out)), scratch_file(out) as scratch:
             Image.fromarray(sheet).save(scratch, quality=92)
             scratch.rename(out)
         print_line(f"{len(rows)} pictures: {out}")
 
-    def _film(self, onlooker: "Predictor", views: "Views", out: Path) -> None:
+    def _film(self, predictor: "Predictor", views: "Views", out: Path) -> None:
         from rich.progress import track
 
         from rlkit.segmentation.visualization.sheet import draw_moment
         from rlkit.viewer.video import write_film
 
-        rows = onlooker.rows(track(views.views, "looking", total=views.count))
-        sheets = (draw_moment(row, onlooker.classes) for row in rows)
+        rows = predictor.rows(track(views.views, "predicting", total=views.count))
+        sheets = (draw_moment(row, predictor.classes) for row in rows)
         count = write_film(out, sheets, views.rate)
         print_line(f"{count} pictures, {views.rate:g} per second: {out}")
 
-    def _open_window(self, onlooker: "Predictor", views: "Views") -> None:
+    def _open_window(self, predictor: "Predictor", views: "Views") -> None:
         from rlkit.segmentation.visualization.sheet import draw_moment
         from rlkit.segmentation.visualization.window import show
 
-        playing = views.count is None or views.count > ON_A_SHEET
-        rows = onlooker.rows(views.views)
-        show(rows, lambda row: draw_moment(row, onlooker.classes), views.rate, title=self._title, playing=playing)
+        playing = views.count is None or views.count > IMAGES_PER_SHEET
+        rows = predictor.rows(views.views)
+        show(rows, lambda row: draw_moment(row, predictor.classes), views.rate, title=self._title, playing=playing)
 
 
 def _free_name() -> Path:
-    """A name of a sheet in this folder that is free."""
+    """The first unused file name in the current folder."""
     number = 1
     while (path := Path(f"perception-{number}.png")).exists():
         number += 1

@@ -1,4 +1,4 @@
-"""`rlkit perception show` as a stranger meets it."""
+"""`rlkit perception predict` as a stranger meets it."""
 
 import re
 
@@ -38,7 +38,7 @@ def _no_display(monkeypatch, tmp_path):
 
 
 def test_photos_become_a_sheet(rlkit, model, photos, capsys):
-    assert rlkit("perception", "show", model, "--input", photos, "--out", "sheet.png") == 0
+    assert rlkit("perception", "predict", model, "--input", photos, "--out", "sheet.png") == 0
     assert "3 pictures: sheet.png" in capsys.readouterr().out
     with Image.open("sheet.png") as sheet:
         assert sheet.width > 900
@@ -46,21 +46,21 @@ def test_photos_become_a_sheet(rlkit, model, photos, capsys):
 
 def test_without_a_display_a_sheet_is_written_under_a_free_name(rlkit, model, photos, tmp_path, capsys):
     for _ in range(2):
-        assert rlkit("perception", "show", model, "--input", photos / "0.png") == 0
+        assert rlkit("perception", "predict", model, "--input", photos / "0.png") == 0
     assert "no display" in capsys.readouterr().out
     assert {path.name for path in tmp_path.glob("*.png")} == {"perception-1.png", "perception-2.png"}
 
 
 def test_a_folder_becomes_a_film_and_a_film_another(rlkit, model, photos, tmp_path, capsys):
-    assert rlkit("perception", "show", model, "--input", photos, "--out", "a.mp4") == 0
-    assert rlkit("perception", "show", model, "--input", "a.mp4", "--pictures", 2, "--out", "b.mp4") == 0
+    assert rlkit("perception", "predict", model, "--input", photos, "--out", "a.mp4") == 0
+    assert rlkit("perception", "predict", model, "--input", "a.mp4", "--num-images", 2, "--out", "b.mp4") == 0
     assert "2 pictures, 2 per second: b.mp4" in capsys.readouterr().out
     assert len(list(views_of_path(tmp_path / "b.mp4", None).views)) == 2
 
 
 def test_a_simulators_pictures_are_shown_beside_their_truth(rlkit, model, capsys):
-    data = ["--data", "sim", "--env-kwargs", "num_circuits=2", "weather=clear", "--pictures", 2]
-    assert rlkit("perception", "show", model, *data, "--out", "sheet.png") == 0
+    data = ["--data", "sim", "--env-kwargs", "num_circuits=2", "weather=clear", "--num-images", 2]
+    assert rlkit("perception", "predict", model, *data, "--out", "sheet.png") == 0
     told = capsys.readouterr().out
     assert "only drivable or not is shown" in told
     assert "2 pictures: sheet.png" in told
@@ -75,25 +75,25 @@ def test_a_simulators_pictures_are_shown_beside_their_truth(rlkit, model, capsys
         (["--input", "photos", "--split", "val"], "--split"),
         (["--input", "photos", "--out", "sheet.gif"], ".mp4"),
         (["--input", "photos", "--out", "none/sheet.png"], "does not exist"),
-        (["--input", "photos", "--pictures", "0"], "--pictures 0"),
+        (["--input", "photos", "--num-images", "0"], "--num-images 0"),
         (["--input", "photos", "--samples", "0"], "--samples 0"),
-        (["--input", "photos", "--model", "a:B"], "leave --model out"),
+        (["--input", "photos", "--network", "a:B"], "leave --network out"),
         (["--data", "nowhere"], "nowhere"),
     ],
 )
 def test_the_likeliest_mistakes_are_named_in_a_sentence(rlkit, arguments, sentence, model, photos, tmp_path, capsys):
-    assert rlkit("perception", "show", model, *arguments) in (1, 2)
+    assert rlkit("perception", "predict", model, *arguments) in (1, 2)
     assert sentence in re.sub(r"\s+", " ", capsys.readouterr().err)
     assert {path.name for path in tmp_path.iterdir()} == {"photos"}
 
 
 def test_nothing_that_exists_is_overwritten(rlkit, model, photos, tmp_path, capsys):
     (tmp_path / "sheet.png").write_text("mine")
-    assert rlkit("perception", "show", model, "--input", photos, "--out", "sheet.png") == 1
+    assert rlkit("perception", "predict", model, "--input", photos, "--out", "sheet.png") == 1
     assert (tmp_path / "sheet.png").read_text() == "mine"
 
 
 def test_what_is_no_model_is_named(rlkit, tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("words")
-    assert rlkit("perception", "show", "notes.txt") == 2
+    assert rlkit("perception", "predict", "notes.txt") == 2
     assert "notes.txt" in capsys.readouterr().err
