@@ -3,8 +3,9 @@
 The drivable area comes from the simulator's labels or from a segmentation model; see `DrivableEstimator`.
 """
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -295,27 +296,22 @@ def available_threads() -> int:
     return max(1, min(cores, torch.get_num_threads()))
 
 
-class torch_threads:  # noqa: N801 - used like a function
+@contextlib.contextmanager
+def torch_threads(count: int) -> Iterator[None]:
     """Context in which torch uses `count` threads; no-op with deterministic algorithms.
 
     Small agents are fastest with one thread (`Agent.threads`), segmentation networks are not.
     """
+    import torch
 
-    def __init__(self, count: int):
-        self._count = count
-
-    def __enter__(self) -> None:
-        import torch
-
-        self._before = torch.get_num_threads()
-        if self._count != self._before and not torch.are_deterministic_algorithms_enabled():
-            torch.set_num_threads(self._count)
-
-    def __exit__(self, *_: object) -> None:
-        import torch
-
-        if torch.get_num_threads() != self._before:
-            torch.set_num_threads(self._before)
+    before = torch.get_num_threads()
+    if count != before and not torch.are_deterministic_algorithms_enabled():
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
 
 
 def _view(config: PerceptionConfig, metadata: Mapping[str, Any], size: tuple[int, int], environment: str) -> PixelMap:

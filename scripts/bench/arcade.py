@@ -29,12 +29,12 @@ MINATAR = ("breakout", "space_invaders", "freeway", "seaquest", "asterix")
 
 @dataclass(frozen=True)
 class Contender:
-    """Something that steps.
+    """An environment, or a batch of them, that is stepped.
 
     Args:
-        name: What it is called in the table.
-        together: Environments that are stepped together.
-        first: Seconds that making it, its first reset and its first step took: compiling, or loading what is compiled.
+        name: In the table.
+        together: Number of environments stepped together.
+        first: Seconds of construction, first reset and first step, which include compilation.
         run: Steps for about the given number of seconds and returns steps per second.
     """
 
@@ -45,7 +45,7 @@ class Contender:
 
 
 def batched(name: str, make: Callable[[], Any], num_envs: int) -> Contender:
-    """A vector environment that is reset where we say."""
+    """A vector environment with explicit resets."""
     start = time.perf_counter()
     env = make()
     count = int(env.single_action_space.n)

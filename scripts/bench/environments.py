@@ -49,7 +49,7 @@ class Contender:
     """An environment, or a batch of them, that is stepped.
 
     Args:
-        name: What it is called in the table.
+        name: In the table.
         observation: Sizes of the leaves of its observation, as text.
         size: Bytes of one observation.
         run: Steps for about the given number of seconds and returns how many steps it made and how long that took.
@@ -83,7 +83,7 @@ def single(name: str, environment: str, **kwargs: Any) -> Contender:
 
 
 def batched(name: str, environment: str, num_envs: int, **kwargs: Any) -> Contender:
-    """Many cars from ``gymnasium.make_vec``, stepped together."""
+    """A vector environment from ``gymnasium.make_vec``."""
     env = gymnasium.make_vec(
         environment, num_envs=num_envs, vectorization_mode="vector_entry_point", num_circuits=CIRCUITS, **kwargs
     )
@@ -105,7 +105,7 @@ def batched(name: str, environment: str, num_envs: int, **kwargs: Any) -> Conten
 
 
 def peer(key: str, python: str) -> Contender | str:
-    """A peer in a process of its own, or why it is not there."""
+    """A peer in a process of its own, or why it is not available."""
     arguments = [python, str(Path(__file__).parent / "common/peers.py"), key]
     process = subprocess.Popen(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

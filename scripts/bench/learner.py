@@ -1,13 +1,13 @@
-"""How fast DQN learns from Atari's pictures: one gradient step taken apart, then a race on ALE Pong.
+"""Speed of DQN on Atari images: variants of one gradient step, then steps per second on ALE Pong.
 
     pip install -c constraints.txt -e '.[atari,bench]'
     python scripts/bench/learner.py --json scripts/bench/results/learner.json
 
-First part: a gradient step on 32 transitions of 84×84×4, as plain PyTorch takes it, then with one thing added after the
-other, then as the agent takes it, replay and all. Second part: ours and Stable-Baselines3 in turn, with the
-hyperparameters of Mnih et al. 2015 as Stable-Baselines3 has them (batches of 32, one every 4 steps, one-step targets
-copied every 1,000 steps), in Pong with frame skip 4 and no sticky actions. Steps per second count once both are well
-under way and include everything: emulator, replay, acting, learning.
+First part: a gradient step on 32 transitions of 84×84×4 in plain PyTorch, with one optimisation after the other, and by
+the agent, including the replay buffer. Second part: ours and Stable-Baselines3 in turn, with the hyperparameters of Mnih
+et al. 2015 as in Stable-Baselines3 (batches of 32, one every 4 steps, one-step targets copied every 1,000 steps), in
+Pong with frame skip 4 and no sticky actions. Steps per second are measured after the warm-up, and include emulator,
+replay, acting and learning.
 """
 
 import argparse

@@ -4,21 +4,20 @@
     python scripts/bench/minatar_learning.py --json scripts/bench/results/minatar.json
     python scripts/bench/minatar_learning.py --published --json scripts/bench/results/minatar_published.json
 
-The race: both learn the same game at the same time, each on one core of its own and with one thread, for `--seconds`
-each; cores change sides at odd seeds. What counts is the time since the start, environments and networks made and
-memory filled, measurements excluded: weights are kept along the way, and when both are through, each plays
-`--episodes` games with every one of them, in the same environments, without exploring. Scores are raw, and compared as
-shares of what MinAtar's DQN comes to after 5 million steps, a random player's being 0. At equal seconds that is the
-score at the end; at equal steps it is the score after as many steps as the slower one took.
+The race: both learn the same game at the same time, each on a core of its own with one thread, for `--seconds` each;
+cores are exchanged at odd seeds. The time includes the construction of environments and networks and the filling of the
+replay buffer, not the evaluation: weights are kept at intervals, and evaluated afterwards on `--episodes` greedy games
+each, in the same environments. Scores are raw, normalised by MinAtar's DQN after 5 million steps (1) and random play
+(0). The comparison at equal seconds uses the final score, that at equal steps the score after as many steps as the
+slower one took.
 
-The peer has the network, memory, exploration and learning rate of MinAtar's own DQN, and one update every 4 steps. That
-DQN itself, `examples/dqn.py` of its repository, is not part of the package and is not run here.
+The peer has the network, replay buffer, exploration and learning rate of MinAtar's own DQN, and one update every 4
+steps. That DQN itself, `examples/dqn.py` of its repository, is not part of the package and is not run here.
 
-With `--published`, ours learns alone for `--steps` steps of each of the five games. Seaquest's published figures are
-of a version whose oxygen bar had a fault, and all of them are of six actions where we have those that a game uses.
+With `--published`, ours learns alone for `--steps` steps of each of the five games. Seaquest's published figures are of
+a version with an error in its oxygen bar, and all are with six actions rather than those that a game uses.
 
-What is in the file of figures is not run again: an interrupted benchmark goes on. The race takes 53 minutes and a few
-more for measuring.
+Rows in the JSON file are not run again. The race takes 53 minutes, and a few more for the evaluation.
 """
 
 import argparse

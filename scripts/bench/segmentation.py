@@ -91,7 +91,7 @@ def network_rows(
     seconds = time.perf_counter() - began
     if run.stopped is not None:
         sys.exit(f"{network}, seed {seed}: stopped after {run.steps} steps ({run.stopped}); not measured")
-    model = load_model(find_model(run.path), allow_code=True)
+    model = load_model(find_model(run.path), network=network)
     rows = []
     for split in source.splits:
         result = evaluate(model, source, split, name=network, timed=split == source.splits[0])

@@ -2,8 +2,8 @@
 
 The environment needs a Dict observation with `camera` (H, W, 3) and `segmentation` (H, W) or (H, W, 1), both uint8, and
 `classes` and `drivable` in its metadata. Optional capabilities (`rlkit/capabilities.py`) are used if present: an expert
-that drives, `picture_kwargs`, `evaluation_kwargs` and `conditions`, whose argument takes the name of a condition, or
-"train" and "held-out" for mixtures.
+that drives, default arguments, and `conditions`, whose argument takes the name of a condition, or "train" and
+"held-out" for mixtures.
 """
 
 import logging
