@@ -4,7 +4,7 @@
     python scripts/bench/learner.py --json scripts/bench/results/learner.json
 
 First part: a gradient step on 32 transitions of 84×84×4 in plain PyTorch, with one optimisation after the other, and by
-the agent, including the replay buffer. Second part: ours and Stable-Baselines3 in turn, with the hyperparameters of Mnih
+the agent, including the replay buffer. Second part: ours and Stable-Baselines3 in turn, with hyperparameters of Mnih
 et al. 2015 as in Stable-Baselines3 (batches of 32, one every 4 steps, one-step targets copied every 1,000 steps), in
 Pong with frame skip 4 and no sticky actions. Steps per second are measured after the warm-up, and include emulator,
 replay, acting and learning.
