@@ -67,7 +67,7 @@ def build_network(
     if ":" in name:
         if not allow_code:
             raise UserError(
-                f"This model's network is {name!r}, code that is not imported without being asked for. "
+                f"This model's network is {name!r}, code that is not imported unless requested. "
                 f"If you trust it, add: --network {name} (with rlkit train, evaluate and watch: --perception-kwargs "
                 f"network={name})"
             )

@@ -23,7 +23,7 @@ cameras = st.builds(
 
 
 @given(cameras, metres, st.floats(-20.0, 20.0))
-def test_ground_stands_where_a_rotated_pinhole_shows_it(camera, forward, left):
+def test_project_ground_equals_a_rotated_pinhole_camera(camera, forward, left):
     """An independent way: turn the world by a rotation matrix, divide by depth."""
     turn = np.array(
         [
@@ -48,7 +48,7 @@ def test_the_horizon_is_where_the_pitch_puts_it():
     assert row == pytest.approx(SIZE[0] / 2 - 0.5 - focal * np.tan(CAMERA.pitch), abs=1e-3)
 
 
-def test_a_full_picture_fills_exactly_what_the_camera_sees():
+def test_a_white_image_fills_the_visible_cells():
     view = birdview_map(CAMERA, SIZE, (24, 24), 2.0)
     shown = view(np.full((1, *SIZE), 255, np.uint8))[0]
     assert np.array_equal(shown, np.rint(view.visible * 255))
@@ -58,7 +58,7 @@ def test_a_full_picture_fills_exactly_what_the_camera_sees():
     assert np.allclose(view.visible, view.visible[:, ::-1], atol=1e-6)
 
 
-def test_what_lies_to_the_left_in_the_picture_lies_to_the_left_from_above():
+def test_left_in_the_image_is_left_in_the_birdview():
     picture = np.zeros((1, *SIZE), np.uint8)
     picture[:, :, : SIZE[1] // 2] = 255
     view = birdview_map(CAMERA, SIZE, (24, 24), 2.0)

@@ -33,13 +33,13 @@ def shipped(tmp_path, monkeypatch):
     return folder
 
 
-def test_a_run_stands_for_its_best_model(tmp_path):
+def test_a_run_folder_means_its_best_model(tmp_path):
     (tmp_path / "best").mkdir()
     (tmp_path / "best" / "model.safetensors").touch()
     assert find_model(str(tmp_path)) == find_model(tmp_path) == tmp_path / "best" / "model.safetensors"
 
 
-def test_a_file_stands_for_itself(tmp_path):
+def test_a_model_can_be_named_by_its_file(tmp_path):
     (tmp_path / "mine.safetensors").touch()
     assert find_model(tmp_path / "mine.safetensors") == tmp_path / "mine.safetensors"
 
@@ -57,7 +57,7 @@ def test_weights_that_ship_have_names(shipped):
         ("runs/nowhere", "neither a perception run nor a model at runs/nowhere"),
     ],
 )
-def test_what_is_not_there_is_named(shipped, what, sentence):
+def test_a_missing_model_is_refused_with_suggestions(shipped, what, sentence):
     with pytest.raises(UserError, match=sentence):
         find_model(what)
 
@@ -93,7 +93,7 @@ def test_every_pixel_gets_the_class_of_its_largest_score(layout):
 
 
 @pytest.mark.usefixtures("way")
-def test_a_part_of_more_channels_is_read_as_it_is():
+def test_a_slice_of_the_channels_is_accepted():
     scores = torch.randn(2, 8, 4, 4, generator=torch.Generator().manual_seed(0)).to(memory_format=torch.channels_last)
     assert np.array_equal(predicted_classes(scores[:, 2:5]), scores[:, 2:5].numpy().argmax(1))
 
@@ -143,7 +143,7 @@ def test_probabilities_labels_and_the_drivable_area_agree(model, pictures):
     assert np.allclose(model.drivable(pictures), probabilities[:, 1] + probabilities[:, 2], atol=1e-6)
 
 
-def test_folded_weights_compute_the_same_and_are_not_what_is_saved(model, pictures, tmp_path):
+def test_folded_weights_are_equal_and_not_saved(model, pictures, tmp_path):
     model.save(tmp_path / "m.safetensors")
     fused = load_model(tmp_path / "m.safetensors")
     near = np.isclose(fused.probabilities(pictures), model.probabilities(pictures), atol=1e-4).all(1)
@@ -160,7 +160,7 @@ def test_half_precision_finds_nearly_the_same(model, pictures, tmp_path):
     assert next(half.network.parameters()).dtype == torch.float32
 
 
-def test_many_pictures_are_looked_at_in_parts(model, pictures, monkeypatch):
+def test_many_images_are_computed_in_parts(model, pictures, monkeypatch):
     whole = model.labels(pictures), model.uncertainty(pictures), model.probabilities(pictures)
     monkeypatch.setattr("rlkit.perception.model.MAX_PIXELS", 2 * 32 * 48)
     parts = model.labels(pictures), model.uncertainty(pictures), model.probabilities(pictures)
@@ -202,7 +202,7 @@ def test_the_command_line_reuses_memory_of_one_image_for_the_next(model, tmp_pat
 
 
 @pytest.mark.parametrize("shape", [(32, 48, 3), (1, 3, 32, 48)])
-def test_what_are_no_pictures_is_refused(model, shape):
+def test_arrays_that_are_no_images_are_refused(model, shape):
     with pytest.raises(ValueError, match="uint8"):
         model.labels(np.zeros(shape, np.uint8))
 
@@ -243,11 +243,11 @@ def test_weights_that_do_not_fit_are_named(model, tmp_path, change, sentence):
     [
         ({"size": [1, 2, 3]}, "header .* is damaged"),
         ({"network": "segnet-unknown"}, "There is no network"),
-        ({"network": "their_code:Net"}, "not imported without being asked"),
+        ({"network": "their_code:Net"}, "not imported unless requested"),
         ({"classes": {"names": ["a"], "drivable": []}}, "2 to 255 classes"),
     ],
 )
-def test_cards_that_make_no_sense_are_named(model, tmp_path, change, sentence):
+def test_invalid_cards_are_refused(model, tmp_path, change, sentence):
     model.save(tmp_path / "m.safetensors")
     with pytest.raises(UserError, match=sentence):
         load_model(changed(tmp_path / "m.safetensors", lambda _: None, CARD.to_json() | change))

@@ -21,7 +21,7 @@ def test_shipped_weights_are_small_and_have_a_model_card(name):
 
 
 @pytest.mark.parametrize(("split", "least"), [("test", 0.96), ("held-out", 0.93)])
-def test_the_compact_segnet_finds_the_road_on_circuits_it_never_saw(split, least):
+def test_the_compact_segnet_generalises_to_unseen_circuits(split, least):
     model = load_model(find_model("pretrained:segnet-compact"))
     source = open_dataset("sim", pictures=2, env_kwargs={"num_circuits": 4})
     assert evaluate(model, source, split, timed=False).drivable_iou > least

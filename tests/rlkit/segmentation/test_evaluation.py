@@ -101,7 +101,7 @@ def test_other_classes_are_refused_or_compared_by_what_is_drivable(by_colour, ha
     assert "road of the model, lane of the data" in result.notes[0]
 
 
-def test_the_json_has_the_keys_that_scripts_rely_on_and_no_nan(by_colour, source):
+def test_json_has_the_keys_used_by_scripts_and_no_nan(by_colour, source):
     result = evaluate(by_colour, source, name="my-net")
     tree = json.loads(json.dumps(result.to_json(), allow_nan=False))
     for key in ("model", "parameters", "pictures", "size", "iou", "mean_iou", "global_accuracy", "frames_per_second"):

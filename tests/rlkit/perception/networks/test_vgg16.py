@@ -56,7 +56,7 @@ def encoded(network, pictures):
 @pytest.mark.parametrize("theirs_normalised", [False, True])
 @pytest.mark.parametrize("ours_normalised", [False, True])
 @torch.no_grad()
-def test_the_encoder_then_computes_what_the_published_network_does(file, theirs_normalised, ours_normalised):
+def test_the_encoder_equals_the_loaded_vgg16(file, theirs_normalised, ours_normalised):
     trunk = published(theirs_normalised)
     if ours_normalised:
         network = SegNet(2, widths=WIDTHS, depths=DEPTHS).eval()

@@ -39,7 +39,7 @@ def test_labels_belong_to_their_pictures(make_camvid):
     assert batch.labels[:, 0, 0].tolist() == [shade % 11 for shade in shades(batch)]
 
 
-def test_the_last_pictures_of_each_sequence_are_held_out_and_not_learnt_from(make_camvid):
+def test_the_last_images_of_each_sequence_are_held_out_from_training(make_camvid):
     source = open_folder(make_camvid({("train", "a"): 10, ("train", "b"): 20, ("val", "c"): 2}), held_out=0.2)
     selected = shades(*source.selection())
     assert selected == [8, 9, 26, 27, 28, 29]
@@ -49,7 +49,7 @@ def test_the_last_pictures_of_each_sequence_are_held_out_and_not_learnt_from(mak
     assert source.training_pictures == 24
 
 
-def test_nothing_is_held_out_if_that_is_asked_for(make_camvid):
+def test_a_fraction_of_0_holds_out_nothing(make_camvid):
     source = open_folder(make_camvid({("train", "a"): 10, ("val", "c"): 2}), held_out=0.0)
     assert source.training_pictures == 10
     assert list(source.selection()) == []
@@ -63,7 +63,7 @@ def test_a_split_is_measured_in_order_with_the_condition_of_each_picture(make_ca
     assert source.splits == ("val",)
 
 
-def test_without_another_split_a_second_block_is_set_apart_to_measure_on(make_camvid):
+def test_without_a_test_split_a_second_block_is_held_out_for_it(make_camvid):
     source = open_folder(make_camvid({("train", "a"): 20}), held_out=0.2)
     measured, selected = (shades(*part) for part in (source.measured("val"), source.selection()))
     assert measured == [16, 17, 18, 19]
@@ -101,7 +101,7 @@ def test_an_unknown_split_is_refused_with_those_that_are_there(make_camvid):
         next(source.measured("test"))
 
 
-def test_labels_of_another_size_are_found_before_anything_is_learnt(make_camvid, save):
+def test_labels_of_another_size_are_refused_before_training(make_camvid, save):
     folder = make_camvid({("train", "a"): 4, ("val", "b"): 2})
     save("trainannot/a_00002.png", np.zeros((5, 5)))
     with pytest.raises(UserError, match=r"a_00002\.png is 16×12 pixels, but its labels"):
@@ -122,7 +122,7 @@ def test_an_impossible_share_is_refused(make_camvid, share):
         open_folder(make_camvid({("train", "a"): 4}), held_out=share)
 
 
-def test_a_sequence_of_one_picture_is_learnt_from(tmp_path):
+def test_a_sequence_of_one_image_is_used_for_training(tmp_path):
     one = ImageFiles(tmp_path / "p", tmp_path / "l")
     assert hold_out([one], 0.5) == ((one,), ())
 

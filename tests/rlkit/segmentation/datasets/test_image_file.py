@@ -142,7 +142,7 @@ def test_a_file_that_breaks_off_is_named_whatever_its_format(kind, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")  # of Pillow, about what is odd
-def test_nothing_but_a_sentence_comes_of_damaged_files(tmp_path):
+def test_damaged_files_raise_only_user_errors(tmp_path):
     random = np.random.default_rng(0)
     path = tmp_path / "damaged"
     exif = Image.Exif()

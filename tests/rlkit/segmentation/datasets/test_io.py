@@ -29,7 +29,7 @@ def test_a_picture_is_red_green_and_blue_whatever_its_file_holds(save):
     assert read_picture(clear)[0, 0].tolist() == [10, 20, 30]
 
 
-def test_labels_keep_their_numbers_and_those_that_stand_for_nothing_are_ignored(save):
+def test_labels_keep_their_numbers_and_ignored_ones_are_ignored(save):
     path = save("labels.png", [[0, 1, 2], [255, 2, 0]])
     assert read_labels(path, THREE).tolist() == [[0, 1, 2], [255, 2, 0]]
     assert read_labels(path, same_numbers(3, "", ignored=(255, 9))).dtype == np.uint8

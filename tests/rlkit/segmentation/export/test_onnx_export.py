@@ -27,7 +27,7 @@ def pictures():
     return np.random.default_rng(0).integers(0, 256, (10, 16, 16, 3), dtype=np.uint8)
 
 
-def test_convolutions_compute_in_integers_and_nearly_the_same_comes_out(model, pictures, tmp_path):
+def test_int8_convolutions_predict_nearly_the_same(model, pictures, tmp_path):
     import onnx
 
     made = export_int8(model, tmp_path / "m.onnx", pictures)
