@@ -27,11 +27,12 @@ test: $(INSTALLED) ## Run the tests (a few minutes)
 test-slow: $(INSTALLED) ## Run the learning tests (tens of minutes)
 	$(BIN)/python -m pytest -q -m slow --durations=0
 
-check: $(INSTALLED) ## Check style, types and the layers' arrows
+check: $(INSTALLED) ## Check style, types, layers and packaging
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/check_packaging.py
 
 format: $(INSTALLED) ## Put the code in shape
 	$(BIN)/ruff check --fix .

@@ -1,4 +1,4 @@
-"""Errors that a user can correct, failures of environments, and one-line descriptions of foreign exceptions."""
+"""Errors of the user, failures of environments, and one-line descriptions of exceptions in foreign code."""
 
 import contextlib
 import re
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-LONGEST_MESSAGE = 200  # characters; more is a wall of text that hides the sentence around it
+MAX_MESSAGE = 200  # characters of a foreign exception's message
 
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 _TRACED = re.compile(r'^\s+File "(?P<file>.+)", line (?P<line>\d+) in .+$', re.MULTILINE)  # faulthandler's lines
 
 
 class UserError(Exception):
-    """A mistake in what was asked for; the command line prints its sentence without a traceback.
+    """An error that the user can correct; the command line prints its message without a traceback.
 
-    The sentence says what was given, what was expected and what to do. Bugs of ours are never a UserError.
+    The message states what was given, what was expected and what to do. Bugs of rlkit are never a UserError.
 
     Args:
-        message: The sentence.
-        exit_code: 2 when the command was used wrongly, 1 when a correct command could not be carried out.
+        message: One or more sentences.
+        exit_code: 2 for wrong usage, 1 for a correct command that failed.
     """
 
     def __init__(self, message: str, exit_code: int = 2):
@@ -34,11 +34,11 @@ class UserError(Exception):
 
 
 class DescribedError(Exception):
-    """Something that went wrong in somebody else's code and is told in full already, for instance by another process.
+    """An exception in foreign code that is described already, for instance by another process.
 
     Args:
-        text: One line, as `describe_error` gives it.
-        index: In which of several environments; None where that is told otherwise or by nobody.
+        text: One line, as returned by `describe_error`.
+        index: Of the environment; None if unknown or in the text.
     """
 
     def __init__(self, text: str, index: int | None = None):
@@ -50,10 +50,10 @@ def describe_error(error: BaseException) -> str:
     """Shorten an exception to `KeyError: 'speed' (my_env.py:12)`.
 
     Args:
-        error: What was raised by an environment, a plug-in or a module on its way in.
+        error: Raised by an environment, a plug-in or an import.
 
     Returns:
-        One line: the kind, the first line of its message, and the file and line nearest to the cause.
+        One line: type, first line of the message, and the file and line of the cause.
     """
     if isinstance(error, DescribedError):
         return str(error)
@@ -61,21 +61,21 @@ def describe_error(error: BaseException) -> str:
     message = lines[0] if lines else ""
     if isinstance(error, SyntaxError):
         message = error.msg
-    if len(message) > LONGEST_MESSAGE:
-        message = message[: LONGEST_MESSAGE - 1] + "…"
+    if len(message) > MAX_MESSAGE:
+        message = message[: MAX_MESSAGE - 1] + "…"
     name = type(error).__name__
     place = _place(error)
     return f"{name}: {message}{place}" if message else f"{name}{place}"
 
 
 def place_in_project(frames: Sequence[tuple[str, int]]) -> str | None:
-    """Name the innermost place that somebody wrote in a project, else in an installed package that is not on the road.
+    """Find the innermost frame in the user's project, else in an installed package other than Gymnasium and rlkit.
 
     Args:
-        frames: Files and lines, as a traceback lists them: outermost first.
+        frames: Files and lines, outermost first, as in a traceback.
 
     Returns:
-        `my_env.py:12`; None where all of it is Python's, Gymnasium's and ours.
+        `my_env.py:12`; None if all frames are of Python, Gymnasium and rlkit.
     """
     for is_candidate in (_is_project, _is_foreign_package):
         found = [(file, line) for file, line in frames if is_candidate(file)]
@@ -86,13 +86,13 @@ def place_in_project(frames: Sequence[tuple[str, int]]) -> str | None:
 
 
 def place_of(error: BaseException) -> str | None:
-    """The same for where an error was raised."""
+    """`place_in_project` of an exception's traceback."""
     frames = traceback.extract_tb(error.__traceback__)
     return place_in_project([(frame.filename, frame.lineno or 0) for frame in frames])
 
 
 def place_in_trace(printed: str) -> str | None:
-    """The same for the last trace that Python's faulthandler printed, which lists frames innermost first."""
+    """`place_in_project` of the last trace printed by Python's faulthandler (innermost frame first)."""
     trace = printed.rpartition("(most recent call first)")[2]
     frames = [(match["file"], int(match["line"])) for match in _TRACED.finditer(trace)]
     return place_in_project([(file, line) for file, line in reversed(frames) if Path(file).exists()])
@@ -117,18 +117,18 @@ def _is_foreign_package(filename: str) -> bool:
 
 
 def _shown(filename: str) -> str:
-    """The path as the user would type it: relative when it lies below the current folder."""
+    """The path, relative to the current folder if it is below it."""
     try:
         return str(Path(filename).relative_to(Path.cwd()))
     except ValueError:
         return filename
 
 
-class EnvironmentFailure(UserError):  # noqa: N818 - it is no error of ours
-    """An environment that was made as it should be failed on the way, or gave what nobody can learn from.
+class EnvironmentFailure(UserError):  # noqa: N818 - not an error of rlkit
+    """An environment raised an exception after its construction, or returned invalid values.
 
     Args:
-        message: The sentence.
+        message: One or more sentences.
     """
 
     def __init__(self, message: str):
@@ -136,31 +136,31 @@ class EnvironmentFailure(UserError):  # noqa: N818 - it is no error of ours
 
 
 def place(environment_id: str, index: int, seeds: Sequence[int], steps: "npt.NDArray[np.int64]") -> str:
-    """Name one of N environments that are stepped together, and the place in its episode.
+    """Describe one of N environments and the step in its episode.
 
     Args:
-        environment_id: Of all of them.
-        index: Which one.
-        seeds: N, of their episodes.
-        steps: (N,) int64, taken in these.
+        environment_id: Of all N.
+        index: Of the environment.
+        seeds: N seeds of the episodes.
+        steps: (N,) int64, steps since their start.
     """
     return f"{environment_id}, environment {index} (seed {seeds[index]}), step {steps[index]}"
 
 
 @contextlib.contextmanager
-def failures_told(
+def environment_failures(
     environment_id: str, doing: str, seeds: Sequence[int], steps: "npt.NDArray[np.int64]"
 ) -> Iterator[None]:
-    """Turn what environments raise within into a sentence: which one it came from, and how to come there again.
+    """Turn exceptions of environments within the block into an EnvironmentFailure with seed and step.
 
     Args:
-        environment_id: Of N environments that are stepped together.
-        doing: The method that is called.
-        seeds: N, of their episodes.
-        steps: (N,) int64, taken in these.
+        environment_id: Of N environments.
+        doing: Name of the called method.
+        seeds: N seeds of the episodes.
+        steps: (N,) int64, steps since their start.
 
     Raises:
-        EnvironmentFailure: They failed; what is a `UserError` already stays as it is.
+        EnvironmentFailure: An environment raised an exception other than a UserError.
     """
     try:
         yield
@@ -175,7 +175,7 @@ def _failure(
 ) -> EnvironmentFailure:
     if doing == "step" and "expected 5, got 4" in str(error):
         return EnvironmentFailure(
-            f"{environment_id} gives 4 values from step, as the old Gym did; Gymnasium's are 5: observation, "
+            f"{environment_id} returns 4 values from step, as in the old Gym; Gymnasium expects 5: observation, "
             "reward, terminated, truncated, info."
         )
     if isinstance(error, DescribedError) and error.index is not None:

@@ -1,6 +1,6 @@
-"""Finds environments and agents by name among the installed packages, ours and everybody else's alike.
+"""Discovery of environments and agents in installed packages, by entry points.
 
-A package offers them through two entry-point groups in its `pyproject.toml`:
+A package declares them in two groups of its `pyproject.toml`:
 
     [project.entry-points."rlkit.envs"]      value: a module whose import registers environments with Gymnasium,
     my_package = "my_package.environments"   or module:function, which is called to do so
@@ -8,11 +8,10 @@ A package offers them through two entry-point groups in its `pyproject.toml`:
     [project.entry-points."rlkit.agents"]    value: a subclass of `rlkit.agent.Agent`
     my_agent = "my_package.agents:MyAgent"
 
-What ships with the toolkit is found in the same way. An entry point may name an extra of its distribution
-(`ALE = "ale_py [atari]"`): where its module is missing, that is not a fault but an offer, and an unknown id that begins
-with the entry point's name (`ALE/...`, `ALE-...`) says which extra to install. The same goes for a module that is there
-and needs a package of the extra. Such a plug-in is only loaded for ids that begin with its name, for those that nobody
-else knows, and to list them all.
+rlkit's own are found in the same way. An entry point may name an extra of its distribution (`ALE = "ale_py [atari]"`).
+If its module, or a package of the extra, is not installed, no warning is printed, and an unknown id that begins with
+the entry point's name (`ALE/...`, `ALE-...`) is reported with the extra to install. Such a plug-in is loaded only for
+ids that begin with its name, for ids that are otherwise unknown, and to list all environments.
 """
 
 import functools
@@ -35,13 +34,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PluginProblem:
-    """Why the environments of one plug-in are not there.
+    """Why a plug-in's environments are not available.
 
     Args:
-        name: Its entry point's name.
+        name: Of its entry point.
         distribution: The package that declares it.
-        error: One line of what was raised; None if only the extra is missing.
-        remedy: What to type to have it.
+        error: One-line description of the exception; None if only the extra is missing.
+        remedy: What to do, such as a pip command.
     """
 
     name: str
@@ -51,16 +50,16 @@ class PluginProblem:
 
 
 def load_environments(environment_id: str | None = None) -> tuple[PluginProblem, ...]:
-    """Let installed plug-ins register their environments with Gymnasium, each once per process.
+    """Let installed plug-ins register their environments with Gymnasium, once per process.
 
-    A plug-in that fails is named in one line of warning and does not stop the others.
+    A plug-in that fails is skipped with a one-line warning.
 
     Args:
-        environment_id: What is looked for. Plug-ins that name an extra stand for packages of others, which may take
-            seconds to import: of these, only the one whose name the id begins with is loaded. None loads all.
+        environment_id: The wanted id. Plug-ins with an extra, which may take seconds to import, are loaded only if the
+            id begins with their name. None loads all.
 
     Returns:
-        What did not load, and what would help.
+        The plug-ins that did not load.
     """
     wanted = [
         entry
@@ -71,13 +70,13 @@ def load_environments(environment_id: str | None = None) -> tuple[PluginProblem,
 
 
 def begins_with(environment_id: str, name: str) -> bool:
-    """Whether an id is of the family of this name: `ALE/Pong-v5` of `ALE`, `MiniGrid-Empty-8x8-v0` of `MiniGrid`."""
+    """Whether an id has this namespace or prefix: `ALE/Pong-v5` of `ALE`, `MiniGrid-Empty-8x8-v0` of `MiniGrid`."""
     return re.split("[/-]", environment_id)[0] == name
 
 
 @functools.cache
 def load_plugin(entry: EntryPoint) -> PluginProblem | None:
-    """Let a plug-in register its environments; done once per process. Returns why it did not, None where it did."""
+    """Let a plug-in register its environments, once per process. Returns None on success."""
     try:
         loaded = entry.load()
         if callable(loaded) and not isinstance(loaded, ModuleType):
@@ -88,19 +87,19 @@ def load_plugin(entry: EntryPoint) -> PluginProblem | None:
             extra = f'pip install "{distribution}[{",".join(entry.extras)}]"'
             return PluginProblem(entry.name, distribution, None, extra)
         what = describe_error(error)
-        _log.warning("The environments of plug-in %r (%s) are left out: %s", entry.name, distribution, what)
-        return PluginProblem(entry.name, distribution, what, f"mend or uninstall {distribution}")
+        _log.warning("The environments of plug-in %r (%s) are skipped: %s", entry.name, distribution, what)
+        return PluginProblem(entry.name, distribution, what, f"fix or uninstall {distribution}")
     return None
 
 
 def environment_ids() -> dict[str, list[str]]:
-    """List the environments that can be named, grouped by the package their code is in.
+    """List the newest version of each available environment, grouped by package.
 
-    Of each environment only the newest version is listed; older ones still answer to their full id. So do ids without
-    a namespace of packages that are no plug-ins themselves but were imported by one, such as ale-py's older ones.
+    Older versions are available by their full id, as are ids without a namespace of packages that were imported by a
+    plug-in, such as ale-py's old ones.
 
     Returns:
-        Package name to sorted ids; Gymnasium's own groups come last, as `gymnasium.classic_control` and so on.
+        Package name to sorted ids; Gymnasium's own groups last, as `gymnasium.classic_control` and so on.
     """
     load_environments()
     import gymnasium
@@ -127,28 +126,28 @@ def environment_ids() -> dict[str, list[str]]:
 
 
 def agent_names() -> list[str]:
-    """List the names that `--algo` understands, sorted."""
+    """List the values of `--algo`, sorted."""
     return sorted({entry.name for entry in _entry_points(AGENTS_GROUP)})
 
 
 def agent_class(name: str) -> type[Agent]:
-    """Load the agent that a package offers under a name.
+    """Load an agent class by name.
 
     Args:
         name: Name of an entry point in the group `rlkit.agents`.
 
     Raises:
-        UserError: No package offers the name (the nearest are offered), or its code does not load.
+        UserError: There is no such agent (similar names are suggested), or its code does not load.
     """
     entries = [entry for entry in _entry_points(AGENTS_GROUP) if entry.name == name]
     if not entries:
         names = agent_names()
-        known = f"Known agents: {', '.join(names)}." if names else "No package that offers agents is installed."
+        known = f"Known agents: {', '.join(names)}." if names else "No package with agents is installed."
         raise UserError(f"There is no agent called {name!r}.{did_you_mean(name, names)} {known}")
     entry = entries[0]
     if len(entries) > 1:
         offers = ", ".join(_distribution(other) for other in entries)
-        _log.warning("Several packages offer an agent called %r (%s): the first is used.", name, offers)
+        _log.warning("Several packages have an agent called %r (%s): the first is used.", name, offers)
     try:
         loaded = entry.load()
     except (Exception, SystemExit) as error:
@@ -165,7 +164,7 @@ def agent_class(name: str) -> type[Agent]:
 
 
 def _entry_points(group: str) -> list[EntryPoint]:
-    """Each entry point once, in a fixed order; an editable install may show the same distribution twice."""
+    """Unique entry points in a fixed order; an editable install may list a distribution twice."""
     unique = {(entry.name, entry.value): entry for entry in entry_points(group=group)}
     return sorted(unique.values(), key=lambda entry: (_distribution(entry), entry.name))
 
@@ -175,12 +174,12 @@ def _distribution(entry: EntryPoint) -> str:
 
 
 def _is_missing(error: BaseException, module: str) -> bool:
-    """Whether the import failed because the module itself, or a package above it, does not exist."""
+    """Whether the import failed because the module itself, or a parent package, does not exist."""
     return isinstance(error, ModuleNotFoundError) and (module + ".").startswith(f"{error.name}.")
 
 
 def _lacks_extra(error: BaseException, entry: EntryPoint) -> bool:
-    """Whether the import failed for want of a package that the entry point's extras would bring."""
+    """Whether the import failed because of a missing package of the entry point's extras."""
     if not isinstance(error, ModuleNotFoundError) or error.name is None or entry.dist is None:
         return False
     brought = set()
@@ -193,5 +192,5 @@ def _lacks_extra(error: BaseException, entry: EntryPoint) -> bool:
 
 
 def _canonical(name: str) -> str:
-    """A package's name as the index compares it; a module is mostly called like the package that brings it."""
+    """A normalised package name (PEP 503); most modules have the name of their package."""
     return re.sub(r"[-_.]+", "-", name).lower()

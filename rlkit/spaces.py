@@ -1,4 +1,4 @@
-"""Data types that environments and agents share: observation leaves, spaces, mirror symmetry, segmentation classes."""
+"""Types shared by environments and agents: observation leaves, spaces, mirror symmetry, segmentation classes."""
 
 import reprlib
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,10 @@ import numpy.typing as npt
 from rlkit.errors import UserError
 
 Observations = dict[str, npt.NDArray[np.generic]]
-"""Named leaves, batch first: pictures (N, H, W, C) uint8, vectors (N, D) float32."""
+"""Named leaves, batch first: images (N, H, W, C) uint8, vectors (N, D) float32."""
 
-IGNORED = 255  # label of pixels that count neither for the loss nor for any measure
-LONGEST_NAME = 100  # characters
+IGNORED = 255  # label of pixels that are excluded from losses and metrics
+MAX_NAME = 100  # characters
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -25,10 +25,10 @@ class Leaf:
 
     Args:
         name: Its key in every `Observations`.
-        shape: (H, W, C) of a picture or (D,) of a vector, without the batch axis.
-        dtype: "uint8" for pictures, "float32" for vectors.
-        stack: How many frames lie behind each other on the last axis, oldest first; C (or D) counts all of them.
-        components: What each entry of a vector is, for people; empty where the environment does not say.
+        shape: (H, W, C) of an image or (D,) of a vector, without the batch axis.
+        dtype: "uint8" for images, "float32" for vectors.
+        stack: Number of stacked frames on the last axis, oldest first; included in C (or D).
+        components: Names of a vector's entries; empty if unknown.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Leaf:
 
     @property
     def is_picture(self) -> bool:
-        """Whether a convolutional encoder should read it."""
+        """Whether it is an image, for a convolutional encoder."""
         return len(self.shape) == 3
 
     @property
@@ -49,17 +49,17 @@ class Leaf:
 
     @property
     def frame_bytes(self) -> int:
-        """Memory that one frame takes."""
+        """Bytes of one frame."""
         return int(np.prod(self.frame_shape)) * np.dtype(self.dtype).itemsize
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """How a task looks in a mirror, where it does not know left from right: pictures are turned over sideways.
+    """Mirror symmetry of a task: left and right may be exchanged. Images are flipped horizontally.
 
     Args:
-        signs: What each entry of a vector is multiplied by, by leaf.
-        actions: For each action the one that does the same to the other side.
+        signs: Factor (1 or -1) of each entry of a vector, by leaf.
+        actions: The mirrored action of each action.
     """
 
     signs: Mapping[str, tuple[float, ...]]
@@ -68,13 +68,13 @@ class Mirror:
 
 @dataclass(frozen=True)
 class Spaces:
-    """What goes into an agent and what may come out.
+    """Observations and actions of an agent.
 
     Args:
         observations: Leaves by name.
         action_names: One name per discrete action.
-        mirror: How to mirror them; None where the task is not known to be the same in a mirror.
-        reward_clip: Rewards beyond ± this count as this while learning; None where the environment advises none.
+        mirror: Mirror symmetry; None if the task has none.
+        reward_clip: Rewards are clipped to ± this value in training; None if the environment recommends none.
     """
 
     observations: Mapping[str, Leaf]
@@ -94,11 +94,11 @@ class Classes:
 
     Args:
         names: Name of class 0, 1, and so on.
-        drivable: Those of `names` that can be driven on.
+        drivable: The drivable ones of `names`.
 
     Raises:
-        UserError: There are fewer than two or more than 255 names, one stands twice, is too long or cannot be printed,
-            or a drivable one is none of them.
+        UserError: There are fewer than two or more than 255 names, one is repeated, too long or not printable, or
+            `drivable` is empty or not a subset of `names`.
     """
 
     names: tuple[str, ...]
@@ -108,46 +108,46 @@ class Classes:
         names, drivable = self.names, self.drivable
         if not 2 <= len(names) <= IGNORED or len(set(names)) < len(names):
             raise UserError(
-                f"A segmentation needs 2 to {IGNORED} classes of different names, not {len(names):,}: {_shown(names)}."
+                f"A segmentation needs 2 to {IGNORED} classes of distinct names, not {len(names):,}: {_shown(names)}."
             )
         for name in names:
             if not name or not is_word(name):
                 raise UserError(
-                    f"A class's name is a text of 1 to {LONGEST_NAME} printable characters, not {reprlib.repr(name)}."
+                    f"A class name must have 1 to {MAX_NAME} printable characters, not {reprlib.repr(name)}."
                 )
         if not 0 < len(drivable) <= len(names) or not set(names).issuperset(drivable):
-            raise UserError(f"Drivable has to be at least one of the classes {list(names)}, not {_shown(drivable)}.")
+            raise UserError(f"Drivable must be at least one of the classes {list(names)}, not {_shown(drivable)}.")
 
     def __len__(self) -> int:
         return len(self.names)
 
     @property
     def drivable_mask(self) -> npt.NDArray[np.bool_]:
-        """(C,) bool, which classes can be driven on."""
+        """(C,) bool, drivable classes."""
         return np.array([name in self.drivable for name in self.names])
 
     def to_json(self) -> dict[str, Any]:
-        """Give a tree that `json.dumps` takes."""
+        """Return a tree that `json.dumps` accepts."""
         return {"names": list(self.names), "drivable": list(self.drivable)}
 
     @classmethod
     def from_json(cls, tree: Any) -> Self:
-        """Read what `to_json` gave.
+        """Inverse of `to_json`.
 
         Raises:
-            UserError: The tree is not of that form.
+            UserError: The tree has another form.
         """
         parts: list[Any] = [tree.get(key) for key in ("names", "drivable")] if isinstance(tree, Mapping) else []
         if len(parts) != 2 or not all(_is_texts(part) for part in parts):
             raise UserError(
-                f"Classes are an object with 'names' and 'drivable', lists of texts, not {reprlib.repr(tree)}."
+                f"Classes must be an object with 'names' and 'drivable', lists of strings, not {reprlib.repr(tree)}."
             )
         return cls(*(tuple(part) for part in parts))
 
 
 def is_word(text: str) -> bool:
-    """Whether a text can stand in a table: not too long, without control characters or line breaks; it may be empty."""
-    return len(text) <= LONGEST_NAME and text.isprintable()
+    """Whether a text has at most `MAX_NAME` characters, all printable; it may be empty."""
+    return len(text) <= MAX_NAME and text.isprintable()
 
 
 def _shown(names: Sequence[str]) -> str:

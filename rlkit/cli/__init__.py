@@ -1,5 +1,7 @@
 """The `rlkit` command line: one file per command, which imports what it needs when it runs."""
 
+import contextlib
+import ctypes
 import logging
 import os
 import sys
@@ -13,14 +15,14 @@ SUMMARIES = {  # of groups of commands; the others have a docstring
     "perception": "Segmentation of the drivable area in camera images: train, evaluate, predict, export.",
 }
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # options of mallopt(3)
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exit status 0 for success, 1 for failure, 2 for wrong usage."""
     import tyro
 
-    # Limits the spinning of waiting OpenMP threads, which blocks a core that another process shares. Read by libgomp
-    # when torch is imported.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    tune_process()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     verb: Any = tyro.cli(
         _one_of(_verbs()),
@@ -40,6 +42,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of a pipe, such as `head`, closed it
         sys.stderr.close()
         sys.exit(0)
+
+
+def tune_process() -> None:
+    """Set what speeds up torch in the whole process; `import rlkit` sets neither."""
+    # OpenMP threads spin while they wait. Where another program uses the core, an update then takes up to 50 times as
+    # long; with this limit it does not. Read when torch is imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    # Keep freed blocks of up to 32 MB, 64 MB in all, rather than return them to the system: with the page faults that
+    # saves, segmentation of a batch takes 20 % less time. mallopt(3) is glibc's; other allocators need none.
+    with contextlib.suppress(OSError, TypeError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
+        libc.mallopt(M_TRIM_THRESHOLD, 64 * 2**20)
 
 
 def _verbs() -> dict[str, Any]:

@@ -348,7 +348,7 @@ class ObservationAdapter:
             mask: (N,) bool, the environments that were reset.
         """
         if self.perceiver is not None:
-            self.perceiver.begin(seeds, mask)
+            self.perceiver.reset(seeds, mask)
 
     def see(self, observation: Any, mask: npt.NDArray[np.bool_] | None = None) -> Observations:
         """Convert a batched observation to leaves (N, ...).

@@ -21,7 +21,7 @@ from rlkit.env.frame_stack import default_frame_stack, push_frame, repeat_frame,
 from rlkit.env.observations import ObservationAdapter
 from rlkit.env.subproc.vector_env import LOST, SubprocVectorEnv
 from rlkit.env.wrappers import ListVectorEnv
-from rlkit.errors import EnvironmentFailure, UserError, failures_told, place
+from rlkit.errors import EnvironmentFailure, UserError, environment_failures, place
 from rlkit.spaces import Mirror, Observations, Spaces
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ class VecEnv:
             index: Of the environment.
         """
         perceiver = self.observer.perceiver
-        return None if perceiver is None else perceiver.perceived(index)
+        return None if perceiver is None else perceiver.result(index)
 
     def offers(self, name: str) -> bool:
         """Whether the environments have a method or attribute of this name, for `call`."""
@@ -349,7 +349,7 @@ class VecEnv:
         return place(self.config.id, index, self._seeds, self._steps)
 
     def _failures_told(self, doing: str) -> AbstractContextManager[None]:
-        return failures_told(self.config.id, doing, self._seeds, self._steps)
+        return environment_failures(self.config.id, doing, self._seeds, self._steps)
 
     def _report_loss(self, index: int, doing: str, what: str) -> None:
         self.warn(f"{self._where(index)}: {doing} {what}; a new process replaces it, with new episodes")

@@ -1,1 +1,1 @@
-"""Perception while driving: segmentation networks, and the way from a camera's picture to what a driver sees."""
+"""Perception at inference time: from a camera image to the drivable area in the observation."""

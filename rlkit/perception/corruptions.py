@@ -1,6 +1,6 @@
-"""What goes wrong between a camera and a driver, made on purpose: wrong masks, late ones, lost ones.
+"""Corruptions of the drivable-area mask: noise, latency and dropped frames.
 
-Every episode draws its faults from its own seed, so that it can be played again and two drivers meet the same ones.
+Every episode draws its corruptions from its own seed, so that episodes are reproducible and policies comparable.
 """
 
 from collections import deque
@@ -11,21 +11,22 @@ import numpy.typing as npt
 from rlkit.perception.config import PerceptionConfig
 from rlkit.spaces import Pixels
 
-_STREAM = 0xFA17  # tells the generator of an episode's faults from others that are made of the same seed
-_JITTER = 0.12  # of the picture's height: how far the border of the area moves at full noise
-_JITTER_CELLS = (7, 9)  # of the coarse grid on which the border's movements are drawn
-_BLOBS = 12.0  # wrong ellipses in a picture at full noise, on average
-_BLOB_RADIUS = (0.02, 0.12)  # of the picture's width
-_PATCHES = 4.0  # rectangles that are missing at full noise, on average
-_PATCH_SIDE = (0.1, 0.4)  # of the picture's sides
-_FLIPPED = 0.35  # share of pixels that are wrong at full noise
+_STREAM = 0xFA17  # keeps this generator independent of others with the same seed
+# Strengths at noise 1:
+_JITTER = 0.12  # standard deviation of boundary displacement, in image heights
+_JITTER_CELLS = (7, 9)  # rows and columns of the coarse displacement field
+_BLOBS = 12.0  # mean number of flipped ellipses
+_BLOB_RADIUS = (0.02, 0.12)  # in image widths
+_PATCHES = 4.0  # mean number of missing rectangles
+_PATCH_SIDE = (0.1, 0.4)  # in image sides
+_FLIPPED = 0.35  # fraction of flipped pixels
 
 
 class Corruptions:
-    """The faults of N drivers' perception.
+    """Corrupts the masks of N environments.
 
     Args:
-        config: How much of each.
+        config: Strength of each corruption.
         num_envs: N.
     """
 
@@ -38,50 +39,50 @@ class Corruptions:
 
     @property
     def any(self) -> bool:
-        """Whether there are faults at all."""
+        """Whether any corruption is enabled."""
         return self._config.noise > 0.0 or self._config.latency > 0 or self._config.dropped > 0.0
 
-    def begin(self, index: int, seed: int) -> None:
-        """Forget the last episode; this one's faults follow from its seed."""
+    def reset(self, index: int, seed: int) -> None:
+        """Start an episode of one environment; its corruptions depend only on the seed."""
         self._generators[index] = np.random.default_rng((seed, _STREAM))
         self._views[index].clear()
 
-    def spoil(self, index: int, mask: Pixels) -> Pixels:
-        """Put mistakes into what was found in a picture.
+    def corrupt(self, index: int, mask: Pixels) -> Pixels:
+        """Add noise to a mask.
 
         Args:
-            index: Whose picture.
-            mask: (H, W) uint8, 0 not drivable to 255 drivable; left as it is.
+            index: Of the environment.
+            mask: (H, W) uint8, 0 not drivable to 255 drivable; not modified.
         """
         strength = self._config.noise
         if strength == 0.0:
             return mask
         generator = self._generators[index]
-        spoilt = mask
+        corrupted = mask
         for kind in self._kinds:
-            spoilt = _MISTAKES[kind](spoilt, strength, generator)
-        return spoilt
+            corrupted = _NOISE[kind](corrupted, strength, generator)
+        return corrupted
 
     def delay(self, index: int, view: Pixels) -> Pixels:
-        """Give the view that reaches the driver now: perhaps an older one.
+        """Apply latency and dropped frames: return the view that the policy receives at this step.
 
         Args:
-            index: Whose view.
-            view: (h, w) uint8, of this moment.
+            index: Of the environment.
+            view: (h, w) uint8, the current view.
         """
         views = self._views[index]
-        # The first view of an episode always arrives: there is none before it to be shown again.
+        # The first view of an episode is never dropped: there is no earlier one to repeat.
         lost = bool(views) and self._config.dropped > 0.0 and self._generators[index].random() < self._config.dropped
         views.append(views[-1] if lost else view)
         return views[0]
 
 
 def move_boundary(mask: Pixels, strength: float, generator: np.random.Generator) -> Pixels:
-    """Move the border of the area to and fro, smoothly along its way."""
+    """Displace the boundary of the area by a smooth random field."""
     height, width = mask.shape
     rows, columns = _JITTER_CELLS
     field = generator.normal(0.0, strength * _JITTER * height, (2, rows, columns)).astype(np.float32)
-    down = _stretched(rows, height) @ field @ _stretched(columns, width).T
+    down = _interpolation(rows, height) @ field @ _interpolation(columns, width).T
     row = np.clip(np.rint(np.arange(height)[:, np.newaxis] + down[0]), 0, height - 1).astype(np.intp)
     column = np.clip(np.rint(np.arange(width) + down[1]), 0, width - 1).astype(np.intp)
     moved: Pixels = mask[row, column]
@@ -89,39 +90,39 @@ def move_boundary(mask: Pixels, strength: float, generator: np.random.Generator)
 
 
 def add_blobs(mask: Pixels, strength: float, generator: np.random.Generator) -> Pixels:
-    """Turn ellipses over: drivable becomes not drivable, and the other way round."""
+    """Flip random ellipses."""
     height, width = mask.shape
-    spoilt = mask.copy()
+    corrupted = mask.copy()
     rows, columns = np.ogrid[:height, :width]
     for _ in range(generator.poisson(strength * _BLOBS)):
         row, column = generator.uniform(0, height), generator.uniform(0, width)
         high, wide = generator.uniform(*_BLOB_RADIUS, 2) * width
         inside = ((rows - row) / high) ** 2 + ((columns - column) / wide) ** 2 < 1.0
-        spoilt[inside] = 255 - mask[inside]
-    return spoilt
+        corrupted[inside] = 255 - mask[inside]
+    return corrupted
 
 
 def drop_patches(mask: Pixels, strength: float, generator: np.random.Generator) -> Pixels:
-    """Lose rectangles: nothing is found in them."""
+    """Set random rectangles to not drivable."""
     height, width = mask.shape
-    spoilt = mask.copy()
+    corrupted = mask.copy()
     for _ in range(generator.poisson(strength * _PATCHES)):
         high, wide = generator.uniform(*_PATCH_SIDE, 2) * (height, width)
         row, column = generator.uniform(0, height - high), generator.uniform(0, width - wide)
-        spoilt[int(row) : int(row + high), int(column) : int(column + wide)] = 0
-    return spoilt
+        corrupted[int(row) : int(row + high), int(column) : int(column + wide)] = 0
+    return corrupted
 
 
 def flip_pixels(mask: Pixels, strength: float, generator: np.random.Generator) -> Pixels:
-    """Turn single pixels over."""
+    """Flip single pixels."""
     wrong = generator.random(mask.shape, dtype=np.float32) < strength * _FLIPPED
     return np.where(wrong, 255 - mask, mask)
 
 
-def _stretched(before: int, after: int) -> npt.NDArray[np.float32]:
-    """(after, before) float32, weights of straight-line interpolation from few places to many."""
+def _interpolation(before: int, after: int) -> npt.NDArray[np.float32]:
+    """(after, before) float32, weights of linear interpolation from `before` to `after` points."""
     place = np.linspace(0.0, before - 1.0, after)
     return np.clip(1.0 - np.abs(place[:, np.newaxis] - np.arange(before)), 0.0, 1.0).astype(np.float32)
 
 
-_MISTAKES = {"boundary": move_boundary, "blobs": add_blobs, "patches": drop_patches, "pixels": flip_pixels}
+_NOISE = {"boundary": move_boundary, "blobs": add_blobs, "patches": drop_patches, "pixels": flip_pixels}

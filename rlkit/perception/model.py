@@ -1,47 +1,39 @@
-"""A segmentation network with everything that is needed to use it, in one file on disk; how it is found and applied.
+"""A segmentation model: find its file, load it, predict classes, probabilities and uncertainty of images, save it.
 
-A model is named by the folder of a run, by a file, or as `pretrained:NAME` for weights that ship with rlkit.
+A model is named by the folder of a perception run, a .safetensors file, or `pretrained:NAME` for weights that ship with
+rlkit.
 """
 
 import copy
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file
-from safetensors.torch import save as serialised
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from rlkit.errors import UserError
+from rlkit.perception.model_card import FORMAT, ModelCard, read_model_card
 from rlkit.perception.networks import build_network
-from rlkit.perception.networks.layers import folded
+from rlkit.perception.networks.layers import fold_batch_norm
 from rlkit.perception.uncertainty import Uncertainty, has_dropout, measure_uncertainty
 from rlkit.spaces import Classes, Pixels
-from rlkit.utils import paths
 from rlkit.utils.io import disk_errors, write_bytes
 from rlkit.utils.jit import kernel
 from rlkit.utils.parsing import did_you_mean
-from rlkit.utils.terminal import check_texts
 
 WEIGHTS = Path(__file__).with_name("weights")
 PRETRAINED = "pretrained:"
-BEST = Path("best", "model.safetensors")  # where a perception run keeps what everything else loads
+BEST = Path("best", "model.safetensors")  # the model with the best validation score, within a run folder
 
-FEW_THREADS = 4  # up to so many of torch's the kernel, which runs in one, is the quicker
-
-FORMAT = "rlkit-segmentation-1"
-# Of all pictures of a batch; 21 of 96×128. What a SegNet of 16 channels holds at once then fits the memory that is kept
-# (`_keep_freed_memory`); with 32 the page faults of a batch can cost a third of its time.
-PIXELS_AT_ONCE = 2**18
-
-LARGEST_SIDE = 4096  # pixels of the pictures that a model was trained on
+KERNEL_MAX_THREADS = 4  # up to this many torch threads the single-threaded argmax kernel is faster than torch's
+MAX_PIXELS = 2**18  # per forward pass, 21 images of 96×128; keeps activations below 32 MB for 16 channels
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -52,7 +44,7 @@ def pretrained_names() -> list[str]:
 
 
 def find_model(what: str | Path) -> Path:
-    """Find the weights' file of a model; what is in it is for `load_model` to judge.
+    """Find the file of a model, without reading it.
 
     Args:
         what: The folder of a perception run, a .safetensors file, or `pretrained:NAME`.
@@ -74,7 +66,7 @@ def find_model(what: str | Path) -> Path:
         return path
     hint = f" For weights that ship write {PRETRAINED}{what}." if str(what) in pretrained_names() else ""
     raise UserError(
-        f"There is no perception run and no model at {what}.{hint} Expected the folder of a perception run, "
+        f"There is neither a perception run nor a model at {what}.{hint} Expected the folder of a perception run, "
         f"a .safetensors file, or {PRETRAINED}NAME{_shipped()}."
     )
 
@@ -105,89 +97,48 @@ def _shipped() -> str:
 
 
 def predicted_classes(scores: Tensor) -> Pixels:
-    """Find the class with the largest score, the first one where several are equal.
+    """Argmax over the classes; the first one on ties.
 
-    On a processor a kernel does it: torch's own `max` takes three to six times as long, about 0.3 ms for 96×128 pixels
-    of nine classes in one thread, and writes indices of eight bytes.
+    On a CPU a compiled kernel is 3 to 6 times as fast as `torch.max`.
 
     Args:
-        scores: (B, C, H, W) float32 without NaNs; C is at most 255. Channels-last is the quickest.
+        scores: (B, C, H, W) float32 without NaNs, C <= 255; fastest in channels-last layout.
 
     Returns:
         (B, H, W) uint8.
     """
-    if scores.device.type != "cpu" or torch.get_num_threads() > FEW_THREADS:
-        found: Pixels = scores.max(1).indices.to(torch.uint8).cpu().numpy()
-        return found
-    found = np.empty((scores.shape[0], *scores.shape[2:]), dtype=np.uint8)
-    _take_largest(scores.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1).numpy(), found)
-    return found
+    if scores.device.type != "cpu" or torch.get_num_threads() > KERNEL_MAX_THREADS:
+        classes: Pixels = scores.max(1).indices.to(torch.uint8).cpu().numpy()
+        return classes
+    classes = np.empty((scores.shape[0], *scores.shape[2:]), dtype=np.uint8)
+    _argmax(scores.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1).numpy(), classes)
+    return classes
 
 
 @kernel
-def _take_largest(scores: npt.NDArray[np.float32], found: Pixels) -> None:
-    """Write the place of the largest of the last axis of (B, H, W, C) to (B, H, W)."""
-    pictures, height, width, classes = scores.shape
-    for picture in range(pictures):
+def _argmax(scores: npt.NDArray[np.float32], classes: Pixels) -> None:
+    """Write the argmax of the last axis of `scores`, (B, H, W, C), to `classes`, (B, H, W)."""
+    images, height, width, channels = scores.shape
+    for image in range(images):
         for row in range(height):
             for column in range(width):
-                largest, place = scores[picture, row, column, 0], 0
-                for c in range(1, classes):
-                    if scores[picture, row, column, c] > largest:
-                        largest, place = scores[picture, row, column, c], c
-                found[picture, row, column] = place
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What a model is and where it comes from; it travels in the header of the weights' file.
-
-    Args:
-        network: A name of `networks.NETWORKS`, or `my_package:MyNet`.
-        classes: What its output means.
-        size: Height and width of the pictures it was trained on.
-        trained: How: data, steps, seed, versions; for people and for `rlkit perception evaluate`.
-    """
-
-    network: str
-    classes: Classes
-    size: tuple[int, int]
-    trained: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """Give a tree that `json.dumps` takes."""
-        return dataclasses.asdict(self) | {"classes": self.classes.to_json(), "trained": dict(self.trained)}
-
-    @classmethod
-    def from_json(cls, tree: Any) -> Self:
-        """Read what `to_json` gave.
-
-        Raises:
-            ValueError: The tree is not of that form.
-            UserError: The classes are not.
-        """
-        if not isinstance(tree, Mapping) or not isinstance(tree.get("network"), str):
-            raise ValueError("it names no network")
-        size, trained = tree.get("size"), tree.get("trained")
-        if not isinstance(size, list) or [type(side) for side in size] != [int, int]:
-            raise ValueError(f"the size {size!r} is not a height and a width")
-        if not all(1 <= side <= LARGEST_SIDE for side in size):
-            raise ValueError(f"the size {size!r} is not from 1 to {LARGEST_SIDE} pixels")
-        if not isinstance(trained, Mapping):
-            raise ValueError("it does not say how the model was trained")
-        return cls(tree["network"], Classes.from_json(tree.get("classes")), (size[0], size[1]), trained)
+                largest, index = scores[image, row, column, 0], 0
+                for c in range(1, channels):
+                    if scores[image, row, column, c] > largest:
+                        largest, index = scores[image, row, column, c], c
+                classes[image, row, column] = index
 
 
 class SegmentationModel:
-    """Finds the class of every pixel of camera pictures.
+    """A segmentation network with its model card, in evaluation mode.
 
     Args:
-        network: Takes (B, 3, H, W) floats from 0 to 1 and gives (B, C, H, W) logits. It is put in evaluation mode.
-        card: What it is.
-        device: Where it computes.
-        fuse: Whether to compute with a copy whose batch normalisation is folded into the convolutions: quicker, equal
-            up to rounding, and blind to what is done to `network` afterwards.
-        precision: What it computes with; bfloat16 (again in a copy) is quicker where the processor has it.
+        network: (B, 3, H, W) float in [0, 1] -> (B, C, H, W) logits.
+        card: Its classes, image size and training.
+        device: torch device of the network.
+        fuse: Run a copy with batch normalisation folded into the convolutions: faster and equal up to rounding. Later
+            changes to `network` have no effect on that copy.
+        precision: Of weights and activations; bfloat16 (also in a copy) is faster on CPUs that support it.
     """
 
     def __init__(
@@ -205,32 +156,31 @@ class SegmentationModel:
         self.precision = precision
         self._network = self.network
         if fuse:
-            self._network = folded(self._network)
+            self._network = fold_batch_norm(self._network)
         if precision != "float32":
             copied = self._network if fuse else copy.deepcopy(self._network)
             self._network = copied.to(getattr(torch, precision))
         if self._network is not self.network:
             self._network.to(memory_format=torch.channels_last)
-        _keep_freed_memory()
 
     @property
     def classes(self) -> Classes:
-        """What its output means."""
+        """Names of the network's output channels."""
         return self.card.classes
 
     @property
     def parameters(self) -> int:
-        """Number of trained numbers."""
+        """Number of trainable parameters."""
         return sum(parameter.numel() for parameter in self.network.parameters())
 
     @property
     def has_dropout(self) -> bool:
-        """Whether its answers can be sampled; see `sampled`."""
+        """Whether Monte-Carlo dropout applies; see `sampled`."""
         return has_dropout(self.network)
 
     @torch.inference_mode()
     def probabilities(self, images: Pixels) -> npt.NDArray[np.float32]:
-        """How likely each class is at each pixel.
+        """Class probabilities of every pixel.
 
         Args:
             images: (N, H, W, 3) uint8.
@@ -238,29 +188,29 @@ class SegmentationModel:
         Returns:
             (N, C, H, W) float32.
         """
-        return _joined(self._scores(part).softmax(1) for part in self._parts(images))
+        return _concatenated(self._scores(part).softmax(1) for part in self._parts(images))
 
     @torch.inference_mode()
     def drivable(self, images: Pixels) -> npt.NDArray[np.float32]:
-        """How likely each pixel can be driven on: (N, H, W, 3) uint8 -> (N, H, W) float32."""
+        """Probability that a pixel is drivable: (N, H, W, 3) uint8 -> (N, H, W) float32."""
         numbers = torch.from_numpy(np.flatnonzero(self.classes.drivable_mask)).to(self.device)
-        return _joined(self._scores(part).softmax(1)[:, numbers].sum(1) for part in self._parts(images))
+        return _concatenated(self._scores(part).softmax(1)[:, numbers].sum(1) for part in self._parts(images))
 
     @torch.inference_mode()
     def labels(self, images: Pixels) -> Pixels:
-        """The likeliest class of each pixel: (N, H, W, 3) uint8 -> (N, H, W) uint8."""
-        found = [predicted_classes(self._scores(part)) for part in self._parts(images)]
-        return found[0] if len(found) == 1 else np.concatenate(found)
+        """Most probable class of every pixel: (N, H, W, 3) uint8 -> (N, H, W) uint8."""
+        classes = [predicted_classes(self._scores(part)) for part in self._parts(images)]
+        return classes[0] if len(classes) == 1 else np.concatenate(classes)
 
     def uncertainty(
         self, images: Pixels, samples: int = 10, generator: torch.Generator | None = None
     ) -> npt.NDArray[np.float32]:
-        """How unsure it is of each pixel: predictive entropy in shares of the largest possible, 0 to 1.
+        """Predictive entropy of every pixel divided by its maximum, log C: 0 (certain) to 1.
 
         Args:
             images: (N, H, W, 3) uint8.
-            samples: How many answers with dropout; a network without dropout answers once.
-            generator: What dropout draws from; without one, the same draws each time.
+            samples: Forward passes with dropout; one pass for a network without dropout.
+            generator: Random numbers of dropout, on the model's device; None for a fixed seed.
 
         Returns:
             (N, H, W) float32.
@@ -268,7 +218,7 @@ class SegmentationModel:
         return self.sampled(images, samples, generator).entropy
 
     def sampled(self, images: Pixels, samples: int = 10, generator: torch.Generator | None = None) -> Uncertainty:
-        """Mean probabilities of several answers with dropout, and how far these differ; arguments as `uncertainty`."""
+        """Monte-Carlo dropout: mean probabilities and their uncertainty; arguments as in `uncertainty`."""
         if generator is None:
             generator = torch.Generator(self.device)
             generator.manual_seed(0)
@@ -278,75 +228,41 @@ class SegmentationModel:
         return parts[0] if len(parts) == 1 else Uncertainty.joined(parts)
 
     def _parts(self, images: Pixels) -> Iterator[torch.Tensor]:
-        """Pictures as the network takes them, no more at once than memory holds easily."""
+        """Yield network inputs of at most `MAX_PIXELS` pixels each."""
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
-            raise ValueError(f"pictures are (N, H, W, 3) uint8, not {images.shape} {images.dtype}")
-        images = np.require(images, requirements=("C", "W"))  # torch takes no read-only arrays without a warning
-        count = max(1, PIXELS_AT_ONCE // max(1, images.shape[1] * images.shape[2]))
+            raise ValueError(f"images must be (N, H, W, 3) uint8, not {images.shape} {images.dtype}")
+        images = np.require(images, requirements=("C", "W"))  # torch warns about read-only arrays
+        count = max(1, MAX_PIXELS // max(1, images.shape[1] * images.shape[2]))
         for start in range(0, max(1, len(images)), count):
             yield as_floats(torch.from_numpy(images[start : start + count]).to(self.device))
 
-    def _scores(self, pictures: torch.Tensor) -> torch.Tensor:
-        scores: torch.Tensor = self._network(pictures.to(getattr(torch, self.precision)))
+    def _scores(self, images: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self._network(images.to(getattr(torch, self.precision)))
         return scores.float()
 
     def save(self, path: Path) -> None:
-        """Write one safetensors file with the card in its header, complete or not at all.
+        """Write one safetensors file, atomically, with the card in its header.
 
         Raises:
             UserError: It cannot be written.
         """
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.network.state_dict().items()}
         with disk_errors(str(path)):
-            content = serialised(tensors, {"format": FORMAT, "card": json.dumps(self.card.to_json())})
-            write_bytes(path, _in_order(content))
+            content = to_bytes(tensors, {"format": FORMAT, "card": json.dumps(self.card.to_json())})
+            write_bytes(path, _sorted_header(content))
 
 
 def as_floats(images: torch.Tensor) -> torch.Tensor:
-    """(N, H, W, 3) uint8 -> (N, 3, H, W) floats from 0 to 1, without moving a byte around (channels-last)."""
+    """(N, H, W, 3) uint8 -> (N, 3, H, W) float32 in [0, 1], in channels-last memory layout."""
     return images.permute(0, 3, 1, 2).float().div_(255.0)
 
 
-def _keep_freed_memory() -> None:
-    """Let a network's freed outputs be used again, rather than returned to the system and cleared by it at each call.
-
-    glibc keeps freed memory by the largest block, of up to 32 MB, that has been freed before (mallopt(3) under
-    M_MMAP_THRESHOLD); without one, a single picture may cost hundreds of page faults, up to a third of its time. The
-    process keeps up to twice that block for it, 62 MB. Other allocators do not mind.
-    """
-    torch.empty(31 * 2**20, dtype=torch.uint8)  # never touched, so it takes microseconds
-
-
-def _in_order(content: bytes) -> bytes:
-    """Sort the header of a safetensors file, which comes in any order, so that one model makes one file, bit by bit."""
+def _sorted_header(content: bytes) -> bytes:
+    """Sort the header of a safetensors file, so that equal models give identical files."""
     length = int.from_bytes(content[:8], "little")
     header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header + content[8 + length :]
-
-
-def read_model_card(path: Path) -> ModelCard:
-    """Read what a weights' file says of itself, without its weights.
-
-    Raises:
-        UserError: There is no such file, or it is not one of ours.
-    """
-    if not path.is_file():
-        raise UserError(f"There is no model at {path}.")
-    paths.open_regular(path).close()
-    try:
-        with safe_open(path, "pt") as file:
-            header = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is not a safetensors file, or damaged: {error}.", exit_code=1) from error
-    if header.get("format") != FORMAT:
-        raise UserError(f"{path} holds no segmentation model of rlkit: its header lacks the format {FORMAT!r}.")
-    try:
-        tree = json.loads(header["card"])
-        check_texts(tree)
-        return ModelCard.from_json(tree)
-    except (KeyError, ValueError, TypeError, RecursionError) as error:
-        raise UserError(f"The header of {path} is damaged: {error!r}.", exit_code=1) from error
 
 
 def load_model(
@@ -357,52 +273,50 @@ def load_model(
     fuse: bool = True,
     precision: Precision = "float32",
 ) -> SegmentationModel:
-    """Read a model.
+    """Load a model from its file.
 
     Args:
         path: Its safetensors file.
-        device: Where it is to compute.
-        network: The model's network, as the user typed it. One that is named as `my_package:MyNet` is imported only
-            if it was typed; what the file says is not enough.
+        device: torch device of the network.
+        network: The network named in the file, as typed by the user. `my_package:MyNet` is imported only if given
+            here: a file alone cannot make rlkit import code.
         fuse: As in `SegmentationModel`.
         precision: As in `SegmentationModel`.
 
     Raises:
-        UserError: The file is missing, damaged, of another network than the one that was typed, or does not fit it.
+        UserError: The file is missing or damaged, names another network than `network`, or its weights do not fit.
     """
     card = read_model_card(path)
     if network not in (None, card.network):
         raise UserError(f"{network}: the network of {path} is {card.network!r}; name that one, or leave --network out")
     built = build_network(card.network, len(card.classes), allow_code=network is not None)
-    wanted = built.state_dict()
+    expected = built.state_dict()
     try:
         tensors = load_file(path)
     except SafetensorError as error:
         raise UserError(f"{path} is damaged: {error}", exit_code=1) from error
-    misfit = _misfit(tensors, wanted)
+    misfit = _misfit(tensors, expected)
     if misfit:
         raise UserError(f"The weights in {path} do not fit the network {card.network!r}: {misfit}.", exit_code=1)
-    # Weights may be kept at half precision to save space.
-    built.load_state_dict({name: tensor.to(wanted[name].dtype) for name, tensor in tensors.items()})
+    # Weights may be stored at half precision to save space.
+    built.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise UserError(
-            f"The weights in {path} hold numbers that are not finite: its training went wrong.", exit_code=1
-        )
+        raise UserError(f"The weights in {path} are not all finite: its training diverged.", exit_code=1)
     return SegmentationModel(built, card, device, fuse=fuse, precision=precision)
 
 
-def _misfit(tensors: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> str:
-    """Say what keeps weights from fitting a network, by its first example; "" if nothing does."""
-    for name in sorted(wanted.keys() | tensors.keys()):
+def _misfit(tensors: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> str:
+    """Describe the first tensor that does not fit a network; "" if all fit."""
+    for name in sorted(expected.keys() | tensors.keys()):
         if name not in tensors:
             return f"{name} is missing"
-        if name not in wanted:
-            return f"it has no {name}"
-        if tensors[name].shape != wanted[name].shape:
-            return f"{name} is {tuple(tensors[name].shape)}, expected {tuple(wanted[name].shape)}"
+        if name not in expected:
+            return f"the network has no {name}"
+        if tensors[name].shape != expected[name].shape:
+            return f"{name} is {tuple(tensors[name].shape)}, expected {tuple(expected[name].shape)}"
     return ""
 
 
-def _joined(parts: Iterator[torch.Tensor]) -> npt.NDArray[np.float32]:
+def _concatenated(parts: Iterator[torch.Tensor]) -> npt.NDArray[np.float32]:
     arrays: list[npt.NDArray[np.float32]] = [part.cpu().numpy() for part in parts]
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

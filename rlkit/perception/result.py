@@ -1,4 +1,4 @@
-"""What was made of one camera picture, for people and for measures."""
+"""The result of perception for one camera image, for display and evaluation."""
 
 from dataclasses import dataclass
 
@@ -7,35 +7,36 @@ import numpy.typing as npt
 
 from rlkit.spaces import Pixels
 
-DRIVABLE_FROM = 128  # of 255, the probability from which a pixel counts as drivable
+DRIVABLE_THRESHOLD = 128  # of 255; a pixel of at least this probability counts as drivable
 
 
 @dataclass(frozen=True)
 class PerceptionResult:
-    """The drivable area that somebody found in a picture, beside the truth where it is known.
+    """The estimated drivable area of one image, with the ground truth where it is known.
 
     Args:
-        picture: (H, W, 3) uint8; None where there is no camera.
-        drivable: (H, W) uint8, how likely each pixel can be driven on, 0 to 255, with the mistakes that were put in.
-        truth: (H, W) bool, which can; None where nobody knows.
-        uncertainty: (H, W) float32, entropy of each pixel's class, 0 sure to 1 not at all; None for eyes without doubt.
-        eyes: Who found it, for people.
+        image: (H, W, 3) uint8; None without a camera.
+        drivable: (H, W) uint8, probability that a pixel is drivable, 0 to 255, after corruption.
+        truth: (H, W) bool, ground truth; None if unknown.
+        uncertainty: (H, W) float32, normalised entropy of the class probabilities, 0 to 1; None if the model estimates
+            no uncertainty.
+        estimator: Name of the estimator.
     """
 
-    picture: Pixels | None
+    image: Pixels | None
     drivable: Pixels
     truth: npt.NDArray[np.bool_] | None
     uncertainty: npt.NDArray[np.float32] | None
-    eyes: str
+    estimator: str
 
     @property
     def found(self) -> npt.NDArray[np.bool_]:
-        """(H, W) bool, which pixels count as drivable."""
-        return np.greater_equal(self.drivable, DRIVABLE_FROM)
+        """(H, W) bool, pixels predicted as drivable."""
+        return np.greater_equal(self.drivable, DRIVABLE_THRESHOLD)
 
     @property
     def iou(self) -> float | None:
-        """Intersection over union of the found with the true area, 1 where both are empty; None without truth."""
+        """IoU of predicted and true drivable area, 1 if both are empty; None without ground truth."""
         if self.truth is None:
             return None
         found = self.found

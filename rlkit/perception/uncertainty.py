@@ -1,4 +1,4 @@
-"""Where a network is unsure: Monte-Carlo dropout (Gal, Ghahramani 2016) and measures of how much its answers spread."""
+"""Uncertainty of a segmentation network by Monte-Carlo dropout (Gal, Ghahramani 2016)."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -13,63 +13,62 @@ from torch import Tensor, nn
 from rlkit.nn.layers import Dropout, set_dropout_generator
 
 Map = npt.NDArray[np.float32]
-_FOREIGN = (nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+_TORCH_DROPOUT = (nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """What a network found, and three measures of doubt for every pixel; each is 0 where it is certain.
+    """Class probabilities and two measures of uncertainty per pixel, both 0 where the network is certain.
 
     Args:
-        probabilities: (N, C, H, W) float32, the mean over the samples.
-        entropy: (N, H, W) float32, predictive entropy in shares of the largest possible one, 0 to 1: all doubt.
-        mutual_information: (N, H, W) float32, on the same scale: how far the samples disagree, which is the doubt
-            that more training pictures would take away. 0 everywhere if there was only one sample.
-        one_minus_confidence: (N, H, W) float32, 1 − the largest probability.
-        samples: How many answers were asked for; 1 where the network has no dropout.
+        probabilities: (N, C, H, W) float32, mean over the samples.
+        entropy: (N, H, W) float32, predictive entropy divided by its maximum, 0 to 1: total uncertainty.
+        mutual_information: (N, H, W) float32, on the same scale: disagreement of the samples, which estimates epistemic
+            uncertainty. 0 for a single sample.
+
+        samples: Number of forward passes; 1 for a network without dropout.
     """
 
     probabilities: Map
     entropy: Map
     mutual_information: Map
-    one_minus_confidence: Map
+
     samples: int
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """Put together what was measured of several batches in the same way."""
+        """Concatenate the results of several batches."""
         return cls(
             np.concatenate([part.probabilities for part in parts]),
             np.concatenate([part.entropy for part in parts]),
             np.concatenate([part.mutual_information for part in parts]),
-            np.concatenate([part.one_minus_confidence for part in parts]),
             parts[0].samples,
         )
 
 
 def has_dropout(network: nn.Module) -> bool:
-    """Whether a network can give answers that differ."""
-    return any(_drops(layer) for layer in network.modules())
+    """Whether a network has a dropout layer with a probability above 0."""
+    return any(_dropout_rate(layer) > 0 for layer in network.modules())
 
 
 def measure_uncertainty(
     scores: Callable[[Tensor], Tensor],
-    pictures: Tensor,
+    images: Tensor,
     samples: int,
     generator: torch.Generator,
     network: nn.Module,
 ) -> Uncertainty:
-    """Ask a network several times with dropout (Kendall et al. 2017); once if it has none, or for one sample.
+    """Run a network several times with dropout; once without dropout for one sample, or if it has none.
 
-    Batch normalisation stays as it was trained. The mean of more than about 6 samples is better than one answer
-    without dropout, and from about 40 on it stays the same (Kendall et al. 2017).
+    Batch normalisation stays in evaluation mode. The mean of more than about 6 samples is more accurate than one pass
+    without dropout, and about 40 samples suffice (Kendall et al. 2017).
 
     Args:
-        scores: (N, 3, H, W) floats from 0 to 1 -> (N, C, H, W) logits, computed by the network.
-        pictures: What it is to look at.
-        samples: How many times, at least 1.
-        generator: What dropout draws from, on the network's device.
-        network: In evaluation mode, to which it comes back.
+        scores: (N, 3, H, W) float in [0, 1] -> (N, C, H, W) logits, by the network.
+        images: (N, 3, H, W) float in [0, 1].
+        samples: Number of passes, at least 1.
+        generator: Random numbers of dropout, on the network's device.
+        network: In evaluation mode, which is restored.
 
     Raises:
         ValueError: `samples` is below 1.
@@ -78,40 +77,39 @@ def measure_uncertainty(
         raise ValueError(f"samples = {samples}: at least one is needed")
     with torch.inference_mode():
         if samples == 1 or not has_dropout(network):
-            return _spread(iter([scores(pictures).softmax(1)]))
+            return _summary(iter([scores(images).softmax(1)]))
         with _dropout(network, generator):
-            return _spread(scores(pictures).softmax(1) for _ in range(samples))
+            return _summary(scores(images).softmax(1) for _ in range(samples))
 
 
 def entropy(probabilities: Tensor) -> Tensor:
-    """Entropy over the classes in shares of its largest value, log C: (N, C, H, W) -> (N, H, W), 0 to 1."""
+    """Entropy over the classes divided by its maximum, log C: (N, C, H, W) -> (N, H, W), 0 to 1."""
     entropies: Tensor = torch.special.entr(probabilities).sum(1)
     return entropies / float(np.log(probabilities.shape[1]))
 
 
-def _spread(answers: Iterator[Tensor]) -> Uncertainty:
-    """Measure from a stream, so that memory does not grow with the number of samples."""
-    first = next(answers)
+def _summary(samples: Iterator[Tensor]) -> Uncertainty:
+    """Reduce a stream of probabilities, so that memory does not grow with the number of samples."""
+    first = next(samples)
     total, entropies, count = first.clone(), entropy(first), 1
-    for answer in answers:
-        total += answer
-        entropies += entropy(answer)
+    for sample in samples:
+        total += sample
+        entropies += entropy(sample)
         count += 1
     mean = total / count
     predictive = entropy(mean)
-    # The mean entropy of the samples is at most the entropy of their mean, but for rounding.
+    # Not negative by Jensen's inequality, except for rounding.
     mutual = (predictive - entropies / count).clamp_(min=0)
-    confidence = mean.amax(1)
-    return Uncertainty(_numpy(mean), _numpy(predictive), _numpy(mutual), _numpy(1 - confidence), count)
+    return Uncertainty(_numpy(mean), _numpy(predictive), _numpy(mutual), count)
 
 
 @contextlib.contextmanager
 def _dropout(network: nn.Module, generator: torch.Generator) -> Iterator[None]:
-    """Let a network's dropout act, and nothing else that training would change."""
-    foreign = [layer for layer in network.modules() if isinstance(layer, _FOREIGN)]
+    """Enable dropout and leave everything else in evaluation mode."""
+    foreign = [layer for layer in network.modules() if isinstance(layer, _TORCH_DROPOUT)]
     devices = [generator.device] if generator.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices, enabled=bool(foreign)):
-        if foreign:  # torch's own layers know its global generator only: it is lent a seed of ours and put back
+        if foreign:  # torch's own layers draw from its global generator: seed it here, fork_rng restores it
             torch.manual_seed(int(torch.randint(2**62, (), generator=generator, device=generator.device)))
         set_dropout_generator(network, generator)
         for layer in foreign:
@@ -124,9 +122,8 @@ def _dropout(network: nn.Module, generator: torch.Generator) -> Iterator[None]:
                 layer.eval()
 
 
-def _drops(layer: nn.Module) -> bool:
-    share = layer.p if isinstance(layer, Dropout) else layer.p if isinstance(layer, _FOREIGN) else 0.0
-    return share > 0
+def _dropout_rate(layer: nn.Module) -> float:
+    return layer.p if isinstance(layer, (Dropout, *_TORCH_DROPOUT)) else 0.0
 
 
 def _numpy(tensor: Tensor) -> Map:

@@ -13,7 +13,8 @@ from torch.utils.data import Dataset as TorchData
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain, with_settings
 from rlkit.nn.utils import choose_device
-from rlkit.perception.model import find_model, load_model, read_model_card
+from rlkit.perception.model import find_model, load_model
+from rlkit.perception.model_card import read_model_card
 from rlkit.perception.networks import build_network, check_network
 from rlkit.perception.networks.vgg16 import load_vgg16
 from rlkit.segmentation.datasets import open_dataset

@@ -1,4 +1,4 @@
-"""Evaluate a segmentation model: IoU, boundary F1, calibration, uncertainty and speed, in all and by condition."""
+"""Evaluate a segmentation model: IoU, boundary F1, calibration, uncertainty and speed, overall and by condition."""
 
 import math
 import platform
@@ -21,62 +21,62 @@ from rlkit.segmentation.metrics.confusion import Confusion
 from rlkit.segmentation.metrics.error_detection import ErrorDetection
 from rlkit.spaces import IGNORED, Classes, Pixels
 
-_TIMED, _WARM_UP, BATCH = 100, 5, 32  # pictures timed one by one, before that, and at once
-_ROUNDS = 3  # of batches, at least
+OTHER, DRIVABLE = "other", "drivable"  # classes of a comparison of the drivable area only
+EVALUATED_BATCH = 16  # images per forward pass of the evaluation
 
-OTHER, DRIVABLE = "other", "drivable"
+WARM_UP, TIMED = 5, 100  # single images before and during timing
+TIMED_BATCH = 32  # images
+MIN_TIMED_BATCHES = 3
 
 Floats = npt.NDArray[np.float32]
-
-AT_ONCE = 16  # pictures that are measured together
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast pictures are segmented, from bytes to class numbers.
+    """Speed of inference, from uint8 images to class labels.
 
     Args:
-        frames_per_second: Pictures one at a time, as a driver needs them.
-        p50: Milliseconds that half of these took at most.
-        p99: Milliseconds that 99 of 100 took at most.
-        at_once: Pictures per second in batches of 32.
-        device: On what, with how many threads.
+        frames_per_second: At batch size 1.
+        p50: Median latency at batch size 1, in milliseconds.
+        p99: 99th percentile of that latency, in milliseconds.
+        batched: Images per second in batches of 32.
+        device: Processor and number of threads.
     """
 
     frames_per_second: float
     p50: float
     p99: float
-    at_once: float
+    batched: float
     device: str
 
     def to_json(self) -> dict[str, Any]:
-        """Figures by name."""
+        """Return a tree that `json.dumps` accepts."""
         return {
             "latency_ms": {"p50": self.p50, "p99": self.p99},
-            "frames_per_second_in_batches_of_32": self.at_once,
+            "frames_per_second_in_batches_of_32": self.batched,
             "device": self.device,
         }
 
 
 @dataclass(frozen=True)
 class SegmentationResult:
-    """What came of measuring a model.
+    """Metrics of a model on a split of a data set.
 
     Args:
-        model: What it is, for people.
-        parameters: How many numbers it learned.
-        data: Where the pictures come from.
-        split: Which of them.
-        pictures: How many.
-        size: Height and width that the model saw.
-        classes: What is told apart.
-        confusion: Of all pictures.
-        by_condition: Of the pictures of each condition, where there are several.
-        boundaries: Mean F1 of outlines, and by class.
-        calibration: Of the probabilities.
-        errors: How well doubts tell errors.
-        speed: None if it was not timed.
-        notes: What a reader of the figures should know.
+        model: Name of the model.
+        parameters: Number of trainable parameters.
+        data: Name of the data set.
+        split: Name of the split.
+        pictures: Number of images.
+        size: Height and width of the model's input.
+        classes: The compared classes.
+        confusion: Of all images.
+        by_condition: Of the images of each condition, if there are several.
+        boundaries: Boundary F1.
+        calibration: Calibration error and Brier score.
+        errors: Error-detection AUROC of the uncertainty.
+        speed: None if not timed.
+        notes: Remarks for the reader.
     """
 
     model: str
@@ -96,11 +96,11 @@ class SegmentationResult:
 
     @property
     def drivable_iou(self) -> float:
-        """Intersection over union of the drivable area alone."""
+        """IoU of the drivable area."""
         return self.confusion.drivable_iou(self.classes.drivable_mask)
 
     def to_json(self) -> dict[str, Any]:
-        """Give a tree that `json.dumps` takes; what has no value, such as the IoU of an absent class, is None."""
+        """Return a tree that `json.dumps` accepts, with None for NaN, such as the IoU of an absent class."""
         mask = self.classes.drivable_mask
         names = self.classes.names
         figures = {
@@ -141,7 +141,7 @@ class SegmentationResult:
 
 
 def _without_nan(tree: Any) -> Any:
-    """NaN is no JSON: a figure without a value becomes None."""
+    """Replace NaN, which JSON lacks, by None."""
     if isinstance(tree, dict):
         return {name: _without_nan(branch) for name, branch in tree.items()}
     if isinstance(tree, list):
@@ -150,29 +150,29 @@ def _without_nan(tree: Any) -> Any:
 
 
 def measure_speed(model: SegmentationModel, images: Pixels) -> Speed:
-    """Time a model on pictures, one at a time and in batches of 32.
+    """Time inference at batch sizes 1 and 32.
 
     Args:
-        model: Which.
-        images: (N, H, W, 3) uint8, taken in turn.
+        model: The model.
+        images: (N, H, W, 3) uint8, used in turn.
     """
     times = []
-    for number in range(_WARM_UP + _TIMED):
+    for number in range(WARM_UP + TIMED):
         one = images[number % len(images)][None]
         start = time.perf_counter()
         model.labels(one)
         times.append(time.perf_counter() - start)
-    times = times[_WARM_UP:]
-    batch = images[np.arange(BATCH) % len(images)]
+    times = times[WARM_UP:]
+    batch = images[np.arange(TIMED_BATCH) % len(images)]
     model.labels(batch)
-    rounds: list[float] = []
-    while len(rounds) < _ROUNDS or sum(rounds) < 0.5:
+    batch_times: list[float] = []
+    while len(batch_times) < MIN_TIMED_BATCHES or sum(batch_times) < 0.5:
         start = time.perf_counter()
         model.labels(batch)
-        rounds.append(time.perf_counter() - start)
+        batch_times.append(time.perf_counter() - start)
     p50, p99 = np.percentile(times, [50, 99])
-    # The median: what else the machine did meanwhile is not the model's.
-    return Speed(1.0 / float(p50), 1e3 * float(p50), 1e3 * float(p99), BATCH / float(np.median(rounds)), _device(model))
+    batched = TIMED_BATCH / float(np.median(batch_times))  # the median is robust against other load of the machine
+    return Speed(1.0 / float(p50), 1e3 * float(p50), 1e3 * float(p99), batched, _device(model))
 
 
 def _device(model: SegmentationModel) -> str:
@@ -183,13 +183,13 @@ def _device(model: SegmentationModel) -> str:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How classes of a model and of data are compared.
+    """Mapping of a model's and a data set's classes to common ones.
 
     Args:
-        classes: What is compared.
-        of_data: (256,) uint8, from the data's class numbers to those that are compared.
-        groups: (C, c) float32, which of the model's classes go into which that are compared; None for the same.
-        notes: What a reader should know.
+        classes: The common classes.
+        of_data: (256,) uint8, from the data set's class numbers to the common ones.
+        groups: (C, c) float32, 1 where a class of the model belongs to a common one; None for the identity.
+        notes: Remarks for the reader.
     """
 
     classes: Classes
@@ -199,18 +199,18 @@ class Comparison:
 
     @classmethod
     def between(cls, model: Classes, data: Classes, drivable_only: bool) -> "Comparison":
-        """Compare class by class where both have the same ones, else, if asked for, drivable with other.
+        """Map class by class, or to drivable and other if `drivable_only`.
 
         Raises:
-            UserError: They differ, and drivable alone was not asked for.
+            UserError: The classes differ, and `drivable_only` is false.
         """
         table = np.full(256, IGNORED, dtype=np.uint8)
         if not drivable_only:
             if set(model.names) != set(data.names):
                 raise UserError(
-                    f"The model tells apart {', '.join(model.names)}; the data {', '.join(data.names)}. Class by "
-                    "class they cannot be compared; --drivable-only compares the drivable area "
-                    f"({', '.join(model.drivable)} and {', '.join(data.drivable)}) with the rest."
+                    f"The model's classes are {', '.join(model.names)}; the data's {', '.join(data.names)}. They "
+                    "cannot be compared class by class; --drivable-only compares their drivable areas "
+                    f"({', '.join(model.drivable)} and {', '.join(data.drivable)})."
                 )
             table[: len(data)] = [model.names.index(name) for name in data.names]
             return cls(model, table, None)
@@ -223,7 +223,7 @@ class Comparison:
         return cls(Classes((OTHER, DRIVABLE), (DRIVABLE,)), table, groups, (note,))
 
     def of_model(self, probabilities: Floats) -> Floats:
-        """(N, C, H, W) probabilities of the model's classes -> (N, c, H, W) of those that are compared."""
+        """(N, C, H, W) probabilities of the model's classes -> (N, c, H, W) of the common classes."""
         if self.groups is None:
             return probabilities
         grouped: Floats = np.einsum("nchw,cd->ndhw", probabilities, self.groups)
@@ -231,10 +231,10 @@ class Comparison:
 
 
 class Progress(Protocol):
-    """Is told how many pictures have been measured."""
+    """Callback after each batch."""
 
     def __call__(self, pictures: int) -> None:
-        """Say that so many are done."""
+        """Report the number of images in the batch."""
         ...
 
 
@@ -251,22 +251,22 @@ def evaluate(
     timed: bool = True,
     progress: Progress | None = None,
 ) -> SegmentationResult:
-    """Measure a model on labelled pictures, which pass by one batch after the other.
+    """Evaluate a model on a split of a data set.
 
     Args:
-        model: Which.
-        source: Where pictures come from. Those of another size than the model's are resized, and so are labels.
-        split: Which of them; None for the source's usual one.
-        name: What to call the model; its network if not given.
-        limit: Most pictures to measure, the first of the split; None for all.
-        samples: Answers with dropout per picture, for a network that has it (Bayesian SegNet): their mean is measured.
-        seed: What dropout draws from.
-        drivable_only: Whether to tell drivable from other only, which a model and data of different classes allow.
-        timed: Whether to measure speed, too.
-        progress: Is told after each batch.
+        model: The model.
+        source: The data set. Images and labels are resized to the model's input.
+        split: Name of the split; None for the first.
+        name: Name of the model; "" for that of its network.
+        limit: Maximum number of images, from the beginning of the split; None for all.
+        samples: Monte-Carlo dropout samples per image, for a network with dropout (Bayesian SegNet).
+        seed: Of dropout.
+        drivable_only: Compare only drivable and other, for a model and a data set of different classes.
+        timed: Whether to measure speed as well.
+        progress: Called after each batch.
 
     Raises:
-        UserError: There is no such split or no picture in it, or the classes of model and data differ.
+        UserError: There is no such split or no image in it, or the classes of model and data set differ.
     """
     split = source.splits[0] if split is None else split
     notes: list[str] = []
@@ -274,38 +274,37 @@ def evaluate(
     size = model.card.size
     if size != source.size:
         notes.append(
-            f"pictures of {_shown(source.size)} pixels were resized to {_shown(size)}, the model's size, and labels "
-            "with them"
+            f"images and labels of {_shown(source.size)} pixels were resized to {_shown(size)}, the model's input"
         )
     classes = comparison.classes
     boundaries, calibration, errors = BoundaryF1(len(classes)), Calibration(), ErrorDetection()
     conditions: dict[str, Confusion] = {}
     confusion = Confusion(len(classes))
     generator = torch.Generator(model.device).manual_seed(seed)
-    seen = 0
+    count = 0
     timing: list[Pixels] = []
     for pictures in source.measured(split):
-        for batch in _parts(pictures, None if limit is None else limit - seen):
+        for batch in _parts(pictures, None if limit is None else limit - count):
             images = resize_pictures(batch.images, size)
             labels = comparison.of_data[resize_label_batch(batch.labels, size)]
-            answer = model.sampled(images, samples, generator)
-            probabilities = comparison.of_model(answer.probabilities)
-            found = probabilities.argmax(axis=1).astype(np.uint8)
-            boundaries.add(labels, found)
+            sampled = model.sampled(images, samples, generator)
+            probabilities = comparison.of_model(sampled.probabilities)
+            predictions = probabilities.argmax(axis=1).astype(np.uint8)
+            boundaries.add(labels, predictions)
             calibration.add(labels, probabilities)
-            errors.add(labels, found, answer.entropy)
+            errors.add(labels, predictions, sampled.entropy)
             for number, condition in enumerate(batch.conditions):
                 one = conditions.setdefault(condition, Confusion(len(classes)))
-                one.add(labels[number], found[number])
-            seen += len(batch)
-            if sum(map(len, timing)) < BATCH:
+                one.add(labels[number], predictions[number])
+            count += len(batch)
+            if sum(map(len, timing)) < TIMED_BATCH:
                 timing.append(images)
             if progress is not None:
                 progress(len(batch))
-        if limit is not None and seen >= limit:
+        if limit is not None and count >= limit:
             break
-    if not seen:
-        raise UserError(f"{source.name} has no pictures in the split {split!r}.")
+    if not count:
+        raise UserError(f"{source.name} has no images in the split {split!r}.")
     for one in conditions.values():
         confusion = confusion + one
     return SegmentationResult(
@@ -313,7 +312,7 @@ def evaluate(
         parameters=model.parameters,
         data=source.name,
         split=split,
-        pictures=seen,
+        pictures=count,
         size=size,
         classes=classes,
         confusion=confusion,
@@ -327,10 +326,10 @@ def evaluate(
 
 
 def _parts(pictures: LabelledImages, limit: int | None) -> Iterator[LabelledImages]:
-    """Cut a batch into smaller ones, up to a limit of pictures in all."""
+    """Split a batch into smaller ones, up to a total of `limit` images."""
     count = len(pictures) if limit is None else min(len(pictures), limit)
-    for first in range(0, count, AT_ONCE):
-        part = slice(first, min(first + AT_ONCE, count))
+    for first in range(0, count, EVALUATED_BATCH):
+        part = slice(first, min(first + EVALUATED_BATCH, count))
         yield LabelledImages(
             pictures.images[part], pictures.labels[part], pictures.names[part], pictures.conditions[part]
         )

@@ -1,4 +1,4 @@
-"""Losses of segmentation networks: pure functions of scores and labels, and weights of the classes in them."""
+"""Losses of segmentation networks, pure functions of logits and labels; and class weights."""
 
 import itertools
 from collections.abc import Iterable
@@ -13,78 +13,77 @@ from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.loader import WEIGHTS, batches_in_a_pass, opened_stream
 from rlkit.spaces import IGNORED
 
-SIMULATED_BATCHES = 32  # by which classes are counted where pictures never end
+SIMULATED_BATCHES = 32  # to estimate class frequencies of a simulator
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
-    """Weighted mean of -log p(truth) over the pixels whose truth is known; 0 where none is.
+    """Weighted mean cross-entropy over the labelled pixels; 0 if there are none.
 
     Args:
         logits: (B, C, H, W) float.
-        labels: (B, H, W) int64, `IGNORED` where nothing is known.
-        weights: (C,) float, how much a pixel of each class counts; None for all alike.
-        smoothing: Share of the truth that is spread over all classes.
+        labels: (B, H, W) int64, `IGNORED` for unlabelled pixels.
+        weights: (C,) float, class weights; None for equal ones.
+        smoothing: Label smoothing, 0 to 1.
     """
     total = F.cross_entropy(logits, labels, weights, ignore_index=IGNORED, reduction="sum", label_smoothing=smoothing)
     known = labels != IGNORED
     if weights is None:
         return total / known.sum().clamp_min(1)
-    # Where a batch holds nothing of weight, the mean is 0 and not 0 / 0.
+    # The clamp avoids 0 / 0 for a batch of weight 0.
     return total / (weights[labels.where(known, 0)] * known).sum().clamp_min(1e-6)
 
 
 def dice(logits: Tensor, labels: Tensor) -> Tensor:
-    """1 - overlap of what is found and what is there (Milletari 2016), mean over the classes that the batch holds.
+    """Soft Dice loss (Milletari 2016), mean over the classes present in the batch.
 
     Args:
         logits: (B, C, H, W) float.
-        labels: (B, H, W) int64, `IGNORED` where nothing is known.
+        labels: (B, H, W) int64, `IGNORED` for unlabelled pixels.
     """
     known = labels != IGNORED
-    found = logits.softmax(1) * known.unsqueeze(1)
+    probabilities = logits.softmax(1) * known.unsqueeze(1)
     truth = F.one_hot(labels.where(known, 0), logits.shape[1]).permute(0, 3, 1, 2) * known.unsqueeze(1)
-    overlap, sizes = (found * truth).sum((0, 2, 3)), (found + truth).sum((0, 2, 3))
-    there = (truth.sum((0, 2, 3)) > 0).to(logits.dtype)
-    lost = 1 - (2 * overlap + 1) / (sizes + 1)
-    return (lost * there).sum() / there.sum().clamp_min(1)
+    intersection, sizes = (probabilities * truth).sum((0, 2, 3)), (probabilities + truth).sum((0, 2, 3))
+    present = (truth.sum((0, 2, 3)) > 0).to(logits.dtype)
+    loss = 1 - (2 * intersection + 1) / (sizes + 1)
+    return (loss * present).sum() / present.sum().clamp_min(1)
 
 
 def median_frequency_weights(batches: Iterable[LabelledImages], num_classes: int) -> npt.NDArray[np.float32]:
-    """Weigh classes by how rare they are where they occur: the median frequency over their own (Eigen, Fergus 2015).
+    """Median frequency balancing (Eigen, Fergus 2015): weight = median frequency / frequency of the class.
 
-    The frequency of a class is its pixels over all known pixels of the pictures that hold it; so a class that is small
-    weighs more, one that is merely seldom does not.
+    The frequency of a class is its pixels divided by all labelled pixels of the images that contain it.
 
     Args:
-        batches: Of training pictures.
+        batches: Of training images.
         num_classes: C.
 
     Returns:
-        (C,) float32; 1 for the class of the median frequency, 0 for one that no picture holds.
+        (C,) float32; 1 for the class of median frequency, 0 for an absent class.
     """
     pixels = np.zeros(num_classes)
-    around = np.zeros(num_classes)  # known pixels of the pictures that hold the class
+    around = np.zeros(num_classes)  # labelled pixels of the images that contain the class
     for batch in batches:
         for labels in batch.labels:
             counts = np.bincount(labels[labels != IGNORED], minlength=num_classes)[:num_classes]
             pixels += counts
             around += np.where(counts > 0, counts.sum(), 0)
-    there = pixels > 0
-    if not there.any():
+    present = pixels > 0
+    if not present.any():
         return np.zeros(num_classes, dtype=np.float32)
-    frequency = pixels[there] / around[there]
+    frequency = pixels[present] / around[present]
     weights = np.zeros(num_classes, dtype=np.float32)
-    weights[there] = np.median(frequency) / frequency
+    weights[present] = np.median(frequency) / frequency
     return weights
 
 
 def class_weights(recipe: Hyperparameters, source: Dataset, seed: int) -> npt.NDArray[np.float32] | None:
-    """(C,) weights by the recipe, or None where all classes count alike; the same whenever it is asked.
+    """(C,) class weights according to the hyperparameters, or None for equal ones; reproducible.
 
     Args:
-        recipe: Says how.
-        source: Its training pictures are counted: once each, or some hundreds where they never end.
-        seed: Fixes which these are.
+        recipe: The hyperparameters.
+        source: Its training images are counted: all of a folder, some hundreds of a simulator.
+        seed: Selects these.
     """
     if recipe.class_weights == "none":
         return None

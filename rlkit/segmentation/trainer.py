@@ -14,7 +14,8 @@ from torch import Tensor
 
 from rlkit.agent import State
 from rlkit.errors import UserError
-from rlkit.perception.model import BEST, ModelCard, SegmentationModel
+from rlkit.perception.model import BEST, SegmentationModel
+from rlkit.perception.model_card import ModelCard
 from rlkit.segmentation.config import SegmentationConfig
 from rlkit.segmentation.datasets.base import Dataset, LabelledImages
 from rlkit.segmentation.learner import SegmentationLearner

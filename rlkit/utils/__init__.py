@@ -1,1 +1,1 @@
-"""Small tools without a subject of their own: files, compilation, parsing, the system."""
+"""Utilities: files and paths, terminal output, numba kernels, parsing, system memory."""

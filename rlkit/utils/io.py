@@ -1,7 +1,7 @@
-"""Writing files so that they are complete or absent, and reading them so that they can be wrong but never dangerous.
+"""Atomic writing and safe reading of files: JSON, arrays and trees of state.
 
-State is kept as JSON for what is plain and safetensors for arrays; nothing is pickled. Sizes are held against bounds
-before memory is taken, and what is written never passes through a link (`rlkit.utils.paths`).
+State is stored as JSON and safetensors, never pickled. Sizes are checked before memory is allocated, and writing never
+follows a link (`rlkit.utils.paths`).
 """
 
 import contextlib
@@ -21,19 +21,19 @@ import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from safetensors.torch import save as serialised
+from safetensors.torch import save as to_bytes
 
 from rlkit.errors import UserError
 from rlkit.utils import paths
 
-ARRAY = "$array"  # {"$array": "key in the safetensors file"} stands for an array in a JSON file
-SCRATCH = ".unfinished-"  # how the names of files and folders begin that are not complete yet
-JSON_LIMIT = 16 * 2**20  # bytes; a manifest that names all segments of a replay buffer of 100 GB has less than one
+ARRAY = "$array"  # {"$array": "key in the safetensors file"} represents an array in a JSON file
+SCRATCH = ".unfinished-"  # prefix of incomplete files and folders
+JSON_LIMIT = 16 * 2**20  # bytes; the manifest of a replay buffer of 100 GB has less than 1 MiB
 
 
 @contextlib.contextmanager
 def disk_errors(what: str) -> Iterator[None]:
-    """Turn a full disk or a folder that cannot be written into one sentence."""
+    """Turn an OSError, such as a full disk or a read-only folder, into a UserError."""
     try:
         yield
     except OSError as error:
@@ -48,7 +48,7 @@ def disk_errors(what: str) -> Iterator[None]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that after a crash the old content or the new one stands there, never half of it."""
+    """Write a file atomically: after a crash it has either the old or the new content."""
     scratch = path.with_name(f"{SCRATCH}{path.name}")
     with paths.create_file(scratch) as file:
         file.write(data)
@@ -59,7 +59,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def scratch_file(path: Path) -> Iterator[Path]:
-    """An empty file beside `path` for others to write to, removed at the end unless it was renamed."""
+    """Create an empty file beside `path`, removed at the end unless it was renamed."""
     scratch = path.with_name(f"{SCRATCH}{path.name}")
     paths.create_file(scratch).close()
     try:
@@ -73,9 +73,9 @@ def locked_file(lock: Path, holds: Path, doing: str) -> Iterator[None]:
     """Hold a lock while the block runs.
 
     Args:
-        lock: The lock file, made where it is missing.
-        holds: What it keeps for one process, for messages.
-        doing: What that process does with it, such as `trained`.
+        lock: The lock file, created if missing.
+        holds: The locked folder, for messages.
+        doing: Participle for messages, such as `trained`.
 
     Raises:
         UserError: Another process holds it, or the file cannot be opened.
@@ -91,7 +91,7 @@ def locked_file(lock: Path, holds: Path, doing: str) -> Iterator[None]:
 
 
 def write_array(folder: Path, prefix: str, array: npt.NDArray[Any]) -> tuple[str, str]:
-    """Write an array as an .npy file whose name ends with the beginning of its digest; return (name, digest)."""
+    """Write an array to `PREFIX-DIGEST8.npy`; return (file name, SHA-256 digest)."""
     scratch = folder / f"{SCRATCH}array.npy"
     with paths.create_file(scratch) as file:
         np.save(file, array, allow_pickle=False)
@@ -104,18 +104,18 @@ def write_array(folder: Path, prefix: str, array: npt.NDArray[Any]) -> tuple[str
 
 
 def read_array(path: Path, dtype: np.dtype[Any], count: int) -> npt.NDArray[Any]:
-    """Map the rows of an .npy file that `write_array` wrote, if its header says what is expected.
+    """Memory-map an .npy file written by `write_array`, after a check of its header.
 
     Args:
         path: The file.
-        dtype: Of its rows.
-        count: How many rows.
+        dtype: Expected dtype of a row.
+        count: Expected number of rows.
 
     Returns:
-        (count,) of that type, read from the disk as it is used.
+        (count,) memory map.
 
     Raises:
-        UserError: It is missing, or holds something else; no memory is taken then.
+        UserError: It is missing, or has another header or size.
     """
     try:
         with paths.open_regular(path) as file:
@@ -140,7 +140,7 @@ def read_array(path: Path, dtype: np.dtype[Any], count: int) -> npt.NDArray[Any]
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file, complete or not at all."""
+    """Write a JSON file atomically."""
     write_bytes(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 
@@ -148,7 +148,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file of at most `JSON_LIMIT` bytes.
 
     Raises:
-        UserError: If it is missing, is larger, or is not JSON.
+        UserError: It is missing, larger, or not JSON.
     """
     try:
         return json.loads(paths.read_bytes(path, JSON_LIMIT))
@@ -160,11 +160,11 @@ def read_json(path: Path) -> Any:
 
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill, which takes its real name only when the block ends well."""
+    """Create a folder under a temporary name and rename it to `path` if the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=path.parent))
     try:
-        scratch.chmod(0o755)  # mkdtemp makes it private, but a run folder is an ordinary one
+        scratch.chmod(0o755)  # mkdtemp makes it private
         yield scratch
         for part in (*scratch.iterdir(), scratch):
             _sync(part)
@@ -175,7 +175,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def _sync(path: Path) -> None:
-    """Have a file's content, or the names in a folder, survive a power failure."""
+    """Flush a file or a folder to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -184,7 +184,7 @@ def _sync(path: Path) -> None:
 
 
 def remove_scratch(folder: Path) -> None:
-    """Clear away what a killed process left unfinished."""
+    """Remove incomplete files and folders of killed processes."""
     for scratch in folder.glob(f"{SCRATCH}*"):
         if scratch.is_dir() and not scratch.is_symlink():
             shutil.rmtree(scratch, ignore_errors=True)
@@ -193,7 +193,7 @@ def remove_scratch(folder: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Digest of a file's content."""
+    """Hex digest of a file's content."""
     with paths.open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -202,7 +202,7 @@ def sha256(path: Path) -> str:
 
 
 def save_tree(folder: Path, name: str, tree: Mapping[str, Any]) -> None:
-    """Write nested dicts and lists as NAME.json, the arrays in them as NAME.safetensors."""
+    """Write nested dicts to NAME.json and the arrays in them to NAME.safetensors."""
     arrays: dict[str, torch.Tensor] = {}
     plain = _split(tree, "", arrays)
     save_tensors(folder / f"{name}.safetensors", arrays)
@@ -210,7 +210,7 @@ def save_tree(folder: Path, name: str, tree: Mapping[str, Any]) -> None:
 
 
 def load_tree(folder: Path, name: str) -> dict[str, Any]:
-    """Read what `save_tree` wrote; arrays come back as tensors."""
+    """Inverse of `save_tree`; arrays are returned as tensors."""
     arrays = load_tensors(folder / f"{name}.safetensors")
     plain = read_json(folder / f"{name}.json")
     try:
@@ -225,14 +225,14 @@ def load_tree(folder: Path, name: str) -> dict[str, Any]:
 def save_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
     """Write tensors or arrays by name."""
     plain = {name: torch.as_tensor(tensor).detach().cpu().contiguous() for name, tensor in tensors.items()}
-    path.write_bytes(serialised(plain))  # safetensors' own writer hides a full disk in an error of its own
+    path.write_bytes(to_bytes(plain))  # safetensors' own writer does not raise OSError on a full disk
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     """Read tensors by name.
 
     Raises:
-        UserError: If the file is missing or damaged.
+        UserError: The file is missing or damaged.
     """
     try:
         paths.open_regular(path).close()

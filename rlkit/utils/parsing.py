@@ -1,4 +1,4 @@
-"""Values as typed by a user, lists among them, and suggestions for names that were mistyped."""
+"""Parsing of values typed by a user, and suggestions for mistyped names."""
 
 import contextlib
 import difflib
@@ -9,14 +9,14 @@ from typing import Any
 
 
 def read_list(value: Any) -> Any:
-    """The list that a text such as 5,3,3 means, with numbers where it has whole ones; anything else as it is."""
+    """Parse a string such as 5,3,3 to a list, with integers where possible; other values are returned unchanged."""
     if not isinstance(value, str):
         return value
     return [int(part) if part.strip().isdecimal() else part for part in value.split(",")]
 
 
 def read_value(text: str) -> Any:
-    """Read a value as typed: JSON where it is JSON, else .98, 48,64 or Python's True, False, None, else the text."""
+    """Parse a value: JSON, else .98, 48,64 or Python's True, False, None, else the string itself."""
     with contextlib.suppress(ValueError):
         return json.loads(text)
     with contextlib.suppress(ValueError):
@@ -28,14 +28,14 @@ def read_value(text: str) -> Any:
 
 
 def nearest(name: str, choices: Iterable[str], count: int = 3) -> list[str]:
-    """Find the names that somebody who typed `name` may have meant, best first.
+    """Find the names most similar to a mistyped one, best first.
 
     Args:
-        name: What was typed.
-        choices: The names that exist.
-        count: How many to offer at most.
+        name: As typed.
+        choices: The existing names.
+        count: Maximum number of names.
     """
-    # Namespace, version and capitals are what people leave out, so each name also stands without them.
+    # Users omit namespace, version and capitals: each name is compared without them too.
     forms: dict[str, set[str]] = defaultdict(set)
     for choice in choices:
         lowered = choice.lower()
@@ -43,14 +43,14 @@ def nearest(name: str, choices: Iterable[str], count: int = 3) -> list[str]:
         for form in (lowered, short, short.rpartition("-v")[0] or short):
             forms[form].add(choice)
     typed = name.lower()
-    likeness: dict[str, tuple[float, float]] = {}
+    similarity: dict[str, tuple[float, float]] = {}
     for form in difflib.get_close_matches(typed, forms, n=len(forms) or 1, cutoff=0.6):
         near = difflib.SequenceMatcher(None, form, typed).ratio()
         for choice in forms[form]:
             whole = difflib.SequenceMatcher(None, choice.lower(), typed).ratio()
-            likeness[choice] = max(likeness.get(choice, (0.0, 0.0)), (near, whole))
-    # Of two that are equally near, the newer version (the later in the alphabet) first.
-    return sorted(likeness, key=lambda choice: (likeness[choice], choice), reverse=True)[:count]
+            similarity[choice] = max(similarity.get(choice, (0.0, 0.0)), (near, whole))
+    # On ties the newer version (the later in the alphabet) first.
+    return sorted(similarity, key=lambda choice: (similarity[choice], choice), reverse=True)[:count]
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
-"""What lies inside of a folder: paths that a file names, links, and files that are no regular ones.
+"""Safe access to untrusted folders: relative paths named in files, symbolic links, and files that are not regular.
 
-A run folder, a study or a data set may come from somebody else. Whatever they name or hold, nothing outside of the
-folder that the user named is written or removed, and reading never blocks on a pipe or a device.
+Whatever a run folder, a study or a data set contains, nothing outside of the folder that the user named is written or
+removed, and reading never blocks on a pipe or a device.
 """
 
 import os
@@ -14,13 +14,13 @@ from typing import BinaryIO
 from rlkit.errors import UserError
 from rlkit.utils.terminal import has_control_characters
 
-_NO_NAME = re.compile(r"^[A-Za-z]:|[\\\t\n]")  # drives, backslashes, and what `has_control_characters` leaves to texts
+_NO_NAME = re.compile(r"^[A-Za-z]:|[\\\t\n]")  # drives, backslashes, and the control characters allowed in texts
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
-_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a pipe that nobody writes to would wait for ever
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # opening a pipe without a writer blocks
 
 
 def path_inside(folder: Path, name: object) -> Path:
-    """Join a folder and a relative path that was read from a file.
+    """Join a folder and a relative path read from a file.
 
     Args:
         folder: The folder that the user named; it may be a link itself.
@@ -30,7 +30,7 @@ def path_inside(folder: Path, name: object) -> Path:
         The path, which need not exist.
 
     Raises:
-        UserError: The name is no relative path, leads out of the folder, or passes through a symbolic link.
+        UserError: The name is not a relative path, leads out of the folder, or passes through a symbolic link.
     """
     if not isinstance(name, str) or not name or has_control_characters(name) or _NO_NAME.search(name):
         raise UserError(f"{folder} names {name!r}: expected a relative path within that folder", exit_code=1)
@@ -46,13 +46,13 @@ def path_inside(folder: Path, name: object) -> Path:
 
 
 def check_tree(folder: Path) -> None:
-    """Refuse a folder in which something is neither a regular file nor a folder, before anything in it is written.
+    """Check that a folder contains only regular files and folders, before anything in it is written.
 
     Args:
         folder: The folder that the user named; it may be a link itself.
 
     Raises:
-        UserError: Naming a symbolic link, a pipe, a socket or a device in it, or a part that cannot be read.
+        UserError: It contains a symbolic link, a pipe, a socket, a device, or a folder that cannot be read.
     """
     pending = [folder]
     while pending:
@@ -66,10 +66,10 @@ def check_tree(folder: Path) -> None:
 
 
 def entries(folder: Path) -> list[os.DirEntry[str]]:
-    """List a folder by name; an unreadable one is an error, not an empty list.
+    """List a folder, sorted by name.
 
     Raises:
-        UserError: It is missing, no folder, or cannot be read.
+        UserError: It is missing, not a folder, or cannot be read.
     """
     try:
         with os.scandir(folder) as found:
@@ -79,14 +79,14 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def open_regular(path: Path) -> BufferedReader:
-    """Open a regular file for reading; links are followed, pipes and devices are refused at once.
+    """Open a regular file for reading; links are followed.
 
     Raises:
-        FileNotFoundError: There is none.
-        UserError: It is no regular file, or cannot be read.
+        FileNotFoundError: It does not exist.
+        UserError: It is not a regular file, or cannot be read.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | _NO_WAIT | getattr(os, "O_CLOEXEC", 0))
+        handle = os.open(path, os.O_RDONLY | _NONBLOCK | getattr(os, "O_CLOEXEC", 0))
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
@@ -102,24 +102,24 @@ def read_bytes(path: Path, limit: int) -> bytes:
     """Read a regular file of at most `limit` bytes.
 
     Raises:
-        FileNotFoundError: There is none.
-        UserError: It is no regular file, is larger, or cannot be read.
+        FileNotFoundError: It does not exist.
+        UserError: It is not a regular file, is larger, or cannot be read.
     """
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > limit:
             raise UserError(
-                f"{path} has {size / 2**20:.0f} MiB, more than the {limit / 2**20:.0f} MiB that such a file may have",
+                f"{path} has {size / 2**20:.0f} MiB: expected at most {limit / 2**20:.0f} MiB",
                 exit_code=1,
             )
         return file.read()
 
 
 def create_file(path: Path) -> BinaryIO:
-    """Create a file for writing; a link or a regular file of that name is replaced, never written through.
+    """Create a file for writing; a link or a regular file of that name is replaced, and links are never followed.
 
     Raises:
-        OSError: It cannot be created; FileExistsError if something else stands there.
+        OSError: It cannot be created; FileExistsError if something else has that name.
     """
     if path.is_symlink() or path.is_file():
         path.unlink(missing_ok=True)
@@ -127,15 +127,15 @@ def create_file(path: Path) -> BinaryIO:
 
 
 def open_lock(path: Path) -> BinaryIO:
-    """Open a lock file, creating it where it is missing; its content stays, and links are not followed.
+    """Open a lock file and create it if it is missing; its content is kept, and links are not followed.
 
     Raises:
-        UserError: It is a symbolic link or no regular file.
+        UserError: It is a symbolic link or not a regular file.
         OSError: It cannot be opened.
     """
     if path.is_symlink():
         raise UserError(_not_regular(path, "a symbolic link"), exit_code=1)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW | _NO_WAIT, 0o666)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW | _NONBLOCK, 0o666)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise UserError(_not_regular(path, "a pipe, a socket or a device"), exit_code=1)
@@ -144,6 +144,6 @@ def open_lock(path: Path) -> BinaryIO:
 
 def _not_regular(path: Path, what: str) -> str:
     return (
-        f"{path} is {what}: only regular files and folders may lie in this folder, so that nothing outside of it is "
-        "changed. Put the real file or folder there, or remove it"
+        f"{path} is {what}: expected only regular files and folders, so that nothing outside of the folder is changed. "
+        "Put the real file or folder there, or remove it"
     )

@@ -1,13 +1,13 @@
-"""How much memory may still be taken."""
+"""Available memory of the machine and its container."""
 
 import os
 from pathlib import Path
 
 
 def available_memory() -> int | None:
-    """Bytes that can be taken without swapping, within the limit of a container; None where the system does not say."""
-    found = [free for free in (_of_machine(), _of_container()) if free is not None]
-    return min(found, default=None)
+    """Bytes that can be allocated without swapping, within the limit of a container; None if unknown."""
+    known = [free for free in (_of_machine(), _of_container()) if free is not None]
+    return min(known, default=None)
 
 
 def _of_machine() -> int | None:
@@ -21,7 +21,7 @@ def _of_machine() -> int | None:
 
 
 def _of_container() -> int | None:
-    """What cgroup v2 leaves; its file says `max` where there is no limit."""
+    """Free memory by cgroup v2, whose limit is `max` for none."""
     try:
         limit, used = (Path(f"/sys/fs/cgroup/memory.{part}").read_text().strip() for part in ("max", "current"))
         return int(limit) - int(used)

@@ -237,7 +237,7 @@ class Game:
     def _perception_result(self) -> PerceptionResult | None:
         """The result of perception for this moment, computed once."""
         if self._perceived is None and self._perception is not None and self._perception.perceiver is not None:
-            self._perceived = self._perception.perceiver.perceived(0)
+            self._perceived = self._perception.perceiver.result(0)
         return self._perceived
 
     def _picture(self, share: float) -> npt.NDArray[np.uint8]:

@@ -62,7 +62,7 @@ def overlaid(seen: PerceptionResult) -> Picture:
     Where the truth is known, false positives are vermillion and false negatives purple.
     """
     found = seen.found
-    ground = seen.picture if seen.picture is not None else np.full((*found.shape, 3), TROUGH, np.uint8)
+    ground = seen.image if seen.image is not None else np.full((*found.shape, 3), TROUGH, np.uint8)
     painted = ground.astype(np.float32)
     areas: list[tuple[npt.NDArray[np.bool_], Colour]] = [(found, GREEN)]
     if seen.truth is not None:
@@ -98,7 +98,7 @@ def _label_height(pen: Pen) -> int:
 
 def _draw_legend(surface: pygame.Surface, room: pygame.Rect, name: str, seen: PerceptionResult, pen: Pen) -> None:
     if name != "area":
-        pen.text(surface, f"uncertainty of {seen.eyes}", room.topleft, SMALL, DIM, width=room.width)
+        pen.text(surface, f"uncertainty of {seen.estimator}", room.topleft, SMALL, DIM, width=room.width)
         return
     entries: list[tuple[str, Colour]] = [("drivable", GREEN)]
     if seen.truth is not None:

@@ -1,13 +1,12 @@
-"""Which ingredient of the DQN family earns its place in `fast`, on driving: one at a time, over seeds.
+"""Ablation of the preset `fast` on driving: one ingredient of the DQN family at a time, over seeds.
 
     python scripts/bench/ablation.py --json scripts/bench/results/ablation.json
 
 Each row changes one thing about the preset `fast`, trains on `rlkit/Driving-v0` for the same number of steps, and
-drives 200 unseen circuits, the same for all. The steps are so few that `fast` is only just through: with twice as many
-nearly every row finishes every lap, and nothing is told apart. What a row sets is not tuned, and step size and
-exploration have come to their ends at the last step. Runs go side by side, each on one thread, where possible on a core
-of its own. Takes about 30 s per row and seed (implicit quantiles five minutes); an interrupted benchmark goes on with
-its JSON file, and `--only` with more `--seeds` goes on with some rows.
+drives 200 unseen circuits, the same for all. The budget is just enough for `fast`: with twice as many steps nearly all
+rows finish all laps. The rows are not tuned; learning rate and epsilon reach their final values at the last step. Runs
+go side by side, each on one thread, if possible on a core of its own. Takes about 30 s per row and seed (IQN five
+minutes); an interrupted benchmark resumes from its JSON file, and `--only` with more `--seeds` extends some rows.
 """
 
 import argparse
@@ -28,7 +27,7 @@ FIGURES = ("lap_rate", "ratio", "mean_reward")
 
 
 def ingredients(steps: int) -> dict[str, dict[str, str]]:
-    """What each row sets otherwise than `fast` does: first without what it has, then with what it has not."""
+    """Hyperparameters of each row that differ from `fast`: first without its ingredients, then with others."""
     updates = steps // 64
     return {
         "fast": {},
@@ -60,7 +59,7 @@ def ingredients(steps: int) -> dict[str, dict[str, str]]:
 
 
 def drive(name: str, seed: int, steps: int, circuits: int) -> dict[str, Any]:
-    """Train one driver and measure it; runs in a process of its own."""
+    """Train and evaluate one policy, in a process of its own."""
     from rlkit.policy import evaluate_policy, find_policy
     from rlkit.training.logger import read_metrics
     from rlkit.training.run import train
@@ -77,8 +76,8 @@ def drive(name: str, seed: int, steps: int, circuits: int) -> dict[str, Any]:
     return {"ingredient": name, "seed": seed, "seconds": seconds} | {key: figures.get(key) for key in FIGURES}
 
 
-def settle(taken: "Synchronized[int]") -> None:
-    """Give a process a core of its own, where the system lets it choose."""
+def pin_to_core(taken: "Synchronized[int]") -> None:
+    """Pin a process to a core of its own, if the system supports it."""
     with taken.get_lock():
         number = taken.value
         taken.value += 1
@@ -88,7 +87,7 @@ def settle(taken: "Synchronized[int]") -> None:
 
 
 def print_table(rows: list[dict[str, Any]], names: list[str]) -> None:
-    """One line per ingredient: means over seeds, the worst seed, and how far from `fast` with the same seeds."""
+    """One line per ingredient: means over seeds, worst seed, and difference from `fast` with the same seeds."""
     heads = (
         f"{'':28} {'seeds':>5} {'laps':>7} {'worst':>7} {'ratio':>6} {'reward':>7} {'against fast':>13} {'seconds':>8}"
     )
@@ -108,14 +107,14 @@ def print_table(rows: list[dict[str, Any]], names: list[str]) -> None:
 
 
 def main() -> None:
-    """Run what the file does not hold yet, and print the table."""
+    """Run what the file lacks, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=65_000, help="of a single environment, per run")
     parser.add_argument("--seeds", type=int, default=3, help="how many")
     parser.add_argument("--circuits", type=int, default=200, help="unseen ones to measure on")
     parser.add_argument("--only", nargs="+", metavar="ROW", help="these rows instead of all")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
-    parser.add_argument("--json", type=Path, help="write the figures to this file, and go on with it")
+    parser.add_argument("--json", type=Path, help="file for the figures, to resume from")
     options = parser.parse_args()
 
     known = list(ingredients(options.steps))
@@ -126,13 +125,13 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"  # read by torch when a process imports it
     spawn = multiprocessing.get_context("spawn")
     taken = spawn.Value("i", 0)
-    # Seed by seed, so that a benchmark that is cut short has every row once.
+    # Seed by seed, so that an interrupted benchmark has every row once.
     missing = [
         (name, seed)
         for seed, name in itertools.product(range(options.seeds), names)
         if not rows.has(ingredient=name, seed=seed)
     ]
-    with ProcessPoolExecutor(options.jobs, spawn, initializer=settle, initargs=(taken,)) as pool:
+    with ProcessPoolExecutor(options.jobs, spawn, initializer=pin_to_core, initargs=(taken,)) as pool:
         pending = [pool.submit(drive, name, seed, options.steps, options.circuits) for name, seed in missing]
         for done in as_completed(pending):
             row = done.result()

@@ -1,13 +1,12 @@
-"""Environments of all kinds, each trained with nothing but its id, and measured beside random play.
+"""Environments of many kinds, each trained with default settings, and compared with random play.
 
     pip install -c constraints.txt -e '.[bench]'
     OMP_NUM_THREADS=1 python scripts/bench/any_environment.py --json scripts/bench/results/any_environment.json
 
-Every one is trained as `rlkit train ID --steps N` trains it: default agent, default preset, no setting of the
-environment's (CarRacing-v3 is trained with its pedals and wheel, and once more with the discrete actions that it has
-too). Only the evaluations meanwhile are left out: they teach nothing and take time. Each run has one thread. The last
-weights are measured on episodes that training never had. Runs lie in `--folder`: what was interrupted goes on there,
-and what the JSON file has is not done again, so that `--only` and `--seeds` may be given in turn.
+Each is trained as by `rlkit train ID --steps N`: default agent, default preset, no environment arguments (CarRacing-v3
+with its continuous and with its discrete actions), but without evaluations during training. Each run has one thread.
+The last weights are evaluated on unseen episodes. Runs are in `--folder`, where an interrupted one is resumed; rows in
+the JSON file are not run again.
 """
 
 import argparse
@@ -61,8 +60,8 @@ def tasks() -> dict[str, Task]:
 
 def played_at_random(task: Task) -> float:
     """Mean reward of random play, on the same episodes."""
-    who = find_policy("random", env=task.env, env_kwargs=task.env_kwargs)
-    return evaluate_policy(who, episodes=task.episodes).mean_reward
+    policy = find_policy("random", env=task.env, env_kwargs=task.env_kwargs)
+    return evaluate_policy(policy, episodes=task.episodes).mean_reward
 
 
 def table(rows: Sequence[Row]) -> str:

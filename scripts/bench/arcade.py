@@ -2,11 +2,11 @@
 
     python scripts/bench/arcade.py --json arcade.json
 
-Every contender gets random actions, and is reset when an episode ends; the time of resets counts. Contenders take
-turns, several rounds long, so that a machine whose speed drifts is unfair to none; the median of the rounds counts.
-Ours and ale-py's games are stepped by their own vector environments on all cores, MinAtar's one after the other, as
-that package has no other way; what is not installed is named and left out. All but MinAtar give 84×84 pictures in grey;
-a step of Atari's is four frames of the console.
+Every contender gets random actions, and is reset when an episode ends, which is included in the time. Contenders take
+turns over several rounds, so that drifts of the machine's speed affect all; the median of the rounds counts. Ours and
+ale-py's games are stepped by their own vector environments on all cores, MinAtar's one after the other, as that package
+has no vector environment; a package that is not installed is skipped. All but MinAtar have grey 84×84 images; a step of
+Atari's is four frames of the console.
 """
 
 import argparse
@@ -29,12 +29,12 @@ MINATAR = ("breakout", "space_invaders", "freeway", "seaquest", "asterix")
 
 @dataclass(frozen=True)
 class Contender:
-    """Something that steps.
+    """An environment, or a batch of them, that is stepped.
 
     Args:
-        name: What it is called in the table.
-        together: Environments that are stepped together.
-        first: Seconds that making it, its first reset and its first step took: compiling, or loading what is compiled.
+        name: In the table.
+        together: Number of environments stepped together.
+        first: Seconds of construction, first reset and first step, which include compilation.
         run: Steps for about the given number of seconds and returns steps per second.
     """
 
@@ -45,7 +45,7 @@ class Contender:
 
 
 def batched(name: str, make: Callable[[], Any], num_envs: int) -> Contender:
-    """A vector environment that is reset where we say."""
+    """A vector environment with explicit resets."""
     start = time.perf_counter()
     env = make()
     count = int(env.single_action_space.n)

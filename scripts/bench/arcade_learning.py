@@ -1,13 +1,12 @@
-"""How well the games of the arcade are learned from their names alone, over seeds, beside those who learn nothing.
+"""Learning of the arcade games with the default preset, over seeds, beside policies that do not learn.
 
     python scripts/bench/arcade_learning.py --json scripts/bench/results/arcade_learning.json \
         --picture scripts/bench/results/arcade_learning.png
 
-Every game is trained with the default preset on as many steps, each run on one thread; the last weights are measured on
-games that neither training nor the evaluations meanwhile had. Beside them stand random play, the scripted player, and
-the best of the actions when nothing else is ever done: a game that one of them solves would teach nothing. Runs lie in
-`--folder`: what was interrupted goes on there. `--games` and `--seeds` share the work between two cores; called once
-more with all of them, the benchmark puts everything into one file, without training anything again.
+Every game is trained with the default preset and the same number of steps, each run on one thread; the last weights are
+evaluated on unseen episodes. Baselines are random play, the scripted player, and the best constant action. Runs are in
+`--folder`, where an interrupted one is resumed. `--games` and `--seeds` allow to share the work between processes; a
+last call with all of them collects the figures in one file without training again.
 """
 
 import argparse
@@ -33,17 +32,17 @@ COLOUR = "#0072B2"
 
 
 class Constant:
-    """Does the same for ever.
+    """A policy with a constant action.
 
     Args:
-        action: What.
+        action: The action.
     """
 
     def __init__(self, action: int):
         self._action = action
 
     def bind(self, environments: Any) -> None:
-        """It asks nobody."""
+        """Do nothing: the policy needs no environment."""
 
     def act(self, observations: Any, explore: bool) -> Any:
         """The action, for each of N observations."""
@@ -94,7 +93,7 @@ def draw(rows: Sequence[Row], others: dict[str, dict[str, float]], path: Path) -
             steps, _, scores = zip(*row["curve"], strict=True)
             axes.plot(steps, scores, color=COLOUR, lw=1.4, alpha=0.85)
         axes.axhline(by["random"], color="#555555", ls=":", lw=1.0)
-        # Far above: a line there would leave no room for the curves.
+        # A line far above would compress the curves.
         where = {"transform": axes.transAxes, "ha": "left", "va": "top", "fontsize": 9, "color": "#555555"}
         axes.text(0.03, 0.97, f"scripted player: {by['expert']:.0f}", **where)
         axes.margins(y=0.18)

@@ -1,13 +1,13 @@
-"""How soon four classic tasks are solved from their names alone, beside Stable-Baselines3's DQN as its Zoo tuned it.
+"""Time to solve four classic control tasks with default settings, beside Stable-Baselines3's DQN as tuned by its Zoo.
 
     pip install -e ".[bench]"
     python scripts/bench/classic_control.py --json scripts/bench/results/classic_control.json
 
-Ours trains with its default preset and budget. The peer has the hyperparameters that RL Baselines3 Zoo found for each
-task (hyperparams/dqn.yml) and its budget. Both learn in turn, each in a process of its own with one thread. Both are
-measured by the same code: every `--interval` steps, 20 episodes with the same seeds, acted greedily. A task is solved
-when their mean reaches the environment's own reward_threshold; the agent is then measured on 100 other episodes.
-Seconds are of training alone, without evaluation and start-up. An interrupted benchmark goes on with its JSON file.
+Ours trains with its default preset and budget. The peer has the hyperparameters and budget of RL Baselines3 Zoo for
+each task (hyperparams/dqn.yml). Both train in turn, each in a process of its own with one thread, and are evaluated by
+the same code: every `--interval` steps, 20 greedy episodes with the same seeds. A task is solved when their mean
+reaches the environment's reward_threshold; the agent is then evaluated on 100 other episodes. Seconds are of training,
+without evaluation and start-up. An interrupted benchmark resumes from its JSON file.
 """
 
 import argparse
@@ -99,18 +99,18 @@ TUNED["LunarLander-v3"] = TUNED["Acrobot-v1"]  # the Zoo has the same values for
 ENVS = "CartPole-v1", "Acrobot-v1", "LunarLander-v3", "MountainCar-v0"
 
 
-class Solved(Exception):  # noqa: N818 - it is no error
-    """The threshold is reached: more training would only take time."""
+class Solved(Exception):  # noqa: N818 - not an error
+    """The threshold is reached, which ends the training."""
 
 
 @dataclass
 class Race:
-    """What one learner has reached so far.
+    """The evaluations of one learner.
 
     Args:
         env: Id of the environment.
         seed: Of the run; evaluation episodes follow from it.
-        places: Where it is measured.
+        places: Environments of the evaluations.
     """
 
     env: str
@@ -130,7 +130,7 @@ class Race:
         return bool(self.evaluations) and self.evaluations[-1][2] >= self.threshold
 
     def measure(self, agent: Agent, steps: int, seconds: float) -> None:
-        """Evaluate an agent after so many steps and so many seconds, which hold earlier evaluations."""
+        """Evaluate an agent after so many steps and seconds, which include earlier evaluations."""
         began = time.perf_counter()
         seeds = [episode_seed(self.seed, 0, number, "selection") for number in range(EPISODES)]
         reward = evaluate(agent, "agent", self.places, seeds).mean_reward
@@ -138,7 +138,7 @@ class Race:
         self.measuring += time.perf_counter() - began
 
     def row(self, learner: str, agent: Agent, budget: int) -> Row:
-        """The figures, with a measurement on other episodes."""
+        """The figures, with an evaluation on other episodes."""
         seeds = [episode_seed(self.seed, 0, number, "evaluation") for number in range(OTHERS)]
         result = evaluate(agent, "agent", self.places, seeds)
         steps, seconds, reward = self.evaluations[-1]
@@ -208,7 +208,7 @@ def peer(env: str, seed: int, steps: int | None, every: int) -> Row:
 
 
 class Greedy(Agent):
-    """A model of Stable-Baselines3 as our evaluation sees it."""
+    """A model of Stable-Baselines3 with the interface of rlkit's evaluation."""
 
     def __init__(self, model: Any):
         self._model = model

@@ -1,11 +1,11 @@
-"""What perception's mistakes cost the driver: laps on unseen circuits by true mask, by SegNet's, and by raw pixels.
+"""Effect of perception errors on driving: laps on unseen circuits by true mask, SegNet's mask, and camera image.
 
 python scripts/bench/closed_loop.py --model pretrained:segnet-compact --json scripts/bench/results/closed_loop.json \
     --picture scripts/bench/results/closed_loop.png
 
-Arms: (a) trained and driven on the true mask; (b) trained and driven on the model's mask; (c) trained on the true mask,
-driven on the model's; (d) the camera's picture itself, reduced. Same budget, same preset, same circuits in the same
-order for all, so that differences are paired. Interrupted, it goes on where it was with the same command.
+Arms: (a) trained and evaluated on the true mask; (b) trained and evaluated on the model's mask; (c) trained on the true
+mask, evaluated on the model's; (d) the downscaled camera image. Budget, preset and circuits are the same for all, so
+that differences are paired. The same command resumes an interrupted benchmark.
 """
 
 import argparse
@@ -25,19 +25,19 @@ COLOURS = ("#009E73", "#0072B2", "#56B4E9", "#D55E00")  # Okabe and Ito 2008
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to see.
+    """One kind of observation.
 
     Args:
-        name: For the table.
-        run: What its drivers are called; arms with the same drivers share them.
-        training: What is decided about the training, beyond budget and seed.
-        eyes: What it is driven by, where that is not what it was trained with.
+        name: In the table.
+        run: Prefix of the run folders; arms with the same prefix share policies.
+        training: Arguments of the training, beyond budget and seed.
+        perception: Perception of the evaluation; None for that of the training.
     """
 
     name: str
     run: str
     training: dict[str, Any]
-    eyes: str | None = None
+    perception: str | None = None
 
 
 def arms_of(model: str, precision: str, camera_size: Sequence[int]) -> list[Arm]:
@@ -53,39 +53,39 @@ def arms_of(model: str, precision: str, camera_size: Sequence[int]) -> list[Arm]
 
 
 def main() -> None:
-    """Train what is missing, measure what is missing, tell."""
+    """Train and evaluate what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="pretrained:segnet-compact", help="the segmentation model")
-    parser.add_argument("--precision", default="float32", help="what it computes with; bfloat16 where that is quicker")
+    parser.add_argument("--precision", default="float32", help="of the model: float32 or bfloat16")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=130_000, help="budget of each driver")
+    parser.add_argument("--steps", type=int, default=130_000, help="budget of each training")
     parser.add_argument("--circuits", type=int, default=200)
-    parser.add_argument("--camera-size", type=int, nargs=2, default=(48, 64), help="what arm (d) sees of the camera")
-    parser.add_argument("--arms", nargs="*", help="only arms whose name begins like this")
-    parser.add_argument("--folder", type=Path, default=Path("runs/closed-loop"), help="holds the drivers")
-    parser.add_argument("--json", type=Path, help="file of figures")
-    parser.add_argument("--picture", type=Path, help="picture of them to make, .png")
+    parser.add_argument("--camera-size", type=int, nargs=2, default=(48, 64), help="size of arm (d)'s image")
+    parser.add_argument("--arms", nargs="*", help="only arms with these prefixes")
+    parser.add_argument("--folder", type=Path, default=Path("runs/closed-loop"), help="run folders")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--picture", type=Path, help="file for the plot, .png")
     options = parser.parse_args()
     chosen = {name: getattr(options, name) for name in ("model", "precision", "steps", "circuits")}
     rows = Rows(options.json, ("arm", "seed", "weather"), options=chosen | {"camera_size": list(options.camera_size)})
     arms = [
         arm
         for arm in arms_of(options.model, options.precision, options.camera_size)
-        if not options.arms or any(arm.name.startswith(asked) for asked in options.arms)
+        if not options.arms or any(arm.name.startswith(prefix) for prefix in options.arms)
     ]
     for seed in range(options.seeds):
         for arm in arms:
-            missing = {told: w for told, w in WEATHERS.items() if not rows.has(arm=arm.name, seed=seed, weather=told)}
+            missing = {name: w for name, w in WEATHERS.items() if not rows.has(arm=arm.name, seed=seed, weather=name)}
             if not missing:
                 continue
             folder = options.folder / f"{arm.run}-{options.steps}-s{seed}"
             run = train_driver(folder, options.steps, seed, **arm.training)
-            for told, weather in missing.items():
-                how = {"precision": options.precision} if arm.eyes else None
-                figures = drive(run, options.circuits, weather, perception=arm.eyes, perception_kwargs=how)
-                key = {"arm": arm.name, "seed": seed, "weather": told, "minutes": trained_minutes(run)}
+            for name, weather in missing.items():
+                kwargs = {"precision": options.precision} if arm.perception else None
+                figures = drive(run, options.circuits, weather, perception=arm.perception, perception_kwargs=kwargs)
+                key = {"arm": arm.name, "seed": seed, "weather": name, "minutes": trained_minutes(run)}
                 rows.add(key | figures)
-                print(told_row(rows.rows[-1]), flush=True)
+                print(describe(rows.rows[-1]), flush=True)
     table = [summed(rows.rows, arm.name, weather) for arm in arms for weather in WEATHERS]
     rows.write(table=table)
     print(markdown(table))
@@ -93,14 +93,14 @@ def main() -> None:
         draw(rows.rows, [arm.name for arm in arms], options.picture)
 
 
-def told_row(row: Row) -> str:
-    """A row for a person."""
+def describe(row: Row) -> str:
+    """A row as text."""
     iou = "" if row["iou"] is None else f", mask IoU {row['iou']:.3f}"
     return f"{row['arm']}, seed {row['seed']}, {row['weather']}: {100 * row['laps']:.1f} % of laps{iou}"
 
 
 def summed(rows: Sequence[Row], arm: str, weather: str) -> Row:
-    """The figures of one arm in one weather over all seeds; the difference is paired by circuit and seed."""
+    """Figures of an arm in a weather over all seeds; differences are paired by circuit and seed."""
     mine, reference = (
         sorted((row for row in rows if (row["arm"], row["weather"]) == (name, weather)), key=lambda row: row["seed"])
         for name in (arm, "true mask")
@@ -119,7 +119,7 @@ def summed(rows: Sequence[Row], arm: str, weather: str) -> Row:
         "minutes": _mean([row["minutes"] for row in mine]),
     }
     if len(reference) == len(mine):
-        # (circuits, seeds): circuits are drawn again, for each seed by itself.
+        # (circuits, seeds): the bootstrap resamples circuits, separately for each seed.
         outcomes = [np.array([row["finished"] for row in side], float).T for side in (mine, reference)]
         difference = interval(outcomes[0] - outcomes[1], mean)
         figures["difference"] = [difference.value, difference.low, difference.high]
@@ -135,7 +135,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def markdown(table: Sequence[Row]) -> str:
-    """The table as the README shows it."""
+    """The table in Markdown."""
     lines = [
         "| drives by | weathers | laps finished (IQM of seeds, 95 % interval) | against true mask, points | lap time ÷ "
         "reference | mask IoU while driving |",

@@ -1,10 +1,9 @@
-"""How well the best threshold of colours finds the drivable area, in the weathers it was fitted on and in others.
+"""IoU of the best colour threshold for the drivable area: the baseline of segmentation networks.
 
     python scripts/bench/colour_threshold.py --json colour_threshold.json
 
-A simulator whose road could be told by its colour would teach a network nothing. This fits the best box in hue,
-saturation and value, by its IoU (intersection over union) over random pixels of training pictures, and measures it on
-the very pictures that networks are measured on: other circuits, in training and in held-out weathers.
+The best box in hue, saturation and value is fitted by its IoU over random pixels of training images, and evaluated on
+the test splits of the networks: test circuits, in training and in held-out weathers.
 """
 
 import argparse
@@ -20,17 +19,17 @@ from rlkit.segmentation.datasets import open_dataset
 from rlkit.segmentation.datasets.base import Dataset, LabelledImages
 from rlkit.segmentation.metrics import Confusion
 
-PICTURES = 512  # that the box is fitted on
-PIXELS = 250  # that are taken of each picture
+PICTURES = 512  # for the fit
+PIXELS = 250  # of each of them
 _STARTS = 12  # of the search
 _BATCH = 32
 
 Array = npt.NDArray[np.float64]
-DRIVABLE = np.array([False, True])  # of the two classes that a box tells apart
+DRIVABLE = np.array([False, True])  # of the two classes of a box
 
 
 def sample(source: Dataset, generator: np.random.Generator) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """(n, 3) hue, saturation, value and (n,) whether drivable, of random pixels of training pictures."""
+    """(n, 3) hue, saturation, value and (n,) bool drivable, of random pixels of training images."""
     colours, truth = [], []
     batches = source.training(_BATCH, generator)
     for _ in range(PICTURES // _BATCH):
@@ -44,23 +43,23 @@ def sample(source: Dataset, generator: np.random.Generator) -> tuple[Array, npt.
 
 
 def drivable_in(source: Dataset, batch: LabelledImages) -> npt.NDArray[np.bool_]:
-    """(N, H, W) bool, where a car could drive."""
+    """(N, H, W) bool, drivable pixels."""
     return np.isin(batch.labels, np.flatnonzero(source.classes.drivable_mask))
 
 
 def iou(box: Array, colours: Array, truth: npt.NDArray[np.bool_]) -> float:
-    """Intersection over union of what lies in a box (2, 3) of lowest and highest values with the truth."""
+    """IoU of the colours within a box, (2, 3) lowest and highest values, with the truth."""
     found = inside(box, colours)
     return float((found & truth).sum() / (found | truth).sum())
 
 
 def inside(box: Array, colours: Array) -> npt.NDArray[np.bool_]:
-    """(...) bool, which colours (..., 3) lie in a box (2, 3)."""
+    """(...) bool, colours (..., 3) within a box (2, 3)."""
     return ((colours >= box[0]) & (colours <= box[1])).all(axis=-1)
 
 
 def fit(colours: Array, truth: npt.NDArray[np.bool_], generator: np.random.Generator) -> Array:
-    """The best box found by moving one side at a time, from many starting points."""
+    """Coordinate ascent of the IoU over the sides of a box, from many starting points."""
     grid = np.linspace(0.0, 1.0, 41)
     best = np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
     for start in range(_STARTS):
@@ -80,7 +79,7 @@ def fit(colours: Array, truth: npt.NDArray[np.bool_], generator: np.random.Gener
 
 
 def fit_on(source: Dataset, seed: int) -> tuple[Array, float]:
-    """The best box for a source's training pictures, and its IoU on the pixels it was fitted on."""
+    """The best box for a data set's training images, and its IoU on the pixels of the fit."""
     generator = np.random.default_rng(seed)
     colours, truth = sample(source, generator)
     box = fit(colours, truth, generator)
@@ -88,7 +87,7 @@ def fit_on(source: Dataset, seed: int) -> tuple[Array, float]:
 
 
 def measure(box: Array, source: Dataset, split: str) -> dict[str, Confusion]:
-    """What a box takes for drivable in a split, by condition."""
+    """Confusion matrices of a box on a split, by condition."""
     found: dict[str, Confusion] = {}
     for batch in source.measured(split):
         guesses = inside(box, rgb_to_hsv(batch.images / 255.0)).astype(np.uint8)
@@ -99,7 +98,7 @@ def measure(box: Array, source: Dataset, split: str) -> dict[str, Confusion]:
 
 
 def total(parts: dict[str, Confusion]) -> Confusion:
-    """All conditions together."""
+    """Sum over the conditions."""
     whole = Confusion(2)
     for part in parts.values():
         whole = whole + part

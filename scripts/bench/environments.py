@@ -2,13 +2,12 @@
 
     python scripts/bench/environments.py --json environments.json
 
-Every contender gets random actions and is reset when an episode ends; the time of resets counts. Contenders take turns,
-several rounds long, so that a machine whose speed drifts is unfair to none; the median of the rounds is reported.
-Compare what has equal pictures. The peers are Gymnasium's CarRacing-v3, EnvPool's, highway-env and MetaDrive; each runs
-in a process of its own, and one that is not installed is named and left out (``peers.py`` says how to install them).
+Every contender gets random actions and is reset when an episode ends, which is included in the time. Contenders take
+turns over several rounds, so that drifts of the machine's speed affect all; the median of the rounds is reported. Only
+figures with equal observations are comparable. The peers are Gymnasium's CarRacing-v3, EnvPool's, highway-env and
+MetaDrive; each runs in a process of its own, and is skipped if it is not installed (see ``common/peers.py``).
 
-A step that is wanted as a picture in memory cannot be had faster than that memory is written. The last rows therefore
-time the bare copying of ready pictures into new arrays.
+The last rows time the copying of images into new arrays, the lower bound of any step with such an observation.
 """
 
 import argparse
@@ -47,17 +46,17 @@ COPIED = {"96×96×3": (96, 96, 3), "96×128×3 + 96×128": (96, 128, 4)}
 
 @dataclass
 class Contender:
-    """Something that steps.
+    """An environment, or a batch of them, that is stepped.
 
     Args:
-        name: What it is called in the table.
-        sees: Its observation in words: the sizes of its leaves.
+        name: In the table.
+        observation: Sizes of the leaves of its observation, as text.
         size: Bytes of one observation.
         run: Steps for about the given number of seconds and returns how many steps it made and how long that took.
     """
 
     name: str
-    sees: str
+    observation: str
     size: int
     run: Callable[[float], tuple[int, float]]
 
@@ -84,7 +83,7 @@ def single(name: str, environment: str, **kwargs: Any) -> Contender:
 
 
 def batched(name: str, environment: str, num_envs: int, **kwargs: Any) -> Contender:
-    """Many cars from ``gymnasium.make_vec``, stepped together."""
+    """A vector environment from ``gymnasium.make_vec``."""
     env = gymnasium.make_vec(
         environment, num_envs=num_envs, vectorization_mode="vector_entry_point", num_circuits=CIRCUITS, **kwargs
     )
@@ -106,7 +105,7 @@ def batched(name: str, environment: str, num_envs: int, **kwargs: Any) -> Conten
 
 
 def peer(key: str, python: str) -> Contender | str:
-    """A peer in a process of its own, or why it is not there."""
+    """A peer in a process of its own, or why it is not available."""
     arguments = [python, str(Path(__file__).parent / "common/peers.py"), key]
     process = subprocess.Popen(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -125,8 +124,8 @@ def peer(key: str, python: str) -> Contender | str:
 
     def run(seconds: float) -> tuple[int, float]:
         print(seconds, file=asked, flush=True)
-        told = answer()
-        return told["steps"], told["taken"]
+        figures = answer()
+        return figures["steps"], figures["taken"]
 
     shape = tuple(first["picture"])
     return Contender(PEERS[key][0], "×".join(map(str, shape)), int(np.prod(shape)), run)
@@ -205,14 +204,14 @@ def main() -> None:
     for contender, of_contender, median in zip(field, rates, medians, strict=True):
         ratios = {label: median / rate for label, rate in yardsticks.items() if rate is not None}
         print(
-            f"{contender.name:52} {contender.sees:>22} {median:>11,.0f} {min(of_contender):>11,.0f} "
+            f"{contender.name:52} {contender.observation:>22} {median:>11,.0f} {min(of_contender):>11,.0f} "
             f"{max(of_contender):>11,.0f} {median * contender.size / 1e6:>7,.0f}"
             + "".join(f" {ratios[label]:>14,.1f}" if label in ratios else " " * 15 for label in yardsticks)
         )
         results.append(
             {
                 "name": contender.name,
-                "observation": contender.sees,
+                "observation": contender.observation,
                 "bytes": contender.size,
                 "steps_per_second": median,
                 "rounds": of_contender,

@@ -1,4 +1,4 @@
-"""How soon a car that knows nothing drives laps on circuits it never saw, over seeds.
+"""Training time until an untrained policy finishes laps on unseen circuits, over seeds.
 
     python scripts/bench/first_lap.py --json scripts/bench/results/first_lap.json
 
@@ -20,7 +20,7 @@ from rlkit.training.run import resume, train
 
 
 def learn(folder: Path, encoder: str, seed: int, seconds: list[float], circuits: int) -> list[dict[str, Any]]:
-    """Train one driver and measure it after each of `seconds`."""
+    """Train one policy and evaluate it after each of `seconds`."""
     rows = []
     spent = 0.0
     for limit in seconds:
@@ -51,7 +51,7 @@ def learn(folder: Path, encoder: str, seed: int, seconds: list[float], circuits:
 
 
 def main() -> None:
-    """Run all seeds and print what came of it."""
+    """Run all seeds and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="0..2", help="such as 0..2")
     parser.add_argument("--seconds", type=float, nargs="+", default=[30.0, 60.0], help="of training")

@@ -1,13 +1,13 @@
-"""How fast DQN learns from Atari's pictures: one gradient step taken apart, then a race on ALE Pong.
+"""Speed of DQN on Atari images: variants of one gradient step, then steps per second on ALE Pong.
 
     pip install -c constraints.txt -e '.[atari,bench]'
     python scripts/bench/learner.py --json scripts/bench/results/learner.json
 
-First part: a gradient step on 32 transitions of 84×84×4, as plain PyTorch takes it, then with one thing added after the
-other, then as the agent takes it, replay and all. Second part: ours and Stable-Baselines3 in turn, with the
-hyperparameters of Mnih et al. 2015 as Stable-Baselines3 has them (batches of 32, one every 4 steps, one-step targets
-copied every 1,000 steps), in Pong with frame skip 4 and no sticky actions. Steps per second count once both are well
-under way and include everything: emulator, replay, acting, learning.
+First part: a gradient step on 32 transitions of 84×84×4 in plain PyTorch, with one optimisation after the other, and by
+the agent, including the replay buffer. Second part: ours and Stable-Baselines3 in turn, with hyperparameters of Mnih
+et al. 2015 as in Stable-Baselines3 (batches of 32, one every 4 steps, one-step targets copied every 1,000 steps), in
+Pong with frame skip 4 and no sticky actions. Steps per second are measured after the warm-up, and include emulator,
+replay, acting and learning.
 """
 
 import argparse
@@ -118,7 +118,7 @@ def agent_step(settings: dict[str, str]) -> Callable[[], None]:
     generator = np.random.default_rng(0)
     observations = generator.integers(0, 255, (8, *SHAPE), dtype=np.uint8)
     steps = 0
-    nobody = np.zeros(8, dtype=np.bool_)
+    none = np.zeros(8, dtype=np.bool_)
 
     def observe() -> None:
         nonlocal steps
@@ -126,7 +126,7 @@ def agent_step(settings: dict[str, str]) -> Callable[[], None]:
         rewards = generator.normal(size=8).astype(np.float32)
         actions = generator.integers(0, ACTIONS, 8)
         agent.observe(
-            Transitions({"observation": observations}, actions, rewards, nobody, nobody, {"observation": observations})
+            Transitions({"observation": observations}, actions, rewards, none, none, {"observation": observations})
         )
 
     while steps < 10_000:
@@ -229,7 +229,7 @@ def peer(
 
 
 def peer_games(num_envs: int, seed: int) -> Any:
-    """Pong in Stable-Baselines3's wrappers, with frame skip 4 and no sticky actions; its monitor sees raw rewards."""
+    """Pong in Stable-Baselines3's wrappers: frame skip 4, no sticky actions; its monitor records raw rewards."""
     import ale_py
     import gymnasium
     from stable_baselines3.common.env_util import make_atari_env

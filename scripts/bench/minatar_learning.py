@@ -4,21 +4,20 @@
     python scripts/bench/minatar_learning.py --json scripts/bench/results/minatar.json
     python scripts/bench/minatar_learning.py --published --json scripts/bench/results/minatar_published.json
 
-The race: both learn the same game at the same time, each on one core of its own and with one thread, for `--seconds`
-each; cores change sides at odd seeds. What counts is the time since the start, environments and networks made and
-memory filled, measurements excluded: weights are kept along the way, and when both are through, each plays
-`--episodes` games with every one of them, in the same environments, without exploring. Scores are raw, and compared as
-shares of what MinAtar's DQN comes to after 5 million steps, a random player's being 0. At equal seconds that is the
-score at the end; at equal steps it is the score after as many steps as the slower one took.
+The race: both learn the same game at the same time, each on a core of its own with one thread, for `--seconds` each;
+cores are exchanged at odd seeds. The time includes the construction of environments and networks and the filling of the
+replay buffer, not the evaluation: weights are kept at intervals, and evaluated afterwards on `--episodes` greedy games
+each, in the same environments. Scores are raw, normalised by MinAtar's DQN after 5 million steps (1) and random play
+(0). The comparison at equal seconds uses the final score, that at equal steps the score after as many steps as the
+slower one took.
 
-The peer has the network, memory, exploration and learning rate of MinAtar's own DQN, and one update every 4 steps. That
-DQN itself, `examples/dqn.py` of its repository, is not part of the package and is not run here.
+The peer has the network, replay buffer, exploration and learning rate of MinAtar's own DQN, and one update every 4
+steps. That DQN itself, `examples/dqn.py` of its repository, is not part of the package and is not run here.
 
-With `--published`, ours learns alone for `--steps` steps of each of the five games. Seaquest's published figures are
-of a version whose oxygen bar had a fault, and all of them are of six actions where we have those that a game uses.
+With `--published`, ours learns alone for `--steps` steps of each of the five games. Seaquest's published figures are of
+a version with an error in its oxygen bar, and all are with six actions rather than those that a game uses.
 
-What is in the file of figures is not run again: an interrupted benchmark goes on. The race takes 53 minutes and a few
-more for measuring.
+Rows in the JSON file are not run again. The race takes 53 minutes, and a few more for the evaluation.
 """
 
 import argparse
@@ -53,14 +52,14 @@ PLAYERS = Path(__file__).with_name("minatar_players.py")
 
 
 class Side:
-    """One player's process: started, told to go, and asked for its curve.
+    """The process of one learner (`minatar_players.py`).
 
     Args:
-        side: Who.
-        game: What it plays.
-        seed: Of everything.
-        core: Where it runs; None for anywhere.
-        arguments: More of them.
+        side: Name of the learner.
+        game: Name of the game.
+        seed: Random seed.
+        core: CPU core; None for any.
+        arguments: Further arguments.
     """
 
     def __init__(self, side: str, game: str, seed: int, core: int | None, arguments: Sequence[str]):
@@ -72,15 +71,15 @@ class Side:
         )
 
     def wait_until_ready(self) -> None:
-        """Wait until it has imported everything."""
+        """Wait until its imports are done."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.strip() == "ready":
                 return
-        raise SystemExit("a player ended before it was ready; its error stands above")
+        raise SystemExit("a player ended before it was ready; see its error above")
 
     def go(self) -> None:
-        """Let it learn."""
+        """Start learning."""
         assert self._process.stdin is not None
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
@@ -90,12 +89,12 @@ class Side:
         assert self._process.stdout is not None
         lines = self._process.stdout.read().splitlines()
         if self._process.wait() != 0 or not lines:
-            raise SystemExit("a player failed; its error stands above")
+            raise SystemExit("a player failed; see its error above")
         return list(json.loads(lines[-1]))
 
 
 def play(sides: Sequence[str], game: str, seed: int, cores: Sequence[int | None], arguments: Sequence[str]) -> Any:
-    """Let sides play one game at the same time, each on its core; returns their curves by name."""
+    """Run the learners on one game at the same time, each on its core; returns their curves by name."""
     players = [Side(side, game, seed, core, arguments) for side, core in zip(sides, cores, strict=True)]
     for player in players:
         player.wait_until_ready()
@@ -140,7 +139,7 @@ def tables(rows: Rows, games: Sequence[str], seeds: Sequence[int]) -> dict[str, 
     return scores
 
 
-def tell_race(rows: Rows, games: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
+def report_race(rows: Rows, games: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
     """Print the race's outcome, and return its figures."""
     print(f"\n{'':14} {'random':>7} {'ours':>7} {'SB3':>7}   steps ours / SB3")
     for game in games:
@@ -154,9 +153,9 @@ def tell_race(rows: Rows, games: Sequence[str], seeds: Sequence[int]) -> dict[st
     for axis, by_side in tables(rows, games, seeds).items():
         ours, theirs = interval(by_side["ours"]), interval(by_side["sb3"])
         ratio = ours.value / theirs.value if theirs.value > 0 else None
-        told = "" if ratio is None else f": {ratio:.2f} times"
+        factor = "" if ratio is None else f": {ratio:.2f} times"
         apart = "apart" if ours.low > theirs.high else "not apart"
-        print(f"{axis:15} ours {ours}, SB3 {theirs}{told}, intervals {apart}")
+        print(f"{axis:15} ours {ours}, SB3 {theirs}{factor}, intervals {apart}")
         outcome[axis] = {
             "ours": dataclasses.asdict(ours),
             "sb3": dataclasses.asdict(theirs),
@@ -165,8 +164,8 @@ def tell_race(rows: Rows, games: Sequence[str], seeds: Sequence[int]) -> dict[st
     return outcome
 
 
-def tell_published(rows: Rows, games: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
-    """Print what ours came to beside the published curves, and return it."""
+def report_published(rows: Rows, games: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
+    """Print our figures beside the published curves, and return them."""
     print(f"\n{'':14} {'ours':>7} {'steps':>10} {'minutes':>8}   MinAtar's DQN after 0.5, 1, 2, 5 million steps")
     outcome = {}
     for game in games:
@@ -178,7 +177,7 @@ def tell_published(rows: Rows, games: Sequence[str], seeds: Sequence[int]) -> di
 
 
 def main() -> None:
-    """Run what is not in the file yet, and say what came of all of it."""
+    """Run what the file lacks, and print all figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--published", action="store_true", help="ours alone, beside the published curves")
     parser.add_argument("--games", nargs="+", choices=FIVE)
@@ -191,7 +190,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="hyperparameters of ours")
     parser.add_argument("--num-envs", type=int, default=16, help="of ours")
     parser.add_argument("--peer", default="{}", help="arguments of the peer's DQN, such as '{\"n_steps\": 3}'")
-    parser.add_argument("--json", type=Path, help="keep the figures in this file, and go on from it")
+    parser.add_argument("--json", type=Path, help="file for the figures, to resume from")
     options = parser.parse_args()
     seeds = read_seeds(options.seeds)
     games = options.games or (FIVE if options.published else RACE)
@@ -208,15 +207,15 @@ def main() -> None:
 
     def add(game: str, seed: int, curves: dict[str, Any]) -> None:
         rows.add(*({"game": game, "seed": seed, "side": side, "curve": curve} for side, curve in curves.items()))
-        told = (f"{side} {curve[-1][2]:.2f} after {curve[-1][1]:,} steps" for side, curve in curves.items())
-        print(f"{game}, seed {seed}: {', '.join(told)}", flush=True)
+        scores = (f"{side} {curve[-1][2]:.2f} after {curve[-1][1]:,} steps" for side, curve in curves.items())
+        print(f"{game}, seed {seed}: {', '.join(scores)}", flush=True)
 
     if options.published:
         for game in games:
             for seed in seeds:
                 if missing(["ours"], game, seed):
                     add(game, seed, play(["ours"], game, seed, [None], given))
-        rows.write(outcome=tell_published(rows, games, seeds))
+        rows.write(outcome=report_published(rows, games, seeds))
         return
     for game in games:
         if missing(["random"], game, 0):
@@ -226,7 +225,7 @@ def main() -> None:
             if missing(SIDES, game, seed):
                 cores: list[int | None] = [seed % 2, 1 - seed % 2] if (os.cpu_count() or 1) > 1 else [None, None]
                 add(game, seed, play(SIDES, game, seed, cores, [*given, "--seconds", str(options.seconds)]))
-    rows.write(outcome=tell_race(rows, games, seeds))
+    rows.write(outcome=report_race(rows, games, seeds))
 
 
 if __name__ == "__main__":

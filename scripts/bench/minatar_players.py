@@ -1,7 +1,7 @@
-"""One side of the MinAtar race: learns one game on one core, and is measured after it has learned.
+"""One learner of the MinAtar race: learns one game on one core, then is evaluated.
 
-Started by minatar_race.py, two at a time. It says `ready` when everything is imported, learns when it is told to go,
-keeps its weights now and then, plays with each of them when time is over, and prints a curve as JSON.
+Started by minatar_learning.py, two at a time. It prints `ready` after its imports, learns from the line `go` on, keeps
+its weights at intervals, evaluates each of them at the end, and prints a curve as JSON.
 """
 
 import argparse
@@ -32,18 +32,18 @@ from rlkit.training.progress import PlainReporter
 from rlkit.training.run import build_agent
 from rlkit.training.run_folder import RunFolder
 
-LONGEST = 20_000  # steps of an episode in a measurement: a game that goes on for ever has to end some time
+MAX_EPISODE_STEPS = 20_000  # in an evaluation
 ENDLESS = 10_000_000  # steps, for an agent that is stopped by the clock
 EPSILON_STEPS = 100_000  # as MinAtar's own DQN explores (Young & Tian 2019)
 
 
 class Curve:
-    """Weights kept at even distances of time, or of steps where there is no limit of time.
+    """Weights kept at even intervals of time, or of steps without a time limit.
 
     Args:
-        points: How many.
-        seconds: Time to learn; None for as long as it takes.
-        steps: Steps to take.
+        points: Number of intervals.
+        seconds: Time limit of learning; None for none.
+        steps: Number of steps.
     """
 
     def __init__(self, points: int, seconds: float | None, steps: int):
@@ -53,10 +53,10 @@ class Curve:
 
     @property
     def seconds(self) -> float:
-        """Time since the start, the making of environments and networks included."""
+        """Time since the start, including construction of environments and networks."""
         return time.perf_counter() - self._began
 
-    def look(self, steps: int, weights: Callable[[], Any]) -> None:
+    def update(self, steps: int, weights: Callable[[], Any]) -> None:
         """Keep the weights if a point is reached."""
         share = steps / self._steps if self._seconds is None else self.seconds / self._seconds
         if share * self._points >= len(self.kept) + 1:
@@ -93,7 +93,7 @@ def learn_ours(options: argparse.Namespace, curve: Curve) -> tuple[Any, Callable
 
         def update(steps: int) -> dict[str, float]:
             metrics = learn(steps)
-            curve.look(steps, agent.weights)
+            curve.update(steps, agent.weights)
             return metrics
 
         agent.update = update  # type: ignore[method-assign]
@@ -109,7 +109,7 @@ def learn_ours(options: argparse.Namespace, curve: Curve) -> tuple[Any, Callable
 
 
 class ForPeer(gymnasium.ObservationWrapper[Any, Any, Any]):
-    """Channel-first pictures of zeros and ones, as Stable-Baselines3 wants them."""
+    """Channel-first binary images, as Stable-Baselines3 expects."""
 
     def __init__(self, env: gymnasium.Env[Any, Any]):
         super().__init__(env)
@@ -122,13 +122,13 @@ class ForPeer(gymnasium.ObservationWrapper[Any, Any, Any]):
 
 
 class Player:
-    """Acts as the evaluation asks, from a function of pictures (N, H, W, C)."""
+    """A policy with the interface of rlkit's evaluation, from a function of images (N, H, W, C)."""
 
     def __init__(self, best: Callable[[Any], Any]):
         self._best = best
 
     def bind(self, environments: Any) -> None:
-        """It needs only observations."""
+        """Do nothing: the policy needs only observations."""
 
     def act(self, observations: Any, explore: bool) -> Any:
         """Greedy actions (N,)."""
@@ -157,7 +157,7 @@ def learn_peer(options: argparse.Namespace, curve: Curve) -> tuple[Any, Callable
 
     class Watch(BaseCallback):
         def _on_step(self) -> bool:
-            curve.look(self.num_timesteps, self.model.q_net.state_dict)
+            curve.update(self.num_timesteps, self.model.q_net.state_dict)
             return options.seconds is None or curve.seconds < options.seconds
 
     torch.set_num_threads(1)
@@ -233,7 +233,7 @@ def main() -> None:
     player, give = SIDES[options.side](options, curve)
     points = []
     seeds = [episode_seed(options.seed, 0, number, "evaluation") for number in range(options.episodes)]
-    measured = EnvConfig(options.env, {"max_episode_steps": LONGEST})
+    measured = EnvConfig(options.env, {"max_episode_steps": MAX_EPISODE_STEPS})
     with make_vec_env(measured, options.episodes) as environments:
         for seconds, steps, weights in curve.kept:
             give(weights)

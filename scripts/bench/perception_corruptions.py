@@ -1,10 +1,10 @@
-"""What happens to a driver as its perception gets worse: wrong masks, late ones, lost ones; one plot.
+"""Driving under corrupted perception: laps finished over noise, latency and dropped frames; one plot.
 
 python scripts/bench/perception_corruptions.py runs/NAME --json scripts/bench/results/perception_corruptions.json \
     --picture scripts/bench/results/perception_corruptions.png
 
-One trained driver, the same circuits for every fault. Each kind of mistake in the mask is measured by itself too, so
-that laps can be drawn over the mask's IoU on the very pictures that the driver drove by.
+One trained policy, the same circuits for every corruption. Each kind of noise is measured by itself too, so that laps
+can be plotted over the mask's IoU on the images of the evaluation.
 """
 
 import argparse
@@ -22,8 +22,8 @@ KINDS = ("all", "boundary", "blobs", "patches", "pixels")
 COLOURS = ("#000000", "#E69F00", "#0072B2", "#009E73", "#CC79A7")  # Okabe and Ito 2008
 
 
-def faults() -> list[tuple[str, dict[str, Any]]]:
-    """Every fault that is measured: which it is a point of, and perception's options."""
+def corruptions() -> list[tuple[str, dict[str, Any]]]:
+    """Every measured corruption: name of its curve, and perception's options."""
     latencies = [("latency", {"latency": latency}) for latency in LATENCIES]
     dropped = [("dropped", {"dropped": share}) for share in DROPPED]
     noises = [(f"noise {kind}", {"noise": noise, "noise_kind": kind}) for kind in KINDS for noise in NOISES]
@@ -31,48 +31,48 @@ def faults() -> list[tuple[str, dict[str, Any]]]:
 
 
 def main() -> None:
-    """Measure what is missing, tell, draw."""
+    """Evaluate what is missing, print and plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="run folder of a driver by perception")
-    parser.add_argument("--perception", help="its eyes, where they are not those that it was trained with")
+    parser.add_argument("run", type=Path, help="run folder of a policy with perception")
+    parser.add_argument("--perception", help="segmentation model or truth; by default that of the training")
     parser.add_argument("--weather", default="held-out", help="a weather's name, or a mixture: train, held-out, all")
     parser.add_argument("--circuits", type=int, default=100)
-    parser.add_argument("--json", type=Path, help="file of figures")
-    parser.add_argument("--picture", type=Path, help="picture of them to make, .png")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--picture", type=Path, help="file for the plot, .png")
     options = parser.parse_args()
     chosen = {"perception": options.perception, "weather": options.weather, "circuits": options.circuits}
     rows = Rows(options.json, ("fault", "options"), options={"run": options.run.name, **chosen})
     plain = None
-    for fault, how in faults():
-        if rows.has(fault=fault, options=how):
+    for name, kwargs in corruptions():
+        if rows.has(fault=name, options=kwargs):
             continue
-        nothing = not any(value for name, value in how.items() if name != "noise_kind")
-        if plain is None or not nothing:  # without a fault all kinds are the same
+        clean = not any(value for key, value in kwargs.items() if key != "noise_kind")
+        if plain is None or not clean:  # the clean point of all curves is the same
             figures = drive(
-                options.run, options.circuits, options.weather, perception=options.perception, perception_kwargs=how
+                options.run, options.circuits, options.weather, perception=options.perception, perception_kwargs=kwargs
             )
-            plain = figures if nothing else plain
+            plain = figures if clean else plain
         else:
             figures = plain
-        rows.add({"fault": fault, "options": how, **figures})
-        print(f"{fault} {strength(rows.rows[-1]):g}: {told(figures)}", flush=True)
+        rows.add({"fault": name, "options": kwargs, **figures})
+        print(f"{name} {strength(rows.rows[-1]):g}: {describe(figures)}", flush=True)
     if options.picture is not None:
         draw(rows.rows, options.picture, options.circuits)
 
 
 def strength(row: Row) -> float:
-    """How much of its fault a row has."""
+    """Strength of a row's corruption."""
     return float(next(value for name, value in row["options"].items() if name != "noise_kind"))
 
 
-def told(figures: Row) -> str:
-    """Figures for a person."""
+def describe(figures: Row) -> str:
+    """Figures as text."""
     ratio = "" if figures["ratio"] is None else f", {figures['ratio']:.2f} × the reference time"
     return f"{100 * figures['laps']:.1f} % of laps{ratio}, mask IoU {figures['iou']:.3f}"
 
 
 def draw(rows: Sequence[Row], path: Path, circuits: int) -> None:
-    """Draw laps over noise, latency, lost pictures, and over the mask's IoU."""
+    """Plot laps over noise, latency, dropped frames, and the mask's IoU."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10.0, 5.6), layout="constrained")
@@ -89,12 +89,12 @@ def draw(rows: Sequence[Row], path: Path, circuits: int) -> None:
         axes.plot(
             [unit * strength(row) for row in points], [100 * row["laps"] for row in points], "o-", color="#0072B2"
         )
-    noise.set_xlabel("strength of the mistakes in the mask")
+    noise.set_xlabel("strength of the noise in the mask")
     iou.set_xlabel("IoU of the mask while driving")
     iou.invert_xaxis()
-    latency.set_xlabel("the view comes so many seconds late")
-    dropped.set_xlabel("lost pictures, %")
-    noise.legend(frameon=False, fontsize=8, title="kind of mistake")
+    latency.set_xlabel("latency of the view, s")
+    dropped.set_xlabel("dropped frames, %")
+    noise.legend(frameon=False, fontsize=8, title="kind of noise")
     for axes in (noise, iou, latency, dropped):
         axes.set_ylim(-3, 105)
         axes.spines[["top", "right"]].set_visible(False)

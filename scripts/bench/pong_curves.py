@@ -1,9 +1,9 @@
-"""What is learned from as many steps of ALE Pong, ours beside Stable-Baselines3, with the same hyperparameters.
+"""Learning curves on ALE Pong: rlkit's DQN and Stable-Baselines3's with the same hyperparameters.
 
     pip install -c constraints.txt -e '.[atari,bench]'
     python scripts/bench/pong_curves.py --json scripts/bench/results/pong_curves.json
 
-`learner.py` races for steps per second; this asks whether the steps are worth as much. Both have the network of Mnih et
+`learner.py` compares steps per second; this compares scores at equal steps. Both have the network of Mnih et
 al. 2015 and the hyperparameters in `learner.py`, with a memory of 100,000 transitions, the first update after 10,000
 steps, and one random action in a hundred after 50,000 steps. No sticky actions. One after the other, each with one
 thread in its own environment, plays `--episodes` whole games every `--every` steps without exploring; scores are raw.
@@ -84,12 +84,12 @@ def learn_peer(steps: int, seed: int, every: int, episodes: int) -> Curve:
 
 
 def learn_alone(side: str, seed: int) -> Curve:
-    """Learn in a process of its own: both know Pong by the same name, and each wants its own. One thread for each."""
+    """Learn in a process of its own, since both register Pong under the same name; one thread each."""
     one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     command = [sys.executable, __file__, *sys.argv[1:], "--alone", side, str(seed)]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=os.environ | one_thread)
     if answer.returncode != 0:
-        raise SystemExit(f"{side}, seed {seed}, failed; its error stands above")
+        raise SystemExit(f"{side}, seed {seed}, failed; see its error above")
     return list(json.loads(answer.stdout.splitlines()[-1]))
 
 
@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0", help="such as 0..2")
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES)
     parser.add_argument("--folder", type=Path, default=Path("runs/bench-pong-curves"), help="where our runs lie")
-    parser.add_argument("--json", type=Path, help="keep the figures in this file, and go on from it")
+    parser.add_argument("--json", type=Path, help="file for the figures, to resume from")
     parser.add_argument("--alone", nargs=2, metavar=("SIDE", "SEED"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.alone is not None:

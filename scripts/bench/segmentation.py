@@ -1,14 +1,14 @@
-r"""Segmentation networks side by side: what each learns from an equal budget, how far that carries, and how fast it is.
+r"""Segmentation networks compared at an equal training budget: IoU on test splits, and speed.
 
     python scripts/bench/segmentation.py --pictures 48000 --json segmentation.json
     python scripts/bench/segmentation.py --seconds 1800 --networks segnet-compact segnet-basic --seeds 0 1 2
     python scripts/bench/segmentation.py --data CAMVID --size 180 240 --epochs 50 --networks segnet-compact \
         --set class_weights=none dice=1 batch_size=4 learning_rate=0.006 scale_min=0.85 scale_max=1.25 blur=0.3
 
-Every network is trained by `rlkit perception train` with the recipe that suits the data, for as many pictures, or for
-about as many seconds, as every other, and then measured on what nobody learned from: circuits of the test split, in the
-weathers of training and in held-out ones (a folder: its own splits). A threshold of colours, the best that there is,
-stands beside them. Rows are written one by one: an interrupted bench goes on where it stopped.
+Every network is trained by `rlkit perception train` with the default hyperparameters for the data, for the same number
+of images, or about as many seconds, and evaluated on the test splits: of the simulator, test circuits in training and
+in held-out weathers. The best colour threshold is the baseline. Rows are written one by one: an interrupted benchmark
+resumes.
 """
 
 import argparse
@@ -32,25 +32,25 @@ from rlkit.training.progress import PlainReporter
 
 NETWORKS = ("segnet-compact", "segnet-basic", "segnet", "fcn32s", "fcn8s")
 THRESHOLD = "colour threshold"
-TRIAL = 60.0  # s, in the second half of which it is found out how long a step takes; in the first, circuits are made
+TRIAL = 60.0  # s; the second half times a step, the first includes the generation of circuits
 COLUMNS = ("network", "seed", "split")
 
 
 def main() -> None:
-    """Train and measure what is missing, and print the table."""
+    """Train and evaluate what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="sim", help="sim, env:ID or a folder")
     parser.add_argument("--networks", nargs="*", default=NETWORKS, help="; ".join(NETWORKS))
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
     budget = parser.add_mutually_exclusive_group(required=True)
-    budget.add_argument("--pictures", type=int, help="pictures that each network learns from, counted as often as seen")
-    budget.add_argument("--epochs", type=int, help="passes over a folder's pictures")
-    budget.add_argument("--seconds", type=float, help="seconds of training, about: the steps that fit into them")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="of the recipe, for all networks")
+    budget.add_argument("--pictures", type=int, help="training images of each network, repetitions included")
+    budget.add_argument("--epochs", type=int, help="passes over a folder's images")
+    budget.add_argument("--seconds", type=float, help="approximate seconds of training")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="hyperparameters of all networks")
     parser.add_argument("--size", nargs=2, type=int, default=None, metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--measured", type=int, default=None, help="pictures of a simulator's split; 64 per look")
+    parser.add_argument("--measured", type=int, default=None, help="images of a simulator's split; 64 per condition")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--runs", type=Path, default=None, help="folder that keeps the runs; none are kept without it")
+    parser.add_argument("--runs", type=Path, default=None, help="folder for the runs; by default temporary")
     parser.add_argument("--json", type=Path, default=None, help="file for the figures")
     asked = parser.parse_args()
     shared = ("pictures", "epochs", "seconds", "size", "measured", "device", "set")
@@ -80,7 +80,7 @@ def network_rows(
     seed: int,
     folder: Path,
 ) -> list[Row]:
-    """Train one network and measure it on every split."""
+    """Train one network and evaluate it on every split."""
     preset = PRESETS[usual_preset(source.training_pictures)](source.classes, source.training_pictures)
     settings = read_pairs("--set", [asked.set])
     batch = int(settings.get("batch_size", preset.batch_size))
@@ -89,9 +89,9 @@ def network_rows(
     began = time.perf_counter()
     run = train(asked.data, steps=steps, epochs=asked.epochs, save_freq=0, run_dir=folder, reporter=quiet, **options)
     seconds = time.perf_counter() - began
-    if run.stopped is not None:  # half a budget is not to be compared
+    if run.stopped is not None:
         sys.exit(f"{network}, seed {seed}: stopped after {run.steps} steps ({run.stopped}); not measured")
-    model = load_model(find_model(run.path), allow_code=True)
+    model = load_model(find_model(run.path), network=network)
     rows = []
     for split in source.splits:
         result = evaluate(model, source, split, name=network, timed=split == source.splits[0])
@@ -101,7 +101,7 @@ def network_rows(
 
 
 def affordable_steps(asked: argparse.Namespace, options: Row) -> int:
-    """Steps that fit into the seconds that were asked for, by the time that some take once training is under way."""
+    """Number of steps that fit into the given seconds, by the time of some steps."""
     watch = Stopwatch()
     with tempfile.TemporaryDirectory() as scratch:
         endless = {"steps": 1_000_000, "save_freq": 0, "run_dir": Path(scratch) / "run", "reporter": lambda _: watch}
@@ -112,19 +112,19 @@ def affordable_steps(asked: argparse.Namespace, options: Row) -> int:
 
 
 class Stopwatch(PlainReporter):
-    """Says nothing, and notes when each step was over."""
+    """Records the time of each step, without output."""
 
     def __init__(self) -> None:
         super().__init__(0, quiet=True)
         self.times: list[float] = []
 
     def progress(self, steps: int, figures: Mapping[str, str]) -> None:
-        """Look at the clock."""
+        """Record the time."""
         self.times.append(time.perf_counter())
 
 
 def figures_of(result: SegmentationResult) -> Row:
-    """The figures of a result in a row, speed where it was timed."""
+    """The figures of a result as a row."""
     tree = result.to_json()
     names = (
         "parameters",
@@ -145,7 +145,7 @@ def figures_of(result: SegmentationResult) -> Row:
 
 
 def threshold_rows(source: Dataset) -> list[Row]:
-    """The best threshold of colours, measured as the networks are."""
+    """The best colour threshold, evaluated as the networks are."""
     box, _ = fit_on(source, seed=0)
     rows = []
     for split in source.splits:

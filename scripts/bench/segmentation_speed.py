@@ -1,15 +1,14 @@
-"""Frames per second of every segmentation network, in floats, bfloat16 and 8-bit integers, and what the latter cost.
+"""Frames per second and IoU of every segmentation network in float32, bfloat16 and int8.
 
     pip install -c constraints.txt -e '.[export]'
     python scripts/bench/segmentation_speed.py --json scripts/bench/results/segmentation_speed.json
     python scripts/bench/segmentation_speed.py --network pretrained:segnet-compact runs/segnet runs/fcn8s
 
-A frame is the whole way from uint8 pictures in memory to the uint8 class of every pixel. What is measured is `folded`,
-which is how `load_model` computes; `plain` is the network as it was trained; `bfloat16` computes in half precision;
-`onnx` and `onnx-int8` run in ONNX Runtime. Names stand for untrained networks, whose speed is that of trained ones.
-Trained ones, given as a run, a file or `pretrained:NAME`, are also measured for their drivable IoU on the simulator's
-unseen circuits, in training weathers and in those held out. With `--json` the rows are kept after each measurement,
-and an interrupted run goes on.
+A frame is the whole computation from uint8 images in memory to the uint8 class of every pixel. `folded` has batch
+normalisation folded into the convolutions, as in `load_model`; `plain` is the network as trained; `onnx` and
+`onnx-int8` run in ONNX Runtime. Names denote untrained networks, which are as fast as trained ones. Trained ones, given
+as a run, a file or `pretrained:NAME`, are also evaluated for their drivable IoU on the simulator's test circuits, in
+training and in held-out weathers. With `--json` an interrupted benchmark resumes.
 """
 
 import argparse
@@ -26,12 +25,13 @@ from rich.console import Console
 from rich.table import Table
 
 from rlkit.errors import UserError
-from rlkit.perception.model import ModelCard, SegmentationModel, find_model, load_model, predicted_classes
+from rlkit.perception.model import SegmentationModel, find_model, load_model, predicted_classes
+from rlkit.perception.model_card import ModelCard
 from rlkit.perception.networks import NETWORKS, build_network
 from rlkit.segmentation.datasets import open_dataset
 from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.segmentation.export.common import as_input
-from rlkit.segmentation.export.onnx_export import calibration_pictures, int8_bytes, onnx_bytes, run, session_of
+from rlkit.segmentation.export.onnx_export import calibration_images, int8_bytes, onnx_bytes, run, session_of
 from rlkit.spaces import IGNORED, Classes, Pixels
 
 RUNTIMES = ("plain", "folded", "bfloat16", "onnx", "onnx-int8")
@@ -42,14 +42,14 @@ Labelling = Callable[[Pixels], Pixels]
 
 
 def main() -> None:
-    """Measure every cell and print the table."""
+    """Measure every combination and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", nargs="+", default=list(NETWORKS), help="names, runs, files, pretrained:NAME")
     parser.add_argument("--runtime", nargs="+", choices=RUNTIMES, default=list(RUNTIMES))
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 32])
     parser.add_argument("--size", nargs=2, type=int, default=[96, 128], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=5.0, help="how long each cell is measured")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     parser.add_argument("--pictures", type=int, default=512, help="per split, for the IoU of trained networks")
     parser.add_argument("--json", type=Path, default=None)
     options = parser.parse_args()
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def measure_network(name: str, options: argparse.Namespace, rows: Rows) -> None:
-    """Measure one network with every runtime and batch that the file does not hold yet."""
+    """Measure one network with every runtime and batch size that the file lacks."""
     for runtime in options.runtime:
         missing = [size for size in options.batch if not rows.has(network=name, runtime=runtime, batch=size)]
         if not missing:
@@ -83,7 +83,7 @@ def measure_network(name: str, options: argparse.Namespace, rows: Rows) -> None:
 
 
 def find(name: str, size: tuple[int, int]) -> tuple[SegmentationModel, bool]:
-    """The network as it was trained, and whether it was."""
+    """The network, and whether it is trained."""
     if name not in NETWORKS:
         return load_model(find_model(name), fuse=False), True
     network = build_network(name, len(CLASSES), generator=torch.Generator().manual_seed(0))
@@ -91,7 +91,7 @@ def find(name: str, size: tuple[int, int]) -> tuple[SegmentationModel, bool]:
 
 
 def prepared(model: SegmentationModel, runtime: str, trained: bool, threads: int) -> tuple[Labelling, int]:
-    """What finds labels, and how many bytes its weights take."""
+    """A function that predicts labels, and the bytes of its weights."""
     if runtime == "plain":
         return model.labels, 4 * model.parameters
     if runtime in ("folded", "bfloat16"):
@@ -108,15 +108,15 @@ def prepared(model: SegmentationModel, runtime: str, trained: bool, threads: int
 
 
 def calibration(model: SegmentationModel, trained: bool) -> Pixels:
-    """Pictures that ranges of integers are found from; noise for networks that nobody trained."""
+    """Calibration images of quantisation; noise for untrained networks."""
     generator = np.random.default_rng(0)
     if not trained:
         return generator.integers(0, 256, (8, *model.card.size, 3), dtype=np.uint8)
-    return calibration_pictures(open_dataset("sim", size=model.card.size), generator)
+    return calibration_images(open_dataset("sim", size=model.card.size), generator)
 
 
 def speed(label: Labelling, batch: int, size: tuple[int, int], seconds: float) -> dict[str, float]:
-    """Frames per second, and how long a batch takes in the median and at worst."""
+    """Frames per second, and percentiles of the time of a batch."""
     pictures = np.random.default_rng(0).integers(0, 256, (batch, *size, 3), dtype=np.uint8)
     for _ in range(2):
         label(pictures)
@@ -136,7 +136,7 @@ def speed(label: Labelling, batch: int, size: tuple[int, int], seconds: float) -
 
 
 def drivable_iou(label: Labelling, model: SegmentationModel, split: str, count: int) -> float:
-    """Intersection over union of the drivable area, over all pictures of a split together."""
+    """IoU of the drivable area, over all images of a split."""
     both = either = 0
     drivable = np.append(model.classes.drivable_mask, np.zeros(IGNORED + 1 - len(model.classes), dtype=bool))
     for pictures in measured(split, model.card.size, count):

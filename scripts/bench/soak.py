@@ -1,9 +1,9 @@
-"""Drive at random for millions of steps through every mode of the driving environments, and watch what goes wrong.
+"""Soak test: millions of random steps in every mode of the driving environments.
 
     python scripts/bench/soak.py --steps 10000000 --json soak.json
 
-Fails where a reward, an observation or a car's state is no finite number, where an observation leaves its space, where
-anything raises, and where memory grows from round to round. Each round makes the environments of all modes anew.
+Fails if a reward, an observation or a vehicle's state is not finite, an observation is outside of its space, an
+exception is raised, or memory grows from round to round. Each round constructs the environments of all modes again.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import numpy as np
 import rlkit_envs  # noqa: F401  (registers the environments)
 
 ROUNDS = 8
-GROWTH = 1.05  # of memory from the second round to the last that is still put down to chance
+GROWTH = 1.05  # maximum growth of memory from the second round to the last
 DRIVING = "rlkit/Driving-v0"
 SLIDING = {"off_road": "slow", "collision": "bounce", "max_episode_steps": 400}
 
@@ -42,7 +42,7 @@ MODES: tuple[tuple[str, str, dict[str, Any], float], ...] = (
 
 
 def check(space: gymnasium.Space[Any], observation: Any, where: str) -> None:
-    """Raise ValueError where a leaf of a batch of observations leaves its space or is no finite number."""
+    """Raise ValueError if a leaf of a batch of observations is outside of its space or not finite."""
     if isinstance(space, gymnasium.spaces.Dict):
         for name, leaf in space.items():
             check(leaf, observation[name], f"{where}, {name}")
@@ -50,7 +50,7 @@ def check(space: gymnasium.Space[Any], observation: Any, where: str) -> None:
     if observation.dtype != space.dtype or observation.shape != space.shape:
         raise ValueError(f"{where}: {observation.dtype} {observation.shape} instead of {space.dtype} {space.shape}")
     if observation.dtype.kind == "f" and not np.isfinite(observation).all():
-        raise ValueError(f"{where}: holds a value that is no finite number")
+        raise ValueError(f"{where}: has a value that is not finite")
     if (observation < space.low).any() or (observation > space.high).any():  # type: ignore[attr-defined]
         raise ValueError(f"{where}: from {observation.min()} to {observation.max()}, outside of its space")
 
@@ -67,17 +67,17 @@ def drive(name: str, environment: str, kwargs: dict[str, Any], steps: int, num_e
     ended = 0
     held = env.action_space.sample()
     for step in range(-(-steps // num_envs)):
-        if step % 3 == 0:  # Held for a while, actions lead further from the middle of the road
+        if step % 3 == 0:  # repeated actions lead further from the middle of the road
             held = env.action_space.sample()
         observations, rewards, terminated, truncated, _ = env.step(held)
         where = f"{name}, step {step} of seed {seed}"
         if not np.isfinite(rewards).all():
-            raise ValueError(f"{where}: a reward is no finite number")
+            raise ValueError(f"{where}: a reward is not finite")
         if step % 16 == 0:
             check(env.observation_space, observations, where)
         for field in numbers:
             if not np.isfinite(cars[field]).all():
-                raise ValueError(f"{where}: a car's {field} is no finite number")
+                raise ValueError(f"{where}: a car's {field} is not finite")
         if (over := terminated | truncated).any():
             ended += int(over.sum())
             env.reset(options={"reset_mask": over})

@@ -1,4 +1,4 @@
-"""Pictures of the driving simulator for a person to look at: every weather by every sensor, and circuits from above.
+"""Contact sheets of the driving simulator: every weather by every sensor, and circuits from above.
 
 python scripts/images/contact_sheets.py --out sheets                       # weathers by sensors, and mixtures
 python scripts/images/contact_sheets.py --out sheets --circuits FOLDER     # circuits from CSV files, too

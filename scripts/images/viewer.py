@@ -1,4 +1,4 @@
-"""The viewer's pictures in the README: a trained driver on a circuit it never saw.
+"""Screenshots of the viewer for the README: a trained policy on an unseen circuit.
 
 python scripts/images/viewer.py runs/NAME scripts/images/viewer.jpg
 python scripts/images/viewer.py runs/NAME scripts/images/perception.jpg --perception pretrained:segnet-compact
@@ -29,8 +29,8 @@ def main() -> None:
     parser.add_argument("--errors", action="store_true", help="show the mistakes of perception")
     options = parser.parse_args()
     kwargs = {} if options.weather is None else {"weather": options.weather}
-    who = find_policy(options.run, env_kwargs=kwargs, perception=options.perception)
-    with playback(who, seed=options.seed) as shown:
+    policy = find_policy(options.run, env_kwargs=kwargs, perception=options.perception)
+    with playback(policy, seed=options.seed) as shown:
         for _ in range(round(options.seconds * shown.rate)):
             shown.advance()
         surface = pygame.Surface((1280, 720))

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from rlkit.perception.model import ModelCard, SegmentationModel
+from rlkit.perception.model import SegmentationModel
+from rlkit.perception.model_card import ModelCard
 from rlkit.spaces import Classes
 
 ROAD_CAMERA = f"{Path(__file__).parent / 'perception/road_camera.py'}:RoadCamera"

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from rlkit.errors import LONGEST_MESSAGE, DescribedError, describe_error, place_in_trace
+from rlkit.errors import MAX_MESSAGE, DescribedError, describe_error, place_in_trace
 
 
 def raised_by(function, *arguments) -> str:
@@ -28,7 +28,7 @@ def test_the_place_is_in_the_project_and_not_in_the_library_that_it_called():
 
 def test_a_wall_of_text_is_cut():
     said = raised_by(exec, f"raise ValueError('{'x' * 1000}')")
-    assert len(said) < LONGEST_MESSAGE + 200
+    assert len(said) < MAX_MESSAGE + 200
     assert "…" in said
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from rlkit.errors import UserError
-from rlkit.spaces import LONGEST_NAME, Classes
+from rlkit.spaces import MAX_NAME, Classes
 
 
 def test_what_was_written_is_read_again():
@@ -11,13 +11,13 @@ def test_what_was_written_is_read_again():
 
 def test_as_many_classes_are_known_as_a_byte_has_numbers_for():
     assert len(Classes(tuple(map(str, range(255))), ("0",))) == 255
-    with pytest.raises(UserError, match="2 to 255 classes of different names, not 256"):
+    with pytest.raises(UserError, match="2 to 255 classes of distinct names, not 256"):
         Classes(tuple(map(str, range(256))), ("0",))
 
 
-@pytest.mark.parametrize("name", ["", "x" * (LONGEST_NAME + 1), "a\nb", "a\tb", "\x1b[2J", "\u202eroad", "\ud800"])
+@pytest.mark.parametrize("name", ["", "x" * (MAX_NAME + 1), "a\nb", "a\tb", "\x1b[2J", "\u202eroad", "\ud800"])
 def test_a_name_that_cannot_stand_in_a_table_is_refused(name):
-    with pytest.raises(UserError, match="A class's name is a text of 1 to 100 printable characters") as error:
+    with pytest.raises(UserError, match="A class name must have 1 to 100 printable characters") as error:
         Classes(("road", name), ("road",))
     assert str(error.value).isprintable()
 

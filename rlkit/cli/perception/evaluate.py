@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from rlkit.perception.model import ModelCard, SegmentationModel
+    from rlkit.perception.model import SegmentationModel
+    from rlkit.perception.model_card import ModelCard
     from rlkit.segmentation.datasets.base import Dataset
     from rlkit.segmentation.evaluation import SegmentationResult
 
@@ -166,7 +167,7 @@ def print_result(result: "SegmentationResult", console: "Console") -> None:
     if speed is not None:
         console.print(
             f"  {speed.frames_per_second:.0f} pictures/s one at a time (p50 {speed.p50:.2f} ms, p99 {speed.p99:.2f} "
-            f"ms), {speed.at_once:.0f} in batches of 32; {speed.device}\n",
+            f"ms), {speed.batched:.0f} in batches of 32; {speed.device}\n",
             highlight=False,
         )
 
@@ -183,9 +184,9 @@ def _figures(result: "SegmentationResult") -> "Table":
         ("boundary F1", f"{result.boundaries.mean:.4f}", "within 0.75 % of the diagonal"),
         ("calibration error", f"{result.calibration.expected_error:.4f}", "15 bins; 0 is best"),
         (
-            "doubt tells errors",
+            "error-detection AUROC",
             f"{result.errors.auroc:.4f}",
-            f"AUROC of entropy; {result.errors.auroc_inside:.4f} more than 5 pixels from borders, where "
+            f"of entropy; {result.errors.auroc_inside:.4f} more than 5 pixels from borders, where "
             f"{1.0 - result.errors.border_share:.0%} of errors lie",
         ),
         ("parameters", f"{result.parameters:,}", ""),

@@ -48,7 +48,8 @@ class Export:
             raise UserError(f"--calibration and --env-kwargs belong to --format {INT8}; {self.format} needs no images.")
         if self.calibration is not None and self.calibration < 8:
             raise UserError(f"--calibration {self.calibration}: expected a whole number of at least 8")
-        from rlkit.perception.model import find_model, load_model, read_model_card
+        from rlkit.perception.model import find_model, load_model
+        from rlkit.perception.model_card import read_model_card
         from rlkit.segmentation.export.common import check_target
 
         path = find_model(self.model)
@@ -77,8 +78,8 @@ class Export:
         import numpy as np
 
         from rlkit.segmentation.datasets import open_dataset
-        from rlkit.segmentation.export.onnx_export import CALIBRATION, calibration_pictures
+        from rlkit.segmentation.export.onnx_export import CALIBRATION, calibration_images
 
         kwargs = read_kwargs("--env-kwargs", self.env_kwargs)
         source = open_dataset(self.data, size=model.card.size, seed=self.seed, env_kwargs=kwargs)
-        return calibration_pictures(source, np.random.default_rng(self.seed), self.calibration or CALIBRATION)
+        return calibration_images(source, np.random.default_rng(self.seed), self.calibration or CALIBRATION)

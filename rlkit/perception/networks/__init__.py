@@ -1,7 +1,6 @@
 """Segmentation networks by name.
 
-To add one, write a class that `SegmentationNetwork` describes, made from (number of classes), and name it in
-`NETWORKS`.
+To add one, write a `SegmentationNetwork`, constructed from the number of classes, and enter it in `NETWORKS`.
 """
 
 import importlib
@@ -31,16 +30,16 @@ NETWORKS: dict[str, Callable[[int], nn.Module]] = {
 
 
 class SegmentationNetwork(Protocol):
-    """A `torch.nn.Module` made from (number of classes) that gives every pixel a score for each class.
+    """A `torch.nn.Module`, constructed from the number of classes, that returns class logits for every pixel.
 
-    It takes any height and width, and does its own scaling of the input.
+    It accepts any height and width, and scales its input itself.
     """
 
-    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Score pixels.
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """Compute the logits.
 
         Args:
-            pictures: (B, 3, H, W) float, red, green and blue from 0 to 1.
+            images: (B, 3, H, W) float, RGB in [0, 1].
 
         Returns:
             (B, C, H, W) logits.
@@ -54,22 +53,21 @@ def build_network(
     """Make an untrained network.
 
     Args:
-        name: One of `NETWORKS`, or `my_package:MyNet`: a class, or function, that makes a network from (number of
-            classes); see `SegmentationNetwork`.
+        name: A key of `NETWORKS`, or `my_package:MyNet`: a class or function that makes a `SegmentationNetwork` from
+            the number of classes.
         num_classes: C.
-        allow_code: Whether a module that the name speaks of may be imported; false for names that were read from a
-            file rather than typed.
-        generator: Draws the weights: of the networks here as He et al. 2015 do, of others as they do it themselves.
-            None leaves them to chance, for networks that are loaded anyway.
+        allow_code: Whether the module in the name may be imported; false for names read from a file.
+        generator: Initialises the weights: by Kaiming initialisation (He et al. 2015) for the networks of `NETWORKS`,
+            by their own for others. None for networks whose weights are loaded afterwards.
 
     Raises:
-        UserError: There is no such network (the nearest are offered), its code does not import or may not be
-            imported, or what it makes is no network of that kind.
+        UserError: There is no such network (the nearest are offered), its code cannot or may not be imported, or its
+            result is not a segmentation network.
     """
     if ":" in name:
         if not allow_code:
             raise UserError(
-                f"This model's network is {name!r}, code that is not imported without being asked for. "
+                f"This model's network is {name!r}, code that is not imported unless requested. "
                 f"If you trust it, add: --network {name} (with rlkit train, evaluate and watch: --perception-kwargs "
                 f"network={name})"
             )
@@ -77,7 +75,7 @@ def build_network(
     if name not in NETWORKS:
         raise UserError(
             f"There is no network {name!r}.{did_you_mean(name, NETWORKS)} Known: {', '.join(NETWORKS)}; "
-            "one of your own is named as my_package.module:MyNet."
+            "name one of your own as my_package.module:MyNet."
         )
     network = NETWORKS[name](num_classes)
     if generator is not None:
@@ -86,16 +84,16 @@ def build_network(
 
 
 def check_network(network: nn.Module, num_classes: int, size: tuple[int, int] = (64, 96), name: str = "") -> None:
-    """Let a network look at one picture, and see whether it gives what a segmentation network has to.
+    """Check the shape of a network's output for one image.
 
     Args:
-        network: What is in question; it is left in the mode it was in.
+        network: Its training mode is restored afterwards.
         num_classes: C.
-        size: Height and width of the picture.
-        name: What to call it.
+        size: Height and width of the image.
+        name: For messages.
 
     Raises:
-        UserError: It fails, or does not give (1, C, H, W) scores.
+        UserError: It fails, or does not return (1, C, H, W) scores.
     """
     name = name or type(network).__name__
     training = network.training
@@ -107,21 +105,21 @@ def check_network(network: nn.Module, num_classes: int, size: tuple[int, int] = 
         raise
     except Exception as error:
         raise UserError(
-            f"The network {name!r} cannot read a picture (1, 3, {size[0]}, {size[1]}): {describe_error(error)}",
+            f"The network {name!r} fails on an image (1, 3, {size[0]}, {size[1]}): {describe_error(error)}",
             exit_code=1,
         ) from error
     finally:
         network.train(training)
-    wanted = (1, num_classes, *size)
-    if not isinstance(scores, torch.Tensor) or tuple(scores.shape) != wanted:
+    expected = (1, num_classes, *size)
+    if not isinstance(scores, torch.Tensor) or tuple(scores.shape) != expected:
         given = tuple(scores.shape) if isinstance(scores, torch.Tensor) else f"a {type(scores).__name__}"
-        raise UserError(f"The network {name!r} has to give scores of shape {wanted} for one picture, not {given}.")
+        raise UserError(f"The network {name!r} must return scores of shape {expected} for one image, not {given}.")
 
 
 def _from_code(name: str, num_classes: int, generator: torch.Generator | None) -> nn.Module:
     module_name, _, attribute = name.partition(":")
     if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # last, so that nothing in it hides what is installed
+        sys.path.append(str(Path.cwd()))  # last: installed packages take precedence
     importlib.invalidate_caches()
     try:
         module = importlib.import_module(module_name)
@@ -134,18 +132,18 @@ def _from_code(name: str, num_classes: int, generator: torch.Generator | None) -
         ]
         raise UserError(
             f"The module {module_name!r} has no network {attribute!r}.{did_you_mean(attribute, offered)} "
-            f"It holds {', '.join(offered) or 'no class of one'}."
+            f"Its networks: {', '.join(offered) or 'none'}."
         )
     try:
         with torch.random.fork_rng(devices=[], enabled=generator is not None):
             if generator is not None:
-                # Their constructors know torch's global generator only: it is lent a seed of ours and put back.
+                # Their constructors draw from torch's global generator: seed it here, fork_rng restores it.
                 seed = torch.randint(2**62, (), generator=generator, device=generator.device)
                 torch.default_generator.manual_seed(int(seed))
             network = make(num_classes)
     except Exception as error:
-        raise UserError(f"The network {name!r} cannot be made: {describe_error(error)}", exit_code=1) from error
+        raise UserError(f"The network {name!r} cannot be constructed: {describe_error(error)}", exit_code=1) from error
     if not isinstance(network, nn.Module):
-        raise UserError(f"{name!r} makes a {type(network).__name__}, not a torch.nn.Module.")
+        raise UserError(f"{name!r} returns a {type(network).__name__}, not a torch.nn.Module.")
     check_network(network, num_classes, name=name)
     return network

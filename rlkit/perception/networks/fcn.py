@@ -1,4 +1,4 @@
-"""Fully convolutional networks (Long, Shelhamer, Darrell 2015): the reference that SegNet is compared with."""
+"""Fully convolutional networks: FCN-32s and FCN-8s (Long, Shelhamer, Darrell 2015), and a compact FCN-8s."""
 
 from collections.abc import Sequence
 
@@ -12,23 +12,22 @@ from rlkit.perception.networks.vgg16 import DEPTHS, WIDTHS
 
 
 class FCN(nn.Module):
-    """An image classifier made to score every place: its dense layers act as convolutions, its scores are enlarged.
+    """An image classifier with its dense layers as convolutions, whose scores are upsampled to the image's size.
 
-    FCN-32s enlarges the deepest scores 32 times; FCN-8s adds scores of the fourth and the third pooling on the way,
-    each at its own resolution. The steps in between are transposed convolutions that start as bilinear
-    interpolation and are learned; the last step is bilinear and fixed, as in the paper. Pictures are padded by what
-    the sides lack to the next multiple of 32, rather than by 100 pixels as in the paper.
+    FCN-32s upsamples the deepest scores 32 times; FCN-8s adds the scores of pool4 and pool3 at their resolutions. As in
+    the paper, upsampling in between is by learned transposed convolutions initialised as bilinear, and the last step
+    is fixed bilinear interpolation. Images are padded to the next multiple of 32, rather than by 100 pixels as in the
+    paper.
 
     Args:
         num_classes: C.
-        skips: How many earlier poolings give scores as well: 0 for FCN-32s, 2 for FCN-8s.
+        skips: Number of skip connections: 0 for FCN-32s, 2 for FCN-8s.
         widths: Channels of each encoder block.
         depths: Convolutions of each encoder block.
         dense_width: Channels of fc6 and fc7.
         dense_kernel: Side of fc6's kernel, in pixels.
-        dropout: Share of fc6's and fc7's features that are dropped while training; see
-            `rlkit.nn.layers.set_dropout_generator`.
-        batch_norm: Whether the encoder is normalised; the paper's, which starts from ImageNet's weights, is not.
+        dropout: Dropout probability after fc6 and fc7; see `rlkit.nn.layers.set_dropout_generator`.
+        batch_norm: Whether the encoder has batch normalisation; the paper's has none.
     """
 
     def __init__(
@@ -55,13 +54,13 @@ class FCN(nn.Module):
         self.dropout = Dropout(dropout)
         self.score = nn.Conv2d(dense_width, num_classes, 1)
         self.skip_scores = nn.ModuleList(nn.Conv2d(widths[-2 - k], num_classes, 1) for k in range(skips))
-        self.enlargements = nn.ModuleList(_bilinear_doubling(num_classes) for _ in range(skips))
+        self.upsamplings = nn.ModuleList(_bilinear_doubling(num_classes) for _ in range(skips))
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) floats from 0 to 1 -> (B, C, H, W) logits."""
-        height, width = pictures.shape[-2:]
+        height, width = images.shape[-2:]
         multiple = 2 ** len(self.encoders)
-        x = F.pad(self.scaling(pictures), (0, -width % multiple, 0, -height % multiple))
+        x = F.pad(self.scaling(images), (0, -width % multiple, 0, -height % multiple))
         size = x.shape[-2:]
         pooled = []
         for encode in self.encoders:
@@ -70,14 +69,14 @@ class FCN(nn.Module):
         x = self.dropout(F.relu(self.fc6(x)))
         x = self.dropout(F.relu(self.fc7(x)))
         scores: Tensor = self.score(x)
-        for enlarge, score, earlier in zip(self.enlargements, self.skip_scores, pooled[-2::-1], strict=False):
-            scores = enlarge(scores) + score(earlier)
+        for upsample, score, earlier in zip(self.upsamplings, self.skip_scores, pooled[-2::-1], strict=False):
+            scores = upsample(scores) + score(earlier)
         scores = F.interpolate(scores, size=size, mode="bilinear", align_corners=False)
         return scores[..., :height, :width]
 
 
 class FCN32s(FCN):
-    """FCN-32s: the deepest scores, enlarged 32 times. 134,305,611 parameters for 11 classes.
+    """FCN-32s: no skip connections. 134,305,611 parameters for 11 classes.
 
     Args:
         num_classes: C.
@@ -88,7 +87,7 @@ class FCN32s(FCN):
 
 
 class FCN8s(FCN):
-    """FCN-8s: with the scores of the fourth and third pooling, trained all at once. 134,317,953 at 11 classes.
+    """FCN-8s: skip connections from pool4 and pool3, trained all at once. 134,317,953 parameters for 11 classes.
 
     Args:
         num_classes: C.
@@ -99,7 +98,7 @@ class FCN8s(FCN):
 
 
 class FCN8sCompact(FCN):
-    """FCN-8s with few channels and batch normalisation, to be compared with the compact SegNet at an equal budget.
+    """FCN-8s with few channels and batch normalisation, for comparison with the compact SegNet.
 
     Args:
         num_classes: C.
@@ -119,7 +118,7 @@ class FCN8sCompact(FCN):
 
 @torch.no_grad()
 def _bilinear_doubling(channels: int) -> nn.ConvTranspose2d:
-    """A transposed convolution (4×4, stride 2) that is bilinear interpolation of each channel until it is trained."""
+    """A transposed convolution (4×4, stride 2) initialised as bilinear upsampling of each channel."""
     layer = nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1, bias=False)
     ramp = torch.tensor([0.25, 0.75, 0.75, 0.25])
     layer.weight.zero_()

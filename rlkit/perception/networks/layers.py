@@ -1,4 +1,4 @@
-"""Layers of segmentation networks: input scaling, convolution blocks, un-pooling, folding of batch normalisation."""
+"""Layers of segmentation networks: input scaling, convolution blocks, unpooling, folding of batch normalisation."""
 
 import copy
 from collections import Counter
@@ -11,21 +11,21 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from rlkit.errors import UserError
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)  # red, green, blue, of 1; what published VGG16 weights expect
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB in [0, 1], as published VGG16 weights expect
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 
 def convolution(
     inputs: int, outputs: int, kernel: int = 3, *, batch_norm: bool = True, relu: bool = True
 ) -> nn.Sequential:
-    """A convolution that keeps height and width, then batch normalisation and ReLU unless they are not wanted.
+    """A convolution that keeps height and width, then optionally batch normalisation (Ioffe, Szegedy 2015) and ReLU.
 
     Args:
-        inputs: Channels that come in.
-        outputs: Channels that go out.
-        kernel: Its side, in pixels; odd.
-        batch_norm: Whether to normalise (Ioffe, Szegedy 2015).
-        relu: Whether to rectify.
+        inputs: Input channels.
+        outputs: Output channels.
+        kernel: Side of the kernel, in pixels; odd.
+        batch_norm: Whether to add batch normalisation.
+        relu: Whether to add a ReLU.
     """
     layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)]
     if batch_norm:
@@ -38,13 +38,13 @@ def convolution(
 def convolutions(
     inputs: int, widths: Sequence[int], *, batch_norm: bool = True, last_relu: bool = True
 ) -> nn.Sequential:
-    """3×3 convolutions, one after the other.
+    """A sequence of 3×3 convolutions.
 
     Args:
-        inputs: Channels that come in.
-        widths: Channels that each gives; none for a block that passes everything on.
-        batch_norm: Whether each is normalised.
-        last_relu: Whether the last one is rectified, as the others are.
+        inputs: Input channels.
+        widths: Output channels of each convolution; empty for the identity.
+        batch_norm: Whether each has batch normalisation.
+        last_relu: Whether the last one has a ReLU, as the others do.
     """
     block = nn.Sequential()
     for number, width in enumerate(widths, start=1):
@@ -54,7 +54,7 @@ def convolutions(
 
 
 class ImageNetScaling(nn.Module):
-    """Subtract ImageNet's mean colour and divide by its deviation: (B, 3, H, W) from 0 to 1 -> about -2 to 2."""
+    """Normalise by ImageNet's mean and standard deviation: (B, 3, H, W) in [0, 1] -> about -2 to 2."""
 
     scale: Tensor
     shift: Tensor
@@ -65,80 +65,79 @@ class ImageNetScaling(nn.Module):
         self.register_buffer("scale", 1 / deviation, persistent=False)
         self.register_buffer("shift", -mean / deviation, persistent=False)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Scale pictures, in one pass over their pixels."""
-        return torch.addcmul(self.shift, pictures, self.scale)
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, 3, H, W)."""
+        return torch.addcmul(self.shift, images, self.scale)
 
 
 def pool(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Take the largest of each 2×2 pixels; an odd last row or column falls away.
+    """2×2 max pooling with indices; an odd last row or column is dropped.
 
     Args:
         x: (B, C, H, W).
 
     Returns:
-        The maxima (B, C, H // 2, W // 2), and where in its plane of H·W pixels each was, as int64 of that shape: the
-        first one where several are equal.
+        The maxima, (B, C, H // 2, W // 2), and the index of each in its plane of H·W pixels, int64 of that shape; the
+        first one on ties.
 
     Raises:
-        UserError: Nothing would be left.
+        UserError: H or W is below 2.
     """
     if min(x.shape[-2:]) < 2:
-        raise UserError("The pictures are too small for this network: it halves their sides more often than they last.")
+        raise UserError("The images are too small for this network, which halves their sides several times.")
     pooled, indices = F.max_pool2d(x, 2, return_indices=True)
     return pooled, indices
 
 
 def unpool(x: Tensor, indices: Tensor, size: tuple[int, int]) -> Tensor:
-    """Put each value where `pool` found the maximum, with zeros everywhere else.
+    """Write each value to the position of the maximum that `pool` found, and 0 elsewhere.
 
     Args:
         x: (B, C, h, w).
         indices: Of `pool`: (B, C, h, w) int64.
-        size: (H, W) of what was pooled.
+        size: (H, W) of the input of `pool`.
 
     Returns:
         (B, C, H, W), in the memory layout of `x`.
     """
     if torch.compiler.is_compiling() or torch.are_deterministic_algorithms_enabled():
-        # ONNX cannot express torch's own operator, and torch's switch for determinism refuses it on any device.
-        return scattered(x, indices, size)
+        # max_unpool2d has no ONNX operator, and torch refuses it under deterministic algorithms.
+        return unpool_by_scatter(x, indices, size)
     return F.max_unpool2d(x, indices, [2, 2], output_size=size)
 
 
-def scattered(x: Tensor, indices: Tensor, size: tuple[int, int]) -> Tensor:
-    """Do what `unpool` does by a scatter, which every runtime has; arguments as there."""
+def unpool_by_scatter(x: Tensor, indices: Tensor, size: tuple[int, int]) -> Tensor:
+    """`unpool` by a scatter, which ONNX supports; arguments as there."""
     height, width = size
     planes = x.new_zeros((x.shape[0], x.shape[1], height * width))
     filled = planes.scatter(2, indices.flatten(2), x.flatten(2))
     return filled.view(x.shape[0], x.shape[1], height, width)
 
 
-def folded(network: nn.Module) -> nn.Module:
-    """Copy a network for inference, with each normalisation that directly follows a convolution folded into it.
+def fold_batch_norm(network: nn.Module) -> nn.Module:
+    """Copy a network for inference, with batch normalisation folded into the preceding convolution.
 
-    Only neighbours in an `nn.Sequential` are folded, since nothing else says which layer's output goes where; a layer
-    that is used at several places stays as it is.
+    Only neighbours in an `nn.Sequential` are folded, and only layers that occur once.
 
     Args:
-        network: Any; it is not changed.
+        network: Not modified.
 
     Returns:
-        A copy in evaluation mode that computes the same up to rounding.
+        A copy in evaluation mode, equal up to rounding.
     """
     copied = copy.deepcopy(network).eval()
     uses = Counter(id(child) for module in copied.modules() for child in module.children())
     for block in copied.modules():
         if not isinstance(block, nn.Sequential):
             continue
-        for place in range(len(block) - 1):
-            convolution, normalisation = block[place], block[place + 1]
+        for index in range(len(block) - 1):
+            convolution, normalisation = block[index], block[index + 1]
             if (
                 isinstance(convolution, nn.Conv2d)
                 and isinstance(normalisation, nn.BatchNorm2d)
                 and normalisation.track_running_stats
                 and uses[id(convolution)] == uses[id(normalisation)] == 1
             ):
-                block[place] = fuse_conv_bn_eval(convolution, normalisation)
-                block[place + 1] = nn.Identity()
+                block[index] = fuse_conv_bn_eval(convolution, normalisation)
+                block[index + 1] = nn.Identity()
     return copied

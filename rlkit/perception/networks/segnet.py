@@ -17,20 +17,19 @@ DROPOUT = (0.0, 0.0, 0.5, 0.5, 0.5)
 
 
 class SegNet(nn.Module):
-    """Encoder blocks that halve the picture, and decoder blocks that undo it by the places of the encoder's maxima.
+    """An encoder with max pooling, and a decoder that upsamples with the encoder's pooling indices.
 
-    With the numbers of VGG16 (Simonyan, Zisserman 2015), which are the defaults, this is SegNet as published:
-    29,449,355 parameters for 11 classes. Every convolution is 3×3 with batch normalisation and ReLU, but the last,
-    which gives the scores.
+    With the widths and depths of VGG16 (Simonyan, Zisserman 2015), the defaults, this is SegNet as published:
+    29,449,355 parameters for 11 classes. Every convolution is 3×3 with batch normalisation and ReLU, except the last,
+    the classifier.
 
     Args:
         num_classes: C.
         widths: Channels of each encoder block.
-        depths: Convolutions of each encoder block, and of the decoder block that answers it.
-        pool_first: Whether an encoder block pools before its last ReLU rather than after it. The maxima are the same
-            then, a quarter of the numbers has to be rectified, and where nothing in a window is positive the decoder
-            still learns which pixel came nearest, rather than always the first one.
-        dropout: For each block, the share of features that are dropped while sampling (and training); see
+        depths: Convolutions of each encoder block and of its decoder block.
+        pool_first: Pool before the last ReLU of an encoder block rather than after it. The maxima are the same, the
+            ReLU has a quarter of the inputs, and the indices are informative in windows without a positive value too.
+        dropout: Dropout probability after each block, in training and Monte-Carlo sampling; see
             `set_dropout_generator`.
     """
 
@@ -45,7 +44,7 @@ class SegNet(nn.Module):
     ):
         super().__init__()
         levels = range(len(widths))
-        shares = dropout or [0.0 for _ in levels]
+        rates = dropout or [0.0 for _ in levels]
         inputs = [3, *widths[:-1]]
         self.scaling = ImageNetScaling()
         self.encoders = nn.ModuleList(
@@ -57,35 +56,34 @@ class SegNet(nn.Module):
         )
         self.classifier = nn.Conv2d(widths[0], num_classes, 3, padding=1)
         self.after_pooling = nn.ReLU(inplace=True) if pool_first else nn.Identity()
-        # The same share after an encoder block and after the decoder block that answers it.
-        self.encoder_dropouts = nn.ModuleList(_dropout(share) for share in shares)
-        self.decoder_dropouts = nn.ModuleList(_dropout(share) for share in shares[::-1])
+        self.encoder_dropouts = nn.ModuleList(_dropout(rate) for rate in rates)
+        self.decoder_dropouts = nn.ModuleList(_dropout(rate) for rate in rates[::-1])
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) floats from 0 to 1 -> (B, C, H, W) logits."""
-        x = self.scaling(pictures)
-        memory = []
+        x = self.scaling(images)
+        pooled = []
         for encode, drop in zip(self.encoders, self.encoder_dropouts, strict=True):
             x = encode(x)
             size = (x.shape[-2], x.shape[-1])
             x, indices = pool(x)
             x = drop(self.after_pooling(x))
-            memory.append((indices, size))
+            pooled.append((indices, size))
         for decode, drop in zip(self.decoders, self.decoder_dropouts, strict=True):
-            x = drop(decode(unpool(x, *memory.pop())))
+            x = drop(decode(unpool(x, *pooled.pop())))
         scores: Tensor = self.classifier(x)
         return scores
 
 
-def _dropout(share: float) -> nn.Module:
-    return Dropout(share) if share else nn.Identity()
+def _dropout(rate: float) -> nn.Module:
+    return Dropout(rate) if rate else nn.Identity()
 
 
 class SegNetBasic(nn.Module):
-    """Four encoders and four decoders of one 7×7 convolution with 64 channels each; decoders have no ReLU.
+    """SegNet-Basic: four encoders and four decoders of one 7×7 convolution with 64 channels; decoders have no ReLU.
 
-    The picture's brightness is evened out first by local response normalisation (Krizhevsky et al. 2012) over the
-    colours of each pixel, as in the authors' own files. 1,416,587 parameters for 11 classes.
+    Its input is scaled by local response normalisation (Krizhevsky et al. 2012), as in the authors' model files.
+    1,416,587 parameters for 11 classes.
 
     Args:
         num_classes: C.
@@ -97,39 +95,39 @@ class SegNetBasic(nn.Module):
         self.decoders = nn.ModuleList(convolution(WIDTH, WIDTH, KERNEL, relu=False) for _ in range(LEVELS))
         self.classifier = nn.Conv2d(WIDTH, num_classes, 1)
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) floats from 0 to 1 -> (B, C, H, W) logits."""
-        x = even_out(pictures * 255.0)
-        memory = []
+        x = local_response_norm(images * 255.0)
+        pooled = []
         for encode in self.encoders:
             x = encode(x)
             size = (x.shape[-2], x.shape[-1])
             x, indices = pool(x)
-            memory.append((indices, size))
+            pooled.append((indices, size))
         for decode in self.decoders:
-            x = decode(unpool(x, *memory.pop()))
+            x = decode(unpool(x, *pooled.pop()))
         scores: Tensor = self.classifier(x)
         return scores
 
 
-def even_out(pictures: Tensor) -> Tensor:
-    """Local response normalisation over five neighbouring channels, α = 1e-4, β = 0.75: of three, over all of them.
+def local_response_norm(images: Tensor) -> Tensor:
+    """Local response normalisation over five neighbouring channels (here all three), α = 1e-4, β = 0.75.
 
     Args:
-        pictures: (B, 3, H, W) floats from 0 to 255, for which these numbers are meant.
+        images: (B, 3, H, W) float from 0 to 255.
     """
-    return pictures / (1.0 + 1e-4 / 5 * pictures.square().sum(1, keepdim=True)) ** 0.75
+    return images / (1.0 + 1e-4 / 5 * images.square().sum(1, keepdim=True)) ** 0.75
 
 
 class SegNetCompact(SegNet):
-    """SegNet's five encoders and decoders, pooling indices and all, at a size that runs in real time on a processor.
+    """SegNet with five blocks of few channels, for real time on a CPU. 381,225 parameters for 9 classes.
 
-    The full-resolution layers take most of the time, and a processor computes 16 channels as fast as 8; so there are
-    16 there and ever more below, where they cost little. 381,225 parameters for 9 classes.
+    The layers at full resolution take most of the time, and CPUs compute 16 channels as fast as 8: hence 16 there, and
+    more in deeper blocks.
 
     Args:
         num_classes: C.
-        widths: Channels of each encoder block; each block halves the picture.
+        widths: Channels of each encoder block.
         depths: Convolutions of each block.
     """
 
@@ -140,11 +138,10 @@ class SegNetCompact(SegNet):
 
 
 class BayesianSegNet(SegNet):
-    """SegNet with dropout of one half after its three deepest encoders and decoders.
+    """Bayesian SegNet: dropout of 0.5 after the three deepest encoders and decoders.
 
-    Several passes with dropout (Monte-Carlo samples, `rlkit.perception.uncertainty`) differ where the network is
-    unsure. Dropout acts only while a generator is handed in by `rlkit.nn.layers.set_dropout_generator`, for training as
-    well.
+    For Monte-Carlo dropout see `rlkit.perception.uncertainty`. Dropout is active only while a generator is set by
+    `rlkit.nn.layers.set_dropout_generator`, in training as well.
 
     Args:
         num_classes: C.

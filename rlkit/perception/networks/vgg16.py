@@ -1,4 +1,4 @@
-"""VGG16 (Simonyan, Zisserman 2015): its numbers, and ImageNet weights for it from a file that the user gives."""
+"""VGG16 (Simonyan, Zisserman 2015): its layers, and loading of its ImageNet weights from a file."""
 
 import itertools
 import re
@@ -16,33 +16,32 @@ WIDTHS = (64, 128, 256, 512, 512)
 DEPTHS = (2, 2, 3, 3, 3)
 CONVOLUTIONS = sum(DEPTHS)
 
-Layer = dict[str, Tensor]  # what one layer's parameters are called after its number, such as weight and bias
+Layer = dict[str, Tensor]  # parameters of one layer by name, such as weight and bias
 
 
 @torch.no_grad()
 def load_vgg16(network: nn.Module, path: Path) -> str:
-    """Start a network's encoder from VGG16's weights, as published models do.
+    """Initialise a network's encoder with VGG16's weights.
 
-    The file holds torchvision's names: `features.N.weight`, `features.N.bias`, for a VGG16 with or without batch
-    normalisation. Where only the file has normalisation, it is folded into the convolutions; where only the network
-    has it, it stays as it was. The dense layers (`classifier.N.…`) are taken too where the network has them as
-    convolutions (`fc6`, `fc7` of FCN) of the same size.
+    The file has torchvision's names: `features.N.weight`, `features.N.bias`, of a VGG16 with or without batch
+    normalisation. Batch normalisation that only the file has is folded into the convolutions; that which only the
+    network has is not modified. Dense layers (`classifier.N.…`) are loaded into `fc6` and `fc7` of FCN if sizes agree.
 
     Args:
-        network: Has VGG16's 13 convolutions in `encoders`.
+        network: With VGG16's 13 convolutions in `encoders`.
         path: A safetensors file.
 
     Returns:
-        What was loaded, in words.
+        Description of the loaded layers.
 
     Raises:
-        UserError: The file is missing or damaged, is no VGG16, or the network's encoder is not VGG16's.
+        UserError: The file is missing, damaged or no VGG16, or the network's encoder is not VGG16's.
     """
     ours = list(_pairs(network))
     shapes = [tuple(convolution.weight.shape) for convolution, _ in ours]
     if shapes != list(_published_shapes()):
         raise UserError(
-            f"VGG16's weights fit networks whose encoder is VGG16's (segnet, bayesian-segnet, fcn8s, fcn32s), "
+            "VGG16's weights fit only networks with VGG16's encoder (segnet, bayesian-segnet, fcn8s, fcn32s), "
             f"not {type(network).__name__}."
         )
     tensors = _read(path)
@@ -60,9 +59,9 @@ def load_vgg16(network: nn.Module, path: Path) -> str:
         convolution.bias.copy_(weights["bias"])
         if norm is not None and normalisation is not None:
             normalisation.load_state_dict(norm, strict=False)
-    told = f"{len(ours)} convolutions" + (" and their batch normalisation" if theirs[0][1] and ours[0][1] else "")
-    dense = [name for name, number in (("fc6", 0), ("fc7", 3)) if _take_dense(network, name, tensors, number)]
-    return f"{told}{''.join(f', {name}' for name in dense)} from {path}"
+    loaded = f"{len(ours)} convolutions" + (" and their batch normalisation" if theirs[0][1] and ours[0][1] else "")
+    dense = [name for name, number in (("fc6", 0), ("fc7", 3)) if _load_dense(network, name, tensors, number)]
+    return f"{loaded}{''.join(f', {name}' for name in dense)} from {path}"
 
 
 def _published_shapes() -> Iterator[tuple[int, ...]]:
@@ -73,7 +72,7 @@ def _published_shapes() -> Iterator[tuple[int, ...]]:
 
 
 def _pairs(network: nn.Module) -> Iterator[tuple[nn.Conv2d, nn.BatchNorm2d | None]]:
-    """Each convolution of the encoder with the normalisation that follows it, in order."""
+    """Each convolution of the encoder with its batch normalisation, in order."""
     layers = [
         layer
         for layer in getattr(network, "encoders", nn.Module()).modules()
@@ -94,7 +93,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _layers(tensors: dict[str, Tensor], path: Path) -> Iterator[tuple[Layer, Layer | None]]:
-    """Each convolution of the file with the normalisation that follows it, in order."""
+    """Each convolution of the file with its batch normalisation, in order."""
     layers: dict[int, Layer] = {}
     for name, tensor in tensors.items():
         found = re.fullmatch(r"features\.(\d+)\.(\w+)", name)
@@ -106,7 +105,7 @@ def _layers(tensors: dict[str, Tensor], path: Path) -> Iterator[tuple[Layer, Lay
     if count != CONVOLUTIONS:
         some = ", ".join(sorted(tensors)[:3]) or "nothing"
         raise UserError(
-            f"{path} holds no VGG16: expected {CONVOLUTIONS} convolutions as features.N.weight and features.N.bias "
+            f"{path} is no VGG16: expected {CONVOLUTIONS} convolutions as features.N.weight and features.N.bias "
             f"(torchvision's names), found {some}{', …' if len(tensors) > 3 else ''}."
         )
     for layer, following in itertools.zip_longest(ordered, ordered[1:]):
@@ -122,7 +121,7 @@ def _folded(weights: Layer, norm: Layer) -> Layer:
     }
 
 
-def _take_dense(network: nn.Module, name: str, tensors: dict[str, Tensor], number: int) -> bool:
+def _load_dense(network: nn.Module, name: str, tensors: dict[str, Tensor], number: int) -> bool:
     layer = getattr(network, name, None)
     weight, bias = (tensors.get(f"classifier.{number}.{part}") for part in ("weight", "bias"))
     if not isinstance(layer, nn.Conv2d) or layer.bias is None or weight is None or bias is None:

@@ -1,6 +1,6 @@
-"""Data sets of labelled pictures: a simulator, or a folder in one of the known layouts.
+"""Data sets of labelled images: a simulator, or a folder in one of the known layouts.
 
-To add a layout, write a class like those here, one file each, and name it in `LAYOUTS`.
+To add a layout, write a `DatasetLayout` in a file of its own and enter it in `LAYOUTS`.
 """
 
 from collections.abc import Mapping
@@ -24,12 +24,12 @@ LAYOUTS: tuple[DatasetLayout, ...] = (CamVid(), KittiRoad(), BDD100K(), Cityscap
 
 
 def is_simulator(data: str | Path) -> bool:
-    """Whether what a person typed after `--data` means an environment rather than a folder."""
+    """Whether a value of `--data` names an environment rather than a folder."""
     return str(data) == "sim" or str(data).startswith(_ENVIRONMENT)
 
 
 def environment_id(data: str) -> str:
-    """The id of the environment that `sim` or `env:ID` means."""
+    """The environment's id in `sim` or `env:ID`."""
     return (SIMULATOR if data == "sim" else data).removeprefix(_ENVIRONMENT)
 
 
@@ -43,18 +43,17 @@ def open_dataset(
     pictures: int | None = None,
     allow_code: bool = True,
 ) -> Dataset:
-    """Find what `--data` names.
+    """Open the data set that `--data` names.
 
     Args:
-        data: `sim`; `env:ID` for any environment with a camera and a segmentation; or a folder in one of the layouts of
-            `segmentation.datasets`.
-        size: Height and width of the pictures, in pixels; None for their own.
-        seed: Decides which pictures of a simulator are selected by and measured on.
+        data: `sim`; `env:ID` for any environment with a camera and a segmentation; or a folder in one of `LAYOUTS`.
+        size: Height and width of the images, in pixels; None for their own.
+        seed: Selects the validation and test images of a simulator.
         env_kwargs: Arguments of the environment; only for a simulator.
-        held_out: Share of each training sequence of a folder that the best weights are chosen by; 0 for none.
-        pictures: How many a simulator is to give per split that is measured, evenly of all its looks; None for 64 of
-            each look.
-        allow_code: Whether a module or file that `env:ID` names may be imported; false when it was not typed.
+        held_out: Fraction of each training sequence of a folder used for validation; 0 for none.
+        pictures: Number of images in each test split of a simulator, divided among its conditions; None for 64 of each
+            condition.
+        allow_code: Whether a module or file named in `env:ID` may be imported; false unless the user typed it.
 
     Raises:
         UserError: There is no such environment or folder, it cannot be used, or a number is out of range.
@@ -62,7 +61,6 @@ def open_dataset(
     if size is not None:
         check_size(size)
     text = SIMULATOR if str(data) == "sim" else str(data)
-    # Each kind brings its own libraries.
     if text.startswith(_ENVIRONMENT):
         from rlkit.env.config import EnvConfig
         from rlkit.segmentation.datasets.simulator import SimulatorDataset
@@ -82,10 +80,10 @@ def open_dataset(
 
 
 def read_dataset(folder: Path) -> DatasetIndex:
-    """Find out by its folders and files which data set lies in a folder, and which pictures it has.
+    """Recognise the layout of a folder and list its images.
 
     Raises:
-        UserError: There is no such folder, it is empty or of no known layout, or a picture lacks its labels.
+        UserError: There is no such folder, it is empty or of no known layout, or an image lacks its labels.
     """
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder} (--data takes sim, env:ENVIRONMENT, or a folder of pictures).")
@@ -93,8 +91,8 @@ def read_dataset(folder: Path) -> DatasetIndex:
         if layout.recognises(folder):
             return layout.read(folder)
     inside = ", ".join(sorted(path.name for path in folder.iterdir())[:8])
-    looked_for = "".join(f"\n  {layout.name}: {layout.looks_for}" for layout in LAYOUTS)
+    known = "".join(f"\n  {layout.name}: {layout.structure}" for layout in LAYOUTS)
     raise UserError(
         f"{folder} holds no data set of a known layout{f' (it holds {inside})' if inside else ': it is empty'}. "
-        f"Looked for:{looked_for}"
+        f"Known layouts:{known}"
     )

@@ -1,4 +1,4 @@
-"""What a data set gives: labelled pictures; and what a layout tells about one on disk: files by split, and labels."""
+"""Interfaces of data sets: labelled images, the `Dataset`, and the layout and index of one on disk."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from rlkit.spaces import Classes, Pixels
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """A batch of pictures of one size.
+    """A batch of images of one size.
 
     Args:
-        images: (B, H, W, 3) uint8, red, green, blue.
-        labels: (B, H, W) uint8 class numbers; `IGNORED` where nothing is known.
-        names: One per picture: its file, or how to make it again.
-        conditions: One per picture: weather or sequence, by which figures are split; "" where nothing is known.
+        images: (B, H, W, 3) uint8, RGB.
+        labels: (B, H, W) uint8 class numbers; `IGNORED` for unlabelled pixels.
+        names: One per image: its file, or the episode it is from.
+        conditions: One per image: weather or sequence, by which metrics are grouped; "" if unknown.
     """
 
     images: Pixels
@@ -33,49 +33,48 @@ class LabelledImages:
 
 
 class Dataset(Protocol):
-    """Where labelled pictures come from: a folder of files or a simulator.
+    """A source of labelled images: a folder or a simulator.
 
-    `training` gives pictures to learn from, `selection` others by which the best weights are chosen, and `measured`
-    yet others (a split's name) that nothing was chosen by.
+    `training` yields training images, `selection` validation images, by which the best weights are chosen, and
+    `measured` the images of a test split.
     """
 
     name: str
-    """For people: the folder, or the environment's id."""
+    """The folder, or the environment's id."""
     classes: Classes
     size: tuple[int, int]
-    """Height and width of every picture it gives, in pixels."""
+    """Height and width of every image, in pixels."""
     splits: tuple[str, ...]
-    """What `measured` takes; the first is the usual one."""
+    """Arguments of `measured`; the first is the default."""
     training_pictures: int | None
-    """How many there are to learn from; None where they never end."""
+    """Number of training images; None if unlimited."""
 
     def training(self, batch_size: int, generator: np.random.Generator) -> Iterator[LabelledImages]:
-        """Give batches for ever, each pass in another order (files) or always new ones (simulator).
+        """Yield batches without end: shuffled in each epoch (files), or always new (simulator).
 
-        A simulator's batch depends on nothing but the generator's state before it, so that a run can go on with any.
+        A simulator's batch depends only on the generator's state before it, so that a run can resume at any batch.
         """
         ...
 
     def selection(self) -> Iterator[LabelledImages]:
-        """Give each picture of the held-out block once, the same every time."""
+        """Yield the validation images once, the same every time."""
         ...
 
     def measured(self, split: str) -> Iterator[LabelledImages]:
-        """Give each picture of a split once, the same every time."""
+        """Yield the images of a split once, the same every time."""
         ...
 
 
 @dataclass(frozen=True)
 class DatasetIndex:
-    """A data set on disk, none of whose pictures has been opened yet.
+    """The files of a data set on disk.
 
     Args:
         kind: Name of its layout.
-        classes: What it tells apart.
-        splits: Name to pictures in order; `train` is learnt from, the first other one is the usual one to measure on.
-        decode: Reads its label files.
-        selection: Pictures by which the best weights are chosen, where the data set sets some apart; else a block of
-            `train` is held out.
+        classes: Its classes.
+        splits: Files by split, in order: `train` for training, the first other one is the default for evaluation.
+        decode: Decodes its label files.
+        selection: Files for validation, if the data set provides them; else a block of `train` is held out.
     """
 
     kind: str
@@ -86,21 +85,21 @@ class DatasetIndex:
 
 
 class DatasetLayout(Protocol):
-    """Knows how one data set lies on disk."""
+    """The folders and files of one kind of data set."""
 
     name: str
-    looks_for: str
-    """For people: the folders that it is recognised by."""
+    structure: str
+    """The folders that it is recognised by, for messages."""
 
     def recognises(self, folder: Path) -> bool:
-        """Whether a folder looks like this data set."""
+        """Whether a folder has this layout."""
         ...
 
     def read(self, folder: Path) -> DatasetIndex:
-        """List its pictures.
+        """List its images.
 
         Raises:
-            UserError: It is empty, or a picture lacks its labels.
+            UserError: It is empty, or an image lacks its labels.
         """
         ...
 
@@ -110,7 +109,7 @@ def _stem(path: Path) -> str:
 
 
 def pictures_in(folder: Path, ending: str = "") -> list[Path]:
-    """The pictures of a folder in order of their names, only those whose names end with `ending` before the dot.
+    """List the image files of a folder whose stem ends with `ending`, sorted by name.
 
     Raises:
         UserError: There are none.
@@ -131,27 +130,29 @@ def matched(
     picture_key: Callable[[Path], str] = _stem,
     label_key: Callable[[Path], str] = _stem,
 ) -> list[tuple[Path, Path]]:
-    """Match pictures with labels by their names, in order of the pictures.
+    """Match images with labels by name, in the order of the images.
 
     Args:
-        pictures: Files.
-        labels: Files.
-        picture_key: What a picture is known by; its name without ending if not given.
-        label_key: What labels are known by.
+        pictures: Image files.
+        labels: Label files.
+        picture_key: Key of an image; by default its stem.
+        label_key: Key of a label file.
 
     Raises:
-        UserError: A picture lacks its labels, labels lack their picture, or two files have the same name.
+        UserError: An image lacks its labels, labels lack their image, or two files have the same key.
     """
-    known, partners = _by_key(pictures, picture_key), _by_key(labels, label_key)
+    by_key, partners = _by_key(pictures, picture_key), _by_key(labels, label_key)
     for ours, theirs, kind, lacking in (
-        (known, partners, "picture", "labels"),
-        (partners, known, "label file", "picture"),
+        (by_key, partners, "picture", "labels"),
+        (partners, by_key, "label file", "picture"),
     ):
         missing = sorted(ours.keys() - theirs.keys())
         if missing:
             more = f" ({len(missing) - 1} more lack theirs)" if len(missing) > 1 else ""
-            raise UserError(f"The {kind} {ours[missing[0]]} has no {lacking}: pictures and labels go by name.{more}")
-    return [(path, partners[key]) for key, path in known.items()]
+            raise UserError(
+                f"The {kind} {ours[missing[0]]} has no {lacking}: pictures and labels are matched by name.{more}"
+            )
+    return [(path, partners[key]) for key, path in by_key.items()]
 
 
 def _by_key(paths: Iterable[Path], key: Callable[[Path], str]) -> dict[str, Path]:
@@ -159,5 +160,5 @@ def _by_key(paths: Iterable[Path], key: Callable[[Path], str]) -> dict[str, Path
     for path in paths:
         other = found.setdefault(key(path), path)
         if other is not path:
-            raise UserError(f"{other} and {path} have the same name: one of them has to go.")
+            raise UserError(f"{other} and {path} have the same name: remove one of them.")
     return found

@@ -1,4 +1,4 @@
-"""BDD100K's drivable area: 80,000 pictures from cars, by day and night, in all weathers."""
+"""BDD100K's drivable area: 80,000 images from cars, by day and night, in all weathers."""
 
 import os
 from collections.abc import Collection, Mapping
@@ -11,18 +11,18 @@ from rlkit.errors import UserError
 from rlkit.segmentation.datasets.base import DatasetIndex, matched, pictures_in
 from rlkit.segmentation.datasets.io import ImageFiles, Numbers, read_labels
 from rlkit.segmentation.datasets.json_entries import read_entries
-from rlkit.spaces import IGNORED, LONGEST_NAME, Classes, is_word
+from rlkit.spaces import IGNORED, MAX_NAME, Classes, is_word
 
 CLASSES = Classes(("background", "direct", "alternative"), ("direct", "alternative"))
 _BACKGROUND, _DIRECT, _ALTERNATIVE = range(3)
 _PICTURES = Path("images", "100k")
-_SPLITS = ("train", "val")  # the truth of `test` is not public
-_LOOKED_AT = 24  # label files by which it is found out whether numbers mean what they should
+_SPLITS = ("train", "val")  # the labels of `test` are not public
+_CHECKED = 24  # label files in the check of their numbers
 
 
 @dataclass(frozen=True)
 class _Release:
-    """How one of the two releases counts, and where its label files lie."""
+    """Class numbers and folder of the label files of a release."""
 
     year: str
     labels: Path
@@ -47,38 +47,37 @@ _RELEASES = (
 
 
 class BDD100K:
-    """The drivable area of BDD100K (Yu et al. 2020): the own lane (direct) and those one could change to (alternative).
+    """The drivable area of BDD100K (Yu et al. 2020): the ego lane (direct) and adjacent lanes (alternative).
 
         images/100k/{train,val}/0000f77c-6257be58.jpg
         labels/drivable/masks/{train,val}/0000f77c-6257be58.png             release of 2021: 0 direct, 1 alternative,
                                                                              2 background
         drivable_maps/labels/{train,val}/0000f77c-6257be58_drivable_id.png   release of 2018: 0 background, 1 direct,
                                                                              2 alternative
-        labels/det_20/det_val.json                                           optional: weather of each picture
+        labels/det_20/det_val.json                                           optional: weather of each image
 
-    The two releases count in opposite ways, and to read one as the other turns the mask inside out. So the folders
-    decide which it is, and a sample is checked: straight ahead of a car lies more that is drivable than in
-    the sky.
+    The releases number the classes differently. The folders determine the release, and a sample of labels is checked:
+    there must be more drivable area ahead of the car than in the sky.
 
-    Both kinds count as drivable; the IoU of `direct` alone stands beside it in every table.
+    Both classes count as drivable.
     """
 
     name = "BDD100K"
-    looks_for = "images/100k/ and labels/drivable/masks/ (release of 2021) or drivable_maps/labels/ (2018)"
+    structure = "images/100k/ and labels/drivable/masks/ (release of 2021) or drivable_maps/labels/ (2018)"
 
     def recognises(self, folder: Path) -> bool:
-        """Whether label files of either release are there."""
+        """Whether the folder has label files of either release."""
         return any((folder / release.labels).is_dir() for release in _RELEASES)
 
     def read(self, folder: Path) -> DatasetIndex:
-        """List the pictures.
+        """List the images.
 
         Raises:
-            UserError: A folder is missing or empty, a picture lacks its labels, or numbers mean something else.
+            UserError: A folder is missing or empty, an image lacks its labels, or labels are of the other release.
         """
         release = next(release for release in _RELEASES if (folder / release.labels).is_dir())
         if not (folder / _PICTURES).is_dir():
-            raise UserError(f"{folder / _PICTURES} is missing: the pictures of {folder / release.labels} go there.")
+            raise UserError(f"{folder / _PICTURES} is missing: expected the pictures of {release.labels} there.")
         there = [split for split in _SPLITS if (folder / release.labels / split).is_dir()]
         if not there:
             raise UserError(f"{folder / release.labels} has none of the folders {', '.join(_SPLITS)}.")
@@ -101,7 +100,7 @@ def _pairs(folder: Path, split: str, release: _Release) -> tuple[ImageFiles, ...
 
 
 def _weathers(path: Path, names: Collection[str]) -> Mapping[str, str]:
-    """Weather of each picture of those names, from the boxes of the detection task; nothing where there is no file."""
+    """Weather by image name, from the labels of the detection task; empty without such a file."""
     if not os.path.lexists(path):
         return {}
     found: dict[str, str] = {}
@@ -109,35 +108,35 @@ def _weathers(path: Path, names: Collection[str]) -> Mapping[str, str]:
         for frame in read_entries(path):
             name, weather = frame["name"], frame["attributes"]["weather"]
             if not isinstance(weather, str) or not is_word(weather):
-                raise ValueError(f"a weather that is no text of at most {LONGEST_NAME} printable characters")
+                raise ValueError(f"a weather that is no string of at most {MAX_NAME} printable characters")
             if name in names:
                 found[name] = weather
     except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: a link leads nowhere.", exit_code=1) from error
+        raise UserError(f"{path} is missing: it is a broken link.", exit_code=1) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path} cannot be read as BDD100K's list of boxes: {error!r}.", exit_code=1) from error
     return found
 
 
 def _check_meaning(files: list[ImageFiles], release: _Release) -> None:
-    """Refuse label files that count as the other release does.
+    """Check that label files have the class numbers of their release.
 
     Raises:
-        UserError: Road and sky look more like road and sky by the other release's numbers.
+        UserError: The other release's numbers are more plausible: more drivable area ahead and less in the sky.
     """
     other = next(one for one in _RELEASES if one is not release)
-    sense = {"2018": 0.0, "2021": 0.0}
-    for one in files[:: max(1, len(files) // _LOOKED_AT)]:
+    plausibility = {"2018": 0.0, "2021": 0.0}
+    for one in files[:: max(1, len(files) // _CHECKED)]:
         for read in _RELEASES:
             drivable = np.isin(read_labels(one.labels, read.numbers), (_DIRECT, _ALTERNATIVE))
             height, width = drivable.shape
-            # The sky; and the road above the bonnet, which is background.
+            # Below `ahead` is the bonnet, which is background.
             sky = drivable[: int(0.2 * height)]
             ahead = drivable[int(0.65 * height) : int(0.85 * height), int(0.4 * width) : int(0.6 * width)]
-            sense[read.year] += float(ahead.mean() - sky.mean())
-    if sense[other.year] > sense[release.year]:
+            plausibility[read.year] += float(ahead.mean() - sky.mean())
+    if plausibility[other.year] > plausibility[release.year]:
         raise UserError(
-            f"The label files of {files[0].labels.parent} count as the release of {other.year} does, but lie where "
-            f"that of {release.year} has them: read so, the road would be background. Move them to {other.labels}/ "
-            f"(names end in {other.ending or 'nothing more'}) to have them read as what they are."
+            f"The label files in {files[0].labels.parent} have the class numbers of the {other.year} release, but are "
+            f"in the folder of the {release.year} release, by which the road would be background. Move them to "
+            f"{other.labels}/ (names end in {other.ending or 'nothing more'})."
         )

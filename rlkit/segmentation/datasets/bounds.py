@@ -1,13 +1,13 @@
-"""How large pictures and batches of them may be, so that what a file asks for is refused before memory is taken."""
+"""Limits on the size of images and batches, checked before memory is allocated."""
 
 from rlkit.errors import UserError
 
-SIDES = (8, 4096)  # pixels that pictures may be high and wide where somebody says how large
-LARGEST_BATCH = 2**28  # pixels: 12 pictures of 22 megapixels, which with their labels take a gigabyte
+SIDES = (8, 4096)  # pixels, of height and width
+MAX_BATCH = 2**28  # pixels: 1 GB with labels
 
 
 def check_size(size: tuple[int, int]) -> None:
-    """Refuse a height and width that pictures cannot be brought to.
+    """Check the height and width of images.
 
     Raises:
         UserError: A side is too small or too large.
@@ -15,24 +15,23 @@ def check_size(size: tuple[int, int]) -> None:
     low, high = SIDES
     if not all(low <= pixels <= high for pixels in size):
         raise UserError(
-            f"Pictures are from {low} to {high} pixels high and wide, not {size[0]}×{size[1]} (height × width)."
+            f"Pictures must be from {low} to {high} pixels high and wide, not {size[0]}×{size[1]} (height × width)."
         )
 
 
 def check_batch(count: int, size: tuple[int, int]) -> None:
-    """Refuse a batch that takes too much memory.
+    """Check the memory of a batch.
 
     Args:
-        count: Pictures in it.
+        count: Number of images.
         size: Height and width of each.
 
     Raises:
-        UserError: It does.
+        UserError: The batch is too large.
     """
     height, width = size
-    if count * height * width > LARGEST_BATCH:
+    if count * height * width > MAX_BATCH:
         raise UserError(
-            f"A batch of {count:,} pictures of {height}×{width} pixels (height × width) is too large: it may have "
-            f"{LARGEST_BATCH / 1e6:.0f} million pixels in all. Choose smaller pictures (--size) or a smaller "
-            "batch_size."
+            f"A batch of {count:,} pictures of {height}×{width} pixels (height × width) is too large: at most "
+            f"{MAX_BATCH / 1e6:.0f} million pixels in all. Choose smaller pictures (--size) or a smaller batch_size."
         )

@@ -28,38 +28,38 @@ _SPLITS = ("train", "val", "test")
 
 
 class CamVid:
-    """The 11 classes of CamVid (Brostow, Fauqueur, Cipolla 2009), as the SegNet tutorial gives them out.
+    """The 11 classes of CamVid (Brostow, Fauqueur, Cipolla 2009), as distributed with the SegNet tutorial.
 
         train/0001TP_006690.png      trainannot/0001TP_006690.png
         val/…                        valannot/…
-        test/…                       testannot/…                      val and test may be missing
+        test/…                       testannot/…                      val and test are optional
 
-    Pictures are of any kind, labels are grey pictures of class numbers, 11 (or 255) being void. Lane markings count as
-    road, parking blocks as pavement (the grouping of the tutorial, not the strict one).
+    Labels are grey images of class numbers, 11 (or 255) being void. Lane markings count as road, parking blocks as
+    pavement (the tutorial's grouping).
 
-    Every sequence (the part of a name before the underscore) is a condition of its own. The pictures of `val` lie two
-    frames from some of `train`: measured on them a network looks better than on a road that it never saw.
+    Every sequence (the part of a name before the underscore) is a condition. Some images of `val` are two frames from
+    images of `train`, so that metrics on `val` overestimate those on unseen roads.
     """
 
     name = "CamVid"
-    looks_for = "train/ and trainannot/ (val/ and valannot/, test/ and testannot/)"
+    structure = "train/ and trainannot/ (val/ and valannot/, test/ and testannot/)"
 
     def recognises(self, folder: Path) -> bool:
-        """Whether a folder has pictures and labels to learn from side by side."""
+        """Whether a folder has training images and labels."""
         return (folder / "train").is_dir() and (folder / "trainannot").is_dir()
 
     def read(self, folder: Path) -> DatasetIndex:
-        """List the pictures of each split that is there.
+        """List the images of each split.
 
         Raises:
-            UserError: A folder is empty or missing, or a picture lacks its labels or labels their picture.
+            UserError: A folder is empty or missing, an image lacks its labels, or labels their image.
         """
-        splits = {split: _pairs(folder / split, folder / f"{split}annot") for split in _SPLITS if _there(folder, split)}
+        splits = {split: _pairs(folder / split, folder / f"{split}annot") for split in _SPLITS if _has(folder, split)}
         numbers = same_numbers(len(CLASSES), "CamVid's class numbers (11 is void)", (VOID, 255))
         return DatasetIndex(self.name, CLASSES, splits, numbers)
 
 
-def _there(folder: Path, split: str) -> bool:
+def _has(folder: Path, split: str) -> bool:
     return (folder / split).is_dir() or (folder / f"{split}annot").is_dir()
 
 

@@ -1,4 +1,4 @@
-"""Cityscapes: streets of 50 cities."""
+"""Cityscapes: street scenes of 50 cities."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from rlkit.segmentation.datasets.base import DatasetIndex, matched, pictures_in
 from rlkit.segmentation.datasets.io import ImageFiles, Numbers
 from rlkit.spaces import IGNORED, Classes
 
-# The 19 classes that are trained and measured, with the numbers in files of `labelIds`.
+# The 19 classes of the benchmark, with their numbers in `labelIds` files.
 _CLASSES = {
     "road": 7,
     "sidewalk": 8,
@@ -30,10 +30,10 @@ _CLASSES = {
     "bicycle": 33,
 }
 CLASSES = Classes(tuple(_CLASSES), ("road",))
-_HIGHEST = 34  # of the numbers that files hold
+_HIGHEST = 34  # number in `labelIds` files
 _PICTURES, _LABELS = "leftImg8bit", "gtFine"
 _PICTURE, _LABEL = "_leftImg8bit", "_gtFine_labelIds"
-_SPLITS = ("train", "val")  # the truth of `test` is not public: its files are empty
+_SPLITS = ("train", "val")  # the labels of `test` are not public: its files are empty
 _NUMBERS = Numbers(
     {
         **dict.fromkeys((*range(_HIGHEST + 1), 255), IGNORED),
@@ -49,27 +49,26 @@ class Cityscapes:
         leftImg8bit/{train,val}/aachen/aachen_000000_000019_leftImg8bit.png
         gtFine/{train,val}/aachen/aachen_000000_000019_gtFine_labelIds.png
 
-    The files of `labelIds` come with the download (those of `labelTrainIds` are made by a script, and not needed):
-    road is 7 there, sidewalk 8; parking (9), rail track (10) and all else that is not measured is ignored. Every city
-    is a condition of its own.
+    The `labelIds` files come with the download (`labelTrainIds` files, made by a script, are not needed). All numbers
+    outside of the 19 classes, such as parking (9) and rail track (10), are ignored. Every city is a condition.
     """
 
     name = "Cityscapes"
-    looks_for = "leftImg8bit/ and gtFine/"
+    structure = "leftImg8bit/ and gtFine/"
 
     def recognises(self, folder: Path) -> bool:
-        """Whether pictures or fine annotations are there."""
+        """Whether the folder has images or fine annotations."""
         return (folder / _PICTURES).is_dir() or (folder / _LABELS).is_dir()
 
     def read(self, folder: Path) -> DatasetIndex:
-        """List the pictures.
+        """List the images.
 
         Raises:
-            UserError: A folder is missing or empty, or a picture lacks its labels.
+            UserError: A folder is missing or empty, or an image lacks its labels.
         """
         for part in (_PICTURES, _LABELS):
             if not (folder / part).is_dir():
-                raise UserError(f"{folder / part} is missing: Cityscapes has {self.looks_for}.")
+                raise UserError(f"{folder / part} is missing: Cityscapes has {self.structure}.")
         there = [split for split in _SPLITS if (folder / _PICTURES / split).is_dir()]
         if not there:
             raise UserError(f"{folder / _PICTURES} has none of the folders {', '.join(_SPLITS)}.")
@@ -91,5 +90,5 @@ def _pairs(folder: Path, split: str) -> tuple[ImageFiles, ...]:
         )
         files += [ImageFiles(picture, label, city.name) for picture, label in pairs]
     if not files:
-        raise UserError(f"{folder / _PICTURES / split} holds no cities: a folder for each is expected.")
+        raise UserError(f"{folder / _PICTURES / split} holds no cities: expected a folder for each.")
     return tuple(files)

@@ -1,4 +1,4 @@
-"""A user's own pictures: the simplest layout there is."""
+"""The layout for a user's own images."""
 
 import os
 import reprlib
@@ -9,45 +9,44 @@ from typing import Any
 from rlkit.errors import UserError
 from rlkit.segmentation.datasets.base import DatasetIndex, matched, pictures_in
 from rlkit.segmentation.datasets.io import ImageFiles, same_numbers
-from rlkit.spaces import LONGEST_NAME, Classes, is_word
+from rlkit.spaces import MAX_NAME, Classes, is_word
 
 IMAGES, MASKS, CLASSES, CONDITIONS = "images", "masks", "classes.json", "conditions.json"
 TRAIN, SELECTION = "train", "selection"
 
 
 class Own:
-    """Pictures in `images/`, masks of class numbers under the same names in `masks/`, and the names of the classes.
+    """Images in `images/`, masks of class numbers under the same names in `masks/`, and the names of the classes.
 
-        images/anything.jpg           of any kind
-        masks/anything.png            grey or with a palette: class 0, 1, … and 255 where nothing is known
+        images/anything.jpg           any format
+        masks/anything.png            grey or with a palette: class 0, 1, …; 255 is ignored
         classes.json                  {"names": ["grass", "road"], "drivable": ["road"]}
-        conditions.json               optional: {"anything": "rain", …}, by which figures are split and, in the order
-                                      of names, sequences are told apart
+        conditions.json               optional: {"anything": "rain", …}, by which metrics are grouped and sequences
+                                      distinguished
 
-    With folders `images/train/`, `masks/train/`, `images/test/`, `masks/test/` … these are the splits: `train` is
-    learnt from, the best weights are chosen by `selection` if there is one, all others are measured on. `rlkit
-    perception make-dataset` writes pictures of a simulator so. Names have to differ over all splits.
+    Subfolders `images/train/`, `masks/train/`, `images/test/`, `masks/test/` … are splits: `train` is for training,
+    `selection`, if present, for validation, all others are test splits. Names must differ over all splits.
     """
 
     name = "own pictures"
-    looks_for = "images/, masks/ and classes.json"
+    structure = "images/, masks/ and classes.json"
 
     def recognises(self, folder: Path) -> bool:
-        """Whether the folder has any two of the three parts, so that the third can be asked for."""
+        """Whether the folder has two of the three parts; `read` reports a missing one."""
         parts = [(folder / IMAGES).is_dir(), (folder / MASKS).is_dir(), (folder / CLASSES).is_file()]
         return sum(parts) >= 2
 
     def read(self, folder: Path) -> DatasetIndex:
-        """List the pictures.
+        """List the images.
 
         Raises:
-            UserError: A part is missing or empty, `classes.json` is not of that form, or a picture lacks its mask.
+            UserError: A part is missing or empty, `classes.json` is invalid, or an image lacks its mask.
         """
         from rlkit.utils.io import read_json
 
         for part in (IMAGES, MASKS, CLASSES):
             if not (folder / part).exists():
-                raise UserError(f"{folder / part} is missing: expected {self.looks_for} in {folder}.")
+                raise UserError(f"{folder / part} is missing: expected {self.structure} in {folder}.")
         tree = read_json(folder / CLASSES)
         try:
             classes = Classes.from_json(tree)
@@ -70,11 +69,11 @@ def _conditions(path: Path) -> Mapping[str, str]:
         return {}
     tree: Any = read_json(path)
     if not isinstance(tree, dict) or not all(isinstance(text, str) for text in tree.values()):
-        raise UserError(f'{path} should be an object of texts, {{"name of a picture": "condition"}}.')
+        raise UserError(f'{path} must be an object of strings, {{"name of a picture": "condition"}}.')
     for text in tree.values():
         if not is_word(text):
             raise UserError(
-                f"{path} holds {reprlib.repr(text)}: a condition has at most {LONGEST_NAME} printable characters."
+                f"{path} holds {reprlib.repr(text)}: a condition has at most {MAX_NAME} printable characters."
             )
     return tree
 
@@ -82,6 +81,6 @@ def _conditions(path: Path) -> Mapping[str, str]:
 def _pairs(folder: Path, split: str, conditions: Mapping[str, str]) -> tuple[ImageFiles, ...]:
     pictures, masks = folder / IMAGES / split, folder / MASKS / split
     if not masks.is_dir():
-        raise UserError(f"{masks} is missing: every folder of pictures needs one of masks.")
+        raise UserError(f"{masks} is missing: every folder of pictures needs a folder of masks.")
     pairs = matched(pictures_in(pictures), pictures_in(masks))
     return tuple(ImageFiles(picture, mask, conditions.get(picture.stem, "")) for picture, mask in pairs)

@@ -1,4 +1,4 @@
-"""Labelled pictures from files of a data set on disk."""
+"""`FolderDataset`: labelled images from the files of a data set on disk."""
 
 import os
 from collections import defaultdict
@@ -17,36 +17,35 @@ from rlkit.segmentation.datasets.image_file import read_size
 from rlkit.segmentation.datasets.io import ImageFiles, check_sizes, read_pair, resize_labels, resize_picture
 from rlkit.spaces import Pixels
 
-MEMORY = 1 << 30  # bytes of pictures that are kept after they were read once
-READING = 1 << 30  # bytes that the threads may take while they decode
+MEMORY = 1 << 30  # bytes of the cache of decoded images
+DECODE_MEMORY = 1 << 30  # bytes of all threads while they decode
+DECODE_BYTES = 12  # per pixel of an image with labels, while it is decoded
+BATCH, BATCH_PIXELS = 16, 1 << 26  # maximum images, and pixels, of a batch for validation and tests
 TRAIN, SELECTION, VAL = "train", "selection", "val"
-_BATCH = 16  # pictures read at once where nobody asked for a number, fewer where they are very large
-_BATCH_PIXELS = 1 << 26
-_DECODING = 12  # bytes per pixel while a picture and its labels are decoded
 
 Pair = tuple[Pixels, Pixels]
 
 
 class FolderDataset:
-    """The pictures of a data set on disk, of one size; a `Dataset`.
+    """A `Dataset` of the images of a folder, resized to one size.
 
-    A block of consecutive pictures at the end of each training sequence is set apart to choose the best weights by,
-    where the data set has none for that: single frames drawn at random would have near doubles among those that are
-    learnt from. Where there is nothing else to measure on, another such block becomes the split `val`.
+    Unless the data set has validation images, a block of consecutive images at the end of each training sequence is
+    held out for validation: single random frames would have near duplicates among the training images. Without any
+    test split, another such block becomes the split `val`.
 
-    Every header is read at once, so that most of what is wrong with a data set is said before anything is learnt. What
-    fits into memory is decoded once.
+    All headers are read at construction, to detect most errors before training. A data set that fits into memory is
+    decoded once.
 
     Args:
-        dataset: What a layout found.
-        name: For people: the folder.
-        size: Height and width that all pictures are brought to; None for that of the first.
-        held_out: Share of each training sequence that is set apart; 0 learns from all and has no selection.
-        memory: Bytes of decoded pictures that may be kept.
-        threads: That decode; None for one per core.
+        dataset: Index of the files.
+        name: The folder, for messages.
+        size: Height and width of all images; None for those of the first.
+        held_out: Fraction of each training sequence that is held out; 0 for no validation.
+        memory: Maximum bytes of decoded images in memory.
+        threads: Number of decoding threads; None for one per core.
 
     Raises:
-        UserError: There is nothing to learn from, or a picture is no picture or of another size than its labels.
+        UserError: There are no labelled images, or an image is damaged or differs in size from its labels.
     """
 
     def __init__(
@@ -60,7 +59,7 @@ class FolderDataset:
         threads: int | None = None,
     ):
         if not 0.0 <= held_out < 1.0:
-            raise UserError(f"The share of pictures held out for selection is from 0 to below 1, not {held_out:g}.")
+            raise UserError(f"The fraction of pictures held out must be from 0 to below 1, not {held_out:g}.")
         self.name, self.kind, self.classes = name, dataset.kind, dataset.classes
         self._decode = dataset.decode
         self._splits = {split: pairs for split, pairs in dataset.splits.items() if split != TRAIN}
@@ -78,55 +77,53 @@ class FolderDataset:
         threads = threads or os.cpu_count() or 1
         with ThreadPoolExecutor(threads, thread_name_prefix="headers") as pool:
             largest = max(pool.map(_pixels, files, chunksize=64))
-        self._pool = ThreadPoolExecutor(
-            max(1, min(threads, READING // (_DECODING * largest))), thread_name_prefix="pictures"
-        )
+        self._pool = ThreadPoolExecutor(decoding_threads(largest, threads), thread_name_prefix="pictures")
         picture_bytes = 4 * self.size[0] * self.size[1]
-        self._kept: dict[Path, Pair] | None = {} if len(files) * picture_bytes <= memory else None
+        self._cache: dict[Path, Pair] | None = {} if len(files) * picture_bytes <= memory else None
 
     def training(self, batch_size: int, generator: np.random.Generator) -> Iterator[LabelledImages]:
-        """Give batches for ever; each pass over the pictures goes in another order, all batches are full.
+        """Yield full batches without end, shuffled in each epoch.
 
-        Where pictures fit into memory, all are read before the first batch, so that a damaged one stops at once.
+        If the images fit into memory, all are decoded before the first batch, so that a damaged one is detected early.
 
         Raises:
-            UserError: There is nothing to learn from, batches would not fit into memory, or a picture is damaged.
+            UserError: There are no training images, a batch is too large, or an image is damaged.
         """
         if not self._training:
             raise UserError(f"{self.name} has no pictures to learn from.")
         check_batch(batch_size, self.size)
-        if self._kept is not None:
+        if self._cache is not None:
             for _ in self._pool.map(self._pair, self._training):
                 pass
         order = _passes(len(self._training), generator)
-        # The next batch is being read while this one is learnt from.
+        # The next batch is read while the trainer uses this one.
         coming = self._begin([self._training[next(order)] for _ in range(batch_size)])
         while True:
             batch, coming = coming, self._begin([self._training[next(order)] for _ in range(batch_size)])
             yield self._finish(batch)
 
     def selection(self) -> Iterator[LabelledImages]:
-        """Give the pictures that were set apart, in order."""
+        """Yield the validation images, in order."""
         return self._in_order(self._selection)
 
     def measured(self, split: str) -> Iterator[LabelledImages]:
-        """Give the pictures of a split, in order; `train` and `selection` are splits, too, for who asks.
+        """Yield the images of a split, in order; also of `train` and `selection`.
 
         Raises:
-            UserError: There is no such split, or a picture is damaged.
+            UserError: There is no such split, or an image is damaged.
         """
         known = {TRAIN: self._training, SELECTION: self._selection, **self._splits}
         if split not in known or not known[split]:
-            raise UserError(f"{self.name} ({self.kind}) has no split {split!r}: {', '.join(self.splits)} are there.")
+            raise UserError(f"{self.name} ({self.kind}) has no split {split!r}: it has {', '.join(self.splits)}.")
         return self._in_order(known[split])
 
     def _in_order(self, files: Sequence[ImageFiles]) -> Iterator[LabelledImages]:
-        count = max(1, min(_BATCH, _BATCH_PIXELS // (self.size[0] * self.size[1])))
+        count = max(1, min(BATCH, BATCH_PIXELS // (self.size[0] * self.size[1])))
         for first in range(0, len(files), count):
             yield self._finish(self._begin(files[first : first + count]))
 
     def _begin(self, files: Sequence[ImageFiles]) -> "_Reading":
-        """Have pictures read by the threads."""
+        """Start reading files in the threads."""
         return [(one, self._pool.submit(self._pair, one)) for one in files]
 
     def _finish(self, reading: "_Reading") -> LabelledImages:
@@ -139,28 +136,33 @@ class FolderDataset:
         )
 
     def _pair(self, files: ImageFiles) -> Pair:
-        """One picture and its labels at the size of all; threads may read one twice, to the same result."""
-        if self._kept is not None and files.picture in self._kept:
-            return self._kept[files.picture]
+        """One resized image with labels. Two threads may read the same one, with the same result."""
+        if self._cache is not None and files.picture in self._cache:
+            return self._cache[files.picture]
         picture, labels = read_pair(files, self._decode)
         pair = resize_picture(picture, self.size), resize_labels(labels, self.size)
-        if self._kept is not None:
-            self._kept[files.picture] = pair
+        if self._cache is not None:
+            self._cache[files.picture] = pair
         return pair
 
 
 _Reading = list[tuple[ImageFiles, Future[Pair]]]
 
 
+def decoding_threads(pixels: int, threads: int) -> int:
+    """Number of threads that may decode images of so many pixels within `DECODE_MEMORY`, at most `threads`."""
+    return max(1, min(threads, DECODE_MEMORY // (DECODE_BYTES * pixels)))
+
+
 def hold_out(files: Sequence[ImageFiles], share: float) -> tuple[tuple[ImageFiles, ...], tuple[ImageFiles, ...]]:
-    """Set the last pictures of every sequence apart.
+    """Hold out the last images of every sequence.
 
     Args:
         files: In order; those of one condition are a sequence.
-        share: Of each sequence that is set apart, at least one picture of those that have several; 0 for none.
+        share: Fraction of each sequence, rounded to at least one image of sequences with several; 0 for none.
 
     Returns:
-        The others, and those set apart.
+        The remaining and the held-out files.
     """
     sequences = defaultdict(list)
     for one in files:
@@ -175,14 +177,14 @@ def hold_out(files: Sequence[ImageFiles], share: float) -> tuple[tuple[ImageFile
 
 
 def _passes(count: int, generator: np.random.Generator) -> Iterator[int]:
-    """Numbers below `count` for ever, each once per pass, every pass in another order."""
+    """Yield random permutations of 0 to `count` - 1 without end."""
     while True:
         order: npt.NDArray[np.int64] = generator.permutation(count)
         yield from order.tolist()
 
 
 def _pixels(files: ImageFiles) -> int:
-    """How many pixels a picture has, by its header, which has to agree with that of its labels."""
+    """Number of pixels of an image by its header, after a check against its labels' header."""
     height, width = read_size(files.picture)
     check_sizes(files, (height, width), read_size(files.labels))
     return height * width
@@ -191,15 +193,15 @@ def _pixels(files: ImageFiles) -> int:
 def open_folder(
     folder: Path, size: tuple[int, int] | None = None, *, held_out: float = 0.1, memory: int = MEMORY
 ) -> FolderDataset:
-    """Open a data set on disk, whose layout is found out by its folders.
+    """Open a data set on disk.
 
     Args:
-        folder: See `segmentation.datasets` for what is known.
-        size: Height and width that all pictures are brought to; None for that of the first.
-        held_out: Share of each training sequence by which the best weights are chosen.
-        memory: Bytes of decoded pictures that may be kept.
+        folder: In one of the layouts of `segmentation.datasets.LAYOUTS`.
+        size: Height and width of all images; None for those of the first.
+        held_out: Fraction of each training sequence held out for validation.
+        memory: Maximum bytes of decoded images in memory.
 
     Raises:
-        UserError: There is no such folder, no known layout, or something is wrong with one of its files.
+        UserError: There is no such folder, its layout is unknown, or one of its files is invalid.
     """
     return FolderDataset(read_dataset(folder), str(folder), size, held_out=held_out, memory=memory)

@@ -1,4 +1,4 @@
-"""Opening a picture's file, which may come from anybody: what decoding it costs is held against bounds beforehand."""
+"""Decoding of untrusted image files: formats, pixels and cost are checked before anything is decoded."""
 
 import contextlib
 import os
@@ -13,39 +13,39 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from rlkit.errors import UserError
 from rlkit.utils import paths
 
-FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")  # Pillow knows forty more, some of which run other programs
-MOST_PIXELS = 2**25  # 33 megapixels: 8K video and most cameras. Decoded they take 230 MB, half of that Pillow's
-MOST_BYTES = 8 * MOST_PIXELS  # of a file: as many pixels with four channels of 16 bits, not compressed
-MOST_SCANS = 100  # of a JPEG; usual are 1 or 10. Each goes through all pixels, and needs no more than 20 bytes
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")  # Pillow has forty more, some of which run other programs
+MAX_PIXELS = 2**25  # 33 megapixels, as 8K video; 230 MB while decoding
+MAX_BYTES = 8 * MAX_PIXELS  # of a file: uncompressed with four channels of 16 bits
+MAX_SCANS = 100  # of a JPEG; usual are 1 to 10. A scan of 20 bytes costs a pass over all pixels
 
-_TILED = range(322, 326)  # TIFF's tags for the size, places and lengths of tiles
-_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")  # of a JPEG's segments; all else is data of a scan
+_TILED = range(322, 326)  # TIFF tags of the size, offsets and lengths of tiles
+_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")  # of a JPEG segment; everything else is scan data
 
 
-class NoImage(UserError):  # noqa: N818 - the sentence is the user's error
-    """A file that is of no format that can be read."""
+class NotAnImageError(UserError):
+    """The file has no supported image format."""
 
 
 def read_size(path: Path) -> tuple[int, int]:
-    """Height and width of a picture, from its header alone.
+    """Read the height and width of an image from its header.
 
     Raises:
-        UserError: It is missing, no picture, or larger than may be.
+        UserError: It is missing, no image, or too large.
     """
     with _opened(path) as (file, _):
         return file.height, file.width
 
 
 def load_picture(path: Path, *, mode: str | None = None, upright: bool = False) -> Image.Image:
-    """Decode a picture; of several in one file, the first.
+    """Decode an image; the first one of a file with several.
 
     Args:
         path: The file.
-        mode: What it is brought to, as Pillow names it, such as RGB; None leaves it as it is.
-        upright: Whether it is turned the way up that the camera noted.
+        mode: Pillow mode to convert to, such as RGB; None keeps the file's.
+        upright: Whether to apply the EXIF orientation.
 
     Raises:
-        UserError: It is missing, no picture, damaged, or larger than may be; then nothing of it was decoded.
+        UserError: It is missing, no image, damaged, or too large (then nothing was decoded).
     """
     with _opened(path) as (file, stream):
         _check_cost(path, file, stream)
@@ -56,14 +56,14 @@ def load_picture(path: Path, *, mode: str | None = None, upright: bool = False) 
 
 
 def check_pixels(path: Path, width: int, height: int) -> None:
-    """Refuse what has more pixels than may be.
+    """Check the number of pixels.
 
     Raises:
-        UserError: It has.
+        UserError: It exceeds `MAX_PIXELS`.
     """
-    if width * height > MOST_PIXELS:
+    if width * height > MAX_PIXELS:
         raise UserError(
-            f"{path} has {width}×{height} pixels, {width * height / 1e6:.0f} million: at most {MOST_PIXELS / 1e6:.1f} "
+            f"{path} has {width}×{height} pixels, {width * height / 1e6:.0f} million: at most {MAX_PIXELS / 1e6:.1f} "
             "million are read. Make it smaller first, to half its width and height for instance.",
             exit_code=1,
         )
@@ -71,13 +71,13 @@ def check_pixels(path: Path, width: int, height: int) -> None:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[tuple[ImageFile.ImageFile, BinaryIO]]:
-    """A picture whose header has been read, and its file."""
+    """Open an image, reading only its header; yields it and its file."""
     try:
         with paths.open_regular(path) as stream:
             size = os.fstat(stream.fileno()).st_size
-            if size > MOST_BYTES:
+            if size > MAX_BYTES:
                 raise UserError(
-                    f"{path} has {size / 2**20:.0f} MiB: at most {MOST_BYTES / 2**20:.0f} MiB are read as a picture.",
+                    f"{path} has {size / 2**20:.0f} MiB: at most {MAX_BYTES / 2**20:.0f} MiB are read as a picture.",
                     exit_code=1,
                 )
             with Image.open(stream, formats=FORMATS) as file:
@@ -89,57 +89,57 @@ def _opened(path: Path) -> Iterator[tuple[ImageFile.ImageFile, BinaryIO]]:
         raise UserError(f"There is no picture {path}.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UserError(
-            f"{path} has more pixels than are read, which are {MOST_PIXELS / 1e6:.1f} million. Make it smaller first.",
+            f"{path} has too many pixels: at most {MAX_PIXELS / 1e6:.1f} million are read. Make it smaller first.",
             exit_code=1,
         ) from error
     except UnidentifiedImageError as error:
-        raise NoImage(
+        raise NotAnImageError(
             f"{path} cannot be read as a picture: it is no {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, or its "
             "beginning is damaged.",
             exit_code=1,
         ) from error
-    except Exception as error:  # whatever Pillow's decoder of that format stumbled over
+    except Exception as error:  # Pillow's decoders raise errors of many types
         what = str(error) or type(error).__name__
         raise UserError(f"{path} cannot be read as a picture, it may be damaged: {what}.", exit_code=1) from error
 
 
 def _check_cost(path: Path, file: ImageFile.ImageFile, stream: BinaryIO) -> None:
-    """Refuse what would cost far more memory or time than its pixels do.
+    """Check for files that cost far more memory or time than their number of pixels suggests.
 
     Raises:
-        UserError: It would.
+        UserError: It is such a file.
     """
     if file.format == "TIFF" and _is_tiled(stream):
         raise UserError(
-            f"{path} is a TIFF in tiles, which may be much larger than the picture: save it as PNG, JPEG, or TIFF in "
-            "strips.",
+            f"{path} is a tiled TIFF, whose tiles may be much larger than the picture: save it as PNG, JPEG, or TIFF "
+            "in strips.",
             exit_code=1,
         )
     if file.format in ("JPEG", "MPO"):
         stream.seek(0)
-        content = stream.read(MOST_BYTES)
-        if content.count(b"\xff\xda") > MOST_SCANS and _scans(content) > MOST_SCANS:
+        content = stream.read(MAX_BYTES)
+        if content.count(b"\xff\xda") > MAX_SCANS and _scans(content) > MAX_SCANS:
             raise UserError(
-                f"{path} is a JPEG of more than {MOST_SCANS} scans, which take very long: save it again.",
+                f"{path} is a JPEG of more than {MAX_SCANS} scans, which take very long: save it again.",
                 exit_code=1,
             )
 
 
 def _scans(content: bytes) -> int:
-    """How many scans the first picture in a JPEG's file has."""
+    """Count the scans of the first image in a JPEG file."""
     count, place = 0, 2
     while found := _MARKER.search(content, place):
         marker, place = found[1][0], found.end()
-        if marker == 0xD9:  # the picture's end; a preview or a short film may follow
+        if marker == 0xD9:  # end of image; a preview or a video may follow
             break
         count += marker == 0xDA
-        if marker not in (0x01, 0xD8):  # these two have nothing behind them, all others a length and so many bytes
+        if marker not in (0x01, 0xD8):  # all markers but these two are followed by a length and its bytes
             place += int.from_bytes(content[place : place + 2], "big")
     return count
 
 
 def _is_tiled(stream: BinaryIO) -> bool:
-    """Whether a TIFF's first directory speaks of tiles, in whatever way: Pillow and libtiff may read it differently."""
+    """Whether a TIFF's first directory has any tag of tiles; Pillow and libtiff may interpret these differently."""
     stream.seek(0)
     head = stream.read(16)
     order = "<" if head[:2] == b"II" else ">"

@@ -1,4 +1,4 @@
-"""One labelled picture on disk: reading it, resizing it, and naming the file in every error."""
+"""Reading and resizing labelled images; every error names the file."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from rlkit.spaces import IGNORED, Pixels
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 Decoder = Callable[[Image.Image, Path], Pixels]
-"""From an opened label file (and its path, for errors) to (H, W) uint8 class numbers."""
+"""(opened label file, its path for errors) -> (H, W) uint8 class numbers."""
 
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """The two files of a labelled picture.
+    """The two files of a labelled image.
 
     Args:
-        picture: The picture.
-        labels: The class of each of its pixels.
-        condition: Sequence, weather or city; "" where nothing is known.
+        picture: The image.
+        labels: The class of each pixel.
+        condition: Sequence, weather or city; "" if unknown.
     """
 
     picture: Path
@@ -33,31 +33,31 @@ class ImageFiles:
 
     @property
     def name(self) -> str:
-        """The picture's file, without its ending."""
+        """Stem of the image file."""
         return self.picture.stem
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Label files that hold a number per pixel, which a data set may count otherwise than its classes are counted.
+    """Decoder of label files with one number per pixel.
 
     Args:
         meaning: Number in the file to class number, or `IGNORED`. Any other number is an error.
-        where: What the numbers are called in errors, with their source.
+        where: Description of the numbers, for errors.
     """
 
     meaning: dict[int, int]
     where: str
 
     def __call__(self, file: Image.Image, path: Path) -> Pixels:
-        """Read class numbers.
+        """Decode class numbers.
 
         Raises:
-            UserError: The file is a colour picture, or holds a number that means nothing.
+            UserError: The file is a colour image, or holds an unknown number.
         """
         if file.mode not in ("L", "P", "1", "I", "I;16"):
             raise UserError(
-                f"{path} is a picture in colour (mode {file.mode}); {self.where} are expected: one number per pixel, "
+                f"{path} is a colour picture (mode {file.mode}); expected {self.where}: one number per pixel, "
                 "grey or with a palette."
             )
         numbers = np.asarray(file)
@@ -69,22 +69,22 @@ class Numbers:
             wrong = low if low < 0 else high if high > 255 else int(numbers[classes < 0][0])
             raise UserError(
                 f"{path} holds the class number {wrong}, which is none of {self.where}: "
-                f"{_spans(sorted(self.meaning))} are expected."
+                f"expected {_spans(sorted(self.meaning))}."
             )
         known: Pixels = classes.astype(np.uint8)
         return known
 
 
 def same_numbers(count: int, where: str, ignored: tuple[int, ...] = (IGNORED,)) -> Numbers:
-    """Label files whose numbers are those of the classes, 0 to `count` - 1, beside some that stand for nothing."""
+    """Decoder of label files whose numbers are the class numbers, 0 to `count` - 1, and some that are ignored."""
     return Numbers({**dict.fromkeys(ignored, IGNORED), **{number: number for number in range(count)}}, where)
 
 
 def read_picture(path: Path) -> Pixels:
-    """Read a picture: (H, W, 3) uint8, red, green, blue.
+    """Read an image: (H, W, 3) uint8, RGB.
 
     Raises:
-        UserError: It is missing, damaged, or larger than may be.
+        UserError: It is missing, damaged or too large.
     """
     return np.array(load_picture(path, mode="RGB"))
 
@@ -93,19 +93,19 @@ def read_labels(path: Path, decode: Decoder) -> Pixels:
     """Read the class of each pixel: (H, W) uint8.
 
     Raises:
-        UserError: It is missing, damaged, or larger than may be, or holds something else.
+        UserError: The file is missing, damaged or too large, or holds no such labels.
     """
     return decode(load_picture(path), path)
 
 
 def read_pair(files: ImageFiles, decode: Decoder) -> tuple[Pixels, Pixels]:
-    """Read a picture and its labels.
+    """Read an image and its labels.
 
     Returns:
         (H, W, 3) uint8 and (H, W) uint8.
 
     Raises:
-        UserError: One is missing or damaged, holds something else, or they differ in size.
+        UserError: A file is missing or damaged, the labels are unknown, or the sizes differ.
     """
     picture, labels = read_picture(files.picture), read_labels(files.labels, decode)
     check_sizes(files, (picture.shape[0], picture.shape[1]), (labels.shape[0], labels.shape[1]))
@@ -113,20 +113,20 @@ def read_pair(files: ImageFiles, decode: Decoder) -> tuple[Pixels, Pixels]:
 
 
 def check_sizes(files: ImageFiles, picture: tuple[int, int], labels: tuple[int, int]) -> None:
-    """Refuse a pair of files of different sizes.
+    """Check that an image and its labels have the same height and width.
 
     Raises:
-        UserError: Height and width differ.
+        UserError: They differ.
     """
     if picture != labels:
         raise UserError(
             f"{files.picture} is {picture[1]}×{picture[0]} pixels, but its labels {files.labels} are "
-            f"{labels[1]}×{labels[0]}: both should be of one size."
+            f"{labels[1]}×{labels[0]}: both must have the same size."
         )
 
 
 def _spans(numbers: list[int]) -> str:
-    """Whole numbers in words: [0, 1, 2, 255] -> "0 to 2, 255"."""
+    """Ranges of sorted integers: [0, 1, 2, 255] -> "0 to 2, 255"."""
     spans: list[list[int]] = []
     for number in numbers:
         if spans and number == spans[-1][1] + 1:
@@ -137,11 +137,11 @@ def _spans(numbers: list[int]) -> str:
 
 
 def resize_picture(picture: Pixels, size: tuple[int, int]) -> Pixels:
-    """Resize a picture; where it shrinks, every pixel of it counts (no aliasing).
+    """Resize an image by antialiased bilinear interpolation.
 
     Args:
         picture: (H, W, 3) uint8.
-        size: Height and width wanted.
+        size: Height and width of the result.
 
     Returns:
         (*size, 3) uint8.
@@ -152,11 +152,11 @@ def resize_picture(picture: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def resize_labels(labels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Resize labels: each pixel takes the nearest one's, for numbers of classes cannot be mixed.
+    """Resize labels by nearest-neighbour interpolation.
 
     Args:
         labels: (H, W) uint8.
-        size: Height and width wanted.
+        size: Height and width of the result.
 
     Returns:
         (*size) uint8.
@@ -167,7 +167,7 @@ def resize_labels(labels: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def resize_pictures(pictures: Pixels | Sequence[Pixels], size: tuple[int, int]) -> Pixels:
-    """Resize a batch of pictures: (N, H, W, 3) uint8 -> (N, *size, 3) uint8."""
+    """Resize a batch of images: (N, H, W, 3) uint8 -> (N, *size, 3) uint8."""
     if isinstance(pictures, np.ndarray) and pictures.shape[1:3] == size:
         return pictures
     return np.stack([resize_picture(picture, size) for picture in pictures])

@@ -1,4 +1,4 @@
-"""A long list in a JSON file, one entry at a time: as a whole it would take twenty times as much memory as its text."""
+"""Streaming of a long list in a JSON file, whose objects as a whole take twenty times the memory of its text."""
 
 import io
 import json
@@ -10,43 +10,50 @@ from typing import Any
 
 from rlkit.utils import paths
 
-MOST_BYTES = 256 * 2**20  # of the file, which takes some seconds; BDD100K's boxes of `val` have about 60 MB
-LONGEST_ENTRY = 2**20  # characters; that of a picture with a hundred boxes has thirty thousand
-_READ = 8 * LONGEST_ENTRY  # characters at once, so that little of it is copied again
+MAX_BYTES = 256 * 2**20  # of the file; BDD100K's boxes of `val` have about 60 MB
+MAX_ENTRY = 2**20  # characters; an image with a hundred boxes has 30,000
+CHUNK_ENTRIES = 8  # longest entries per read
 
 _BEGINNING = re.compile(r"\s*\[\s*")
 _BETWEEN = re.compile(r"\s*([,\]])\s*")
 
 
 def read_entries(path: Path) -> Iterator[Any]:
-    """Read the entries of a list in order.
+    """Yield the entries of a list in order.
 
     Raises:
-        UserError: The file is no regular one, or cannot be read.
-        ValueError: It is too large or holds no list in JSON, or one of its entries is too long.
+        UserError: The file is not a regular file, or cannot be read.
+        ValueError: It is too large, is no JSON list, or has an entry that is too long.
         RecursionError: An entry is nested too deeply.
     """
     with paths.open_regular(path) as binary, io.TextIOWrapper(binary, encoding="utf-8") as file:
         size = os.fstat(binary.fileno()).st_size
-        if size > MOST_BYTES:
-            raise ValueError(f"it has {size / 2**20:.0f} MiB, at most {MOST_BYTES / 2**20:.0f} MiB are read")
-        yield from _entries(file)
+        if size > MAX_BYTES:
+            raise ValueError(f"it has {size / 2**20:.0f} MiB, at most {MAX_BYTES / 2**20:.0f} MiB are read")
+        yield from parse_entries(file)
 
 
-def _entries(file: io.TextIOBase) -> Iterator[Any]:
+def parse_entries(file: io.TextIOBase, max_entry: int = MAX_ENTRY) -> Iterator[Any]:
+    """Yield the entries of a list; at most `CHUNK_ENTRIES * max_entry` characters are read at once.
+
+    Raises:
+        ValueError: The text is no JSON list, or an entry has more than `max_entry` characters.
+        RecursionError: An entry is nested too deeply.
+    """
+    chunk = CHUNK_ENTRIES * max_entry
     decoder = json.JSONDecoder()
-    text = file.read(_READ)
+    text = file.read(chunk)
     mark = _BEGINNING.match(text)
     if mark is None:
-        raise ValueError("it does not begin as a list does")
+        raise ValueError("it is not a list")
     while mark[0].strip() != "]":
-        place = mark.end()
-        if len(text) - place < 2 * LONGEST_ENTRY:
-            text, place = text[place:] + file.read(_READ), 0
-        entry, end = decoder.raw_decode(text, place)
-        if end - place > LONGEST_ENTRY:
-            raise ValueError(f"an entry has more than {LONGEST_ENTRY:,} characters")
+        start = mark.end()
+        if len(text) - start < 2 * max_entry:
+            text, start = text[start:] + file.read(chunk), 0
+        entry, end = decoder.raw_decode(text, start)
+        if end - start > max_entry:
+            raise ValueError(f"an entry has more than {max_entry:,} characters")
         yield entry
         mark = _BETWEEN.match(text, end)
         if mark is None:
-            raise ValueError("the list breaks off")
+            raise ValueError("the list is incomplete")

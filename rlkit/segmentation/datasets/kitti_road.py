@@ -1,4 +1,4 @@
-"""KITTI Road: where a car may drive, in 289 pictures."""
+"""KITTI Road: the road in 289 images."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from rlkit.spaces import IGNORED, Classes, Pixels
 
 CLASSES = Classes(("background", "road"), ("road",))
 _PICTURES, _LABELS = "image_2", "gt_image_2"
-_TASK = "_road_"  # the ground truth of the own lane, `um_lane_000000.png`, lies beside that of the road
+_TASK = "_road_"  # the folder also has the ground truth of the ego lane, `um_lane_000000.png`
 
 
 class KittiRoad:
@@ -22,29 +22,29 @@ class KittiRoad:
         training/image_2/umm_…, uu_…         training/gt_image_2/umm_road_…, uu_road_…
 
     `--data` is the folder that holds `training/`, or `training/` itself. In the ground truth road is magenta,
-    background red, and black counts for nothing: a pixel is valid where there is red and road where there is blue.
+    background red and black ignored: a pixel is valid where red is set and road where blue is set.
 
-    The test pictures have no public truth, so the last pictures of each kind of road (`um`, `umm`, `uu`; these are the
-    conditions) are set apart to be measured on. Figures are of the picture, not of the bird's-eye view in which the
-    benchmark computes its MaxF.
+    The ground truth of the test images is not public, so the last images of each kind of road (`um`, `umm`, `uu`, the
+    conditions) are held out for evaluation. Metrics are computed in the image, not in the bird's-eye view of the
+    benchmark's MaxF.
     """
 
     name = "KITTI Road"
-    looks_for = "training/image_2/ and training/gt_image_2/"
+    structure = "training/image_2/ and training/gt_image_2/"
 
     def recognises(self, folder: Path) -> bool:
-        """Whether pictures and truth lie side by side in the folder or in its `training/`."""
+        """Whether the folder or its `training/` has images and ground truth."""
         return (_root(folder) / _LABELS).is_dir()
 
     def read(self, folder: Path) -> DatasetIndex:
-        """List the pictures that have truth.
+        """List the images with ground truth.
 
         Raises:
-            UserError: A folder is missing or empty, or a picture lacks its truth.
+            UserError: A folder is missing or empty, or an image lacks its ground truth.
         """
         root = _root(folder)
         if not (root / _PICTURES).is_dir():
-            raise UserError(f"{root / _PICTURES} is missing: the pictures of {root / _LABELS} are expected there.")
+            raise UserError(f"{root / _PICTURES} is missing: expected the pictures of {root / _LABELS} there.")
         labels = [path for path in pictures_in(root / _LABELS) if _TASK in path.name]
         pairs = matched(pictures_in(root / _PICTURES), labels, label_key=lambda path: path.stem.replace(_TASK, "_"))
         files = tuple(ImageFiles(picture, truth, picture.stem.partition("_")[0]) for picture, truth in pairs)
@@ -56,15 +56,15 @@ def _root(folder: Path) -> Path:
 
 
 def read_colours(file: Image.Image, path: Path) -> Pixels:
-    """Read the road from the colours of KITTI's ground truth: (H, W) uint8.
+    """Decode the colours of KITTI's ground truth: (H, W) uint8.
 
     Raises:
-        UserError: The file is not in colour, or holds other colours.
+        UserError: The file is no colour image, or has other colours.
     """
     if file.mode not in ("RGB", "RGBA"):
-        raise UserError(f"{path} is not in colour (mode {file.mode}): magenta road on red background is expected.")
+        raise UserError(f"{path} is not in colour (mode {file.mode}): expected magenta road on red background.")
     red, green, blue = np.moveaxis(np.array(file.convert("RGB")), -1, 0)
     if green.any() or (blue[red == 0] > 0).any():
-        raise UserError(f"{path} holds other colours than magenta (road), red (background) and black (ignored).")
+        raise UserError(f"{path} has other colours than magenta (road), red (background) and black (ignored).")
     labels: Pixels = np.where(red == 0, IGNORED, blue > 0).astype(np.uint8)
     return labels

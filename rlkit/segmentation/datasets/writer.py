@@ -1,4 +1,4 @@
-"""Writing labelled pictures as a data set of files, in the layout of `datasets.custom`."""
+"""Write labelled images to a folder, in the layout of `datasets.custom`."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from rlkit.utils.io import disk_errors, new_folder
 from rlkit.utils.paths import path_inside
 
 _BATCH = 32
-_FASTEST = 1  # of PNG's degrees of compression; the others are many times slower for a tenth of the size
+_COMPRESSION = 1  # PNG level; higher ones are many times slower and save a tenth of the size
 
 
 def write_dataset(
@@ -30,17 +30,17 @@ def write_dataset(
     seed: int = 0,
     progress: Callable[[int], None] = lambda count: None,
 ) -> dict[str, int]:
-    """Write pictures to learn from, to choose by and to measure on, complete or not at all.
+    """Write training, validation and test images, atomically.
 
     Args:
-        source: Where they come from.
-        out: The folder to make.
-        pictures: How many to learn from.
-        seed: Decides which.
-        progress: Is told how many have been written each time.
+        source: The data set to copy from.
+        out: The folder to create.
+        pictures: Number of training images.
+        seed: Selects them.
+        progress: Called with the number of images written since the last call.
 
     Returns:
-        Pictures by split.
+        Number of images by split.
 
     Raises:
         UserError: The folder exists, or cannot be written.
@@ -71,13 +71,13 @@ def write_dataset(
 
 
 def check_target(out: Path, pictures: int) -> None:
-    """Find out before the work is done whether it could be written.
+    """Check, before the work is done, that the folder can be created.
 
     Raises:
-        UserError: The folder exists, or there is nothing to write.
+        UserError: It exists, or there is nothing to write.
     """
     if pictures < 1:
-        raise UserError(f"{pictures} pictures to learn from: expected at least 1.")
+        raise UserError(f"{pictures} training pictures: expected at least 1.")
     if os.path.lexists(out):
         raise UserError(f"{out} exists already; name a new folder.", exit_code=1)
 
@@ -98,10 +98,10 @@ def _first(batches: Iterator[LabelledImages], count: int) -> Iterator[LabelledIm
 
 
 def _write(folder: Path, split: str, name: str, image: Pixels, labels: Pixels) -> None:
-    """Write two new files; nothing that somebody else put into the folder is written to or through."""
+    """Create two new files; existing files and links in the folder are never written to or followed."""
     for kind, pixels in ((IMAGES, image), (MASKS, labels)):
         with path_inside(folder, f"{kind}/{split}/{name}.png").open("xb") as file:
-            Image.fromarray(pixels).save(file, "png", compress_level=_FASTEST)
+            Image.fromarray(pixels).save(file, "png", compress_level=_COMPRESSION)
 
 
 def _write_json(path: Path, content: Any, indent: int) -> None:

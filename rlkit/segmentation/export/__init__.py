@@ -1,1 +1,1 @@
-"""Models for other programs: as an exported torch program, as ONNX, and as ONNX in 8-bit integers."""
+"""Export of segmentation models: as a torch program, as ONNX, and as quantised ONNX (int8)."""

@@ -1,4 +1,4 @@
-"""What all exports share: the file to write, and the comparison of the exported model with the original."""
+"""Common parts of the exports: writing the file, and comparing the exported model with the original."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,23 +15,23 @@ from rlkit.utils.io import disk_errors, write_bytes
 Floats = npt.NDArray[np.float32]
 
 TOLERANCE = 1e-4  # of a probability
-# Two maxima of a pooling window may be equal up to rounding, and another runtime then remembers the other place: with
-# indices handed on, a few pixels around it differ although everything was computed right.
-ENOUGH = 0.99  # share of pixels within the tolerance
-_BATCHES = (1, 3)  # another number of pictures than it was traced with has to work too
+# Maxima of a pooling window that are equal up to rounding may have another index in another runtime, so that a few
+# pixels around it differ.
+MIN_EQUAL = 0.99  # fraction of pixels within the tolerance
+_BATCHES = (1, 3)  # batch sizes of the comparison; not the one it was traced with
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was made.
+    """An exported file, and its comparison with the model; None where it was not compared.
 
     Args:
-        path: Where it stands.
-        bytes: Its size.
-        difference: The largest difference of a probability from the model's own; None if it could not be compared.
-        equal: Share of pixels whose probabilities are within `TOLERANCE`; None if it could not be compared.
-        agreement: Share of pixels that get the same class as from the model; None if it could not be compared.
-        note: What else has to be said; "" if nothing.
+        path: Of the file.
+        bytes: Size of the file.
+        difference: Maximum absolute difference of a probability.
+        equal: Fraction of pixels whose probabilities are within `TOLERANCE`.
+        agreement: Fraction of pixels with the same predicted class.
+        note: A remark; "" for none.
     """
 
     path: Path
@@ -43,59 +43,59 @@ class Exported:
 
     def __str__(self) -> str:
         if self.difference is None or self.equal is None or self.agreement is None:
-            told = "not compared with the model"
+            comparison = "not compared with the model"
         elif self.equal == 1.0:
-            told = f"probabilities within {self.difference:.1e} of the model's"
-        elif self.equal < ENOUGH:
-            told = f"{self.agreement:.2%} of pixels get the model's class"
+            comparison = f"probabilities within {self.difference:.1e} of the model's"
+        elif self.equal < MIN_EQUAL:
+            comparison = f"{self.agreement:.2%} of pixels have the model's class"
         else:
-            told = (
+            comparison = (
                 f"probabilities of {self.equal:.3%} of pixels within {TOLERANCE:.0e} of the model's (all within "
-                f"{self.difference:.1e}), {self.agreement:.2%} get the same class"
+                f"{self.difference:.1e}), {self.agreement:.2%} have the same class"
             )
-        return f"{self.path}: {self.bytes / 1e6:.2f} MB, {told}{'. ' if self.note else ''}{self.note}"
+        return f"{self.path}: {self.bytes / 1e6:.2f} MB, {comparison}{'. ' if self.note else ''}{self.note}"
 
 
-def checked(
+def compare(
     model: SegmentationModel,
     out: Path,
     probabilities: Callable[[Floats], Floats],
     pictures: Pixels | None = None,
-    enough: float = ENOUGH,
+    min_equal: float = MIN_EQUAL,
 ) -> Exported:
-    """Let the model and the file look at the same pictures.
+    """Compare the probabilities of the model and the exported file on the same images.
 
     Args:
-        model: What was exported.
-        out: The file; it is removed if it says something else.
-        probabilities: Runs the file: (N, 3, H, W) float32 from 0 to 1 -> (N, C, H, W).
-        pictures: What to look at, (N, H, W, 3); None for noise.
-        enough: Share of pixels that have to be within `TOLERANCE`.
+        model: The original.
+        out: The file; it is removed if the comparison fails.
+        probabilities: Runs the file: (N, 3, H, W) float32 in [0, 1] -> (N, C, H, W).
+        pictures: (N, H, W, 3) uint8; None for noise.
+        min_equal: Fraction of pixels that must be within `TOLERANCE`.
 
     Raises:
-        UserError: Fewer are.
+        UserError: Fewer pixels are.
     """
     folded = SegmentationModel(model.network, model.card, model.device, fuse=True)
-    differences, alike = [], []
+    differences, same_class = [], []
     for batch in _noise(model.card.size) if pictures is None else [pictures]:
         ours, theirs = folded.probabilities(batch), probabilities(as_input(batch))
         differences.append(np.abs(ours - theirs).max(axis=1).ravel())
-        alike.append((ours.argmax(1) == theirs.argmax(1)).ravel())
+        same_class.append((ours.argmax(1) == theirs.argmax(1)).ravel())
     difference = np.concatenate(differences)
     equal = float((difference <= TOLERANCE).mean())
-    if equal < enough:
+    if equal < min_equal:
         out.unlink()
         raise UserError(
-            f"Probabilities of the exported model are within {TOLERANCE:.0e} of the model's own for {equal:.2%} of "
-            f"pixels only (largest difference {difference.max():.1e}), so {out} was removed.",
+            f"Probabilities of the exported model are within {TOLERANCE:.0e} of the model's for only {equal:.2%} of "
+            f"pixels (largest difference {difference.max():.1e}), so {out} was removed.",
             exit_code=1,
         )
-    agreement = float(np.concatenate(alike).mean())
+    agreement = float(np.concatenate(same_class).mean())
     return Exported(out, out.stat().st_size, float(difference.max()), equal, agreement)
 
 
 def as_input(pictures: Pixels) -> Floats:
-    """(N, H, W, 3) uint8 -> (N, 3, H, W) float32 from 0 to 1, as every exported model takes it."""
+    """(N, H, W, 3) uint8 -> (N, 3, H, W) float32 in [0, 1], the input of every exported model."""
     return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), dtype=np.float32) / np.float32(255)
 
 
@@ -105,15 +105,15 @@ def _noise(size: tuple[int, int]) -> list[Pixels]:
 
 
 def check_target(out: Path, suffix: str) -> None:
-    """Find out before the work is done whether a file can be made.
+    """Check, before the work is done, that a file can be created.
 
     Raises:
-        UserError: Something stands there, its folder does not exist, or its name ends otherwise.
+        UserError: It exists already, its folder does not exist, or it has another suffix.
     """
     if out.suffix != suffix:
         raise UserError(f"--out {out}: expected a name that ends in {suffix} for this format.")
     if out.exists():
-        raise UserError(f"--out {out}: it exists already and is left as it is; choose another name.", exit_code=1)
+        raise UserError(f"--out {out}: it exists already; choose another name.", exit_code=1)
     if not out.absolute().parent.is_dir():
         raise UserError(f"--out {out}: the folder {out.absolute().parent} does not exist.", exit_code=1)
 
@@ -122,7 +122,7 @@ def write_target(out: Path, content: bytes) -> None:
     """Write the file.
 
     Raises:
-        UserError: It cannot be written, or something else has come to stand there.
+        UserError: It cannot be written, or has come to exist.
     """
     check_target(out, out.suffix)
     with disk_errors(str(out)):

@@ -1,4 +1,4 @@
-"""A model as ONNX, in floats or in 8-bit integers by static quantisation (Jacob et al. 2018)."""
+"""Export to ONNX, in float32 or in int8 by static quantisation (Jacob et al. 2018)."""
 
 import importlib
 import json
@@ -13,7 +13,7 @@ import torch
 from rlkit.errors import UserError
 from rlkit.perception.model import SegmentationModel
 from rlkit.segmentation.datasets.base import Dataset, LabelledImages
-from rlkit.segmentation.export.common import Exported, Floats, as_input, check_target, checked, write_target
+from rlkit.segmentation.export.common import Exported, Floats, as_input, check_target, compare, write_target
 from rlkit.segmentation.export.torch_export import INPUT, OUTPUT, quietly, traced
 from rlkit.spaces import Pixels
 
@@ -21,37 +21,37 @@ SUFFIX = ".onnx"
 OPSET = 18
 EXTRA = 'pip install "rlkit-toolkit[export]"'
 
-CALIBRATION = 128  # pictures; 100 to 300 of all weathers settle the ranges
-FEWEST = 8
+CALIBRATION = 128  # images
+MIN_CALIBRATION = 8
 
 
 def export_onnx(model: SegmentationModel, out: Path) -> Exported:
     """Write an ONNX file, and compare it with the model where ONNX Runtime is installed.
 
-    Its input `pictures` is (N, 3, H, W) float32 from 0 to 1, any N and the H and W that the model was trained on; its
-    output `probabilities` is (N, C, H, W) float32. Un-pooling is a ScatterElements, since the runtimes disagree about
-    MaxUnpool. The model's card stands in the metadata under `card`.
+    Its input `pictures` is (N, 3, H, W) float32 in [0, 1], for any N and the model's H and W; its output
+    `probabilities` is (N, C, H, W) float32. Unpooling is exported as ScatterElements, since runtimes disagree about
+    MaxUnpool. The metadata holds the model's card under `card`.
 
     Args:
-        model: What to export.
-        out: The file to make, named *.onnx.
+        model: The model.
+        out: The file to create, named *.onnx.
 
     Raises:
-        UserError: A package is missing, something stands there already, it cannot be written, or the network cannot
-            be exported.
+        UserError: A package is missing, the file exists already or cannot be written, or the network cannot be
+            exported.
     """
     check_target(out, SUFFIX)
     write_target(out, onnx_bytes(model))
     try:
         session = session_of(out.read_bytes())
     except ModuleNotFoundError:
-        note = f"ONNX Runtime is not installed, so nothing was compared ({EXTRA})"
+        note = f"it was not compared, because ONNX Runtime is not installed ({EXTRA})"
         return Exported(out, out.stat().st_size, None, None, None, note)
-    return checked(model, out, lambda pictures: run(session, pictures))
+    return compare(model, out, lambda pictures: run(session, pictures))
 
 
 def onnx_bytes(model: SegmentationModel) -> bytes:
-    """Make the content of an ONNX file.
+    """Return the content of an ONNX file.
 
     Raises:
         UserError: A package is missing, or the network cannot be exported.
@@ -84,10 +84,10 @@ def _pool_with_indices(
     dilation: Sequence[int] = (1, 1),
     ceil_mode: bool = False,
 ) -> tuple[Any, Any]:
-    """Write torch's max-pooling as ONNX's, whose indices count through all planes of a batch and not through each.
+    """Translate torch's max pooling to ONNX's, whose indices count through the whole batch rather than each plane.
 
-    The remainder makes them torch's, and leaves those of a runtime that counts as torch does as they are. The
-    exporter's own way is a second pooling of the whole input, which takes as long as the first.
+    The remainder turns them into torch's. The exporter's own translation pools the input a second time, which takes as
+    long as the first.
     """
     from onnxscript import opset18
 
@@ -108,7 +108,7 @@ def _pool_with_indices(
 
 
 def need(*packages: str) -> None:
-    """Make sure that packages of the extra `export` are there.
+    """Check that packages of the extra `export` are installed.
 
     Raises:
         UserError: One is missing.
@@ -121,11 +121,11 @@ def need(*packages: str) -> None:
 
 
 def session_of(content: bytes, threads: int = 0) -> Any:
-    """Open an ONNX model with ONNX Runtime on the processor.
+    """Open an ONNX model with ONNX Runtime on the CPU.
 
     Args:
         content: Of the file.
-        threads: How many it may use; 0 for as many as there are cores.
+        threads: Number of threads; 0 for one per core.
 
     Raises:
         ModuleNotFoundError: ONNX Runtime is not installed.
@@ -145,36 +145,35 @@ def run(session: Any, pictures: Floats) -> Floats:
 
 
 def export_int8(model: SegmentationModel, out: Path, calibration: Pixels) -> Exported:
-    """Write an ONNX file whose convolutions compute in 8-bit integers.
+    """Write an ONNX file with convolutions in int8.
 
-    Weights are signed, one scale per output channel; activations are unsigned, one scale per tensor. Both stand as
-    QuantizeLinear and DequantizeLinear around each convolution, the form that most runtimes know. Everything that
-    passes indices on stays in floats, since no runtime has an integer kernel for it. Input and output are those of
-    `export_onnx`.
+    Weights are signed with one scale per output channel, activations unsigned with one scale per tensor, as
+    QuantizeLinear and DequantizeLinear around each convolution (QDQ). Pooling and unpooling with indices stay in
+    float32. Input and output are those of `export_onnx`.
 
     Args:
-        model: What to quantise.
-        out: The file to make, named *.onnx.
-        calibration: (N, H, W, 3) uint8, of the model's size: pictures as the network will see them, from which the
-            ranges of its activations are found. The file is compared with the model on them, too.
+        model: The model.
+        out: The file to create, named *.onnx.
+        calibration: (N, H, W, 3) uint8, of the model's size: representative images, for the ranges of the activations
+            and for the comparison with the model.
 
     Raises:
-        UserError: A package is missing, there are too few pictures or they are of another size, something stands there
-            already, it cannot be written, or the network cannot be exported.
+        UserError: A package is missing, there are too few images or they have another size, the file exists already or
+            cannot be written, or the network cannot be exported.
     """
     check_target(out, SUFFIX)
     write_target(out, int8_bytes(model, calibration))
     session = session_of(out.read_bytes())
-    return checked(model, out, lambda pictures: run(session, pictures), calibration[:FEWEST], enough=0.0)
+    return compare(model, out, lambda pictures: run(session, pictures), calibration[:MIN_CALIBRATION], min_equal=0.0)
 
 
 def int8_bytes(model: SegmentationModel, calibration: Pixels) -> bytes:
-    """Make the content of such a file; arguments and errors as `export_int8`."""
+    """Return the content of an int8 ONNX file; arguments and errors as in `export_int8`."""
     need("onnx", "onnxscript", "onnxruntime")
     height, width = model.card.size
-    if calibration.shape[1:] != (height, width, 3) or len(calibration) < FEWEST:
+    if calibration.shape[1:] != (height, width, 3) or len(calibration) < MIN_CALIBRATION:
         raise UserError(
-            f"To find the ranges of 8-bit numbers at least {FEWEST} pictures of {height}×{width} pixels are needed, "
+            f"Quantisation needs at least {MIN_CALIBRATION} calibration images of {height}×{width} pixels, "
             f"not {len(calibration)} of {calibration.shape[1]}×{calibration.shape[2]}."
         )
     from onnxruntime.quantization import (  # type: ignore[import-untyped, unused-ignore]
@@ -187,7 +186,7 @@ def int8_bytes(model: SegmentationModel, calibration: Pixels) -> bytes:
         quant_pre_process,
     )
 
-    # These functions read and write files only.
+    # These functions work on files only.
     with tempfile.TemporaryDirectory() as folder, quietly():
         floats, prepared, integers = (Path(folder, f"{name}.onnx") for name in ("floats", "prepared", "integers"))
         floats.write_bytes(onnx_bytes(model))
@@ -207,13 +206,13 @@ def int8_bytes(model: SegmentationModel, calibration: Pixels) -> bytes:
         return integers.read_bytes()
 
 
-def calibration_pictures(source: Dataset, generator: np.random.Generator, count: int = CALIBRATION) -> Pixels:
-    """Take pictures that a network was, or could have been, trained on: (count, H, W, 3) uint8.
+def calibration_images(source: Dataset, generator: np.random.Generator, count: int = CALIBRATION) -> Pixels:
+    """Return training images, (count, H, W, 3) uint8.
 
     Args:
-        source: Where they come from.
-        generator: Decides which.
-        count: How many.
+        source: The data set.
+        generator: Selects them.
+        count: Number of images.
     """
     batches: Iterator[LabelledImages] = source.training(min(16, count), generator)
     taken: list[Pixels] = []
@@ -223,12 +222,12 @@ def calibration_pictures(source: Dataset, generator: np.random.Generator, count:
 
 
 class _Calibration:
-    """Hands pictures to ONNX Runtime one by one, as its `CalibrationDataReader` wants them."""
+    """ONNX Runtime's `CalibrationDataReader` over images."""
 
     def __init__(self, pictures: Pixels):
         self._pictures = iter(pictures)
 
     def get_next(self) -> dict[str, Floats] | None:
-        """Give the next picture as the network's input; None after the last."""
+        """Return the next image as the network's input; None after the last."""
         picture = next(self._pictures, None)
         return None if picture is None else {INPUT: as_input(picture[np.newaxis])}

@@ -1,4 +1,4 @@
-"""A model as a `torch.export` program: one file that runs without this toolkit."""
+"""Export to a `torch.export` program: one file that runs without rlkit."""
 
 import contextlib
 import io
@@ -13,41 +13,41 @@ from torch import Tensor, nn
 
 from rlkit.errors import UserError, describe_error
 from rlkit.perception.model import SegmentationModel
-from rlkit.perception.networks.layers import folded
-from rlkit.segmentation.export.common import Exported, Floats, check_target, checked, write_target
+from rlkit.perception.networks.layers import fold_batch_norm
+from rlkit.segmentation.export.common import Exported, Floats, check_target, compare, write_target
 
 SUFFIX = ".pt2"
-CARD = "card.json"  # what the model is, inside the file
+CARD = "card.json"  # the model card's name inside the file
 INPUT, OUTPUT = "pictures", "probabilities"
 
 
 class Probabilities(nn.Module):
-    """What is exported: a network with batch normalisation folded, and a softmax over the classes at its end."""
+    """The exported module: a network with folded batch normalisation, followed by a softmax over the classes."""
 
     def __init__(self, network: nn.Module):
         super().__init__()
-        self.network = folded(network).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        self.network = fold_batch_norm(network).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """(B, 3, H, W) floats from 0 to 1 -> (B, C, H, W) probabilities."""
+        """(B, 3, H, W) float in [0, 1] -> (B, C, H, W) probabilities."""
         scores: Tensor = self.network(pictures)
-        # Written out: over channels that lie apart, ONNX Runtime's own softmax takes three times as long.
+        # Explicit, because ONNX Runtime's softmax over a strided axis takes three times as long.
         shares = torch.exp(scores - scores.amax(1, keepdim=True))
         return shares / shares.sum(1, keepdim=True)
 
 
 def export_torch(model: SegmentationModel, out: Path) -> Exported:
-    """Write a `torch.export` program; `torch.export.load(FILE).module()` is then a function of pictures.
+    """Write a `torch.export` program; `torch.export.load(FILE).module()` is then a function of images.
 
-    It takes (N, 3, H, W) float32 from 0 to 1, any N and the H and W that the model was trained on, and gives
-    (N, C, H, W) float32 probabilities.
+    Its input is (N, 3, H, W) float32 in [0, 1], for any N and the model's H and W, its output (N, C, H, W) float32
+    probabilities.
 
     Args:
-        model: What to export.
-        out: The file to make, named *.pt2.
+        model: The model.
+        out: The file to create, named *.pt2.
 
     Raises:
-        UserError: Something stands there already, it cannot be written, or the network cannot be exported.
+        UserError: The file exists already or cannot be written, or the network cannot be exported.
     """
     check_target(out, SUFFIX)
     program = traced(model)
@@ -63,14 +63,14 @@ def export_torch(model: SegmentationModel, out: Path) -> Exported:
             found: Floats = run(torch.from_numpy(pictures)).numpy()
         return found
 
-    return checked(model, out, probabilities)
+    return compare(model, out, probabilities)
 
 
 def traced(model: SegmentationModel) -> torch.export.ExportedProgram:
-    """Follow a model's computation through, for any number of pictures of the size it was trained on.
+    """Trace a model by `torch.export`, for any batch size.
 
     Raises:
-        UserError: The network does something that `torch.export` does not know.
+        UserError: The network does something that `torch.export` does not support.
     """
     example = torch.zeros(2, 3, *model.card.size)
     try:
@@ -86,7 +86,7 @@ def traced(model: SegmentationModel) -> torch.export.ExportedProgram:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Keep the exporters' remarks about their own insides from the user."""
+    """Suppress the exporters' warnings, log records and output."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

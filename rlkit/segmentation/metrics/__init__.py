@@ -1,4 +1,4 @@
-"""What is measured of a segmentation: overlap, boundaries, honesty of its probabilities, use of its doubts."""
+"""Metrics of segmentation: IoU and accuracy, boundary F1, calibration, and error detection by uncertainty."""
 
 from rlkit.segmentation.metrics.boundary import BoundaryF1
 from rlkit.segmentation.metrics.calibration import Calibration

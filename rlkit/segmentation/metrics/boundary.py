@@ -1,4 +1,4 @@
-"""How well the outlines of classes are found, which overlap says little about."""
+"""Boundary F1 score: how accurate the contours of the classes are."""
 
 import math
 
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from rlkit.spaces import IGNORED, Pixels
 from rlkit.utils.jit import kernel
 
-TOLERANCE = 0.0075  # share of a picture's diagonal by which a boundary may be off (Csurka et al. 2013)
+TOLERANCE = 0.0075  # of the image's diagonal (Csurka et al. 2013)
 
 Mask = npt.NDArray[np.bool_]
 
@@ -16,13 +16,13 @@ Mask = npt.NDArray[np.bool_]
 class BoundaryF1:
     """The mean F1 score of class boundaries (Csurka, Larlus, Perronnin 2013), as the SegNet paper reports it (BF).
 
-    In each picture and for each class that is in its truth: precision is the share of the found boundary that lies
-    near the true one, recall the share of the true one that lies near the found one. A class's score is the mean over
-    pictures that hold it, the score of all is the mean over pictures of the mean over their classes.
+    For each image and class in its ground truth: precision is the fraction of the predicted boundary within a tolerance
+    of the true one, recall the fraction of the true one within it of the predicted one. The score of a class is the
+    mean over the images that contain it; the overall score is the mean over images of the mean over their classes.
 
     Args:
         num_classes: C.
-        tolerance: How near is near, as a share of the diagonal.
+        tolerance: Distance, as a fraction of the image's diagonal.
     """
 
     def __init__(self, num_classes: int, tolerance: float = TOLERANCE):
@@ -31,19 +31,18 @@ class BoundaryF1:
         self._pictures = np.zeros(num_classes, dtype=np.int64)
         self._total, self._count = 0.0, 0
 
-    def add(self, labels: Pixels, found: Pixels) -> None:
-        """Score pictures.
+    def add(self, labels: Pixels, predictions: Pixels) -> None:
+        """Add images.
 
         Args:
             labels: (N, H, W) true classes.
-            found: (N, H, W) what they were taken for.
+            predictions: (N, H, W) predicted classes.
         """
         reach = self._tolerance * math.hypot(*labels.shape[1:])
-        for truth, guess in zip(labels, found, strict=True):
-            # What is unknown has no boundary: neither the truth's nor a guess made there.
-            guess = np.where(truth == IGNORED, IGNORED, guess)
+        for truth, predicted in zip(labels, predictions, strict=True):
+            predicted = np.where(truth == IGNORED, IGNORED, predicted)
             scores = [
-                (number, boundary_f1(truth == number, guess == number, truth == IGNORED, reach))
+                (number, boundary_f1(truth == number, predicted == number, truth == IGNORED, reach))
                 for number in np.unique(truth).tolist()
                 if number != IGNORED
             ]
@@ -57,43 +56,43 @@ class BoundaryF1:
 
     @property
     def by_class(self) -> npt.NDArray[np.float64]:
-        """(C,) mean over the pictures that hold the class; NaN for one that none holds."""
+        """(C,) mean over the images that contain the class; NaN for a class without any."""
         means: npt.NDArray[np.float64] = np.full(len(self._sums), np.nan)
         np.divide(self._sums, self._pictures, out=means, where=self._pictures > 0)
         return means
 
     @property
     def mean(self) -> float:
-        """Mean over pictures."""
+        """Mean over images."""
         return self._total / self._count if self._count else float("nan")
 
 
-def boundary_f1(truth: Mask, found: Mask, ignored: Mask, reach: float) -> float:
-    """The score of one class in one picture.
+def boundary_f1(truth: Mask, predicted: Mask, ignored: Mask, reach: float) -> float:
+    """Boundary F1 of one class in one image.
 
     Args:
-        truth: (H, W) bool, where the class is.
-        found: (H, W) bool, where it was found.
-        ignored: (H, W) bool, where nothing is known: an edge to that is no boundary.
-        reach: Distance in pixels up to which a boundary counts as met.
+        truth: (H, W) bool, pixels of the class.
+        predicted: (H, W) bool, pixels predicted as the class.
+        ignored: (H, W) bool, pixels without ground truth; an edge to these is no boundary.
+        reach: Tolerance in pixels.
 
     Returns:
-        0 to 1; NaN where the class fills the picture and was found to, so that there is no boundary at all.
+        0 to 1; NaN if neither mask has a boundary.
     """
-    real, drawn = boundary_of(truth, ignored), boundary_of(found, ignored)
-    if not real.any() and not drawn.any():
+    true_boundary, boundary = boundary_of(truth, ignored), boundary_of(predicted, ignored)
+    if not true_boundary.any() and not boundary.any():
         return float("nan")
-    if not real.any() or not drawn.any():
+    if not true_boundary.any() or not boundary.any():
         return 0.0
-    precision = within(real, reach)[drawn].mean()
-    recall = within(drawn, reach)[real].mean()
+    precision = within(true_boundary, reach)[boundary].mean()
+    recall = within(boundary, reach)[true_boundary].mean()
     return float(2.0 * precision * recall / (precision + recall)) if precision + recall else 0.0
 
 
 def boundary_of(region: Mask, ignored: Mask) -> Mask:
-    """The pixels of a region (H, W) of whose four neighbours at least one is outside of it, yet not ignored.
+    """Pixels of a region (H, W) with at least one of four neighbours outside of it and not ignored.
 
-    The edge of the picture is no boundary.
+    The edge of the image is no boundary.
     """
     other = ~region & ~ignored
     edge = np.zeros_like(region)
@@ -106,7 +105,7 @@ def boundary_of(region: Mask, ignored: Mask) -> Mask:
 
 
 def within(points: Mask, reach: float) -> Mask:
-    """Which pixels (H, W) lie within a distance in pixels of some points (H, W)."""
+    """(H, W) bool, pixels within a distance of any of the points (H, W)."""
     near = np.zeros_like(points)
     _spread(points, reach, near)
     return near
@@ -114,7 +113,7 @@ def within(points: Mask, reach: float) -> Mask:
 
 @kernel
 def _spread(points: Mask, reach: float, near: Mask) -> None:
-    """Set every pixel around each point; points are few, so that this is quicker than distances of all pixels."""
+    """Set a disc around each point: with few points, faster than a distance transform."""
     height, width = points.shape
     steps = int(np.floor(reach))
     for i in range(height):

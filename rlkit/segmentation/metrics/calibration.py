@@ -1,4 +1,4 @@
-"""Whether a network is right as often as it believes: of the pixels that it is 80 % sure of, 80 % should be right."""
+"""Calibration of probabilities: of the pixels predicted with confidence 80 %, 80 % should be correct."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,34 +9,34 @@ BINS = 15
 
 
 class Calibration:
-    """Counts pixels by how sure the network was of them, for the expected calibration error and the Brier score.
+    """Expected calibration error and Brier score.
 
     Args:
-        bins: Of equal width from 0 to 1.
+        bins: Number of confidence bins of equal width from 0 to 1.
     """
 
     def __init__(self, bins: int = BINS):
         self._pixels = np.zeros(bins, dtype=np.int64)
-        self._right = np.zeros(bins, dtype=np.int64)
+        self._correct = np.zeros(bins, dtype=np.int64)
         self._confidence = np.zeros(bins)
         self._squares = 0.0
 
     def add(self, labels: Pixels, probabilities: npt.NDArray[np.float32]) -> None:
-        """Count pixels; those that are ignored count nowhere.
+        """Add pixels, except ignored ones.
 
         Args:
             labels: (N, H, W) true classes.
-            probabilities: (N, C, H, W), how likely the network held each class.
+            probabilities: (N, C, H, W) class probabilities.
         """
         known = labels != IGNORED
         truth = np.where(known, labels, 0)
         confidence = probabilities.max(axis=1)[known]
-        right = (probabilities.argmax(axis=1) == truth)[known]
+        correct = (probabilities.argmax(axis=1) == truth)[known]
         count = len(self._pixels)
-        # A bin holds its upper end: (0, 1/15], (1/15, 2/15] ...
+        # Bins are closed above: (0, 1/15], (1/15, 2/15] ...
         bins = np.clip(np.ceil(confidence.astype(np.float64) * count).astype(np.int64) - 1, 0, count - 1)
         self._pixels += np.bincount(bins, minlength=count)
-        self._right += np.bincount(bins[right], minlength=count)
+        self._correct += np.bincount(bins[correct], minlength=count)
         self._confidence += np.bincount(bins, confidence, minlength=count)
         # Over the classes c: Σ (p_c − y_c)² = Σ p_c² − 2 p_truth + 1
         at_truth = np.take_along_axis(probabilities, truth[:, None].astype(np.int64), axis=1)[:, 0]
@@ -45,23 +45,17 @@ class Calibration:
 
     @property
     def pixels(self) -> int:
-        """How many were counted."""
+        """Number of pixels counted."""
         return int(self._pixels.sum())
 
     @property
     def expected_error(self) -> float:
-        """Mean distance between confidence and accuracy over the bins, by their pixels (Guo et al. 2017); 0 is best."""
+        """Mean |confidence − accuracy| over the bins, weighted by pixels (ECE, Guo et al. 2017); 0 is best."""
         if not self.pixels:
             return float("nan")
-        return float(np.abs(self._right - self._confidence).sum() / self.pixels)
+        return float(np.abs(self._correct - self._confidence).sum() / self.pixels)
 
     @property
     def brier_score(self) -> float:
-        """Mean squared distance of the probabilities (all classes) from the truth (Brier 1950): 0 best, 2 worst."""
+        """Mean over pixels of Σ_c (p_c − y_c)² (Brier 1950): 0 best, 2 worst."""
         return self._squares / self.pixels if self.pixels else float("nan")
-
-    @property
-    def curve(self) -> list[tuple[float, float, int]]:
-        """Mean confidence, accuracy and pixels of each bin that holds any, for a reliability diagram."""
-        rows = zip(self._confidence.tolist(), self._right.tolist(), self._pixels.tolist(), strict=True)
-        return [(total / pixels, right / pixels, pixels) for total, right, pixels in rows if pixels]

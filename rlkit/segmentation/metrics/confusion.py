@@ -1,4 +1,4 @@
-"""How often each class was taken for each other, over all pixels of a data set, and what follows from it."""
+"""The confusion matrix over all pixels of a data set, and the IoU and accuracy computed from it."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,101 +10,98 @@ Shares = npt.NDArray[np.float64]
 
 
 class Confusion:
-    """A confusion matrix that is filled picture by picture; every figure is of the pixels of all pictures together.
+    """A confusion matrix accumulated over images. `IGNORED` pixels are not counted.
 
-    A mean of the figures of single pictures would be another number. Pixels that are `IGNORED` count nowhere.
+    Every metric is of the pixels of all images together, not a mean over images.
 
     Args:
         num_classes: C.
 
     Attributes:
-        counts: (C, C) int64 pixels, by true class (rows) and found class (columns).
+        counts: (C, C) int64 pixels, by true class (rows) and predicted class (columns).
     """
 
     def __init__(self, num_classes: int):
         self.counts: npt.NDArray[np.int64] = np.zeros((num_classes, num_classes), dtype=np.int64)
 
-    def add(self, labels: Pixels, found: Pixels) -> None:
+    def add(self, labels: Pixels, predictions: Pixels) -> None:
         """Count pixels.
 
         Args:
             labels: True classes, of any shape.
-            found: What they were taken for, of the same shape.
+            predictions: Predicted classes, of the same shape.
 
         Raises:
-            ValueError: The shapes differ, or a number is no class.
+            ValueError: The shapes differ, or a class is C or above.
         """
-        if labels.shape != found.shape:
-            raise ValueError(f"labels {labels.shape} and what was found {found.shape} differ in shape")
-        wrong = _count(np.ascontiguousarray(labels).ravel(), np.ascontiguousarray(found).ravel(), self.counts)
+        if labels.shape != predictions.shape:
+            raise ValueError(f"labels {labels.shape} and predictions {predictions.shape} differ in shape")
+        wrong = _count(np.ascontiguousarray(labels).ravel(), np.ascontiguousarray(predictions).ravel(), self.counts)
         if wrong >= 0:
-            raise ValueError(f"class {wrong} among {len(self.counts)} classes")
+            raise ValueError(f"class {wrong} is out of range: there are {len(self.counts)} classes")
 
     def __add__(self, other: "Confusion") -> "Confusion":
         return _confusion(self.counts + other.counts)
 
     @property
     def pixels(self) -> int:
-        """How many were counted."""
+        """Number of pixels counted."""
         return int(self.counts.sum())
 
     @property
     def iou(self) -> Shares:
-        """(C,) intersection over union of each class: NaN for one that neither is there nor was found."""
+        """(C,) intersection over union of each class; NaN for one that is neither present nor predicted."""
         hits = np.diag(self.counts)
         return _ratio(hits, self.counts.sum(0) + self.counts.sum(1) - hits)
 
     @property
     def mean_iou(self) -> float:
-        """Mean of `iou` over the classes that are there or were found."""
+        """Mean of `iou` over the classes that are present or predicted."""
         return _mean(self.iou)
 
     @property
     def class_accuracy(self) -> Shares:
-        """(C,) share of each class's pixels that were found: NaN for a class that is not there."""
+        """(C,) recall of each class; NaN for a class that is not present."""
         return _ratio(np.diag(self.counts), self.counts.sum(1))
 
     @property
     def mean_accuracy(self) -> float:
-        """Mean of `class_accuracy` over the classes that are there (the papers' class average)."""
+        """Mean of `class_accuracy` over the classes that are present (class average in the SegNet paper)."""
         return _mean(self.class_accuracy)
 
     @property
     def global_accuracy(self) -> float:
-        """Share of all pixels that are right."""
+        """Fraction of all pixels that are correct."""
         return float(np.diag(self.counts).sum() / self.pixels) if self.pixels else float("nan")
 
     def joined(self, mask: npt.NDArray[np.bool_]) -> "Confusion":
-        """The same pixels with two classes: 0 for those outside of a mask of classes (C,), 1 for those in it.
-
-        Which of several drivable classes a pixel was taken for does not matter to who drives.
-        """
+        """Merge the classes into two: 0 outside of a mask of classes (C,), 1 within it."""
         groups = np.stack([~mask, mask]).astype(np.int64)
         return _confusion(groups @ self.counts @ groups.T)
 
     def drivable_iou(self, mask: npt.NDArray[np.bool_]) -> float:
-        """Intersection over union of the drivable area alone.
+        """IoU of the drivable area.
 
         Args:
-            mask: (C,) bool, which classes are drivable.
+            mask: (C,) bool, drivable classes.
         """
         return float(self.joined(mask).iou[1])
 
     def two_class_mean_iou(self, mask: npt.NDArray[np.bool_]) -> float:
-        """Mean of the intersections over union of drivable area and background, which some papers call mIoU."""
+        """Mean IoU of drivable area and background, called mIoU in some papers."""
         return self.joined(mask).mean_iou
 
 
 @kernel
-def _count(labels: Pixels, found: Pixels, counts: npt.NDArray[np.int64]) -> int:
-    """Count pixels (n,) into (C, C); a number that is no class is returned, -1 if all are."""
+def _count(labels: Pixels, predictions: Pixels, counts: npt.NDArray[np.int64]) -> int:
+    """Count pixels (n,) into (C, C); returns the first class out of range, or -1."""
     classes = len(counts)
     for k in range(len(labels)):
         if labels[k] == IGNORED:
             continue
-        if labels[k] >= classes or found[k] >= classes:
-            return int(max(labels[k], found[k]))
-        counts[labels[k], found[k]] += 1
+        if labels[k] >= classes or predictions[k] >= classes:
+            return int(max(labels[k], predictions[k]))
+        counts[labels[k], predictions[k]] += 1
     return -1
 
 

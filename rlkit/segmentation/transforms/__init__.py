@@ -1,4 +1,4 @@
-"""Random changes of pictures and labels for training: which ones a batch goes through, how strong, in which order."""
+"""Random augmentation of labelled images for training, and its presets."""
 
 from dataclasses import dataclass, fields, replace
 
@@ -14,25 +14,25 @@ from rlkit.segmentation.transforms.sensor import add_noise, blur
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Changes labelled pictures by chance; each change is off at 0, and labels follow what moves.
+    """Random transforms of labelled images; each is disabled at 0. Geometric ones apply to the labels too.
 
     Args:
-        crop: Height and width of a part of each picture, somewhere in it; None for the pictures' own.
-        scale: Smallest and largest magnification before that; what then lies beyond the picture is ignored.
-        flip: Probability of exchanging left and right.
-        recolour: Share of pictures whose classes take on other colours, each class its own.
-        blotches: Share of pictures strewn with blotches of one colour, as snow, leaves or puddles are.
-        haze: Share of pictures under a veil that is thickest far away.
-        brightness: Largest change of light: 0.3 for factors from 1 / 1.3 to 1.3.
-        contrast: The same for contrast.
-        saturation: The same for colourfulness.
-        hue: Largest turn of all colours, as a share of half a turn around the colour circle.
+        crop: Height and width of a random crop; None for the whole image.
+        scale: Smallest and largest magnification before the crop; pixels beyond the image are ignored.
+        flip: Probability of a horizontal flip.
+        recolour: Probability of new colours, drawn for each class.
+        blotches: Probability of blotches of one colour, like snow, leaves or puddles.
+        haze: Probability of haze that increases with distance.
+        brightness: Maximum change: 0.3 for factors from 1 / 1.3 to 1.3.
+        contrast: As brightness.
+        saturation: As brightness.
+        hue: Maximum rotation of the hue, as a fraction of half a turn.
         gamma: As brightness, for the exponent of a gamma curve.
-        blur: Largest standard deviation of a blur, in pixels; half of the pictures stay sharp.
-        noise: Largest standard deviation of noise, as a share of full scale.
+        blur: Maximum standard deviation of a Gaussian blur, in pixels; half of the images are not blurred.
+        noise: Maximum standard deviation of Gaussian noise, as a fraction of full scale.
 
     Raises:
-        UserError: A value is out of its range.
+        UserError: A value is out of range.
     """
 
     crop: tuple[int, int] | None = None
@@ -52,9 +52,9 @@ class Augmentation:
     def __post_init__(self) -> None:
         low, high = self.scale
         if not 0.1 <= low <= high <= 10.0:
-            raise UserError(f"scale = {self.scale}: the smaller magnification comes first, from 0.1 to 10.")
+            raise UserError(f"scale = {self.scale}: expected the smaller magnification first, both from 0.1 to 10.")
         if self.crop is not None and not all(8 <= pixels <= 4096 for pixels in self.crop):
-            raise UserError(f"crop = {self.crop}: height and width in pixels, from 8 to 4096.")
+            raise UserError(f"crop = {self.crop}: expected height and width from 8 to 4096 pixels.")
         highest = {"blur": 20.0, "brightness": 4.0, "contrast": 4.0, "saturation": 4.0, "gamma": 4.0}
         for name in (field.name for field in fields(self) if field.name not in ("crop", "scale")):
             value, most = getattr(self, name), highest.get(name, 1.0)
@@ -63,21 +63,21 @@ class Augmentation:
 
     @property
     def moves(self) -> bool:
-        """Whether pixels change their places."""
+        """Whether a geometric transform is enabled."""
         return self.crop is not None or self.scale != (1.0, 1.0) or self.flip > 0.0
 
     @property
     def colours(self) -> dict[str, float]:
-        """Strengths of what happens to the colours of whole pictures, by name."""
+        """Strengths of the colour transforms of whole images, by name."""
         names = ("brightness", "contrast", "saturation", "hue", "gamma")
         return {name: getattr(self, name) for name in names}
 
     def __call__(self, pictures: LabelledImages, generator: np.random.Generator) -> LabelledImages:
-        """Give changed pictures in new arrays, in the order in which nature would: scene, light, lens, sensor.
+        """Return transformed images in new arrays, in the order of image formation: scene, light, lens, sensor.
 
         Args:
-            pictures: Not written.
-            generator: Draws are taken from it.
+            pictures: Not modified.
+            generator: Random numbers.
         """
         images, labels = pictures.images, pictures.labels
         if self.moves:

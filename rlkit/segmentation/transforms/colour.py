@@ -1,7 +1,4 @@
-"""Other light, other cameras: what happens to the colours of whole pictures, as numbers that are drawn and applied.
-
-Brightness, contrast, saturation and hue are one 3×3 matrix and an offset per picture; a gamma curve follows.
-"""
+"""Colour jitter of whole images: brightness, contrast, saturation and hue as one 3×3 matrix and offset, then gamma."""
 
 from dataclasses import dataclass
 
@@ -13,13 +10,13 @@ from rlkit.utils.jit import kernel
 
 Floats = npt.NDArray[np.float32]
 
-LUMA = np.array([0.299, 0.587, 0.114])  # share of red, green and blue in what looks bright (ITU-R BT.601)
+LUMA = np.array([0.299, 0.587, 0.114])  # weights of R, G and B (ITU-R BT.601)
 _GREY_AXIS = np.ones(3) / np.sqrt(3.0)
 
 
 @dataclass(frozen=True)
 class Colours:
-    """How the colours of N pictures are changed: `(matrix @ rgb + offset) ** gamma`, on a scale from 0 to 1.
+    """Colour transforms of N images: `(matrix @ rgb + offset) ** gamma`, with rgb in [0, 1].
 
     Args:
         matrix: (N, 3, 3) float32.
@@ -42,15 +39,15 @@ def draw_colours(
     hue: float = 0.0,
     gamma: float = 0.0,
 ) -> Colours:
-    """Draw other colours for each picture.
+    """Draw a colour transform for each image.
 
     Args:
-        images: (N, H, W, 3) uint8, for their mean brightness, around which contrast turns.
-        generator: Draws are taken from it, the same number whatever the strengths.
-        brightness: Largest change of the light as a share: factors from 1 / (1 + b) to 1 + b.
-        contrast: The same for differences from the picture's mean.
-        saturation: The same for differences from grey; 1 or more also takes all colour away at times.
-        hue: Largest turn of the colours around the grey axis, as a share of half a turn.
+        images: (N, H, W, 3) uint8, for their mean brightness, which contrast preserves.
+        generator: Random numbers; the number of draws does not depend on the strengths.
+        brightness: Maximum change b: factors from 1 / (1 + b) to 1 + b.
+        contrast: As brightness, for differences from the image's mean.
+        saturation: As brightness, for differences from grey.
+        hue: Maximum rotation around the grey axis, as a fraction of half a turn.
         gamma: As brightness, for the exponent.
     """
     count = len(images)
@@ -61,15 +58,15 @@ def draw_colours(
     angles = np.pi * hue * draws[3]
     grey = np.tile(LUMA, (3, 1))
     saturate = saturations[:, None, None] * np.eye(3) + (1.0 - saturations[:, None, None]) * grey
-    matrix = lights[:, None, None] * contrasts[:, None, None] * (_turns(angles) @ saturate)
-    # A sixteenth of the pixels tells the mean.
+    matrix = lights[:, None, None] * contrasts[:, None, None] * (_hue_rotations(angles) @ saturate)
+    # The mean of every 16th pixel is accurate enough.
     means = images[:, ::4, ::4].reshape(count, -1, 3).mean(axis=1) @ LUMA / 255.0
     offset = np.repeat((lights * (1.0 - contrasts) * means)[:, None], 3, axis=1)
     return Colours(matrix.astype(np.float32), offset.astype(np.float32), ((1.0 + gamma) ** draws[4]).astype(np.float32))
 
 
-def _turns(angles: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(N, 3, 3) rotations of colours around the grey axis (Rodrigues)."""
+def _hue_rotations(angles: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(N,) radians -> (N, 3, 3) rotations around the grey axis (Rodrigues' formula)."""
     x, y, z = _GREY_AXIS
     across = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
     cosines, sines = np.cos(angles)[:, None, None], np.sin(angles)[:, None, None]
@@ -78,14 +75,14 @@ def _turns(angles: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def apply_colours(images: Pixels, colours: Colours) -> None:
-    """Change the colours of (N, H, W, 3) uint8 pictures in place."""
+    """Transform the colours of (N, H, W, 3) uint8 images in place."""
     curves = np.linspace(0.0, 1.0, 1024, dtype=np.float32)[None] ** colours.gamma[:, None]
     _mix(images, colours.matrix, colours.offset, np.rint(255.0 * curves).astype(np.uint8))
 
 
 @kernel
 def _mix(images: Pixels, matrix: Floats, offset: Floats, curves: Pixels) -> None:
-    """About 5 ns per pixel. `curves`: (N, 1024) uint8, from a channel's value before gamma to the byte after it."""
+    """Apply matrix, offset and `curves`, (N, 1024) uint8, the gamma curves. About 5 ns per pixel."""
     for n in range(len(images)):
         m, o, curve = matrix[n], offset[n], curves[n]
         rows = images[n].reshape(-1, 3)

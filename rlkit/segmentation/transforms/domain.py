@@ -1,7 +1,6 @@
-"""Other seasons and weathers, roughly: classes in other colours, a veil of haze, blotches of snow, leaves or water.
+"""Domain randomisation (Tobin et al. 2017) against overfitting to the renderer: class colours, haze, blotches.
 
-A network that was taught by a simulator should not lean on the colours that the simulator happens to have (domain
-randomisation: Tobin et al. 2017). These change what things look like and leave what they are.
+These change the appearance of images; their labels stay as they are.
 """
 
 import numpy as np
@@ -12,24 +11,24 @@ from rlkit.utils.jit import kernel
 
 Floats = npt.NDArray[np.float32]
 
-_GAIN, _LIFT = 0.45, 40.0  # largest changes of a class's colour: factor and levels of 255
-_THICKEST = 0.75  # haze at the horizon and above
-_CELLS = (64, 64)  # blotches: rows and columns of a grid of noise on the ground, over and over again
-_COVER = 0.95  # largest share of a class that is blotched
+_GAIN, _LIFT = 0.45, 40.0  # maximum changes of a class's colour: factor, and offset of 255
+_MAX_HAZE = 0.75  # opacity at the horizon and above
+_CELLS = (64, 64)  # rows and columns of the noise on the ground, which repeats
+_MAX_COVER = 0.95  # fraction of a class that is covered by blotches
 
 
 def recolour(images: Pixels, labels: Pixels, share: float, generator: np.random.Generator) -> None:
-    """Give the classes of some pictures other colours, in place.
+    """Change the colours of each class in some images, in place.
 
     Args:
-        images: (N, H, W, 3) uint8, written.
+        images: (N, H, W, 3) uint8, modified.
         labels: (N, H, W) uint8.
-        share: Of the pictures.
-        generator: Draws are taken from it.
+        share: Probability of an image to be changed.
+        generator: Random numbers.
     """
     chosen = generator.random(len(images)) < share
     gains = (1.0 + _GAIN) ** (2.0 * generator.random((len(images), 256, 3)) - 1.0)
-    # Mostly lighter or darker, less so of another hue: what lies around a road is seldom violet.
+    # Mostly lighter or darker, less of another hue.
     lifts = _LIFT * (1.4 * generator.random((len(images), 256, 1)) - 0.7 + 0.6 * generator.random((1, 256, 3)) - 0.3)
     _paint(images, labels, gains.astype(np.float32), lifts.astype(np.float32), chosen)
 
@@ -49,34 +48,34 @@ def _paint(images: Pixels, labels: Pixels, gains: Floats, lifts: Floats, chosen:
 
 
 def haze(images: Pixels, share: float, generator: np.random.Generator) -> None:
-    """Draw a veil of one grey over some pictures, in place: thick above, thinning out from the horizon down.
+    """Add haze of one grey to some images, in place: full above the horizon, decreasing below it.
 
     Args:
-        images: (N, H, W, 3) uint8, written.
-        share: Of the pictures.
-        generator: Draws are taken from it.
+        images: (N, H, W, 3) uint8, modified.
+        share: Probability of an image to be changed.
+        generator: Random numbers.
     """
     count, height = len(images), images.shape[1]
     chosen: npt.NDArray[np.bool_] = generator.random(count) < share
-    thickness = _THICKEST * generator.random(count)
+    thickness = _MAX_HAZE * generator.random(count)
     horizon = 0.25 + 0.35 * generator.random(count)
     grey = 255.0 * (0.1 + 0.85 * generator.random((count, 1))) + 12.0 * (2.0 * generator.random((count, 3)) - 1.0)
     rows = (np.arange(height) + 0.5) / height
-    # Over flat ground distance goes as 1 / rows below the horizon: so does what lies in between.
+    # On flat ground distance is proportional to 1 / (rows below the horizon).
     below = np.maximum(0.0, rows[None] - horizon[:, None])
-    veil = thickness[:, None] ** (1.0 + 12.0 * below)
-    _veil(images, veil.astype(np.float32), np.clip(grey, 0.0, 255.0).astype(np.float32), chosen)
+    opacity = thickness[:, None] ** (1.0 + 12.0 * below)
+    _add_haze(images, opacity.astype(np.float32), np.clip(grey, 0.0, 255.0).astype(np.float32), chosen)
 
 
 @kernel
-def _veil(images: Pixels, veil: Floats, grey: Floats, chosen: npt.NDArray[np.bool_]) -> None:
+def _add_haze(images: Pixels, opacity: Floats, grey: Floats, chosen: npt.NDArray[np.bool_]) -> None:
     one = np.float32(1.0)
     half = np.float32(0.5)
     for n in range(len(images)):
         if not chosen[n]:
             continue
         for i in range(images.shape[1]):
-            share = veil[n, i]
+            share = opacity[n, i]
             for j in range(images.shape[2]):
                 for c in range(3):
                     value = (one - share) * np.float32(images[n, i, j, c]) + share * grey[n, c]
@@ -84,30 +83,29 @@ def _veil(images: Pixels, veil: Floats, grey: Floats, chosen: npt.NDArray[np.boo
 
 
 def blotch(images: Pixels, labels: Pixels, share: float, generator: np.random.Generator) -> None:
-    """Strew some pictures with blotches of one colour, in place: whatever lies there keeps its class.
+    """Add blotches of one colour to some images, in place; labels do not change.
 
-    Snow may lie in patches on a road and all over the grass beside it, leaves the other way round: every class is
-    covered by a share of its own. The patches are noise on flat ground, small and flat in the distance, large at the
-    bottom.
+    Each class has its own coverage: snow may lie in patches on a road and everywhere beside it. The pattern is noise on
+    flat ground in perspective.
 
     Args:
-        images: (N, H, W, 3) uint8, written.
+        images: (N, H, W, 3) uint8, modified.
         labels: (N, H, W) uint8.
-        share: Of the pictures.
-        generator: Draws are taken from it.
+        share: Probability of an image to be changed.
+        generator: Random numbers.
     """
     count = len(images)
     chosen = generator.random(count) < share
     fine = generator.random((count, *_CELLS))
     coarse = generator.random((count, *_CELLS))
-    # The sum of two even draws is beyond 2 - sqrt(2 c) for a share c of up to a half of the cells.
-    cover = _COVER * generator.random((count, 1)) ** 0.5 * np.minimum(1.0, 1.5 * generator.random((count, 256)))
+    # The sum of two uniform numbers exceeds 2 - sqrt(2 c) with probability c, for c up to 0.5.
+    cover = _MAX_COVER * generator.random((count, 1)) ** 0.5 * np.minimum(1.0, 1.5 * generator.random((count, 256)))
     level = np.where(cover < 0.5, 2.0 - np.sqrt(2.0 * cover), np.sqrt(2.0 * np.maximum(1.0 - cover, 0.0)))
     opacity = np.minimum(1.0, 0.3 + 0.7 * generator.random((count, 1)) + 0.15 * generator.random((count, 256)))
     colours = 255.0 * generator.random((count, 1)) ** 0.7 + 20.0 * (2.0 * generator.random((count, 3)) - 1.0)
     horizon = 0.3 + 0.25 * generator.random(count)
     size = 2.0 ** (2.0 * generator.random(count) - 1.0)
-    _strew(
+    _add_blotches(
         images,
         labels,
         fine.astype(np.float32),
@@ -122,7 +120,7 @@ def blotch(images: Pixels, labels: Pixels, share: float, generator: np.random.Ge
 
 
 @kernel
-def _strew(
+def _add_blotches(
     images: Pixels,
     labels: Pixels,
     fine: Floats,

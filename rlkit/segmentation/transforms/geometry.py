@@ -1,4 +1,4 @@
-"""Cropping, scaling and mirroring of labelled pictures, in one pass over the pixels that come out."""
+"""Random crop, scale and horizontal flip of labelled images, in one pass over the output pixels."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,7 +6,7 @@ import numpy.typing as npt
 from rlkit.spaces import IGNORED, Pixels
 from rlkit.utils.jit import kernel
 
-_GREY = 127  # what lies beyond a picture's edge
+_GREY = 127  # colour of pixels beyond the image
 
 
 def draw_windows(
@@ -17,20 +17,20 @@ def draw_windows(
     flip: float,
     generator: np.random.Generator,
 ) -> npt.NDArray[np.float64]:
-    """Draw which part of each picture is seen, and whether in a mirror.
+    """Draw the window and flip of each image.
 
     Args:
         count: N.
-        size: Height and width of the pictures.
-        wanted: Height and width of what comes out.
-        scale: Smallest and largest magnification; drawn evenly on a logarithmic scale.
-        flip: Probability of mirroring, left and right exchanged.
-        generator: Draws are taken from it.
+        size: Height and width of the images.
+        wanted: Height and width of the output.
+        scale: Smallest and largest magnification; log-uniform.
+        flip: Probability of a horizontal flip.
+        generator: Random numbers.
 
     Returns:
-        (N, 4): row and column in the source of the first pixel's centre, then source pixels per pixel downwards and to
-        the right (below 0 where mirrored). Where the window is smaller than the picture it lies within it, else the
-        picture lies within the window.
+        (N, 4): source row and column of the first output pixel's centre, then source pixels per output pixel down and
+        to the right (negative if flipped). A window smaller than the image lies within it, else the image lies within
+        the window.
     """
     low, high = np.log(scale[0]), np.log(scale[1])
     step = np.exp(-(low + (high - low) * generator.random(count)))
@@ -38,7 +38,7 @@ def draw_windows(
     for axis in range(2):
         spare = size[axis] - wanted[axis] * step
         first = spare * generator.random(count)
-        first = np.where(step == 1.0, np.rint(first), first)  # whole pixels stay whole: nothing is smeared
+        first = np.where(step == 1.0, np.rint(first), first)  # unscaled crops need no interpolation
         windows[:, axis] = first + (step - 1.0) / 2.0
     windows[:, 2] = step
     mirrored = generator.random(count) < flip
@@ -51,16 +51,16 @@ def draw_windows(
 def cut_windows(
     images: Pixels, labels: Pixels, windows: npt.NDArray[np.float64], out_images: Pixels, out_labels: Pixels
 ) -> None:
-    """Cut windows out of pictures: pixels are interpolated between their four neighbours, labels are the nearest one's.
+    """Resample windows of images: bilinear for pixels, nearest neighbour for labels. About 15 ns per pixel.
 
-    What lies beyond a picture is grey, and ignored. About 15 ns per pixel.
+    Pixels beyond the image are grey, with label `IGNORED`.
 
     Args:
         images: (N, H, W, 3) uint8.
         labels: (N, H, W) uint8.
         windows: (N, 4) of `draw_windows`.
-        out_images: (N, h, w, 3) uint8, written.
-        out_labels: (N, h, w) uint8, written.
+        out_images: (N, h, w, 3) uint8, output.
+        out_labels: (N, h, w) uint8, output.
     """
     height, width = labels.shape[1], labels.shape[2]
     for n in range(len(images)):

@@ -1,4 +1,4 @@
-"""Worse cameras: out of focus, and noisy."""
+"""Camera degradation: Gaussian blur and Gaussian noise."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,26 +8,26 @@ from rlkit.utils.jit import kernel
 
 Floats = npt.NDArray[np.float32]
 
-_REACH = 2.5  # standard deviations of a blur beyond which nothing counts
-_GRAINS = 1 << 16  # random numbers of a batch; every row takes them up at another place
+_REACH = 2.5  # radius of the kernel in standard deviations
+_NOISE_SAMPLES = 1 << 16  # normal random numbers per batch; every row starts at a random one
 
 
 def blur(images: Pixels, largest: float, generator: np.random.Generator) -> None:
-    """Put half of the pictures out of focus, in place: a Gaussian blur.
+    """Blur half of the images by a Gaussian, in place.
 
     Args:
-        images: (N, H, W, 3) uint8, written.
-        largest: Its largest standard deviation, in pixels; drawn evenly from 0.
-        generator: Draws are taken from it.
+        images: (N, H, W, 3) uint8, modified.
+        largest: Maximum standard deviation in pixels; uniform from 0.
+        generator: Random numbers.
     """
     chosen = generator.random(len(images)) < 0.5
     widths = largest * generator.random(len(images))
     for n in np.flatnonzero(chosen & (widths > 0.2)):  # less than that changes no byte
-        soften(images[n], gaussian(float(widths[n])))
+        convolve_separable(images[n], gaussian(float(widths[n])))
 
 
 def gaussian(deviation: float) -> Floats:
-    """(2r + 1,) float32 weights of a Gaussian with a standard deviation in pixels; they sum up to 1."""
+    """(2r + 1,) float32, normalised Gaussian kernel; standard deviation in pixels."""
     reach = max(1, int(np.ceil(_REACH * deviation)))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
     normed: Floats = (weights / weights.sum()).astype(np.float32)
@@ -35,8 +35,8 @@ def gaussian(deviation: float) -> Floats:
 
 
 @kernel
-def soften(image: Pixels, weights: Floats) -> None:
-    """Blur one picture by the same weights down and across, in place; its edge is repeated outwards.
+def convolve_separable(image: Pixels, weights: Floats) -> None:
+    """Convolve an image with the same weights along both axes, in place; edges are repeated.
 
     Args:
         image: (H, W, 3) uint8.
@@ -62,27 +62,27 @@ def soften(image: Pixels, weights: Floats) -> None:
 
 
 def add_noise(images: Pixels, largest: float, generator: np.random.Generator) -> None:
-    """Add noise to every value of every channel, in place, Gaussian and of another strength in each picture.
+    """Add Gaussian noise to every channel of every pixel, in place; its strength is drawn for each image.
 
     Args:
-        images: (N, H, W, 3) uint8, written.
-        largest: Its largest standard deviation as a share of full scale; drawn evenly from 0.
-        generator: Draws are taken from it.
+        images: (N, H, W, 3) uint8, modified.
+        largest: Maximum standard deviation as a fraction of full scale; uniform from 0.
+        generator: Random numbers.
     """
     deviations = (255.0 * largest * generator.random(len(images))).astype(np.float32)
-    grains = generator.standard_normal(_GRAINS, dtype=np.float32)
-    starts = generator.integers(_GRAINS, size=images.shape[:2])
-    _sprinkle(images, deviations, grains, starts)
+    noise = generator.standard_normal(_NOISE_SAMPLES, dtype=np.float32)
+    starts = generator.integers(_NOISE_SAMPLES, size=images.shape[:2])
+    _add_noise(images, deviations, noise, starts)
 
 
 @kernel
-def _sprinkle(images: Pixels, deviations: Floats, grains: Floats, starts: npt.NDArray[np.int64]) -> None:
+def _add_noise(images: Pixels, deviations: Floats, noise: Floats, starts: npt.NDArray[np.int64]) -> None:
     low, high, half = np.float32(0.0), np.float32(255.0), np.float32(0.5)
     for n in range(len(images)):
         for i in range(images.shape[1]):
             row = images[n, i].reshape(-1)
-            grain = starts[n, i]
+            index = starts[n, i]
             for k in range(len(row)):
-                grain = (grain + 1) & (len(grains) - 1)
-                value = np.float32(row[k]) + deviations[n] * grains[grain] + half
+                index = (index + 1) & (len(noise) - 1)
+                value = np.float32(row[k]) + deviations[n] * noise[index] + half
                 row[k] = np.uint8(min(high, max(low, value)))

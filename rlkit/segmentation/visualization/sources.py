@@ -12,7 +12,7 @@ from PIL import Image
 
 from rlkit.errors import UserError
 from rlkit.segmentation.datasets.base import Dataset
-from rlkit.segmentation.datasets.image_file import MOST_PIXELS, NoImage, check_pixels, load_picture
+from rlkit.segmentation.datasets.image_file import MAX_PIXELS, NotAnImageError, check_pixels, load_picture
 from rlkit.spaces import Pixels
 from rlkit.utils import paths
 
@@ -27,7 +27,7 @@ MAX_SHOWN = 2**22  # pixels; larger images are reduced, since a panel is at most
 # Restricts ffmpeg to video containers and local files: a playlist could name other files.
 _CONTAINERS = "mov,avi,matroska,gif"
 _VIDEO_OPTIONS = [
-    *("-max_pixels", str(MOST_PIXELS)),
+    *("-max_pixels", str(MAX_PIXELS)),
     *("-format_whitelist", _CONTAINERS),
     *("-protocol_whitelist", "file"),
 ]
@@ -128,7 +128,7 @@ def read_photo(path: Path) -> Pixels:
     """
     try:
         picture = load_picture(path, mode="RGB", upright=True)
-    except NoImage as error:
+    except NotAnImageError as error:
         known = ", ".join((*PHOTOS, *VIDEOS))
         raise UserError(f"{path} is neither a picture nor a video that can be read ({known})") from error
     return np.array(_reduced(picture))

@@ -1,1 +1,1 @@
-"""What several benchmarks share."""
+"""Modules shared by several benchmarks."""

@@ -1,4 +1,4 @@
-"""Drivers that a benchmark trains once, and what they come to on circuits they never saw, by whichever eyes."""
+"""Training of driving policies, and their evaluation on unseen circuits with any perception."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -20,48 +20,48 @@ from rlkit.training.run import resume
 
 ENVIRONMENT = "rlkit/DrivingCamera-v0"
 EVERY_SENSOR = {"sensors": ["camera", "segmentation", "state"]}
-LABELS_ONLY = {"sensors": ["segmentation", "state"]}  # nobody looks at the picture, so that it need not be drawn
+LABELS_ONLY = {"sensors": ["segmentation", "state"]}  # the camera image is not needed, and not rendered
 WEATHERS = {"training weathers": "train", "held-out weathers": "held-out"}
 
 
-class Witness:
-    """Looks over a driver's shoulder: how well the area was found on the very pictures that it drove by.
+class IoURecorder:
+    """An agent that records the IoU of its perception on the images that it drives by.
 
     Args:
-        agent: The driver.
-        environments: Where it drives.
+        agent: The agent.
+        environments: Its environments.
     """
 
     def __init__(self, agent: Any, environments: VecEnv):
         self._agent = agent
-        self._perceiver = environments.observer.perceiver
-        self._both = self._either = 0
+        self._pipeline = environments.observer.perceiver
+        self._intersection = self._union = 0
 
     def bind(self, environments: VecEnv) -> None:
-        """As the driver's."""
+        """Bind the agent."""
         self._agent.bind(environments)
 
     def act(self, observations: Any, explore: bool) -> Any:
-        """As the driver's, with a note of what was seen."""
-        if self._perceiver is not None:
-            both, either = self._perceiver.overlap()
-            self._both += int(both.sum())
-            self._either += int(either.sum())
+        """Actions of the agent."""
+        if self._pipeline is not None:
+            intersection, union = self._pipeline.intersection_and_union()
+            self._intersection += int(intersection.sum())
+            self._union += int(union.sum())
         return self._agent.act(observations, explore)
 
     @property
     def iou(self) -> float | None:
-        """Of the drivable area, over all pictures; None for a driver that sees the camera's picture itself."""
-        return self._both / self._either if self._either else None
+        """Of the drivable area, over all images; None without perception."""
+        return self._intersection / self._union if self._union else None
 
 
 def train_driver(folder: Path, steps: int, seed: int, **options: Any) -> Path:
-    """Train a driver, go on with it where it was interrupted, or leave it as it is when it is done.
+    """Train a policy, or resume an interrupted training; a finished one is kept.
 
     Args:
         folder: The run folder.
         steps: Budget.
-        seed: Its seed.
+        seed: Random seed.
         **options: See `rlkit.training.config.plan`.
     """
     if (folder / "config.json").exists():
@@ -82,28 +82,28 @@ def drive(
     perception_kwargs: Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> Row:
-    """Let a driver drive a lap on each of so many unseen circuits; the same ones for everybody.
+    """Evaluate a policy on one lap of each of so many unseen circuits.
 
     Args:
-        run: The driver's run folder.
-        circuits: How many.
-        weather: A weather's name, or a mixture's.
-        perception: Its eyes, where they are not those that it was trained with.
-        perception_kwargs: How it sees, as far as it differs.
-        seed: Which circuits.
+        run: The policy's run folder.
+        circuits: Number of circuits.
+        weather: Name of a weather, or of a mixture.
+        perception: A segmentation model or `truth`; None for that of the training.
+        perception_kwargs: Perception options that differ from the training.
+        seed: Selects the circuits.
     """
-    who = find_policy(
+    policy = find_policy(
         run,
         env_kwargs={**EVERY_SENSOR, "weather": weather},
         perception=perception,
         perception_kwargs=perception_kwargs,
     )
     seeds = [episode_seed(seed, 0, number, "evaluation") for number in range(circuits)]
-    with make_vec_env(who.environment, min(circuits, MEASURED_ENVS)) as environments:
-        agent = who.agent(environments.spaces, environments.num_envs)
-        witness: Any = Witness(agent, environments)
+    with make_vec_env(policy.environment, min(circuits, MEASURED_ENVS)) as environments:
+        agent = policy.agent(environments.spaces, environments.num_envs)
+        recorder: Any = IoURecorder(agent, environments)
         with torch_set_up(agent.threads, deterministic=False):
-            result = evaluate(witness, run.name, environments, seeds)
+            result = evaluate(recorder, run.name, environments, seeds)
     finished = [bool(episode["finished"]) for episode in result.episodes]
     ratios = [episode["ratio"] for episode in result.episodes if episode["finished"]]
     return {
@@ -113,13 +113,13 @@ def drive(
         "ratio": float(np.median(ratios)) if ratios else None,
         "off_road_seconds": float(np.mean([episode["off_road_seconds"] for episode in result.episodes])),
         "reward": result.mean_reward,
-        "iou": witness.iou,
+        "iou": recorder.iou,
         "seconds": round(result.seconds, 1),
     }
 
 
 def trained_minutes(run: Path) -> float:
-    """Minutes of training that a run has taken, over all its sessions."""
+    """Minutes of a run's training, over all its sessions."""
     from rlkit.utils.io import read_json
 
     newest = max(folder for folder in (run / "checkpoints").iterdir() if folder.name.isdigit())

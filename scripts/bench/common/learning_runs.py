@@ -1,4 +1,4 @@
-"""Runs that a benchmark trains, goes on with after an interruption, and measures: one row of figures each."""
+"""Training runs of benchmarks: train or resume, evaluate, one row of figures each."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ LONGEST_NAME = 240  # characters of a folder's, before the seed; file systems en
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained and how it is measured.
+    """A training task and its evaluation.
 
     Args:
         env: Id of the environment.
@@ -27,13 +27,13 @@ class Task:
         env_kwargs: Its arguments.
         algo: Name of the agent.
         preset: Name of its preset; None for the default.
-        settings: Hyperparameters that differ, as typed.
-        num_envs: Environments stepped together; None leaves the number to the toolkit.
+        settings: Hyperparameters that differ from the preset, as typed.
+        num_envs: Number of parallel environments; None for the default.
         eval_freq: Steps between evaluations; 0 for none.
         eval_episodes: Episodes of each.
-        milestones: Mean rewards of an evaluation whose first time is reported.
-        episodes: Of the measurement at the end, on episodes that no evaluation had.
-        deterministic: Whether one thread trains, so that runs side by side do not disturb each other.
+        milestones: Mean rewards of an evaluation; the time at which each is first reached is reported.
+        episodes: Of the final evaluation, distinct from those of earlier evaluations.
+        deterministic: Whether to train with one thread, for several runs side by side.
         overlap: Whether environments step in a thread of their own while the agent learns.
     """
 
@@ -52,7 +52,7 @@ class Task:
     overlap: bool = False
 
     def name(self, seed: int) -> str:
-        """The run folder's name: tasks that differ in anything do not share one."""
+        """Name of the run folder, distinct for distinct tasks."""
         together = "auto" if self.num_envs is None else str(self.num_envs)
         words = [self.env.rpartition("/")[2], self.algo, self.preset or "default", str(self.steps), together]
         words += [f"{key}={value}" for key, value in sorted({**self.env_kwargs, **self.settings}.items())]
@@ -64,18 +64,18 @@ class Task:
 
 
 def learn_all(task: Task, seeds: Sequence[int], folder: Path, rows: Rows, **more: Any) -> None:
-    """Train and measure with each seed that `rows` lacks, and put the figures there, with `more` beside them."""
+    """Train and evaluate with each seed that `rows` lacks, and add the figures, with `more` columns."""
     for seed in seeds:
         if not rows.has(run=task.name(seed)):
             row = learn(task, seed, folder)
             rows.add(row | more)
-            print(told(row), flush=True)
+            print(describe(row), flush=True)
 
 
 def learn(task: Task, seed: int, folder: Path) -> Row:
-    """Train one agent, or go on with it where it was interrupted, and measure it; returns the row of figures."""
+    """Train one agent, or resume it, and evaluate it; returns the row of figures."""
     run = folder / task.name(seed)
-    trusted = task.env if code_of(task.env) else None  # code named by a run folder is only imported when asked for
+    trusted = task.env if code_of(task.env) else None  # code named by a run folder is imported only if given here
     if run.exists():
         trained = resume(run, env=trusted, reporter=quiet)
     else:
@@ -122,7 +122,7 @@ def learn(task: Task, seed: int, folder: Path) -> Row:
 
 
 def first(evaluations: Sequence[Mapping[str, Any]], score: float) -> dict[str, float] | None:
-    """When an evaluation first came to a mean reward; minutes include all of training and evaluation."""
+    """Time at which an evaluation first reached a mean reward; minutes include training and evaluation."""
     for row in evaluations:
         if row["eval/mean_reward"] >= score:
             return {"steps": row["steps"], "minutes": row["seconds"] / 60}
@@ -134,8 +134,8 @@ def newest(run: Path) -> Path:
     return max(folder for folder in (run / "checkpoints").iterdir() if folder.name.isdigit())
 
 
-def told(row: Mapping[str, Any]) -> str:
-    """A row for a person."""
+def describe(row: Mapping[str, Any]) -> str:
+    """A row as text."""
     reached = [
         f"{score} after {when['minutes']:.1f} min, {when['steps']:,} steps" if when else f"{score} not reached"
         for score, when in row["reached"].items()

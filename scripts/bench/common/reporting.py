@@ -1,4 +1,4 @@
-"""What every benchmark ends with: machine, versions, and rows in a JSON file with which an interrupted one goes on."""
+"""Results of benchmarks: machine, versions and rows in a JSON file, from which an interrupted benchmark resumes."""
 
 import importlib.metadata
 import json
@@ -18,30 +18,30 @@ Row = dict[str, Any]
 
 
 def machine(*packages: str) -> dict[str, Any]:
-    """What figures depend on: processor, cores, and the versions of Python, our own packages and some peers."""
+    """Processor, cores, and the versions of Python, rlkit's packages and some peers."""
     hardware = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     return hardware | versions() | {package: importlib.metadata.version(package) for package in packages}
 
 
 def quiet(total: int) -> PlainReporter:
-    """Say nothing: a progress display would take time from training."""
+    """A reporter without output, which would take time from training."""
     return PlainReporter(total, quiet=True)
 
 
 def whole(run: Run) -> None:
-    """Leave where training was stopped, by Ctrl-C or a signal: half a run is no figure; the next call continues it."""
+    """Exit if a training was interrupted by Ctrl-C or a signal; the next call resumes it."""
     if run.stopped is not None:
         raise SystemExit(f"stopped by {run.stopped} after {run.steps:,} steps of {run.path.name}")
 
 
 class Rows:
-    """Rows of figures, in a file after each one if there is a file.
+    """Rows of figures, written to a file after each change.
 
     Args:
-        path: The JSON file; None keeps them in memory.
-        key: Columns that tell rows apart.
-        packages: Peers whose versions matter.
-        options: What else all rows share, such as a budget; a file with other options is refused.
+        path: The JSON file; None keeps the rows in memory.
+        key: Columns that identify a row.
+        packages: Peers whose versions are recorded.
+        options: Other values shared by all rows, such as a budget; a file with other options is refused.
     """
 
     def __init__(self, path: Path | None, key: Sequence[str], packages: Sequence[str] = (), options: Row | None = None):
@@ -49,7 +49,7 @@ class Rows:
         self._shared: Row = {"machine": machine(*packages), "options": options or {}}
         self.rows: list[Row] = []
         if path is not None and path.exists():
-            self._go_on_with(json.loads(path.read_text()))
+            self._load(json.loads(path.read_text()))
 
     def has(self, **values: Any) -> bool:
         """Whether there is a row with these values of the key."""
@@ -69,7 +69,7 @@ class Rows:
         if self._path is not None:
             write_json(self._path, {**self._shared, **more, "rows": self.rows})
 
-    def _go_on_with(self, earlier: Row) -> None:
+    def _load(self, earlier: Row) -> None:
         for name, ours in json.loads(json.dumps(self._shared)).items():
             if earlier.get(name) != ours:
                 sys.exit(

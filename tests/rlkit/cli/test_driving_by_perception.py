@@ -33,13 +33,13 @@ def test_the_same_command_with_a_config_repeats_the_run(rlkit, run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("rlkit/Driving-v0", "--perception", "truth"), "offers no true labels"),
-        (("CartPole-v1", "--perception", "truth"), "CartPole-v1 offers no true labels"),
-        ((CAMERA, "--perception", "nowhere"), "no perception run and no model at nowhere"),
+        (("rlkit/Driving-v0", "--perception", "truth"), "has no ground-truth labels"),
+        (("CartPole-v1", "--perception", "truth"), "CartPole-v1 has no ground-truth labels"),
+        ((CAMERA, "--perception", "nowhere"), "neither a perception run nor a model at nowhere"),
         ((CAMERA, "--perception", "pretrained:nobody"), "No model called 'nobody'"),
-        ((CAMERA, "--perception-kwargs", "noise=0.1"), "add --perception"),
+        ((CAMERA, "--perception-kwargs", "noise=0.1"), "no effect without --perception"),
         ((CAMERA, "--perception", "truth", "--perception-kwargs", "nois=0.1"), "Did you mean noise"),
-        ((CAMERA, "--perception", "truth", "--perception-kwargs", "noise=2"), "noise is a number from 0 to 1"),
+        ((CAMERA, "--perception", "truth", "--perception-kwargs", "noise=2"), "noise must be a number from 0 to 1"),
         ((CAMERA, "--perception", "truth", "--env-kwargs", "resize=24"), "do not go with --perception"),
     ],
 )

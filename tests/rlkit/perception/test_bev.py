@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rlkit import capabilities
 from rlkit.capabilities import CameraMounting
-from rlkit.perception.bev import birds_view, ground_in_picture, smaller_view
+from rlkit.perception.bev import birdview_map, project_ground, resize_map
 
 CAMERA = CameraMounting(height_above_ground=1.3, pitch=0.06, field_of_view=1.22, ahead=0.4)
 SIZE = (96, 128)
@@ -23,7 +23,7 @@ cameras = st.builds(
 
 
 @given(cameras, metres, st.floats(-20.0, 20.0))
-def test_ground_stands_where_a_rotated_pinhole_shows_it(camera, forward, left):
+def test_project_ground_equals_a_rotated_pinhole_camera(camera, forward, left):
     """An independent way: turn the world by a rotation matrix, divide by depth."""
     turn = np.array(
         [
@@ -33,7 +33,7 @@ def test_ground_stands_where_a_rotated_pinhole_shows_it(camera, forward, left):
         ]
     )
     depth, aside, up = turn @ [forward, left, -camera.height_above_ground]
-    row, column = ground_in_picture(np.array(forward + camera.ahead), np.array(left), camera, SIZE)
+    row, column = project_ground(np.array(forward + camera.ahead), np.array(left), camera, SIZE)
     if depth <= 0.0:
         assert np.isnan(row)
         return
@@ -43,13 +43,13 @@ def test_ground_stands_where_a_rotated_pinhole_shows_it(camera, forward, left):
 
 
 def test_the_horizon_is_where_the_pitch_puts_it():
-    row, _ = ground_in_picture(np.array(1e9), np.array(0.0), CAMERA, SIZE)
+    row, _ = project_ground(np.array(1e9), np.array(0.0), CAMERA, SIZE)
     focal = SIZE[1] / 2 / np.tan(CAMERA.field_of_view / 2)
     assert row == pytest.approx(SIZE[0] / 2 - 0.5 - focal * np.tan(CAMERA.pitch), abs=1e-3)
 
 
-def test_a_full_picture_fills_exactly_what_the_camera_sees():
-    view = birds_view(CAMERA, SIZE, (24, 24), 2.0)
+def test_a_white_image_fills_the_visible_cells():
+    view = birdview_map(CAMERA, SIZE, (24, 24), 2.0)
     shown = view(np.full((1, *SIZE), 255, np.uint8))[0]
     assert np.array_equal(shown, np.rint(view.visible * 255))
     assert view.visible.max() <= 1.0 + 1e-6
@@ -58,10 +58,10 @@ def test_a_full_picture_fills_exactly_what_the_camera_sees():
     assert np.allclose(view.visible, view.visible[:, ::-1], atol=1e-6)
 
 
-def test_what_lies_to_the_left_in_the_picture_lies_to_the_left_from_above():
+def test_left_in_the_image_is_left_in_the_birdview():
     picture = np.zeros((1, *SIZE), np.uint8)
     picture[:, :, : SIZE[1] // 2] = 255
-    view = birds_view(CAMERA, SIZE, (24, 24), 2.0)
+    view = birdview_map(CAMERA, SIZE, (24, 24), 2.0)
     seen = view.visible > 0.99
     assert (view(picture)[0][:, :12][seen[:, :12]] > 200).all()
     assert (view(picture)[0][:, 12:][seen[:, 12:]] < 55).all()
@@ -70,11 +70,11 @@ def test_what_lies_to_the_left_in_the_picture_lies_to_the_left_from_above():
 @pytest.mark.parametrize("distance", [9.0, 17.0, 25.0])
 def test_a_line_across_the_road_keeps_its_distance(distance):
     rows = np.arange(SIZE[0])
-    nearer, _ = ground_in_picture(np.array(distance - 1.0), np.array(0.0), CAMERA, SIZE)
-    further, _ = ground_in_picture(np.array(distance + 1.0), np.array(0.0), CAMERA, SIZE)
+    nearer, _ = project_ground(np.array(distance - 1.0), np.array(0.0), CAMERA, SIZE)
+    further, _ = project_ground(np.array(distance + 1.0), np.array(0.0), CAMERA, SIZE)
     picture = np.zeros((1, *SIZE), np.uint8)
     picture[:, (rows >= further - 0.5) & (rows <= nearer + 0.5)] = 255
-    column = birds_view(CAMERA, SIZE, (24, 24), 2.0)(picture)[0][:, 12]
+    column = birdview_map(CAMERA, SIZE, (24, 24), 2.0)(picture)[0][:, 12]
     assert int(column.argmax()) == int((0.75 * 24 * 2.0 - distance) / 2.0)
 
 
@@ -88,7 +88,7 @@ def test_the_warped_truth_is_the_birds_view_of_the_simulator():
     )
     observation, _ = env.reset(seed=[1, 2, 3, 4])
     drivable = capabilities.segmentation_classes(env.metadata).drivable_mask
-    view = birds_view(capabilities.camera(env.metadata), SIZE, (24, 24), 2.0)
+    view = birdview_map(capabilities.camera(env.metadata), SIZE, (24, 24), 2.0)
     visible = view.visible > 0.99
     both = either = 0
     for _ in range(20):
@@ -103,18 +103,18 @@ def test_the_warped_truth_is_the_birds_view_of_the_simulator():
 def test_a_smaller_view_is_the_mean_of_the_pixels_it_covers():
     pictures = np.random.default_rng(0).integers(0, 256, (3, 96, 128), dtype=np.uint8)
     blocks = pictures.reshape(3, 24, 4, 32, 4).mean(axis=(2, 4))
-    assert np.abs(smaller_view(SIZE, (24, 32))(pictures) - blocks).max() <= 0.5 + 1e-3
-    assert np.array_equal(smaller_view(SIZE, SIZE)(pictures), pictures)
+    assert np.abs(resize_map(SIZE, (24, 32))(pictures) - blocks).max() <= 0.5 + 1e-3
+    assert np.array_equal(resize_map(SIZE, SIZE)(pictures), pictures)
 
 
 @given(st.integers(4, 40), st.integers(4, 40), st.integers(4, 40), st.integers(4, 40))
 def test_a_view_of_any_size_keeps_the_mean_brightness(height, width, new_height, new_width):
     picture = np.random.default_rng(0).integers(0, 256, (1, height, width), dtype=np.uint8)
-    view = smaller_view((height, width), (new_height, new_width))
+    view = resize_map((height, width), (new_height, new_width))
     assert np.allclose(view.visible, 1.0, atol=1e-5)
     assert view(picture).mean() == pytest.approx(picture.mean(), abs=0.6)
 
 
 def test_pictures_of_another_size_are_refused():
-    with pytest.raises(ValueError, match=r"\(96, 128\) are expected"):
-        smaller_view(SIZE, (24, 32))(np.zeros((1, 48, 64), np.uint8))
+    with pytest.raises(ValueError, match=r"expected images of \(96, 128\)"):
+        resize_map(SIZE, (24, 32))(np.zeros((1, 48, 64), np.uint8))

@@ -54,10 +54,10 @@ def test_the_drivable_area_takes_the_cameras_place(road_camera):
         }
         seen = environments.reset([1, 2, 3])
         assert seen.keys() == {"drivable", "speed"}
-        assert "the true labels, from above at 2 m per pixel" in "\n".join(environments.describe())
+        assert "the ground truth, bird's-eye view at 2 m per pixel" in "\n".join(environments.describe())
 
 
-def test_frames_of_the_view_are_stacked_as_those_of_any_picture(road_camera):
+def test_frames_of_the_view_are_stacked(road_camera):
     config = EnvConfig(road_camera, frame_stack=3, perception=PerceptionConfig())
     with make_vec_env(config, 1) as environments:
         assert environments.spaces.observations["drivable"].shape == (24, 24, 3)
@@ -67,7 +67,7 @@ def test_frames_of_the_view_are_stacked_as_those_of_any_picture(road_camera):
 
 
 @pytest.mark.parametrize("eyes", ["truth", "model"])
-def test_an_episode_follows_from_its_seed_alone_faults_included(road_camera, model_file, eyes):
+def test_an_episode_with_corruptions_follows_from_its_seed(road_camera, model_file, eyes):
     perception = choose_perception("truth" if eyes == "truth" else model_file, FAULTS)
     runs = []
     for count in (1, 3):
@@ -78,7 +78,7 @@ def test_an_episode_follows_from_its_seed_alone_faults_included(road_camera, mod
     assert np.array_equal(*runs)
 
 
-def test_beginning_one_episode_leaves_the_views_of_others(road_camera):
+def test_a_reset_keeps_the_views_of_other_environments(road_camera):
     with environments_of(road_camera, PerceptionConfig(latency=1)) as environments:
         environments.reset([1, 2, 3])
         before = environments.step(np.full(3, 2)).observations["drivable"]
@@ -88,17 +88,17 @@ def test_beginning_one_episode_leaves_the_views_of_others(road_camera):
         assert np.array_equal(later[0], after[0])  # a decision late
 
 
-def test_what_an_environment_made_of_a_picture_can_be_looked_at(road_camera, model_file):
+def test_the_perception_result_of_an_environment_is_available(road_camera, model_file):
     with environments_of(road_camera, choose_perception(model_file)) as environments:
         environments.reset([1, 2, 3])
         seen = environments.perceived(2)
         assert seen.iou == 1.0
-        assert seen.eyes == "by-colour"
+        assert seen.estimator == "by-colour"
     with make_vec_env(EnvConfig("CartPole-v1"), 1) as environments:
         assert environments.perceived(0) is None
 
 
-def test_options_that_spoil_the_cameras_picture_do_not_go_with_perception(road_camera):
+def test_options_that_change_the_camera_image_are_refused_with_perception(road_camera):
     with pytest.raises(UserError, match="grayscale and resize do not go with --perception"):
         environments_of(road_camera, PerceptionConfig(), resize=16)
 
@@ -110,7 +110,7 @@ def test_a_description_with_perception_comes_back_from_json():
     assert EnvConfig.from_json(older).perception is None
 
 
-def test_a_run_carries_its_model_with_it(road_camera, model_file, tmp_path):
+def test_a_run_folder_contains_its_model(road_camera, model_file, tmp_path):
     run = trained(road_camera, tmp_path / "run", model_file)
     model_file.unlink()
     moved = tmp_path / "moved"
@@ -123,15 +123,15 @@ def test_a_run_carries_its_model_with_it(road_camera, model_file, tmp_path):
     rlkit.resume(moved, env=road_camera, reporter=quiet)
 
 
-def test_a_run_whose_model_was_exchanged_is_refused(road_camera, model_file, by_colour, tmp_path):
+def test_a_run_with_a_changed_model_is_refused(road_camera, model_file, by_colour, tmp_path):
     run = trained(road_camera, tmp_path / "run", model_file)
     by_colour.network.sureness.data.fill_(3.0)
     by_colour.save(run / "perception/model.safetensors")
-    with pytest.raises(UserError, match="another one than the driver was trained with"):
+    with pytest.raises(UserError, match="has changed since the policy was trained"):
         evaluate_policy(find_policy(run, env=road_camera), episodes=1)
 
 
-def test_a_driver_can_be_given_other_eyes(road_camera, model_file, tmp_path):
+def test_a_policy_can_be_evaluated_with_another_model(road_camera, model_file, tmp_path):
     run = trained(road_camera, tmp_path / "run", "truth")
     own, other, worse = (
         find_policy(run, env=road_camera, perception=perception, perception_kwargs=options)
@@ -145,14 +145,14 @@ def test_a_driver_can_be_given_other_eyes(road_camera, model_file, tmp_path):
     assert scores[0] == scores[1]
 
 
-def test_a_driver_by_perception_does_not_fit_the_plain_picture(road_camera, tmp_path):
+def test_a_policy_with_perception_does_not_accept_the_camera_image(road_camera, tmp_path):
     run = trained(road_camera, tmp_path / "run", "truth")
     with pytest.raises(UserError, match=r"trained with truth in a birdview view.*used with the camera image"):
         evaluate_policy(find_policy(run, env=road_camera, perception="none"), episodes=1)
 
 
 @pytest.mark.parametrize("options", [{}, FAULTS])
-def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(road_camera, model_file, tmp_path, options):
+def test_an_interrupted_run_resumes_exactly(road_camera, model_file, tmp_path, options):
     whole = trained(road_camera, tmp_path / "whole", model_file, perception_kwargs=options, save_freq=90)
     half = tmp_path / "half"
     shutil.copytree(whole, half)
@@ -177,7 +177,7 @@ class Listener(PlainReporter):
         self.said.append(sentence)
 
 
-def test_a_loaded_driver_takes_what_the_environment_or_a_real_camera_gives(road_camera, model_file, tmp_path):
+def test_a_loaded_policy_accepts_observations_and_camera_images(road_camera, model_file, tmp_path):
     policy = rlkit.load_policy(trained(road_camera, tmp_path / "run", model_file), road_camera)
     env: gymnasium.Env = RoadCamera()
     observation, _ = env.reset(seed=3)
@@ -189,7 +189,7 @@ def test_a_loaded_driver_takes_what_the_environment_or_a_real_camera_gives(road_
         observation, *_ = env.step(action)
 
 
-def test_code_of_a_users_own_is_imported_only_when_it_was_typed(road_camera, by_colour, tmp_path, monkeypatch):
+def test_a_users_own_code_is_imported_only_if_named(road_camera, by_colour, tmp_path, monkeypatch):
     (tmp_path / "own_eyes.py").write_text(
         "import torch\n\n\nclass Net(torch.nn.Conv2d):\n"
         "    def __init__(self, num_classes):\n        super().__init__(3, num_classes, 1)\n"

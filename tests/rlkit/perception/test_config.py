@@ -17,7 +17,7 @@ def test_a_description_comes_back_from_json():
     assert PerceptionConfig.from_json(PerceptionConfig().to_json()) == PerceptionConfig()
 
 
-def test_leave_to_import_code_is_never_stored():
+def test_the_name_of_a_networks_code_is_never_stored():
     assert PerceptionConfig.from_json(PerceptionConfig(network="my_package:MyNet").to_json()).network == ""
 
 
@@ -50,7 +50,7 @@ def test_one_number_is_a_square_view():
     assert PerceptionConfig(view_size=32).view_size == (32, 32)
 
 
-def test_nothing_typed_changes_nothing():
+def test_no_options_change_nothing():
     base = PerceptionConfig(noise=0.1)
     assert choose_perception(None) is None
     assert choose_perception(None, {}, base) == base
@@ -73,7 +73,7 @@ def test_a_model_is_named_by_its_whole_path_and_its_content(model, monkeypatch):
 
 def test_options_without_perception_are_a_sentence():
     for what in (None, "none"):
-        with pytest.raises(UserError, match="add --perception"):
+        with pytest.raises(UserError, match="no effect without --perception"):
             choose_perception(what, {"noise": 0.1})
 
 

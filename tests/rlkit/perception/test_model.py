@@ -33,13 +33,13 @@ def shipped(tmp_path, monkeypatch):
     return folder
 
 
-def test_a_run_stands_for_its_best_model(tmp_path):
+def test_a_run_folder_means_its_best_model(tmp_path):
     (tmp_path / "best").mkdir()
     (tmp_path / "best" / "model.safetensors").touch()
     assert find_model(str(tmp_path)) == find_model(tmp_path) == tmp_path / "best" / "model.safetensors"
 
 
-def test_a_file_stands_for_itself(tmp_path):
+def test_a_model_can_be_named_by_its_file(tmp_path):
     (tmp_path / "mine.safetensors").touch()
     assert find_model(tmp_path / "mine.safetensors") == tmp_path / "mine.safetensors"
 
@@ -54,10 +54,10 @@ def test_weights_that_ship_have_names(shipped):
     [
         ("pretrained:segnet-compct", r"ships with rlkit\. Did you mean segnet-compact\? There is \(segnet-compact\)"),
         ("segnet-compact", "For weights that ship write pretrained:segnet-compact"),
-        ("runs/nowhere", "no perception run and no model at runs/nowhere"),
+        ("runs/nowhere", "neither a perception run nor a model at runs/nowhere"),
     ],
 )
-def test_what_is_not_there_is_named(shipped, what, sentence):
+def test_a_missing_model_is_refused_with_suggestions(shipped, what, sentence):
     with pytest.raises(UserError, match=sentence):
         find_model(what)
 
@@ -79,7 +79,7 @@ def test_files_and_folders_of_other_kinds_are_refused(tmp_path):
 @pytest.fixture(params=["kernel", "torch"])
 def way(request, monkeypatch):
     """By which of its two ways the function finds it, whatever number of threads torch has here."""
-    monkeypatch.setattr("rlkit.perception.model.FEW_THREADS", 0 if request.param == "torch" else 1000)
+    monkeypatch.setattr("rlkit.perception.model.KERNEL_MAX_THREADS", 0 if request.param == "torch" else 1000)
 
 
 @pytest.mark.usefixtures("way")
@@ -93,7 +93,7 @@ def test_every_pixel_gets_the_class_of_its_largest_score(layout):
 
 
 @pytest.mark.usefixtures("way")
-def test_a_part_of_more_channels_is_read_as_it_is():
+def test_a_slice_of_the_channels_is_accepted():
     scores = torch.randn(2, 8, 4, 4, generator=torch.Generator().manual_seed(0)).to(memory_format=torch.channels_last)
     assert np.array_equal(predicted_classes(scores[:, 2:5]), scores[:, 2:5].numpy().argmax(1))
 
@@ -143,7 +143,7 @@ def test_probabilities_labels_and_the_drivable_area_agree(model, pictures):
     assert np.allclose(model.drivable(pictures), probabilities[:, 1] + probabilities[:, 2], atol=1e-6)
 
 
-def test_folded_weights_compute_the_same_and_are_not_what_is_saved(model, pictures, tmp_path):
+def test_folded_weights_are_equal_and_not_saved(model, pictures, tmp_path):
     model.save(tmp_path / "m.safetensors")
     fused = load_model(tmp_path / "m.safetensors")
     near = np.isclose(fused.probabilities(pictures), model.probabilities(pictures), atol=1e-4).all(1)
@@ -160,9 +160,9 @@ def test_half_precision_finds_nearly_the_same(model, pictures, tmp_path):
     assert next(half.network.parameters()).dtype == torch.float32
 
 
-def test_many_pictures_are_looked_at_in_parts(model, pictures, monkeypatch):
+def test_many_images_are_computed_in_parts(model, pictures, monkeypatch):
     whole = model.labels(pictures), model.uncertainty(pictures), model.probabilities(pictures)
-    monkeypatch.setattr("rlkit.perception.model.PIXELS_AT_ONCE", 2 * 32 * 48)
+    monkeypatch.setattr("rlkit.perception.model.MAX_PIXELS", 2 * 32 * 48)
     parts = model.labels(pictures), model.uncertainty(pictures), model.probabilities(pictures)
     assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(whole, parts, strict=True))
 
@@ -174,13 +174,15 @@ def test_read_only_pictures_are_taken_without_a_warning(model, pictures, recwarn
     assert not recwarn.list
 
 
-# In a process of its own: in this one other tests may have taught the allocator already.
+# In a process of its own, since the allocator's settings hold for the whole process.
 COUNT_FAULTS = """
 import resource, sys
 from pathlib import Path
 import numpy as np
+from rlkit.cli import tune_process
 from rlkit.perception.model import load_model
 
+tune_process()
 label, picture = load_model(Path(sys.argv[1])).labels, np.zeros((1, 192, 256, 3), np.uint8)
 for _ in range(5):
     label(picture)
@@ -191,8 +193,8 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 20)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators keep memory by rules of their own")
-def test_memory_of_one_picture_serves_the_next(model, tmp_path):
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
+def test_the_command_line_reuses_memory_of_one_image_for_the_next(model, tmp_path):
     model.save(tmp_path / "m.safetensors")
     command = [sys.executable, "-c", COUNT_FAULTS, str(tmp_path / "m.safetensors")]
     faults = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
@@ -200,7 +202,7 @@ def test_memory_of_one_picture_serves_the_next(model, tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(32, 48, 3), (1, 3, 32, 48)])
-def test_what_are_no_pictures_is_refused(model, shape):
+def test_arrays_that_are_no_images_are_refused(model, shape):
     with pytest.raises(ValueError, match="uint8"):
         model.labels(np.zeros(shape, np.uint8))
 
@@ -225,9 +227,9 @@ def changed(path, change, card=None):
     ("change", "sentence"),
     [
         (lambda t: t.pop("classifier.bias"), r"do not fit the network 'segnet-compact': classifier.bias is missing"),
-        (lambda t: t.update(extra=torch.zeros(1)), "it has no extra"),
+        (lambda t: t.update(extra=torch.zeros(1)), "the network has no extra"),
         (lambda t: t.update({"classifier.bias": torch.zeros(9)}), r"classifier.bias is \(9,\), expected \(3,\)"),
-        (lambda t: t["classifier.bias"].fill_(float("nan")), "not finite"),
+        (lambda t: t["classifier.bias"].fill_(float("nan")), "not all finite"),
     ],
 )
 def test_weights_that_do_not_fit_are_named(model, tmp_path, change, sentence):
@@ -241,11 +243,11 @@ def test_weights_that_do_not_fit_are_named(model, tmp_path, change, sentence):
     [
         ({"size": [1, 2, 3]}, "header .* is damaged"),
         ({"network": "segnet-unknown"}, "There is no network"),
-        ({"network": "their_code:Net"}, "not imported without being asked"),
+        ({"network": "their_code:Net"}, "not imported unless requested"),
         ({"classes": {"names": ["a"], "drivable": []}}, "2 to 255 classes"),
     ],
 )
-def test_cards_that_make_no_sense_are_named(model, tmp_path, change, sentence):
+def test_invalid_cards_are_refused(model, tmp_path, change, sentence):
     model.save(tmp_path / "m.safetensors")
     with pytest.raises(UserError, match=sentence):
         load_model(changed(tmp_path / "m.safetensors", lambda _: None, CARD.to_json() | change))

@@ -2,7 +2,8 @@
 
 import pytest
 
-from rlkit.perception.model import find_model, load_model, pretrained_names, read_model_card
+from rlkit.perception.model import find_model, load_model, pretrained_names
+from rlkit.perception.model_card import read_model_card
 from rlkit.segmentation.datasets import open_dataset
 from rlkit.segmentation.evaluation import evaluate
 
@@ -20,7 +21,7 @@ def test_shipped_weights_are_small_and_have_a_model_card(name):
 
 
 @pytest.mark.parametrize(("split", "least"), [("test", 0.96), ("held-out", 0.93)])
-def test_the_compact_segnet_finds_the_road_on_circuits_it_never_saw(split, least):
+def test_the_compact_segnet_generalises_to_unseen_circuits(split, least):
     model = load_model(find_model("pretrained:segnet-compact"))
     source = open_dataset("sim", pictures=2, env_kwargs={"num_circuits": 4})
     assert evaluate(model, source, split, timed=False).drivable_iou > least

@@ -16,23 +16,23 @@ from rlkit.spaces import Classes
 
 
 class Written:
-    """A source of pictures that are given."""
+    """A data set of one given batch."""
 
     name, splits, training_pictures = "written", ("test",), 0
 
     def __init__(self, images, labels, classes, conditions=None):
         self.classes, self.size = classes, labels.shape[1:]
         names = tuple(map(str, range(len(images))))
-        self._pictures = LabelledImages(images, labels, names, conditions or ("",) * len(images))
+        self.batch = LabelledImages(images, labels, names, conditions or ("",) * len(images))
 
     def training(self, batch_size, generator):
-        yield self._pictures
+        yield self.batch
 
     def selection(self):
-        yield self._pictures
+        yield self.batch
 
     def measured(self, split):
-        yield self._pictures
+        yield self.batch
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def half_wrong(by_colour, source):
     return Written(images, labels, by_colour.classes, ("wrong",) * 10 + ("right",) * 10)
 
 
-def test_a_model_that_knows_everything_is_right_in_every_respect(by_colour, source):
+def test_a_perfect_model_has_perfect_metrics(by_colour, source):
     result = evaluate(by_colour, source, timed=False)
     assert result.pictures == 20
     assert result.confusion.iou.tolist() == [1.0, 1.0, 1.0]
@@ -59,7 +59,7 @@ def test_a_model_that_knows_everything_is_right_in_every_respect(by_colour, sour
     assert result.speed is None
 
 
-def test_conditions_are_measured_apart_and_add_up_to_the_whole(by_colour, half_wrong):
+def test_confusions_of_the_conditions_add_up_to_the_total(by_colour, half_wrong):
     result = evaluate(by_colour, half_wrong, timed=False)
     assert result.by_condition["right"].mean_iou == 1.0
     assert result.by_condition["wrong"].drivable_iou(by_colour.classes.drivable_mask) == 0.0
@@ -89,8 +89,9 @@ def test_a_limit_measures_the_first_pictures_only(by_colour, half_wrong):
 
 
 def test_other_classes_are_refused_or_compared_by_what_is_drivable(by_colour, half_wrong):
-    labels = half_wrong._pictures.labels
-    lanes = Written(half_wrong._pictures.images, (labels == 2).astype(np.uint8), Classes(("off", "lane"), ("lane",)))
+    lanes = Written(
+        half_wrong.batch.images, (half_wrong.batch.labels == 2).astype(np.uint8), Classes(("off", "lane"), ("lane",))
+    )
     with pytest.raises(UserError, match="--drivable-only"):
         evaluate(by_colour, lanes, timed=False)
     result = evaluate(by_colour, lanes, drivable_only=True, timed=False)
@@ -100,12 +101,12 @@ def test_other_classes_are_refused_or_compared_by_what_is_drivable(by_colour, ha
     assert "road of the model, lane of the data" in result.notes[0]
 
 
-def test_the_json_has_the_keys_that_scripts_rely_on_and_no_nan(by_colour, source):
-    result = evaluate(by_colour, source, name="somebody")
+def test_json_has_the_keys_used_by_scripts_and_no_nan(by_colour, source):
+    result = evaluate(by_colour, source, name="my-net")
     tree = json.loads(json.dumps(result.to_json(), allow_nan=False))
     for key in ("model", "parameters", "pictures", "size", "iou", "mean_iou", "global_accuracy", "frames_per_second"):
         assert key in tree
-    assert tree["model"] == "somebody"
+    assert tree["model"] == "my-net"
     assert tree["iou"] == {"sky": 1.0, "grass": 1.0, "road": 1.0}
     assert tree["size"] == [24, 32]
     assert tree["error_auroc"] is None
@@ -113,15 +114,15 @@ def test_the_json_has_the_keys_that_scripts_rely_on_and_no_nan(by_colour, source
     assert 0 < tree["latency_ms"]["p50"] <= tree["latency_ms"]["p99"]
 
 
-def test_progress_is_told_of_every_picture(by_colour, source):
-    told = []
-    evaluate(by_colour, source, timed=False, progress=told.append)
-    assert sum(told) == 20
+def test_progress_is_called_for_every_image(by_colour, source):
+    counts = []
+    evaluate(by_colour, source, timed=False, progress=counts.append)
+    assert sum(counts) == 20
 
 
 def test_a_split_without_pictures_is_refused(by_colour, half_wrong):
     empty = Written(np.zeros((0, 24, 32, 3), np.uint8), np.zeros((0, 24, 32), np.uint8), by_colour.classes)
-    with pytest.raises(UserError, match="has no pictures in the split 'test'"):
+    with pytest.raises(UserError, match="has no images in the split 'test'"):
         evaluate(by_colour, empty)
 
 

@@ -36,7 +36,7 @@ def test_cross_entropy_is_the_weighted_mean_over_the_pixels_that_are_known(weigh
 
 
 @pytest.mark.parametrize("weights", [None, torch.ones(3)])
-def test_a_batch_of_which_nothing_is_known_teaches_nothing(weights):
+def test_a_batch_without_labels_has_no_gradient(weights):
     logits = torch.randn(1, 3, 2, 2, requires_grad=True)
     loss = cross_entropy(logits, torch.full((1, 2, 2), IGNORED), weights)
     loss.backward()
@@ -44,20 +44,20 @@ def test_a_batch_of_which_nothing_is_known_teaches_nothing(weights):
     assert torch.equal(logits.grad, torch.zeros_like(logits))
 
 
-def test_smoothing_keeps_a_certain_answer_from_being_perfect():
+def test_label_smoothing_penalises_certain_predictions():
     logits, labels = torch.tensor([100.0, 0.0]).view(1, 2, 1, 1), torch.zeros(1, 1, 1, dtype=torch.long)
     assert cross_entropy(logits, labels).item() == pytest.approx(0, abs=1e-6)
     assert cross_entropy(logits, labels, smoothing=0.1).item() == pytest.approx(0.05 * 100, rel=1e-4)
 
 
-def test_dice_is_0_for_the_truth_and_near_1_for_its_contrary():
+def test_dice_is_0_for_the_truth_and_near_1_for_its_complement():
     labels = torch.tensor([[[0, 1], [1, IGNORED]]]).repeat(1, 50, 50)
     truth = torch.nn.functional.one_hot(labels.where(labels != IGNORED, 0), 2).permute(0, 3, 1, 2) * 40.0 - 20.0
     assert dice(truth, labels).item() == pytest.approx(0, abs=1e-3)
     assert dice(-truth, labels).item() == pytest.approx(1, abs=1e-3)
 
 
-def test_dice_leaves_out_classes_that_are_not_there():
+def test_dice_excludes_absent_classes():
     labels = torch.zeros(1, 8, 8, dtype=torch.long)
     certain = torch.zeros(1, 3, 8, 8)
     certain[:, 0] = 30
@@ -67,7 +67,7 @@ def test_dice_leaves_out_classes_that_are_not_there():
     assert math.isfinite(dice(half, torch.full((1, 8, 8), IGNORED)).item())
 
 
-def test_without_weights_all_classes_count_alike(source):
+def test_class_weights_none_means_equal_weights(source):
     assert class_weights(Hyperparameters(), source, 0) is None
     assert source.drawn == 0
 
@@ -104,18 +104,18 @@ def test_weights_are_those_of_a_case_worked_out_by_hand():
     assert median_frequency_weights([pictures], 3) == pytest.approx([1 / 3, 1.0, 1.0])
 
 
-def test_a_class_that_is_seldom_but_large_is_not_weighed_up():
+def test_a_class_in_few_images_but_large_there_has_no_larger_weight():
     pictures = batch(*([[[0, 0], [0, 1]]] * 9), [[2, 2], [2, 1]])
     weights = median_frequency_weights([pictures], 3)
     assert weights[2] == pytest.approx(weights[0])  # three quarters of the pictures that hold it, as class 0
 
 
-def test_ignored_pixels_count_neither_for_nor_against_a_class():
+def test_ignored_pixels_do_not_change_class_weights():
     pictures = batch([[0, 0], [1, 255]])
     assert median_frequency_weights([pictures], 2) == pytest.approx([0.75, 1.5])  # frequencies 2/3 and 1/3
 
 
-def test_a_class_that_no_picture_holds_weighs_nothing():
+def test_an_absent_class_has_weight_0():
     assert median_frequency_weights([batch([[0, 1]])], 3)[2] == 0.0
     assert median_frequency_weights([], 3).tolist() == [0.0, 0.0, 0.0]
 
@@ -127,7 +127,7 @@ def test_batches_add_up_to_the_whole():
     assert median_frequency_weights([batch(*labels[:2]), batch(*labels[2:])], 4) == pytest.approx(one)
 
 
-def test_the_weights_of_camvid_are_those_that_the_segnet_tutorial_publishes(camvid):
+def test_the_weights_of_camvid_equal_those_of_the_segnet_tutorial(camvid):
     from rlkit.segmentation.datasets import open_dataset
 
     source = open_dataset(camvid, size=(90, 120), held_out=0.0)

@@ -18,7 +18,8 @@ from rlkit.env.make import check_arguments
 from rlkit.errors import UserError
 from rlkit.experiments.multi_seed import train_seeds
 from rlkit.experiments.records import find_runs, read_run
-from rlkit.perception.model import ModelCard, SegmentationModel
+from rlkit.perception.model import SegmentationModel
+from rlkit.perception.model_card import ModelCard
 from rlkit.perception.networks import build_network
 from rlkit.policy import evaluate_policy, find_policy
 from rlkit.spaces import Classes

@@ -42,7 +42,7 @@ def test_names_that_are_no_path_within_the_folder_are_refused(name, tmp_path):
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=20))
-def test_whatever_is_accepted_lies_inside(name):
+def test_accepted_names_lie_inside_the_folder(name):
     folder = Path("/a/run")
     try:
         path = paths.path_inside(folder, name)
@@ -76,7 +76,7 @@ def test_the_folder_that_was_named_may_be_a_link(tmp_path):
     paths.check_tree(tmp_path / "run")
 
 
-def test_a_pipe_is_refused_at_once_rather_than_waited_for(tmp_path):
+def test_a_pipe_is_refused_without_blocking(tmp_path):
     pipe = tmp_path / "metrics.jsonl"
     os.mkfifo(pipe)
     for read in (lambda: paths.open_regular(pipe), lambda: paths.read_bytes(pipe, 10)):
@@ -90,7 +90,7 @@ def test_a_pipe_is_refused_at_once_rather_than_waited_for(tmp_path):
 def test_a_file_larger_than_the_limit_is_refused_before_it_is_read(tmp_path):
     with (tmp_path / "large").open("wb") as file:
         file.truncate(2**40)  # a terabyte that takes no disk
-    with pytest.raises(UserError, match="more than the 1 MiB"):
+    with pytest.raises(UserError, match="expected at most 1 MiB"):
         paths.read_bytes(tmp_path / "large", 2**20)
 
 

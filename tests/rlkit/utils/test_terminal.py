@@ -6,7 +6,7 @@ STEERING = ["\x1b[2J", "\x1b]0;title\x07", "\x9b31m", "a\rb", "a\bb", "\u202egnp
 
 
 @pytest.mark.parametrize("text", STEERING)
-def test_what_steers_a_terminal_is_shown_as_an_escape(text):
+def test_control_characters_are_escaped(text):
     assert has_control_characters(text)
     shown = printable(text)
     assert not has_control_characters(shown)

@@ -164,10 +164,10 @@ def test_perception_is_shown_beside_the_game_and_changes_nothing_in_it():
         for _ in range(8):
             plain.step(accelerate)
             seen.step(accelerate)
-        assert not np.array_equal(seen.frame().perceived.picture, first.picture)
+        assert not np.array_equal(seen.frame().perceived.image, first.image)
         assert seen.returns == plain.returns
         seen.begin()
-        assert np.array_equal(seen.frame().perceived.picture, first.picture)
+        assert np.array_equal(seen.frame().perceived.image, first.image)
 
 
 def test_perception_without_a_camera_is_refused():

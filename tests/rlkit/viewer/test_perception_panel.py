@@ -16,11 +16,11 @@ def seen(truth=True, uncertainty=True, picture=True):
     """Found is the lower half; true is the left half."""
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
     return PerceptionResult(
-        picture=np.full((*SIZE, 3), 100, np.uint8) if picture else None,
+        image=np.full((*SIZE, 3), 100, np.uint8) if picture else None,
         drivable=np.where(rows >= 12, 255, 0).astype(np.uint8),
         truth=columns < 16 if truth else None,
         uncertainty=np.linspace(0, 1, rows.size, dtype=np.float32).reshape(SIZE) if uncertainty else None,
-        eyes="segnet-compact",
+        estimator="segnet-compact",
     )
 
 

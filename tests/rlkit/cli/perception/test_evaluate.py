@@ -9,7 +9,8 @@ from PIL import Image
 from rlkit.cli.options import write_result
 from rlkit.cli.perception.evaluate import RESULT, Evaluate, usual_data
 from rlkit.errors import UserError
-from rlkit.perception.model import ModelCard, SegmentationModel
+from rlkit.perception.model import SegmentationModel
+from rlkit.perception.model_card import ModelCard
 from rlkit.perception.networks import build_network
 from rlkit.segmentation.config import SegmentationConfig
 from rlkit.spaces import Classes
@@ -77,7 +78,7 @@ def test_an_earlier_result_is_known_by_its_keys(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"split": "foggy"}, "no split 'foggy': dry, wet are there"),
+        ({"split": "foggy"}, "no split 'foggy': it has dry, wet"),
         ({"num_images": 0}, "--num-images 0"),
         ({"samples": 0}, "--samples 0"),
         ({"seed": -1}, "--seed -1"),
@@ -92,7 +93,7 @@ def test_what_is_wrong_is_said(model, folder, wrong, message):
 
 
 def test_a_model_of_other_classes_is_refused_before_anything_is_measured(model):
-    with pytest.raises(UserError, match="Class by class they cannot be compared"):
+    with pytest.raises(UserError, match="cannot be compared class by class"):
         Evaluate(str(model), data="sim", num_images=1, env_kwargs=(("num_circuits=1", "camera_size=[16,32]"),)).run()
 
 

@@ -6,7 +6,8 @@ from rlkit.errors import UserError
 
 @pytest.fixture
 def model_file(tmp_path):
-    from rlkit.perception.model import ModelCard, SegmentationModel
+    from rlkit.perception.model import SegmentationModel
+    from rlkit.perception.model_card import ModelCard
     from rlkit.perception.networks import build_network
     from rlkit.spaces import Classes
 
@@ -40,7 +41,7 @@ def test_a_folder_of_pictures_calibrates_the_integers(model_file, tmp_path, caps
     monkeypatch.setattr(datasets, "open_dataset", lambda name, **options: asked.update(options, name=name) or Source())
     Export(str(model_file), format="onnx-int8", out=tmp_path / "m.onnx", data="photos", calibration=8).run()
     assert (asked["name"], asked["size"]) == ("photos", (32, 32))
-    assert "get the model's class" in capsys.readouterr().out
+    assert "have the model's class" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -61,5 +62,5 @@ def test_mistakes_are_named_before_anything_is_made(model_file, tmp_path, option
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(UserError, match="no perception run and no model"):
+    with pytest.raises(UserError, match="neither a perception run nor a model"):
         Export(str(tmp_path / "none")).run()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rlkit.perception.model import ModelCard, SegmentationModel
+from rlkit.perception.model import SegmentationModel
+from rlkit.perception.model_card import ModelCard
 from rlkit.perception.networks import build_network
 from rlkit.segmentation.visualization.sources import views_of_path
 from rlkit.spaces import Classes

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rlkit.perception.model import find_model, read_model_card
+from rlkit.perception.model import find_model
+from rlkit.perception.model_card import read_model_card
 
 SMALL = ["--set", "batch_size=2", "bn_samples=2", "threads=1"]
 

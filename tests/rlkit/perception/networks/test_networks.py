@@ -7,7 +7,7 @@ from torch import nn
 from rlkit.errors import UserError
 from rlkit.nn.layers import set_dropout_generator
 from rlkit.perception.networks import NETWORKS, build_network, check_network
-from rlkit.perception.networks.segnet import SegNet, even_out
+from rlkit.perception.networks.segnet import SegNet, local_response_norm
 
 SMALL = ("segnet-compact", "segnet-basic", "fcn8s-compact")
 
@@ -51,7 +51,7 @@ def test_segnets_blocks_have_the_published_sizes():
     assert (len(convolutions), sum(convolutions)) == (13, 14_710_464)
 
 
-def test_the_compact_ones_fit_into_two_megabytes():
+def test_compact_networks_have_at_most_two_megabytes():
     assert counted(build_network("segnet-compact", 9)) == 381_225
     assert counted(build_network("fcn8s-compact", 9)) <= 381_225
 
@@ -82,12 +82,12 @@ def test_each_decoder_puts_values_where_its_encoder_found_the_maxima(pool_first)
     assert torch.equal(network(picture), network.classifier(x))
 
 
-def test_an_odd_row_that_no_pooling_saw_is_still_scored():
+def test_an_odd_row_dropped_by_pooling_has_scores():
     network = SegNet(2, widths=(4,), depths=(1,)).eval()
     assert network(torch.rand(1, 3, 5, 7)).isfinite().all()
 
 
-def test_the_bayesian_one_drops_after_three_encoders_and_three_decoders_only_with_a_generator():
+def test_bayesian_segnet_has_dropout_after_three_encoders_and_decoders_only_with_a_generator():
     network = shape_only("bayesian-segnet", 2)
     shares = [
         [getattr(layer, "p", 0.0) for layer in layers]
@@ -101,20 +101,20 @@ def test_the_bayesian_one_drops_after_three_encoders_and_three_decoders_only_wit
     assert not torch.equal(small(picture), small(picture))
 
 
-def test_brightness_is_evened_out_as_local_response_normalisation_does():
+def test_local_response_norm_equals_torchs():
     pictures = torch.rand(2, 3, 6, 7) * 255
     theirs = nn.functional.local_response_norm(pictures, size=5, alpha=1e-4, beta=0.75)
-    assert torch.allclose(even_out(pictures), theirs, rtol=1e-5)
+    assert torch.allclose(local_response_norm(pictures), theirs, rtol=1e-5)
 
 
-def test_enlarging_scores_is_bilinear_until_it_is_trained():
-    layer = build_network("fcn8s-compact", 3).enlargements[0]
+def test_upsampling_is_initialised_as_bilinear():
+    layer = build_network("fcn8s-compact", 3).upsamplings[0]
     scores = torch.rand(1, 3, 6, 6)
     bilinear = nn.functional.interpolate(scores, scale_factor=2, mode="bilinear", align_corners=False)
     assert torch.allclose(layer(scores)[..., 1:-1, 1:-1], bilinear[..., 1:-1, 1:-1], atol=1e-6)
 
 
-def test_one_seed_fixes_the_weights_and_leaves_torchs_generator_alone():
+def test_the_generator_determines_the_weights_and_torchs_global_one_is_unchanged():
     def weights(seed):
         return build_network("segnet-compact", 4, generator=torch.Generator().manual_seed(seed)).state_dict()
 
@@ -123,7 +123,7 @@ def test_one_seed_fixes_the_weights_and_leaves_torchs_generator_alone():
     assert not torch.equal(first["classifier.weight"], other["classifier.weight"])
 
 
-def test_weights_are_drawn_as_he_et_al_do():
+def test_weights_have_kaiming_initialisation():
     network = build_network("segnet-basic", 4, generator=torch.Generator().manual_seed(0))
     weight = network.encoders[1][0].weight
     assert weight.std().item() == pytest.approx((2 / (64 * 49)) ** 0.5, rel=0.02)
@@ -152,7 +152,7 @@ def own_code(tmp_path, monkeypatch):
     sys.modules.pop("our_networks", None)
 
 
-def test_a_network_of_ones_own_is_made_where_it_was_typed(own_code):
+def test_a_users_own_network_is_built_if_named(own_code):
     made = [
         build_network(f"{own_code}:Small", 4, allow_code=True, generator=torch.Generator().manual_seed(1))
         for _ in range(2)
@@ -162,7 +162,7 @@ def test_a_network_of_ones_own_is_made_where_it_was_typed(own_code):
 
 
 def test_code_that_a_file_names_is_not_imported_by_itself(own_code):
-    with pytest.raises(UserError, match="not imported without being asked"):
+    with pytest.raises(UserError, match="not imported unless requested"):
         build_network(f"{own_code}:Small", 4)
     assert own_code not in sys.modules
 
@@ -170,14 +170,14 @@ def test_code_that_a_file_names_is_not_imported_by_itself(own_code):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("Halved", r"scores of shape \(1, 4, 64, 96\) for one picture, not \(1, 4, 32, 48\)"),
-        ("Grey", "cannot read a picture"),
-        ("broken", "cannot be made: ValueError: no luck"),
-        ("nothing", "makes a int, not a torch.nn.Module"),
+        ("Halved", r"scores of shape \(1, 4, 64, 96\) for one image, not \(1, 4, 32, 48\)"),
+        ("Grey", "fails on an image"),
+        ("broken", "cannot be constructed: ValueError: no luck"),
+        ("nothing", "returns a int, not a torch.nn.Module"),
         ("Smal", "Did you mean Small"),
     ],
 )
-def test_what_is_no_segmentation_network_is_named(own_code, name, sentence):
+def test_an_object_that_is_no_segmentation_network_is_refused(own_code, name, sentence):
     with pytest.raises(UserError, match=sentence):
         build_network(f"{own_code}:{name}", 4, allow_code=True)
 
@@ -187,7 +187,7 @@ def test_a_module_that_does_not_import_is_named():
         build_network("our_missing_networks:Net", 4, allow_code=True)
 
 
-def test_checking_leaves_the_mode_as_it_was():
+def test_check_network_keeps_the_training_mode():
     network = build_network("segnet-compact", 3).train()
     check_network(network, 3)
     assert network.training

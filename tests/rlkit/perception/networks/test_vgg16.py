@@ -56,7 +56,7 @@ def encoded(network, pictures):
 @pytest.mark.parametrize("theirs_normalised", [False, True])
 @pytest.mark.parametrize("ours_normalised", [False, True])
 @torch.no_grad()
-def test_the_encoder_then_computes_what_the_published_network_does(file, theirs_normalised, ours_normalised):
+def test_the_encoder_equals_the_loaded_vgg16(file, theirs_normalised, ours_normalised):
     trunk = published(theirs_normalised)
     if ours_normalised:
         network = SegNet(2, widths=WIDTHS, depths=DEPTHS).eval()
@@ -78,13 +78,13 @@ def test_dense_layers_are_taken_as_convolutions(file):
 
 
 def test_a_network_with_another_encoder_is_refused(file):
-    with pytest.raises(UserError, match=r"encoder is VGG16's.*not SegNetCompact"):
+    with pytest.raises(UserError, match=r"only networks with VGG16's encoder.*not SegNetCompact"):
         load_vgg16(build_network("segnet-compact", 2), file(published(False)))
 
 
 def test_other_names_are_refused(tmp_path):
     save_file({"backbone.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(UserError, match=r"holds no VGG16: expected 3 convolutions.*found backbone.weight"):
+    with pytest.raises(UserError, match=r"is no VGG16: expected 3 convolutions.*found backbone.weight"):
         load_vgg16(SegNet(2, WIDTHS, DEPTHS), tmp_path / "other.safetensors")
 
 

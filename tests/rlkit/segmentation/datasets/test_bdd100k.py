@@ -28,7 +28,7 @@ def bdd(save, picture, tmp_path):
 
 
 @pytest.mark.parametrize(("where", "numbers", "year"), [(MASKS, ROAD_OF_2021, "2021"), (MAPS, ROAD_OF_2018, "2018")])
-def test_both_releases_are_told_apart_and_mean_the_same(bdd, where, numbers, year):
+def test_both_releases_are_recognised_and_decoded_equally(bdd, where, numbers, year):
     dataset = read_dataset(bdd(where, numbers))
     labels = read_labels(dataset.splits["train"][0].labels, dataset.decode)
     assert dataset.kind == f"BDD100K ({year})"
@@ -44,7 +44,7 @@ def test_the_alternative_lane_is_a_class_of_its_own_in_both(save, bdd):
 
 
 @pytest.mark.parametrize(("where", "numbers"), [(MASKS, ROAD_OF_2018), (MAPS, ROAD_OF_2021)])
-def test_numbers_of_the_other_release_would_turn_the_mask_inside_out_and_are_refused(bdd, where, numbers):
+def test_numbers_of_the_other_release_are_refused(bdd, where, numbers):
     with pytest.raises(UserError, match="the road would be background"):
         read_dataset(bdd(where, numbers))
 

@@ -57,7 +57,7 @@ def test_the_real_data_set_has_367_and_101_pictures_of_three_sequences(camvid):
     assert {files.condition for files in dataset.splits["val"]} == {"0016E5"}
 
 
-def test_what_lies_before_the_car_in_the_real_data_set_is_road(camvid):
+def test_the_area_ahead_of_the_car_in_the_real_data_set_is_road(camvid):
     dataset = read_dataset(camvid)
     labels = [read_labels(files.labels, dataset.decode) for files in dataset.splits["val"][::20]]
     assert np.mean([(one[300:340, 200:280] == 3).mean() for one in labels]) > 0.9

@@ -32,7 +32,7 @@ def test_there_are_19_classes_of_which_road_is_drivable(cityscapes):
     assert dataset.classes.drivable == ("road",)
 
 
-def test_ids_are_translated_and_what_is_not_measured_is_ignored(cityscapes, save):
+def test_ids_are_mapped_to_classes_and_others_ignored(cityscapes, save):
     # road, sidewalk, ground, parking, unlabelled, bicycle, the licence plate of files made otherwise
     path = save("x.png", [[7, 8, 6, 9, 0, 33, 34, 255]])
     assert read_labels(path, read_dataset(cityscapes).decode).tolist() == [[0, 1, 255, 255, 255, 18, 255, 255]]

@@ -23,13 +23,13 @@ def own(save, picture, tmp_path):
     return make
 
 
-def test_pictures_without_splits_are_all_there_to_learn_from(own):
+def test_images_without_splits_are_training_images(own):
     dataset = read_dataset(own())
     assert dataset.classes.names == ("grass", "road")
     assert {split: len(files) for split, files in dataset.splits.items()} == {"train": 3}
 
 
-def test_folders_are_splits_of_which_selection_is_set_apart(own):
+def test_subfolders_are_splits_and_selection_is_for_validation(own):
     dataset = read_dataset(own(("rain", "selection", "train")))
     assert list(dataset.splits) == ["train", "rain"]
     assert len(dataset.selection) == 3
@@ -78,7 +78,7 @@ def test_a_pipe_is_refused_at_once(name, own, soon):
         read_dataset(folder)
 
 
-def test_a_link_to_conditions_that_leads_nowhere_is_not_passed_over(own):
+def test_a_broken_link_to_conditions_is_refused(own):
     folder = own()
     (folder / "conditions.json").symlink_to("nowhere")
     with pytest.raises(UserError, match=r"conditions\.json is missing"):
@@ -90,12 +90,12 @@ def test_a_text_file_that_is_far_too_large_is_refused_unread(name, own):
     folder = own()
     with (folder / name).open("wb") as file:
         file.truncate(10**10)
-    with pytest.raises(UserError, match=rf"{name} has .* MiB, more than"):
+    with pytest.raises(UserError, match=rf"{name} has .* MiB: expected at most"):
         read_dataset(folder)
 
 
 @pytest.mark.parametrize("condition", ["x" * 101, "rain\n", "\ud800"])
-def test_a_condition_that_cannot_stand_in_a_table_is_refused(condition, own):
+def test_a_condition_with_unprintable_or_too_many_characters_is_refused(condition, own):
     folder = own()
     (folder / "conditions.json").write_text(json.dumps({"1": condition}))
     with pytest.raises(UserError, match=r"conditions\.json holds .* 100 printable characters"):

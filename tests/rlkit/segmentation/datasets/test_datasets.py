@@ -27,12 +27,12 @@ def test_a_folder_is_recognised_by_its_layout(make_camvid):
     assert source.training_pictures == 4
 
 
-def test_what_is_a_simulator_is_told_without_opening_it():
+def test_simulators_are_recognised_by_name():
     assert [is_simulator(data) for data in ("sim", "env:x", "simulation", "/a/folder")] == [True, True, False, False]
 
 
-def test_code_of_an_environment_is_not_imported_unless_it_may_be(road_camera):
-    with pytest.raises(UserError, match="not imported without being asked for"):
+def test_code_of_an_environment_is_imported_only_if_allowed(road_camera):
+    with pytest.raises(UserError, match="not imported unless requested"):
         open_dataset(f"env:{road_camera}", allow_code=False)
 
 
@@ -63,21 +63,16 @@ def test_a_batch_of_a_simulator_that_would_take_gigabytes_is_refused(road_camera
         next(source.training(10**9, np.random.default_rng(0)))
 
 
-def test_a_folder_of_no_known_layout_is_refused_with_what_was_looked_for(tmp_path):
+def test_a_folder_of_unknown_layout_is_refused_with_the_known_ones(tmp_path):
     (tmp_path / "holiday").mkdir()
     with pytest.raises(UserError, match="holds no data set") as refused:
         read_dataset(tmp_path)
-    assert all(layout.looks_for in str(refused.value) for layout in LAYOUTS)
+    assert all(layout.structure in str(refused.value) for layout in LAYOUTS)
     assert "holiday" in str(refused.value)
 
 
-def test_an_empty_folder_and_a_missing_one_are_told_apart(tmp_path):
+def test_an_empty_and_a_missing_folder_have_different_messages(tmp_path):
     with pytest.raises(UserError, match="it is empty"):
         read_dataset(tmp_path)
     with pytest.raises(UserError, match="There is no folder"):
         read_dataset(tmp_path / "missing")
-
-
-def test_every_layout_says_what_it_is_recognised_by():
-    assert len({layout.name for layout in LAYOUTS}) == len(LAYOUTS)
-    assert all(layout.looks_for for layout in LAYOUTS)

@@ -5,8 +5,8 @@ import pytest
 
 from rlkit.errors import UserError
 from rlkit.segmentation.datasets import folder as folder_module
-from rlkit.segmentation.datasets.bounds import LARGEST_BATCH
-from rlkit.segmentation.datasets.folder import hold_out, open_folder
+from rlkit.segmentation.datasets.bounds import MAX_BATCH
+from rlkit.segmentation.datasets.folder import DECODE_BYTES, DECODE_MEMORY, decoding_threads, hold_out, open_folder
 from rlkit.segmentation.datasets.io import ImageFiles
 
 
@@ -39,7 +39,7 @@ def test_labels_belong_to_their_pictures(make_camvid):
     assert batch.labels[:, 0, 0].tolist() == [shade % 11 for shade in shades(batch)]
 
 
-def test_the_last_pictures_of_each_sequence_are_held_out_and_not_learnt_from(make_camvid):
+def test_the_last_images_of_each_sequence_are_held_out_from_training(make_camvid):
     source = open_folder(make_camvid({("train", "a"): 10, ("train", "b"): 20, ("val", "c"): 2}), held_out=0.2)
     selected = shades(*source.selection())
     assert selected == [8, 9, 26, 27, 28, 29]
@@ -49,7 +49,7 @@ def test_the_last_pictures_of_each_sequence_are_held_out_and_not_learnt_from(mak
     assert source.training_pictures == 24
 
 
-def test_nothing_is_held_out_if_that_is_asked_for(make_camvid):
+def test_a_fraction_of_0_holds_out_nothing(make_camvid):
     source = open_folder(make_camvid({("train", "a"): 10, ("val", "c"): 2}), held_out=0.0)
     assert source.training_pictures == 10
     assert list(source.selection()) == []
@@ -63,7 +63,7 @@ def test_a_split_is_measured_in_order_with_the_condition_of_each_picture(make_ca
     assert source.splits == ("val",)
 
 
-def test_without_another_split_a_second_block_is_set_apart_to_measure_on(make_camvid):
+def test_without_a_test_split_a_second_block_is_held_out_for_it(make_camvid):
     source = open_folder(make_camvid({("train", "a"): 20}), held_out=0.2)
     measured, selected = (shades(*part) for part in (source.measured("val"), source.selection()))
     assert measured == [16, 17, 18, 19]
@@ -97,11 +97,11 @@ def test_batches_are_copies_which_may_be_written(make_camvid):
 
 def test_an_unknown_split_is_refused_with_those_that_are_there(make_camvid):
     source = open_folder(make_camvid({("train", "a"): 4, ("val", "b"): 2}))
-    with pytest.raises(UserError, match=r"no split 'test': val are there"):
+    with pytest.raises(UserError, match=r"no split 'test': it has val"):
         next(source.measured("test"))
 
 
-def test_labels_of_another_size_are_found_before_anything_is_learnt(make_camvid, save):
+def test_labels_of_another_size_are_refused_before_training(make_camvid, save):
     folder = make_camvid({("train", "a"): 4, ("val", "b"): 2})
     save("trainannot/a_00002.png", np.zeros((5, 5)))
     with pytest.raises(UserError, match=r"a_00002\.png is 16×12 pixels, but its labels"):
@@ -122,34 +122,32 @@ def test_an_impossible_share_is_refused(make_camvid, share):
         open_folder(make_camvid({("train", "a"): 4}), held_out=share)
 
 
-def test_a_sequence_of_one_picture_is_learnt_from(tmp_path):
+def test_a_sequence_of_one_image_is_used_for_training(tmp_path):
     one = ImageFiles(tmp_path / "p", tmp_path / "l")
     assert hold_out([one], 0.5) == ((one,), ())
 
 
-def test_a_batch_that_would_take_gigabytes_is_refused_before_a_picture_is_read(make_camvid, monkeypatch):
-    source = open_folder(make_camvid({("train", "a"): 2, ("val", "b"): 1}, size=(64, 64)))
-    monkeypatch.setattr(folder_module, "read_pair", lambda *_: pytest.fail("a picture was read"))
+def test_a_batch_of_gigabytes_is_refused_before_an_image_is_decoded(make_camvid):
+    folder = make_camvid({("train", "a"): 2, ("val", "b"): 1}, size=(64, 64))
+    source = open_folder(folder)
+    for path in (folder / "train").iterdir():
+        path.unlink()
     with pytest.raises(UserError, match="Choose smaller pictures"):
-        next(source.training(LARGEST_BATCH // 64**2 + 1, np.random.default_rng(0)))
+        next(source.training(MAX_BATCH // 64**2 + 1, np.random.default_rng(0)))
 
 
-def test_of_very_large_pictures_fewer_are_measured_at_once(make_camvid, monkeypatch):
+def test_batches_of_very_large_images_are_smaller(make_camvid, monkeypatch):
     source = open_folder(make_camvid({("train", "a"): 2, ("val", "b"): 7}, size=(30, 40)))
     assert [len(batch) for batch in source.measured("val")] == [7]
-    monkeypatch.setattr(folder_module, "_BATCH_PIXELS", 3 * 30 * 40)
+    monkeypatch.setattr(folder_module, "BATCH_PIXELS", 3 * 30 * 40)
     assert [len(batch) for batch in source.measured("val")] == [3, 3, 1]
-    monkeypatch.setattr(folder_module, "_BATCH_PIXELS", 1)
+    monkeypatch.setattr(folder_module, "BATCH_PIXELS", 1)
     assert [len(batch) for batch in source.measured("val")] == [1] * 7
 
 
-def test_of_very_large_pictures_fewer_are_decoded_at_once(make_camvid, monkeypatch):
-    monkeypatch.setattr(folder_module, "READING", 3 * 12 * 30 * 40)
-    folder = make_camvid({("train", "a"): 2, ("val", "b"): 1}, size=(30, 40))
-    monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    assert open_folder(folder)._pool._max_workers == 3
-    monkeypatch.setattr(folder_module, "READING", 1)
-    assert open_folder(folder)._pool._max_workers == 1
+def test_fewer_threads_decode_very_large_images():
+    pixels = DECODE_MEMORY // (3 * DECODE_BYTES)
+    assert [decoding_threads(size, 64) for size in (1000, pixels, 10 * pixels)] == [64, 3, 1]
 
 
 @pytest.mark.parametrize("part", ["train", "trainannot"])

@@ -29,7 +29,7 @@ def test_a_picture_is_red_green_and_blue_whatever_its_file_holds(save):
     assert read_picture(clear)[0, 0].tolist() == [10, 20, 30]
 
 
-def test_labels_keep_their_numbers_and_those_that_stand_for_nothing_are_ignored(save):
+def test_labels_keep_their_numbers_and_ignored_ones_are_ignored(save):
     path = save("labels.png", [[0, 1, 2], [255, 2, 0]])
     assert read_labels(path, THREE).tolist() == [[0, 1, 2], [255, 2, 0]]
     assert read_labels(path, same_numbers(3, "", ignored=(255, 9))).dtype == np.uint8
@@ -46,19 +46,19 @@ def test_the_numbers_of_a_palette_are_read_not_its_colours(tmp_path):
 
 def test_a_number_that_is_no_class_is_named_with_its_file_and_what_is_expected(save):
     path = save("labels.png", [[0, 1, 7]])
-    with pytest.raises(UserError, match=r"labels\.png holds the class number 7.*0 to 2, 255 are expected"):
+    with pytest.raises(UserError, match=r"labels\.png holds the class number 7.*expected 0 to 2, 255"):
         read_labels(path, THREE)
 
 
 def test_numbers_are_translated_and_gaps_are_refused(save):
     numbers = Numbers({7: 0, 8: 1, 255: 255}, "labelIds")
     assert read_labels(save("a.png", [[7, 8, 255]]), numbers).tolist() == [[0, 1, 255]]
-    with pytest.raises(UserError, match="7 to 8, 255 are expected"):
+    with pytest.raises(UserError, match="expected 7 to 8, 255"):
         read_labels(save("b.png", [[7, 0]]), numbers)
 
 
 def test_labels_in_colour_are_refused_where_numbers_are_expected(save, picture):
-    with pytest.raises(UserError, match=r"labels\.png is a picture in colour"):
+    with pytest.raises(UserError, match=r"labels\.png is a colour picture"):
         read_labels(save("labels.png", picture()), THREE)
 
 

@@ -36,7 +36,7 @@ def test_magenta_is_road_red_is_background_and_black_is_ignored(kitti, save):
 
 def test_other_colours_and_grey_pictures_are_refused(kitti, save):
     decode = read_dataset(kitti).decode
-    with pytest.raises(UserError, match=r"odd\.png holds other colours"):
+    with pytest.raises(UserError, match=r"odd\.png has other colours"):
         read_labels(save("odd.png", [[MAGENTA, GREEN]]), decode)
     with pytest.raises(UserError, match=r"grey\.png is not in colour"):
         read_labels(save("grey.png", [[0, 1]]), decode)

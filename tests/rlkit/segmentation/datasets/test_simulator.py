@@ -45,20 +45,20 @@ def test_a_batch_depends_on_the_generators_state_before_it_and_nothing_else(driv
     assert (batch.labels == expected.labels).all()
 
 
-def test_every_picture_to_learn_from_is_of_an_episode_of_its_own(driving):
+def test_every_training_image_is_of_an_episode_of_its_own(driving):
     batches = driving.training(4, np.random.default_rng(2))
     names = [name for _ in range(3) for name in next(batches).names]
     assert len(set(names)) == 12
 
 
-def test_selection_is_the_same_every_time_and_of_the_looks_of_training(driving):
+def test_selection_is_reproducible_and_of_the_training_conditions(driving):
     first, second = (list(driving.selection()) for _ in range(2))
     assert sum(map(len, first)) == 6
     assert {condition for batch in first for condition in batch.conditions} == {"mixture"}
     assert all((one.images == other.images).all() for one, other in zip(first, second, strict=True))
 
 
-def test_each_look_is_measured_alone_and_held_out_ones_only_in_their_split(measured):
+def test_each_condition_is_measured_and_held_out_ones_only_in_their_split(measured):
     looks = {split: {c for batch in batches for c in batch.conditions} for split, batches in measured.items()}
     assert looks["test"] == {"mixture", "clear", "overcast", "dusk", "low sun", "rain", "night"}
     assert looks["held-out"] == {"mixture", "fog", "snow", "storm", "dawn"}
@@ -83,13 +83,13 @@ def test_another_seed_measures_other_pictures_and_the_same_one_the_same(driving,
     assert one.conditions == ("fog",)
 
 
-def test_size_is_made_by_the_environment_where_it_can():
+def test_the_environment_renders_the_given_size_if_it_can():
     source = SimulatorDataset(EnvConfig("rlkit/DrivingCamera-v0", SMALL), (24, 40))
     assert source.size == (24, 40)
     assert next(source.training(1, np.random.default_rng(0))).images.shape == (1, 24, 40, 3)
 
 
-def test_any_environment_with_a_camera_and_labels_will_do_and_is_resized_if_need_be(road_camera):
+def test_any_environment_with_a_camera_and_labels_is_accepted_and_resized(road_camera):
     source = SimulatorDataset(EnvConfig(road_camera), (12, 16), selected=5, measured=6)
     assert source.classes.names == ("sky", "grass", "road")
     assert source.splits == ("test",)
@@ -109,7 +109,7 @@ def test_episodes_that_end_on_the_way_are_followed_by_others(road_camera):
 
 @pytest.mark.parametrize("environment", ["CartPole-v1", "rlkit/Driving-v0"])
 def test_an_environment_without_pictures_is_refused_with_what_is_needed(environment):
-    with pytest.raises(UserError, match="gives no pictures to learn from"):
+    with pytest.raises(UserError, match="has no labelled pictures"):
         SimulatorDataset(EnvConfig(environment))
 
 
@@ -144,7 +144,7 @@ def test_an_environment_that_fails_is_named_with_what_it_did(road_camera, fault,
     assert told.value.exit_code == 1
 
 
-def test_a_process_that_is_lost_is_replaced_and_its_user_told(road_camera, tmp_path, caplog):
+def test_a_lost_process_is_replaced_with_a_warning(road_camera, tmp_path, caplog):
     arguments = {"fault": "exit", "marker": str(tmp_path / "once"), "workers": 1}
     source = SimulatorDataset(EnvConfig(road_camera, arguments), measured=4)
     (batch, *more) = source.measured("test")
@@ -156,17 +156,17 @@ def test_a_process_that_is_lost_is_replaced_and_its_user_told(road_camera, tmp_p
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("frame_skip", 4, "how far it is driven"),
-        ("frame_stack", 2, "one picture at a time"),
-        ("grayscale", True, "in their colours"),
-        ("resize", 16, "--size says how large"),
-        ("action_bins", 5, "discrete actions of its own"),
+        ("frame_skip", 4, "distance between two pictures"),
+        ("frame_stack", 2, "single pictures"),
+        ("grayscale", True, "colour pictures"),
+        ("resize", 16, "set by --size"),
+        ("action_bins", 5, "its own discrete actions"),
         ("mirror_actions", [0], "no actions are learned"),
-        ("unrewarded_limit", 9, "whatever it earns"),
+        ("unrewarded_limit", 9, "rewards are not used"),
     ],
 )
-def test_an_argument_that_is_for_agents_only_is_refused_with_the_reason(road_camera, name, value, why):
-    with pytest.raises(UserError, match=f"^{name}: .*{why}.*; leave {name} out"):
+def test_an_argument_without_effect_is_refused_with_the_reason(road_camera, name, value, why):
+    with pytest.raises(UserError, match=f"^{name} has no effect.*{why}.*Leave it out"):
         SimulatorDataset(EnvConfig(road_camera, {name: value}))
 
 
@@ -176,5 +176,5 @@ def test_workers_are_refused_where_all_are_stepped_in_one_batch():
 
 
 def test_an_unknown_split_is_refused(driving):
-    with pytest.raises(UserError, match="no split 'val': test, held-out are there"):
+    with pytest.raises(UserError, match="no split 'val': it has test, held-out"):
         next(driving.measured("val"))

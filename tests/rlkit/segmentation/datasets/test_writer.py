@@ -15,7 +15,7 @@ def simulator(road_camera):
     return SimulatorDataset(EnvConfig(road_camera), selected=3, measured=5)
 
 
-def test_what_was_written_is_read_again_as_it_was(simulator, tmp_path):
+def test_a_written_data_set_is_read_back_equal(simulator, tmp_path):
     counts = write_dataset(simulator, tmp_path / "data", 40, seed=3)
     assert counts == {"train": 40, "selection": 3, "test": 5}
     source = open_dataset(tmp_path / "data")
@@ -106,7 +106,7 @@ def test_nothing_is_written_through_a_link_out_of_the_folder(link, tmp_path):
     assert sorted(path.name for path in outside.rglob("*")) == ["kept", "train"]
 
 
-def test_a_link_that_leads_nowhere_is_no_place_for_a_folder(tmp_path):
+def test_a_broken_link_is_refused_as_target(tmp_path):
     (tmp_path / "data").symlink_to("nowhere")
     with pytest.raises(UserError, match="exists already"):
         check_target(tmp_path / "data", 2)

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from rlkit.errors import UserError
-from rlkit.perception.model import ModelCard, SegmentationModel
+from rlkit.perception.model import SegmentationModel
+from rlkit.perception.model_card import ModelCard
 from rlkit.perception.networks.segnet import SegNet
 from rlkit.segmentation.export import onnx_export
-from rlkit.segmentation.export.common import Exported, as_input, checked
+from rlkit.segmentation.export.common import Exported, as_input, compare
 from rlkit.segmentation.export.onnx_export import EXTRA, export_onnx, need
 from rlkit.segmentation.export.torch_export import export_torch
 from rlkit.spaces import Classes
@@ -43,7 +44,7 @@ def test_the_torch_program_runs_by_itself_on_any_number_of_pictures(model, pictu
     assert json.loads(extra["card.json"])["classes"]["names"] == ["sky", "road", "line"]
 
 
-def test_onnx_runtime_finds_what_torch_finds(model, pictures, tmp_path):
+def test_onnx_runtime_predicts_the_same_as_torch(model, pictures, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra export")
     onnx = pytest.importorskip("onnx", reason="needs the extra export")
     made = export_onnx(model, tmp_path / "m.onnx")
@@ -63,7 +64,7 @@ def test_onnx_runtime_finds_what_torch_finds(model, pictures, tmp_path):
     )
 
 
-def test_onnx_is_written_and_said_to_be_unchecked_where_no_runtime_is(model, tmp_path, monkeypatch):
+def test_onnx_is_written_without_comparison_if_no_runtime_is_installed(model, tmp_path, monkeypatch):
     pytest.importorskip("onnxscript", reason="needs the extra export")
 
     def missing(content):
@@ -96,14 +97,14 @@ def test_nothing_is_overwritten_and_targets_are_checked_first(model, tmp_path, e
     assert [path.name for path in tmp_path.iterdir()] == [f"mine{suffix}"]
 
 
-def test_a_file_that_says_something_else_is_removed(model, tmp_path):
+def test_a_file_with_other_probabilities_is_removed(model, tmp_path):
     (tmp_path / "m.onnx").write_text("wrong")
     with pytest.raises(UserError, match="was removed"):
-        checked(model, tmp_path / "m.onnx", lambda pictures: np.full((len(pictures), 3, *SIZE), 1 / 3, np.float32))
+        compare(model, tmp_path / "m.onnx", lambda pictures: np.full((len(pictures), 3, *SIZE), 1 / 3, np.float32))
     assert not (tmp_path / "m.onnx").exists()
 
 
-def test_a_network_that_cannot_be_followed_is_named(tmp_path):
+def test_a_network_that_cannot_be_traced_is_refused(tmp_path):
     class ByLuck(torch.nn.Conv2d):
         def forward(self, pictures):
             return super().forward(pictures) * (2 if pictures.mean() > 0.5 else 1)
@@ -114,9 +115,9 @@ def test_a_network_that_cannot_be_followed_is_named(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_came_of_it_is_one_line(tmp_path):
+def test_the_result_is_described_in_one_line(tmp_path):
     assert str(Exported(tmp_path, 2_000_000, 1e-7, 1.0, 1.0)).endswith(
         "2.00 MB, probabilities within 1.0e-07 of the model's"
     )
     assert "99.900% of pixels within 1e-04" in str(Exported(tmp_path, 1, 0.1, 0.999, 0.9999))
-    assert "98.00% of pixels get the model's class" in str(Exported(tmp_path, 1, 0.5, 0.1, 0.98))
+    assert "98.00% of pixels have the model's class" in str(Exported(tmp_path, 1, 0.5, 0.1, 0.98))

@@ -3,10 +3,11 @@ import pytest
 import torch
 
 from rlkit.errors import UserError
-from rlkit.perception.model import ModelCard, SegmentationModel
+from rlkit.perception.model import SegmentationModel
+from rlkit.perception.model_card import ModelCard
 from rlkit.perception.networks.segnet import SegNet
 from rlkit.segmentation.datasets.base import LabelledImages
-from rlkit.segmentation.export.onnx_export import calibration_pictures, export_int8
+from rlkit.segmentation.export.onnx_export import calibration_images, export_int8
 from rlkit.spaces import Classes
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra export")
@@ -26,7 +27,7 @@ def pictures():
     return np.random.default_rng(0).integers(0, 256, (10, 16, 16, 3), dtype=np.uint8)
 
 
-def test_convolutions_compute_in_integers_and_nearly_the_same_comes_out(model, pictures, tmp_path):
+def test_int8_convolutions_predict_nearly_the_same(model, pictures, tmp_path):
     import onnx
 
     made = export_int8(model, tmp_path / "m.onnx", pictures)
@@ -43,7 +44,7 @@ def test_convolutions_compute_in_integers_and_nearly_the_same_comes_out(model, p
 
 @pytest.mark.parametrize("shape", [(10, 16, 20, 3), (3, 16, 16, 3)])
 def test_pictures_of_another_size_or_too_few_are_refused(model, tmp_path, shape):
-    with pytest.raises(UserError, match="at least 8 pictures of 16×16"):
+    with pytest.raises(UserError, match="at least 8 calibration images of 16×16"):
         export_int8(model, tmp_path / "m.onnx", np.zeros(shape, np.uint8))
     assert not list(tmp_path.iterdir())
 
@@ -55,6 +56,6 @@ def test_calibration_takes_as_many_training_pictures_as_asked_for():
                 images = generator.integers(0, 256, (batch_size, 8, 8, 3), dtype=np.uint8)
                 yield LabelledImages(images, images[..., 0], ("",) * batch_size, ("",) * batch_size)
 
-    first, again = (calibration_pictures(Source(), np.random.default_rng(3), 21) for _ in range(2))
+    first, again = (calibration_images(Source(), np.random.default_rng(3), 21) for _ in range(2))
     assert first.shape == (21, 8, 8, 3)
     assert np.array_equal(first, again)

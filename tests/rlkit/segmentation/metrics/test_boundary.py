@@ -12,14 +12,14 @@ from rlkit.spaces import IGNORED
 
 
 @given(st.integers(0, 10_000), st.floats(0.0, 9.0))
-def test_what_lies_within_a_distance_agrees_with_scipys_distance_transform(seed, reach):
+def test_within_equals_scipys_distance_transform(seed, reach):
     points = np.random.default_rng(seed).random((17, 23)) < 0.03
     expected = distance_transform_edt(~points) <= reach if points.any() else np.zeros_like(points)
     assert (within(points, reach) == expected).all()
 
 
 @given(st.integers(0, 10_000))
-def test_a_boundary_is_what_an_erosion_takes_away_but_for_the_pictures_edge(seed):
+def test_boundary_is_the_difference_from_the_erosion_except_at_the_edge(seed):
     region = np.random.default_rng(seed).random((9, 11)) < 0.7
     expected = region & ~binary_erosion(region, border_value=1)
     assert (boundary_of(region, np.zeros_like(region)) == expected).all()
@@ -46,7 +46,7 @@ def square(offset=0, size=60):
     return labels
 
 
-def test_the_right_outline_scores_one_and_one_off_by_more_than_the_tolerance_less():
+def test_boundary_f1_is_1_for_the_true_boundary_and_less_beyond_the_tolerance():
     scores = []
     for offset in (0, 1, 6):  # the tolerance is 1 % of a diagonal of 85 pixels
         metric = BoundaryF1(2, tolerance=0.012)
@@ -56,7 +56,7 @@ def test_the_right_outline_scores_one_and_one_off_by_more_than_the_tolerance_les
     assert scores[2] < 0.7
 
 
-def test_a_class_that_is_not_found_at_all_scores_nothing():
+def test_a_class_that_is_never_predicted_scores_0():
     metric = BoundaryF1(2)
     metric.add(square(), np.zeros_like(square()))
     assert metric.by_class.tolist() == [0.0, 0.0]

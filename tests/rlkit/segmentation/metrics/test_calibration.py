@@ -22,18 +22,18 @@ def filled(labels, probabilities):
     return calibration
 
 
-def test_who_is_right_as_often_as_he_believes_has_no_error():
+def test_calibrated_probabilities_have_error_0():
     labels = [0] * 8 + [1] * 2
     assert filled(labels, spread([0.8] * 10, [0] * 10)).expected_error == pytest.approx(0.0, abs=1e-6)
 
 
-def test_who_is_always_sure_and_half_the_time_right_has_an_error_of_one_half():
+def test_certain_predictions_with_accuracy_one_half_have_error_one_half():
     calibration = filled([0, 1] * 5, spread([1.0] * 10, [0] * 10))
     assert calibration.expected_error == pytest.approx(0.5)
     assert calibration.brier_score == pytest.approx(1.0)  # half the pixels cost 2
 
 
-def test_errors_of_bins_are_weighed_by_their_pixels():
+def test_errors_of_bins_are_weighted_by_their_pixels():
     labels = [0] * 6 + [1, 1]
     confidence = [0.9] * 6 + [0.6] * 2
     # 0.9 and all right, 0.6 and all wrong
@@ -59,7 +59,7 @@ def test_figures_agree_with_plain_loops(seed):
     if known:
         assert calibration.expected_error == pytest.approx(sum(gaps) / known, abs=1e-6)
         assert calibration.brier_score == pytest.approx(squares / known, abs=1e-5)
-        assert sum(pixels for _, _, pixels in calibration.curve) == known
+        assert calibration.pixels == known
 
 
 def test_nothing_measured_is_not_a_number():

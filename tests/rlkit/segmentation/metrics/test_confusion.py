@@ -46,13 +46,13 @@ def test_figures_agree_with_sets_of_pixels(classes, seed):
     )
 
 
-def test_classes_that_are_nowhere_do_not_count_in_the_mean():
+def test_absent_classes_are_excluded_from_the_mean():
     confusion = filled([0, 0, 1], [0, 0, 1])
     assert math.isnan(confusion.iou[2])
     assert confusion.mean_iou == confusion.mean_accuracy == 1.0
 
 
-def test_drivable_classes_taken_for_each_other_are_right_for_who_drives():
+def test_confusions_among_drivable_classes_do_not_lower_the_drivable_iou():
     confusion = filled([1, 1, 2, 0], [2, 1, 1, 0])
     mask = np.array([False, True, True])
     assert confusion.drivable_iou(mask) == 1.0
@@ -67,7 +67,7 @@ def test_the_two_class_mean_is_that_of_drivable_and_background():
     assert confusion.two_class_mean_iou(mask) == pytest.approx((1 / 2 + 2 / 3) / 2)
 
 
-def test_pictures_add_up_to_the_whole_data_set_not_to_a_mean_of_pictures():
+def test_metrics_are_of_all_pixels_rather_than_means_over_images():
     one, other = filled([0, 0, 0, 0], [0, 0, 0, 0]), filled([0, 1], [1, 1])
     both = one + other
     assert both.iou[0] == pytest.approx(4 / 5)
@@ -83,7 +83,7 @@ def test_nothing_measured_is_not_a_number():
 def test_shapes_that_differ_and_numbers_that_are_no_class_are_refused():
     with pytest.raises(ValueError, match="differ in shape"):
         filled([0, 1], [0])
-    with pytest.raises(ValueError, match="class 3 among 3"):
+    with pytest.raises(ValueError, match="class 3 is out of range"):
         filled([0, 3], [0, 0])
-    with pytest.raises(ValueError, match="class 7 among 3"):
+    with pytest.raises(ValueError, match="class 7 is out of range"):
         filled([0, 1], [0, 7])

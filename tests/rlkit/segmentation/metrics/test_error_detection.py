@@ -16,7 +16,7 @@ def filled(labels, found, uncertainty):
 
 
 @given(st.integers(0, 10_000))
-def test_the_area_is_the_share_of_pairs_in_which_the_wrong_pixel_is_less_sure(seed):
+def test_auroc_is_the_fraction_of_pairs_with_the_wrong_pixel_more_uncertain(seed):
     rng = np.random.default_rng(seed)
     labels = np.zeros((1, 5, 8), np.uint8)
     found = (rng.random((1, 5, 8)) < 0.3).astype(np.uint8)
@@ -27,13 +27,13 @@ def test_the_area_is_the_share_of_pairs_in_which_the_wrong_pixel_is_less_sure(se
     assert filled(labels, found, uncertainty).auroc == pytest.approx(expected, nan_ok=True)
 
 
-def test_doubt_where_all_errors_are_scores_one_and_anywhere_else_nought():
+def test_auroc_is_1_for_uncertain_errors_and_0_for_certain_errors():
     labels, found = np.zeros((1, 1, 4)), [[[1, 1, 0, 0]]]
     assert filled(labels, found, [[[0.9, 0.8, 0.1, 0.2]]]).auroc == 1.0
     assert filled(labels, found, [[[0.1, 0.2, 0.9, 0.8]]]).auroc == 0.0
 
 
-def test_errors_at_borders_are_told_from_those_inside():
+def test_errors_near_borders_are_counted_separately():
     labels = np.zeros((1, 40, 40), np.uint8)
     labels[:, :, 20:] = 1
     found = labels.copy()
@@ -48,16 +48,16 @@ def test_errors_at_borders_are_told_from_those_inside():
     assert detection.border_share == pytest.approx(40 / 41)
 
 
-def test_ignored_pixels_count_nowhere():
+def test_ignored_pixels_are_not_counted():
     detection = filled([[[0, 0, 255]]], [[[1, 0, 1]]], [[[0.9, 0.1, 0.0]]])
     assert detection.auroc == 1.0
 
 
-def test_without_a_mistake_there_is_nothing_to_detect():
+def test_auroc_is_nan_without_errors():
     assert math.isnan(filled([[[0, 0]]], [[[0, 0]]], [[[0.1, 0.2]]]).auroc)
 
 
-def test_near_a_border_is_within_the_distance_of_it_and_an_edge_to_the_unknown_is_none():
+def test_near_border_is_within_the_distance_and_edges_to_ignored_pixels_are_no_border():
     labels = np.zeros((9, 30), np.uint8)
     labels[:, 15:] = 2
     near = near_border(labels, 3)

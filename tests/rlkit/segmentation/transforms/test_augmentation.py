@@ -18,7 +18,7 @@ def pictures():
     return LabelledImages(images, labels, tuple("abcdef"), ("x",) * 6)
 
 
-def test_nothing_is_nothing_but_new_arrays(pictures):
+def test_the_default_augmentation_copies(pictures):
     changed = NOTHING(pictures, np.random.default_rng(0))
     assert (changed.images == pictures.images).all()
     assert changed.images is not pictures.images
@@ -26,7 +26,7 @@ def test_nothing_is_nothing_but_new_arrays(pictures):
 
 
 @pytest.mark.parametrize("augmentation", [SIMULATOR, FILES, dataclasses.replace(FILES, crop=(16, 16))])
-def test_what_was_given_is_never_written(pictures, augmentation):
+def test_the_input_is_never_modified(pictures, augmentation):
     images, labels = pictures.images.copy(), pictures.labels.copy()
     changed = augmentation(pictures, np.random.default_rng(0))
     assert (pictures.images == images).all()
@@ -36,7 +36,7 @@ def test_what_was_given_is_never_written(pictures, augmentation):
 
 
 @pytest.mark.parametrize("augmentation", [SIMULATOR, FILES])
-def test_the_same_generator_changes_alike(pictures, augmentation):
+def test_the_generator_determines_the_augmentation(pictures, augmentation):
     one, other = (augmentation(pictures, np.random.default_rng(4)) for _ in range(2))
     assert (one.images == other.images).all()
     assert (one.labels == other.labels).all()
@@ -47,7 +47,7 @@ COLOURS = [field.name for field in dataclasses.fields(Augmentation) if field.nam
 
 
 @pytest.mark.parametrize("name", COLOURS)
-def test_what_changes_colours_changes_no_label(pictures, name):
+def test_colour_transforms_keep_the_labels(pictures, name):
     changed = Augmentation(**{name: 1.0})(pictures, np.random.default_rng(0))
     assert (changed.labels == pictures.labels).all()
     assert (changed.images != pictures.images).any()

@@ -29,7 +29,7 @@ def test_brightness_multiplies_every_channel_by_the_same_factor(images):
     assert np.abs(ratios - means[:, None, None, None]).max() < 0.02
 
 
-def test_contrast_leaves_the_mean_where_it_was(images):
+def test_contrast_keeps_the_mean(images):
     result = changed(images, contrast=0.3)
     sample = images[:, ::4, ::4].reshape(40, -1, 3).mean(axis=1) @ LUMA
     moved = result[:, ::4, ::4].reshape(40, -1, 3).mean(axis=1) @ LUMA
@@ -44,7 +44,7 @@ def test_saturation_leaves_grey_as_it_is_and_brightness_too(images):
     assert np.abs((changed(images, saturation=0.3) - images.astype(float)) @ LUMA).max() < 1.5
 
 
-def test_hue_turns_colours_around_grey():
+def test_hue_rotates_colours_around_the_grey_axis():
     red = np.full((30, 2, 2, 3), (150, 90, 90), np.uint8)
     turned = changed(red, hue=0.2)[:, 0, 0] / 255.0
     hues = np.array([colorsys.rgb_to_hsv(*colour)[0] for colour in turned])

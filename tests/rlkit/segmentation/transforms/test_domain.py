@@ -59,7 +59,7 @@ def test_every_class_is_covered_by_blotches_in_a_share_of_its_own():
     assert np.abs(covered[:, 0] - covered[:, 1]).max() > 0.5
 
 
-def test_nothing_happens_to_a_share_of_nought():
+def test_a_probability_of_0_changes_nothing():
     images = grey()
     recolour(images, halves(), 0.0, np.random.default_rng(0))
     haze(images, 0.0, np.random.default_rng(0))

@@ -53,7 +53,7 @@ def test_crops_lie_everywhere_in_the_picture_and_nowhere_else():
 
 
 @pytest.mark.parametrize("flip", [0.0, 1.0])
-def test_a_magnified_window_never_looks_beyond_the_picture(flip):
+def test_a_magnified_window_lies_within_the_image(flip):
     top, left, down, right = draw(scale=(1.0, 2.0), flip=flip).T
     columns = np.stack([left, left + 9 * right])
     assert (top > -0.5).all()

@@ -3,7 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from rlkit.perception.model import ModelCard, SegmentationModel
+from rlkit.perception.model import SegmentationModel
+from rlkit.perception.model_card import ModelCard
 from rlkit.spaces import Classes
 
 CLASSES = Classes(("sky", "road", "grass"), ("road",))

@@ -136,7 +136,7 @@ def test_videos_are_reduced_as_photos_are(monkeypatch, tmp_path):
 
 
 def test_a_photo_of_too_many_pixels_is_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr("rlkit.segmentation.datasets.image_file.MOST_PIXELS", 999)
+    monkeypatch.setattr("rlkit.segmentation.datasets.image_file.MAX_PIXELS", 999)
     Image.new("L", (40, 25)).save(tmp_path / "photo.png")
     with pytest.raises(UserError, match=r"photo\.png has 40×25 pixels.*Make it smaller"):
         read_photo(tmp_path / "photo.png")

@@ -1,0 +1,47 @@
+"""Check pyproject.toml: entry points, package data and pinned dependencies. `make check` runs it."""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+DATA = ("cli/templates/**/*.template", "perception/weights/*")  # files of rlkit/ that are read at run time
+
+
+def invalid_entry_points(project: dict[str, Any]) -> list[str]:
+    """An entry point with an extra needs an attribute: otherwise the build fails, which an editable install hides."""
+    form = re.compile(r"[\w.]+(:[\w.]+( \[\w+\])?)?")
+    points = [point for group in project["entry-points"].values() for point in group.items()]
+    return [f"entry point {name} = {value!r} is invalid" for name, value in points if not form.fullmatch(value)]
+
+
+def undeclared_data(patterns: list[str]) -> list[str]:
+    """Data files must be declared as package data, or the wheel lacks them."""
+    package = ROOT / "rlkit"
+    declared = {path for pattern in patterns for path in package.glob(pattern)}
+    needed = {path for pattern in DATA for path in package.glob(pattern)}
+    return [f"package data {path.relative_to(ROOT)} is not declared" for path in sorted(needed - declared)]
+
+
+def unpinned(project: dict[str, Any]) -> list[str]:
+    """Every dependency needs a version in constraints.txt, which `make` installs."""
+    extras = project["optional-dependencies"].values()
+    requirements = [*project["dependencies"], *(requirement for extra in extras for requirement in extra)]
+    pins = {_name(line) for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
+    return [f"{name} has no version in constraints.txt" for name in sorted({*map(_name, requirements)} - pins)]
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[\[<>=]", requirement)[0].lower().replace("_", "-")
+
+
+def main() -> None:
+    """Print what is wrong and exit with 1, or with 0 if nothing is."""
+    tree = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, patterns = tree["project"], tree["tool"]["setuptools"]["package-data"]["rlkit"]
+    sys.exit("\n".join([*invalid_entry_points(project), *undeclared_data(patterns), *unpinned(project)]) or 0)
+
+
+main()
