@@ -3,6 +3,7 @@
 import numpy as np
 
 from rlkit_envs.driving.jit import Record, kernel
+from rlkit_envs.driving.reward import TERMS, WEIGHTS, sum_rewards
 from rlkit_envs.driving.road.circuit import TX, TY, X, Y, interpolate, locate
 from rlkit_envs.driving.traffic.behaviour import CONE, decide_others, move_others
 from rlkit_envs.driving.traffic.collisions import collides, part
@@ -16,24 +17,21 @@ WRONG_WAY = 1.0  # m/s against the circuit's direction from which a car is on th
 # m that may be gained by cutting across with all wheels off the road; a lap with more is not finished.
 SHORTCUT_ALLOWED = 5.0
 
-# What a simulator's cars are paid and forbidden.
+# What ends an episode and what is rewarded: one record for all cars.
 RULES = np.dtype(
     [
         ("substeps", "i8"),  # physics steps per decision
         ("terminate_off_road", "?"),  # whether leaving the road ends the episode
-        ("terminate_collision", "?"),  # whether hitting another car ends the episode; cones are knocked over
-        ("lap_reward", "f8"),  # for the progress of a whole lap, whatever its length
-        ("paid_speed", "f8"),  # m/s, progress is paid up to this speed; infinity to pay any
-        ("off_road_penalty", "f8"),  # taken off each time that the car leaves the road
-        ("collision_penalty", "f8"),  # taken off for each collision
-        ("jerk_penalty", "f8"),  # taken off per second and m/s³ of jerk
-        ("steering_penalty", "f8"),  # taken off per change of the steering command by 1
+        ("terminate_collision", "?"),  # whether hitting another car ends the episode; cones never do
+        *WEIGHTS,
     ],
     align=True,
 )
 
 # What a step reports per car.
-OUTCOME = np.dtype([("reward", "f4"), ("terminated", "?"), ("truncated", "?"), ("finished", "?")])
+OUTCOME = np.dtype(
+    [("terms", TERMS), ("reward", "f4"), ("terminated", "?"), ("truncated", "?"), ("finished", "?")], align=True
+)
 
 
 @kernel
@@ -129,14 +127,14 @@ def _step_car(
     length = circuit.length
     before = car.progress
     collisions = car.collisions
-    turned = abs(command - car.command)
+    steering_change = abs(command - car.command)
     car.command = command
     target = steering_angle(vehicle, car.road_grip, car.speed, command)
     seconds = along = across = cut = 0.0
     terminated = False
     finished = False
     over_line = False
-    fined = False
+    left_road = False
     crashed = False
     for _ in range(rules.substeps):
         advance(car, vehicle, target, pedal, PHYSICS_STEP)
@@ -156,7 +154,7 @@ def _step_car(
         if finished:
             car.lap_time = crossing
         if car.wheels_off >= WHEELS_OFF:
-            fined = fined or car.off_road == 0
+            left_road = left_road or car.off_road == 0
             car.off_road = 1
             terminated = rules.terminate_off_road and not finished
         else:
@@ -171,18 +169,21 @@ def _step_car(
         car.stuck_time = 0.0
     else:
         car.stuck_time += seconds
-    # What was driven beyond the line belongs to no lap: every finished one is worth the same.
-    paid = min(min(car.progress, length) - before - cut, rules.paid_speed * seconds)
-    reward = rules.lap_reward / length * paid
-    if fined:
-        reward -= rules.off_road_penalty
-    reward -= rules.collision_penalty * (car.collisions - collisions)
-    reward -= rules.jerk_penalty * jerk * seconds + rules.steering_penalty * turned
+    outcome.reward = sum_rewards(
+        outcome.terms,
+        rules,
+        length,
+        seconds,
+        min(car.progress, length) - before - cut,
+        left_road,
+        car.collisions - collisions,
+        jerk,
+        steering_change,
+    )
     truncated = not terminated and (
         over_line or car.step >= car.max_steps or car.stuck_time > STUCK_AFTER - 0.5 * PHYSICS_STEP
     )
     car.ended = 1 if terminated or truncated else 0
-    outcome.reward = reward
     outcome.terminated = terminated
     outcome.truncated = truncated
     outcome.finished = finished

@@ -108,7 +108,7 @@ class Cameras:
         circuit = self._episodes.simulator.circuit_of(i)
         scenery = self._sceneries.get(circuit.name)
         if scenery is None or scenery.circuit is not circuit:
-            line = self._episodes.pilot(i).reference.line
+            line = self._episodes.expert(i).reference.line
             scenery = Scenery(circuit, ((line - circuit.points) * circuit.normals).sum(axis=1))
         self._sceneries[circuit.name] = scenery
         self._sceneries.move_to_end(circuit.name)

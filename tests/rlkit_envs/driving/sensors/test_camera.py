@@ -34,7 +34,7 @@ def test_a_point_on_the_ground_is_drawn_where_a_pinhole_projects_it(circle):
     # On a circle of 50 m the road's middle line curves to the left; find the white border to the right of the car.
     env = make(circuit=circle, start="line", weather="clear", camera_size=(192, 256))
     labels = env.reset(seed=0)[0]["segmentation"]
-    camera = env.episodes.settings.seen().camera
+    camera = env.episodes.config.make_sensors().camera
     drivable = np.isin(labels, [CLASSES.index(name) for name in DRIVABLE])
     for row in (120, 140, 160):
         slope = (row + 0.5 - 96.0) / camera.focal_length
@@ -116,8 +116,8 @@ def test_rain_moves_from_step_to_step():
 def test_training_and_held_out_weathers_are_disjoint_and_follow_the_split():
     assert not set(TRAINING_WEATHERS) & set(HELD_OUT_WEATHERS)
     train, test = make(split="train"), make(split="test")
-    assert train.episodes.settings.weather_drawn == "train"
-    assert test.episodes.settings.weather_drawn == "held-out"
+    assert train.episodes.config.weather_source == "train"
+    assert test.episodes.config.weather_source == "held-out"
 
 
 def test_a_mirrored_pitch_and_size_are_checked():
