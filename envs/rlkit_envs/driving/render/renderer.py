@@ -78,7 +78,7 @@ class Renderer:
         self._follow(scenery.circuit, car)
         width, height = self.size
         anchor = (0.5 * width, _CAR_AT * height)
-        picture = scenery.look(self.size, (float(car["x"]), float(car["y"])), self._up, self._zoom, anchor)
+        picture = scenery.draw(self.size, (float(car["x"]), float(car["y"])), self._up, self._zoom, anchor)
         screen = _as_surface(picture)
         self._draw_marks(screen, car, anchor)
         self._draw_others(screen, car, anchor, others)

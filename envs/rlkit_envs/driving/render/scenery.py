@@ -34,10 +34,15 @@ class Scenery:
         self._slots: OrderedDict[tuple[int, int], int] = OrderedDict()
         self._tiles = np.zeros((0, TILE + _BORDER, TILE + _BORDER), dtype=np.uint32)
 
-    def look(
+    @property
+    def nbytes(self) -> int:
+        """Memory of the painted tiles, in bytes."""
+        return self._tiles.nbytes
+
+    def draw(
         self, size: tuple[int, int], centre: tuple[float, float], up: float, zoom: float, anchor: tuple[float, float]
     ) -> npt.NDArray[np.uint8]:
-        """Show the ground around a point.
+        """Draw the ground around a point.
 
         Args:
             size: Width and height of the picture, in pixels.

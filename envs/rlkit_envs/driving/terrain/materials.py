@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from rlkit_envs.driving.terrain.tiles import PERIOD, TILE
 
-MATERIALS = ("grass", "gravel", "asphalt", "patch", "line", "kerb", "kerb white", "earth")
 GRASS, GRAVEL, ASPHALT, PATCH, LINE, KERB_RED, KERB_WHITE, EARTH = range(8)
 MATERIAL_SHIFT, SHADOW = 5, 16  # a byte is material << 5 | shadow << 4 | grain
 GRAINS = 16

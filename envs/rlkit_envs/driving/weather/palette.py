@@ -13,7 +13,7 @@ from rlkit_envs.driving.terrain.materials import ASPHALT, EARTH, GRASS, GRAVEL, 
 CLASSES = ("sky", "tree", "grass", "gravel", "road", "line", "kerb", "vehicle", "obstacle")
 SKY, TREE, GROUND, TRAP, ROAD, MARKING, KERBS, VEHICLE, OBSTACLE = range(len(CLASSES))
 DRIVABLE = ("road", "line", "kerb")
-# Class of each of ``materials.MATERIALS``; bare earth counts as grass.
+# Class of each material of ``terrain.materials``; bare earth counts as grass.
 CLASS_OF_MATERIAL = np.array([GROUND, TRAP, ROAD, ROAD, MARKING, KERBS, KERBS, GROUND], dtype=np.uint32)
 
 BANDS = 14

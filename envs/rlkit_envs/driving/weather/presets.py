@@ -35,7 +35,7 @@ LOOK = np.dtype(
         ("grip", "f8"),  # of the road, as a share of that of dry asphalt
         ("hills", "f8"),  # rad, height of the hills at the horizon
         ("turn", "f8"),  # 0 to 1, where on the horizon hills and clouds begin
-        ("material", "f8", (8, 3)),  # colours of ``materials.MATERIALS``
+        ("material", "f8", (8, 3)),  # colours of each material of ``terrain.materials``
         ("foliage", "f8", 3),  # colour of trees and bushes
     ]
 )
