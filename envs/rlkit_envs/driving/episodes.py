@@ -200,7 +200,7 @@ class Episodes:
     def expert_action(self, i: int) -> Any:
         """Action of the scripted driver for car ``i``: an integer, or (2,) steering and pedal."""
         expert, car = self.expert(i), self.simulator.cars[i]
-        others = expert.mind(car, self.simulator.others[i], self.simulator.pool.circuits[car["slot"]])
+        others = expert.react_to_traffic(car, self.simulator.others[i], self.simulator.pool.circuits[car["slot"]])
         return (expert.act_continuous if self.config.actions == "continuous" else expert.act)(car, *others)
 
     def progress(self, i: int) -> float:

@@ -117,7 +117,7 @@ class Simulator:
         self.pool = CircuitCache(capacity, sensors.needs)
         self.looks = (
             WeatherTables(num_cars, sensors.camera.mount_height if sensors.has_camera else 0.0)
-            if sensors.sees_looks
+            if sensors.needs_weather
             else None
         )
         self.vehicle = vehicle

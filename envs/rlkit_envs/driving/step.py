@@ -1,4 +1,4 @@
-"""One decision of one car: physics, place on the circuit, wheels on the grass, reward and end; and a loop over cars."""
+"""One decision of one car: physics, position on the circuit, surfaces, reward and end; and the loop over cars."""
 
 import numpy as np
 
@@ -6,14 +6,14 @@ from rlkit_envs.driving.jit import Record, kernel
 from rlkit_envs.driving.reward import TERMS, WEIGHTS, sum_rewards
 from rlkit_envs.driving.road.circuit import TX, TY, X, Y, interpolate, locate
 from rlkit_envs.driving.traffic.behaviour import CONE, decide_others, move_others
-from rlkit_envs.driving.traffic.collisions import collides, part
+from rlkit_envs.driving.traffic.collisions import bounce, collides
 from rlkit_envs.driving.vehicle.dynamics import PHYSICS_STEP, advance
 from rlkit_envs.driving.vehicle.limits import steering_angle
-from rlkit_envs.driving.vehicle.surfaces import WHEELS_OFF, stand
+from rlkit_envs.driving.vehicle.surfaces import WHEELS_OFF, find_surfaces
 
 STUCK_AFTER = 10.0  # s without progress
 STUCK_MARGIN = 1.0  # m that count as progress
-WRONG_WAY = 1.0  # m/s against the circuit's direction from which a car is on the wrong way
+WRONG_WAY = 1.0  # m/s against the direction of the circuit, above which a car drives the wrong way
 # m that may be gained by cutting across with all wheels off the road; a lap with more is not finished.
 SHORTCUT_ALLOWED = 5.0
 
@@ -36,7 +36,7 @@ OUTCOME = np.dtype(
 
 @kernel
 def _place(car: Record, vehicle: Record, line: np.ndarray, circuit: Record) -> float:
-    """Find a car's place again, update station, offset and wheels, and return the metres of progress made."""
+    """Update a car's station, offset and wheels after it moved; returns the metres of progress."""
     samples = circuit.samples
     index, fraction = locate(line, samples, car.x, car.y, car.index)
     car.index = index
@@ -53,13 +53,13 @@ def _place(car: Record, vehicle: Record, line: np.ndarray, circuit: Record) -> f
     elif moved < -0.5 * circuit.length:
         moved += circuit.length
     car.station = station
-    stand(car, vehicle, line, samples, fraction)
+    find_surfaces(car, vehicle, line, samples, fraction)
     return float(moved)
 
 
 @kernel
 def _crossed(car: Record, mark: float, moved: float, before: float) -> float:
-    """When a mark (m of progress) was first passed, to a fraction of a physics step: ``before``, if it was before."""
+    """Time (s) at which a mark (m of progress) was first passed, by interpolation; ``before`` if that is known."""
     if before == 0.0 and moved > 0.0 and car.progress + moved >= mark:
         return float(car.time + PHYSICS_STEP * max(0.0, mark - car.progress) / moved)
     return before
@@ -67,9 +67,9 @@ def _crossed(car: Record, mark: float, moved: float, before: float) -> float:
 
 @kernel
 def _count(car: Record, moved: float) -> float:
-    """Keep a physics step's accounts of ways and times, and return the metres gained by cutting across.
+    """Update progress and times after a physics step; returns the metres gained by cutting across.
 
-    What is gained is progress made with all four wheels off the road beyond the way driven there.
+    The gain is the progress made with all four wheels off the road less the distance driven there.
     """
     cut = 0.0
     if car.wheels_off == 4:
@@ -99,12 +99,12 @@ def _jerk(car: Record, along: float, across: float, seconds: float) -> float:
 
 @kernel
 def _collide(car: Record, vehicle: Record, others: np.ndarray) -> bool:
-    """Let a car bounce off whoever it touches and count it, once for as long as they touch; True for other cars."""
+    """Resolve a collision and count it once per contact; True if the car has hit another car, not a cone."""
     hit = collides(car, vehicle.length, vehicle.width, others, len(others))
     if hit < 0:
         car.crashed = 0
         return False
-    part(car, vehicle.length, vehicle.width, others[hit])
+    bounce(car, vehicle.length, vehicle.width, others[hit])
     if car.crashed == 0:
         car.collisions += 1
     car.crashed = 1
@@ -123,7 +123,7 @@ def _step_car(
     vehicle: Record,
     rules: Record,
 ) -> None:
-    """Carry out one decision: so many physics steps, cut short by the end of the episode."""
+    """Carry out one decision: ``substeps`` physics steps, or fewer at the end of an episode."""
     length = circuit.length
     before = car.progress
     collisions = car.collisions
@@ -200,7 +200,7 @@ def decide_range(
     vehicle: np.ndarray,
     rules: np.ndarray,
 ) -> None:
-    """Let the other road users of the cars from ``low`` up to ``high`` make up their minds; before each ``step_range``.
+    """Decisions of the other road users of the cars from ``low`` up to ``high``; to be called before ``step_range``.
 
     Args:
         low: First car.
@@ -251,7 +251,7 @@ def step_range(
         cars: (N,) records of ``CAR``, changed in place.
         outcomes: (N,) records of ``OUTCOME``, written.
         commands: (N, 2) steering and pedal of each car, both in [-1, 1].
-        others: (N, K) records of ``OTHER``, the other road users of each car, changed in place; None for nobody.
+        others: (N, K) records of ``OTHER``, the other road users of each car, changed in place; None for none.
         circuits: (S,) records of ``CIRCUIT``.
         lines: (S, n, 8) packed centre lines.
         vehicle: (1,) record of ``VEHICLE``.
@@ -259,7 +259,7 @@ def step_range(
     """
     for i in range(low, high):
         slot = cars[i].slot
-        # Numba leaves out the branch that the type of ``others`` rules out: traffic takes a while to compile.
+        # Numba compiles only the branch that fits the type of ``others``: compiling traffic takes long.
         if others is None:
             _step_car(
                 cars[i],
