@@ -213,7 +213,7 @@ class Simulator:
         left = -1.0 if circuit.is_mirrored else 1.0
         offset = left * (2.0 * aside - 1.0) * most
         heading = left * 0.3 * (2.0 * turned - 1.0)
-        if heading * offset > 0.0:  # The closer to a border, the less the car may point towards it
+        if heading * offset > 0.0:  # the closer to a border, the less the car may point towards it
             heading *= 1.0 - abs(offset) / most
         ahead = circuit.line[(index + np.arange(20)) % len(circuit.line), CURVATURE]
         fastest = 0.9 * np.sqrt(grip * GRAVITY / max(1e-3, float(np.abs(ahead).max())))
@@ -225,7 +225,7 @@ class Simulator:
         Args:
             commands: (N, 2) steering and pedal, each in [-1, 1]; see ``vehicle.actions``.
         """
-        outcomes = np.zeros(len(self.cars), dtype=OUTCOME)
+        outcomes = np.empty(len(self.cars), dtype=OUTCOME)
         self._moved[:] = True
         pool = self.pool
         if self.others.shape[1]:
@@ -246,7 +246,7 @@ class Simulator:
             outcomes["reward"].copy(),
             outcomes["terminated"].copy(),
             outcomes["truncated"].copy(),
-            outcomes["finished"].copy(),
+            outcomes["finished"],
         )
 
     def observe(self) -> dict[str, npt.NDArray[Any]]:
