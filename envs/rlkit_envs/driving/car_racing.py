@@ -1,10 +1,9 @@
-"""``rlkit/CarRacing-v0``: our simulator behind the interface of Gymnasium's CarRacing-v3, to switch to by one line.
+"""``rlkit/CarRacing-v0``: this simulator behind the interface of Gymnasium's CarRacing-v3.
 
-The same are: pictures of 96x96x3 seen from above, five discrete actions or steering, gas and brake, the rule of reward
-(1000 shared out among the tiles of the road, for each when it is first driven over, 0.1 off per frame, 100 off for
-leaving the field), 1000 frames at most. Others are the car, the roads, the speed at which all this is worked out, and:
-nothing is painted over the picture, the view does not zoom in at the beginning, and a lap ends where it began (in
-CarRacing-v3 the line counts only while tiles are left: Farama-Foundation/Gymnasium#1269).
+The same: images of 96x96x3 from above, five discrete actions or steering, gas and brake, the reward, and at most 1,000
+frames. Different: the car, the roads, the speed, and that nothing is painted over the image, the view does not zoom in
+at the beginning, and a lap ends where it began (in CarRacing-v3 the line counts only while tiles are left:
+Farama-Foundation/Gymnasium#1269).
 """
 
 from typing import Any
@@ -14,19 +13,22 @@ import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 
-from rlkit_envs.driving.config import Settings
+from rlkit_envs.driving.config import DrivingConfig
 from rlkit_envs.driving.env import DrivingEnv
 from rlkit_envs.driving.episodes import Episodes
+from rlkit_envs.driving.jit import Record, kernel
+from rlkit_envs.driving.road.circuit import LEFT, RIGHT
+from rlkit_envs.driving.simulator import Outcome
 from rlkit_envs.driving.vector_env import DrivingVectorEnv
 from rlkit_envs.utils import shows_fields
 
 FRAMES = 1000
 LAP_REWARD = 1000.0
-FRAME_COST = 0.1
+FRAME_PENALTY = 0.1
 FIELD_PENALTY = 100.0
 TILE = 3.5  # m of road
 LAP_SHARE = 0.95  # of the tiles that a lap takes
-SLOW = 5.0  # m/s, below which the scripted driver of five actions does not yet steer
+SLOW = 5.0  # m/s, below which the scripted driver with five actions only accelerates
 FIELD = 40.0  # m from the border of the road to that of the field
 
 # Steering (1 is left), pedal of: nothing, right, left, gas, brake.
@@ -36,11 +38,11 @@ ACTION_NAMES = ("do nothing", "steer right", "steer left", "gas", "brake")
 _METADATA = {
     "action_names": ACTION_NAMES,
     "action_axes": ("steer", "gas", "brake"),  # of continuous actions; -1 is left
-    "action_bins": (3, 3, 3),  # at 25 decisions a second, steering and pedals have to go together
+    "action_bins": (3, 3, 3),  # at 25 decisions a second, steering and pedals are needed at the same time
 }
 _MIRRORED_ACTIONS = (0, 2, 1, 3, 4)
 
-_SETTINGS: dict[str, Any] = {
+_DEFAULTS: dict[str, Any] = {
     "sensors": ("birdview",),
     "observation": "picture",
     "birdview": "colour",
@@ -53,39 +55,119 @@ _SETTINGS: dict[str, Any] = {
     "max_episode_steps": FRAMES,
 }
 
+# Terms of the reward; ``info["rewards"]`` reports them.
+TERMS = np.dtype([("tiles", "f8"), ("frame", "f8"), ("field", "f8")])
 
-class _Tiles:
-    """Which tiles of their circuits N cars have driven over, and what they are paid for it."""
+# Tiles that a car has driven over, and whether it has done a lap or left the field.
+TILES = np.dtype([("passed", "i8"), ("visited", "i8"), ("lap_done", "?"), ("left_field", "?")], align=True)
 
-    def __init__(self, episodes: Episodes, count: int):
-        self._episodes = episodes
-        self._passed = np.zeros(count, dtype=np.int64)  # the furthest tile reached, on the road or not
-        self.visited = np.zeros(count, dtype=np.int64)
 
-    def forget(self, i: int) -> None:
-        """Begin an episode of car ``i``."""
-        self._passed[i] = self.visited[i] = 0
+@kernel
+def sum_rewards(terms: Record, tiles: Record, car: Record, line: np.ndarray, length: float) -> float:
+    """Work out the terms of the reward of one frame, and return their sum.
 
-    def pay(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """(N,) rewards of a frame, (N,) bool for whom a lap is done, (N,) bool for who has left the field."""
-        simulator = self._episodes.simulator
+    | term  | formula                                                                                           |
+    |-------|---------------------------------------------------------------------------------------------------|
+    | tiles | LAP_REWARD · new tiles / tiles of the circuit; a tile counts once, unless all wheels are off road |
+    | frame | -FRAME_PENALTY                                                                                    |
+    | field | -FIELD_PENALTY if the car is outside the field; the other terms are 0 then                        |
+
+    Args:
+        terms: Record of ``TERMS``, written.
+        tiles: Record of ``TILES``, updated.
+        car: Record of ``CAR``.
+        line: (n, 8) packed centre line.
+        length: Of the circuit, in metres.
+    """
+    count = max(1, int(np.rint(length / TILE)))
+    reached = min(count, int(np.floor(car.progress / length * count)))
+    new = max(0, reached - tiles.passed)
+    tiles.passed += new
+    if car.wheels_off == 4:
+        new = 0
+    tiles.visited += new
+    tiles.lap_done = car.progress >= length and tiles.visited >= LAP_SHARE * count
+    tiles.left_field = max(car.offset - line[car.index, LEFT], -car.offset - line[car.index, RIGHT]) > FIELD
+    terms.tiles = 0.0 if tiles.left_field else new * LAP_REWARD / count
+    terms.frame = 0.0 if tiles.left_field else -FRAME_PENALTY
+    terms.field = -FIELD_PENALTY if tiles.left_field else 0.0
+    return float(terms.tiles + terms.frame + terms.field)
+
+
+@kernel
+def reward_range(
+    terms: np.ndarray,
+    rewards: np.ndarray,
+    tiles: np.ndarray,
+    cars: np.ndarray,
+    lines: np.ndarray,
+    circuits: np.ndarray,
+) -> None:
+    """Write the rewards (N,) of a frame and their terms; see ``sum_rewards``."""
+    for i in range(len(cars)):
+        slot = cars[i].slot
+        rewards[i] = sum_rewards(terms[i], tiles[i], cars[i], lines[slot], circuits[slot].length)
+
+
+class CarRacingEpisodes(Episodes):
+    """Episodes with the actions, the reward and the end of CarRacing.
+
+    Args:
+        num_envs: N.
+        config: Arguments of the environment.
+        num_threads: Threads that share the cars of a large batch.
+        continuous: Whether actions are (N, 3) steering, gas and brake rather than (N,) indices.
+    """
+
+    def __init__(self, num_envs: int, config: DrivingConfig, num_threads: int, continuous: bool):
+        super().__init__(num_envs, config, num_threads)
+        self._continuous = continuous
+        self._tiles = np.zeros(num_envs, dtype=TILES)
+
+    def begin(
+        self, i: int, random: np.random.Generator, seed: int | None, circuit: object = None, mirrored: bool = False
+    ) -> None:
+        """Begin an episode of car ``i``; see ``Episodes``."""
+        super().begin(i, random, seed, circuit, mirrored)
+        self._tiles[i] = np.zeros((), dtype=TILES)
+
+    def step(self, actions: Any) -> Outcome:
+        """Carry out one frame of each car."""
+        driven = super().step(_commands(np.asarray(actions), self._continuous))
+        simulator, tiles = self.simulator, self._tiles
         cars = simulator.cars
-        slots = cars["slot"]
-        length = simulator.pool.circuits["length"][slots]
-        tiles = np.maximum(1, np.round(length / TILE)).astype(np.int64)
-        reached = np.minimum(tiles, np.floor(cars["progress"] / length * tiles).astype(np.int64))
-        new = np.maximum(0, reached - self._passed)
-        self._passed += new
-        self.visited += np.where(cars["wheels_off"] < 4, new, 0)
-        widths = simulator.pool.lines[slots, cars["index"], 5:7]
-        outside = np.maximum(cars["offset"] - widths[:, 0], -cars["offset"] - widths[:, 1]) > FIELD
-        rewards = np.where(cars["wheels_off"] < 4, new, 0) * LAP_REWARD / tiles - FRAME_COST
-        done = (cars["progress"] >= length) & (self.visited >= LAP_SHARE * tiles)
-        return np.where(outside, -FIELD_PENALTY, rewards), done, outside
+        terms, rewards = np.empty(len(cars), dtype=TERMS), np.empty(len(cars))
+        reward_range(terms, rewards, tiles, cars, simulator.pool.lines, simulator.pool.circuits)
+        terminated = driven.terminated | tiles["lap_done"] | tiles["left_field"]
+        cars["ended"] |= terminated
+        return Outcome(terms, rewards, terminated, driven.truncated & ~terminated, driven.finished)
+
+    def ending(self, i: int, outcome: Outcome) -> dict[str, Any]:
+        """What ``Episodes`` reports, and ``lap_finished``: whether the lap counts by the rules of CarRacing."""
+        return super().ending(i, outcome) | {"lap_finished": bool(self._tiles["lap_done"][i])}
+
+    def expert_action(self, i: int) -> Any:
+        """Action of the scripted driver for car ``i``: (3,) steering, gas and brake, or the closest of the five."""
+        steering, pedal = super().expert_action(i)
+        if self._continuous:
+            return np.array([-steering, max(0.0, pedal), max(0.0, -pedal)], dtype=np.float32)
+        if pedal > 0.0 and self.simulator.cars["speed"][i] < SLOW:
+            return ACTION_NAMES.index("gas")
+        wanted = np.clip((steering, pedal), _COMMANDS.min(axis=0), _COMMANDS.max(axis=0))
+        return int(((_COMMANDS - wanted) ** 2).sum(axis=1).argmin())
+
+    def get_state(self, i: int) -> dict[str, Any]:
+        """State of car ``i`` without its random generator; see ``Episodes``."""
+        return super().get_state(i) | {"tiles": list(self._tiles[i].item())}
+
+    def set_state(self, i: int, state: dict[str, Any]) -> None:
+        """Restore a state that ``get_state`` returned."""
+        super().set_state(i, state)
+        self._tiles[i] = tuple(state["tiles"])
 
 
 def _commands(actions: npt.NDArray[Any], continuous: bool) -> npt.NDArray[np.float64]:
-    """(N, 2) steering and pedal for (N, 3) or (N,) actions of CarRacing; ValueError where they are none."""
+    """(N, 2) steering and pedal for (N, 3) or (N,) actions of CarRacing; ValueError if they are not valid."""
     if not continuous:
         if actions.ndim != 1 or actions.dtype.kind not in "iu" or actions.min() < 0 or actions.max() > 4:
             raise ValueError(f"actions {actions.tolist()}: whole numbers from 0 to 4 are expected")
@@ -97,103 +179,68 @@ def _commands(actions: npt.NDArray[Any], continuous: bool) -> npt.NDArray[np.flo
     return np.stack([-steering, np.clip(gas, 0.0, 1.0) - np.clip(brake, 0.0, 1.0)], axis=1)
 
 
-def _expert_action(episodes: Episodes, i: int, continuous: bool) -> Any:
-    """What the scripted driver of car ``i`` wants, as an action of CarRacing.
-
-    Of the five, which steer or accelerate but never both, the nearest; a slow car gathers speed first.
-    """
-    steering, pedal = episodes.expert_action(i)
-    if not continuous:
-        if pedal > 0.0 and episodes.simulator.cars["speed"][i] < SLOW:
-            return ACTION_NAMES.index("gas")
-        wish = np.clip((steering, pedal), _COMMANDS.min(axis=0), _COMMANDS.max(axis=0))
-        return int(((_COMMANDS - wish) ** 2).sum(axis=1).argmin())
-    return np.array([-steering, max(0.0, pedal), max(0.0, -pedal)], dtype=np.float32)
-
-
 def _metadata(driving: dict[str, Any], continuous: bool) -> dict[str, Any]:
-    """The metadata of an environment whose metadata would otherwise be those of ``DrivingEnv``."""
+    """The metadata of a driving environment, with the actions of CarRacing."""
     metadata = driving | _METADATA
     if "mirror" in driving and not continuous:
         metadata["mirror"] = driving["mirror"] | {"actions": _MIRRORED_ACTIONS}
     return metadata
 
 
-def _action_space(continuous: bool) -> spaces.Space[Any]:
-    if continuous:
-        return spaces.Box(np.array([-1.0, 0.0, 0.0], np.float32), np.array([1.0, 1.0, 1.0], np.float32))
-    return spaces.Discrete(5)
-
-
-@shows_fields(Settings)
-class CarRacingEnv(DrivingEnv):
-    """One car.
-
-    Args:
-        continuous: Steering from -1 (left) to 1, gas and brake from 0 to 1; otherwise one of five actions.
-        **kwargs: See ``DrivingEnv``; what CarRacing fixes can be overridden.
-    """
-
-    action_names = ACTION_NAMES
-
-    def __init__(self, continuous: bool = True, **kwargs: Any):
-        super().__init__(**(_SETTINGS | kwargs))
-        self.metadata = _metadata(self.metadata, continuous)
-        self.continuous = continuous
-        self.action_space = _action_space(continuous)
-        self._tiles = _Tiles(self.episodes, 1)
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode; see ``DrivingEnv``."""
-        started = super().reset(seed=seed, options=options)
-        self._tiles.forget(0)
-        return started
-
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Carry out one frame, which lasts 0.04 s."""
-        command = _commands(np.asarray(action)[None], self.continuous)[0]
-        seen, _, _, truncated, info = super().step(command)
-        rewards, done, outside = self._tiles.pay()
-        terminated = bool(done[0] or outside[0])
-        if terminated:
-            self.episodes.simulator.cars["ended"][0] = 1
-            info["lap_finished"] = bool(done[0])
-        return seen, float(rewards[0]), terminated, truncated and not terminated, info
-
-    def expert_action(self) -> Any:
-        """The action that a scripted, very good driver would choose now."""
-        return _expert_action(self.episodes, 0, self.continuous)
-
-
-@shows_fields(Settings)
+@shows_fields(DrivingConfig)
 class CarRacingVectorEnv(DrivingVectorEnv):
-    """Many cars, stepped in one compiled call; see ``CarRacingEnv`` and ``DrivingVectorEnv``."""
+    """N cars, stepped by one compiled call; see ``CarRacingEnv`` and ``DrivingVectorEnv``."""
 
     action_names = ACTION_NAMES
 
     def __init__(self, num_envs: int = 1, continuous: bool = True, **kwargs: Any):
-        super().__init__(num_envs, **(_SETTINGS | kwargs))
-        self.metadata = _metadata(self.metadata, continuous)
         self.continuous = continuous
-        self.single_action_space = _action_space(continuous)
+        super().__init__(num_envs, **(_DEFAULTS | kwargs))
+        self.metadata = _metadata(self.metadata, continuous)
+        self.single_action_space = (
+            spaces.Box(np.array([-1.0, 0.0, 0.0], np.float32), np.array([1.0, 1.0, 1.0], np.float32))
+            if continuous
+            else spaces.Discrete(len(ACTION_NAMES))
+        )
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._tiles = _Tiles(self.episodes, num_envs)
 
-    def _begin(self, i: int, seed: int | None, circuit: Any = None, mirrored: bool = False) -> None:
-        super()._begin(i, seed, circuit, mirrored)
-        self._tiles.forget(i)
+    def _make_episodes(self, num_envs: int, config: DrivingConfig, num_threads: int) -> Episodes:
+        return CarRacingEpisodes(num_envs, config, num_threads, self.continuous)
 
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """Carry out one frame of each car."""
-        began = self.episodes.simulator.cars["ended"] != 0
-        seen, _, _, truncated, infos = super().step(_commands(np.asarray(actions), self.continuous))
-        rewards, done, outside = self._tiles.pay()
-        terminated = (done | outside) & ~began
-        for i in np.flatnonzero(terminated):
-            self.episodes.simulator.cars["ended"][i] = 1
-            infos = self._add_info(infos, {"lap_finished": bool(done[i])}, int(i))
-        return seen, np.where(began, 0.0, rewards).astype(np.float32), terminated, truncated & ~terminated, infos
 
-    def expert_action(self) -> tuple[Any, ...]:
-        """For each car the action that a scripted, very good driver would choose now."""
-        return tuple(_expert_action(self.episodes, i, self.continuous) for i in range(self.num_envs))
+@shows_fields(DrivingConfig)
+class CarRacingEnv(DrivingEnv):
+    """The task of Gymnasium's CarRacing-v3 in this simulator, for one car.
+
+    Description:
+        A procedural circuit seen from above, in clear weather; off the road the car loses grip and speed.
+
+    Action Space:
+        ``Box`` (3,) float32: steering from -1 (left) to 1, gas and brake from 0 to 1. With ``continuous=False``
+        ``Discrete(5)``: do nothing, steer right, steer left, gas, brake. A frame lasts 0.04 s.
+
+    Observation Space:
+        ``Box(0, 255, (96, 96, 3), uint8)``: the surroundings from above, driving direction up.
+
+    Rewards:
+        The sum of three terms, which ``info["rewards"]`` reports in each step: 1,000 shared out evenly among the tiles
+        of the road, each when it is first driven over; -0.1 per frame; in a frame outside the field -100 instead.
+
+    Starting State:
+        That of ``DrivingEnv``: anywhere on a random circuit on the train split, else at the start line.
+
+    Episode End:
+        Terminated: a lap over 95 % of the tiles, or the field left. Truncated: 1,000 frames, a lap with fewer tiles, or
+        10 s without progress. The last info holds the metrics of the lap and ``lap_finished``.
+
+    Arguments:
+        continuous: Whether actions are numbers rather than one of five.
+        **kwargs: See ``DrivingEnv``; they override what CarRacing sets.
+    """
+
+    action_names = ACTION_NAMES
+    vector_type = CarRacingVectorEnv
+
+    def __init__(self, continuous: bool = True, **kwargs: Any):
+        super().__init__(continuous=continuous, **kwargs)
+        self.continuous = continuous

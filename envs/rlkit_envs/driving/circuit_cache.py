@@ -1,4 +1,4 @@
-"""Circuits side by side in a few large arrays, so that one kernel call can drive cars on many circuits."""
+"""LRU cache of circuits in a few large arrays, so that one kernel call can step cars on many circuits."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -9,20 +9,20 @@ import numpy.typing as npt
 
 from rlkit_envs.driving.road.circuit import Circuit
 from rlkit_envs.driving.terrain.layers import Needs, build_ground, style_of
-from rlkit_envs.driving.terrain.roadside import STANDING, plant
+from rlkit_envs.driving.terrain.roadside import STANDING, place_roadside
 from rlkit_envs.driving.terrain.tiles import LAYER
 
-MOST_BYTES = 4 * 2**30  # of circuits kept at most: 2,500 of the usual length for a camera, 30,000 for a bird's view
+MOST_BYTES = 4 * 2**30  # 2,500 circuits of the usual length for a camera, 30,000 for a bird's view
 
-# What kernels need to know about one circuit of the pool.
+# One circuit, as kernels take it.
 CIRCUIT = np.dtype(
     [
         ("samples", "i8"),  # of the centre line
         ("length", "f8"),  # m
         ("step", "f8"),  # m between samples
-        ("standing", "i8"),  # things that stand beside the road
-        ("sun", "f8"),  # rad, where the sun stands on the horizon
-        ("flipped", "?"),  # whether the skyline is turned over, see ``terrain.layers.Style``
+        ("standing", "i8"),  # objects beside the road
+        ("sun", "f8"),  # rad, direction of the sun
+        ("flipped", "?"),  # whether the skyline is flipped, see ``terrain.layers.Style``
         ("mirrored", "?"),  # whether it is the mirror image of another circuit
     ],
     align=True,
@@ -30,12 +30,12 @@ CIRCUIT = np.dtype(
 
 
 class CircuitCache:
-    """A shelf with a limited number of circuits; the one that has not been asked for longest makes room for a new one.
+    """LRU cache of circuits and their rasters.
 
     Args:
-        capacity: Circuits kept at most, those in use not counted: they are never thrown out.
-        needs: Rasters of the ground that are drawn of each.
-        most_bytes: Memory that they may take, those in use not counted; beyond it, fewer are kept.
+        capacity: Most circuits to keep; circuits in use are kept in any case.
+        needs: Rasters of the ground to draw for each.
+        most_bytes: Most memory to use, likewise.
 
     Attributes:
         circuits: (S,) records of ``CIRCUIT``, one per slot.
@@ -62,16 +62,16 @@ class CircuitCache:
         self._slots: OrderedDict[Hashable, int] = OrderedDict()
 
     def __getitem__(self, slot: int) -> Circuit:
-        """The circuit that stands in a slot."""
+        """The circuit in a slot."""
         return self._contents[slot]
 
     def slot(self, key: Hashable, make: Callable[[], Circuit], in_use: npt.NDArray[np.int64]) -> int:
-        """Find a circuit's slot, making the circuit first where it is not on the shelf.
+        """Slot of a circuit, which is made if it is not in the cache.
 
         Args:
-            key: What tells circuits apart.
-            make: Called where the circuit is not there.
-            in_use: Slots that cars drive in.
+            key: Identifies the circuit.
+            make: Makes it.
+            in_use: Slots of circuits that cars drive on; they are not replaced.
         """
         if key in self._slots:
             self._slots.move_to_end(key)
@@ -92,7 +92,9 @@ class CircuitCache:
 
     def _put(self, slot: int, circuit: Circuit) -> None:
         style = style_of(circuit)
-        roadside = None if self.needs.material_cell is None else plant(circuit, style.seed, style.sun, style.flipped)
+        roadside = (
+            None if self.needs.material_cell is None else place_roadside(circuit, style.seed, style.sun, style.flipped)
+        )
         ground = build_ground(circuit, self.needs, roadside)
         standing = np.zeros(0, dtype=STANDING) if roadside is None else roadside.standing
         parts = {
@@ -120,7 +122,7 @@ class CircuitCache:
         self._contents[slot : slot + 1] = [circuit]
 
     def _grow(self, slots: int, lengths: dict[str, int]) -> None:
-        """Make room, by half as many slots again so that filling the pool copies each circuit but a few times."""
+        """Enlarge the arrays; slots grow by half, so that filling the cache copies each circuit only a few times."""
         if slots > len(self.circuits):
             slots = max(slots, min(self.capacity, 2 + 3 * len(self.circuits) // 2))
         slots = max(slots, len(self.circuits))
@@ -129,7 +131,7 @@ class CircuitCache:
         self.circuits = circuits
         for name, length in lengths.items():
             before: npt.NDArray[Any] = getattr(self, name)
-            # Untouched pages of np.zeros cost no memory: copy only what is used, and a wide pool weighs what it holds.
+            # Untouched pages of np.zeros take no memory: copy only what is in use.
             room = np.zeros((slots, max(length, before.shape[1]), *before.shape[2:]), dtype=before.dtype)
             for slot, used in enumerate(self._used):
                 room[slot, : used[name]] = before[slot, : used[name]]

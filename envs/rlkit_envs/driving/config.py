@@ -1,4 +1,4 @@
-"""What a user may ask of the driving environments, checked in one place."""
+"""The keyword arguments of the driving environments, and their validation."""
 
 import math
 import numbers
@@ -9,11 +9,13 @@ from reprlib import repr as shown
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from rlkit_envs.driving.road.generator import LENGTHS, SPLITS, Split
 from rlkit_envs.driving.sensors.camera import Camera
 from rlkit_envs.driving.sensors.suite import BIRDVIEWS, SENSORS, Sensors
-from rlkit_envs.driving.simulator import Rules, Traffic
+from rlkit_envs.driving.simulator import Traffic
+from rlkit_envs.driving.step import RULES
 from rlkit_envs.driving.vehicle.actions import DECISION
 from rlkit_envs.driving.vehicle.dynamics import PHYSICS_STEP
 from rlkit_envs.driving.vehicle.parameters import VEHICLES
@@ -21,29 +23,29 @@ from rlkit_envs.driving.weather.presets import WEATHERS
 
 VIEW_SIZES = {"dict": 24, "picture": 64}
 SCALES = {"dict": (2.0,), "picture": (1.0, 2.0)}
-MIXTURES = ("train", "held-out", "all")  # of weathers
+MIXTURES = ("train", "held-out", "all")  # sets of weathers to draw mixtures from
 _NUMBERS = int | float | np.integer | np.floating
-HIGHEST_CIRCUIT = 2**63 - 1  # number of one, as of a seed
+HIGHEST_CIRCUIT = 2**63 - 1  # numbers of circuits have the range of seeds
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The keyword arguments of all driving environments, checked; ids differ in their defaults only.
+class DrivingConfig:
+    """Keyword arguments of all driving environments; the registered ids differ in their defaults only.
 
     Args:
         split: ``train`` or ``test``: two disjoint streams of procedural circuits, and of weathers.
         circuit: One circuit for all episodes: a number (that circuit of the split) or the path of a CSV file with the
-            columns x_m, y_m, w_tr_right_m, w_tr_left_m. None: another procedural circuit in every episode.
-        backwards: Whether circuits are driven against their usual direction.
+            columns x_m, y_m, w_tr_right_m, w_tr_left_m. None: a random procedural circuit in every episode.
+        backwards: Whether circuits are driven in the opposite direction.
         num_circuits: Number of procedural circuits of the train split; they stay in memory, 0.1 MB each for a bird's
             view of the road, 2 MB each where a camera needs finer ground, but never more than 4 GB of them.
         circuit_length: Shortest and longest procedural circuit, in metres.
-        difficulty: Of procedural circuits, 0 (wide and flowing) to 1 (narrow and twisty); None: as it comes.
-        start: ``line``: standing at the start line. ``anywhere``: at a random place of the circuit, up to 3 m off its
-            middle, turned by up to 0.3 rad, at up to 15 m/s. None: anywhere on the train split, else at the line.
-        observation: ``dict``: every sensor under its name. ``picture``: one picture, for libraries without Dict spaces:
-            the bird's view, or the camera's; where ``state`` is among the sensors it is shown in a further channel:
-            grey bands of speed, steering and yaw rate, the latter two brighter on the side that they lead to.
+        difficulty: Of procedural circuits, from 0 (wide, gentle curves) to 1 (narrow, tight curves); None: random.
+        start: ``line``: at rest at the start line. ``anywhere``: at a random place, up to 3 m off the centre line,
+            turned by up to 0.3 rad, at up to 15 m/s. None: anywhere on the train split, else at the line.
+        observation: ``dict``: every sensor under its name. ``picture``: one image, for libraries without Dict spaces:
+            the bird's view or the camera's. If ``state`` is among the sensors, a further channel shows it as grey bands
+            of speed, steering and yaw rate, the latter two brighter on the side that they turn to.
         sensors: Some of ``birdview``, ``camera``, ``segmentation`` (classes of the camera's pixels), ``lidar``,
             ``state`` (speed, steering, yaw rate), ``preview`` (numbers about the road ahead); a tuple, or their names
             with commas.
@@ -58,7 +60,8 @@ class Settings:
         lidar_field_of_view: Angle between the outermost beams, in radians.
         lidar_range: Distance that the lidar reaches, in metres.
         weather: A weather's name (see ``presets.WEATHERS``), or ``train``, ``held-out`` or ``all`` for random
-            mixtures of such weathers in ever different places. None: ``train`` on the train split, else ``held-out``.
+            mixtures of such weathers, with other scenery in every episode. None: ``train`` on the train split, else
+            ``held-out``.
         grip: Of the road, as a share of that of dry asphalt: 0.75 wet, 0.35 snow, 0.15 ice. None: as the weather has
             it.
         vehicle: ``road_car`` or ``race_car``.
@@ -66,18 +69,19 @@ class Settings:
         decision_time: Seconds from decision to decision, a multiple of the physics step of 0.02 s.
         traffic: Number of other cars on the circuit.
         obstacles: Number of cones and stopped cars on the circuit.
-        traffic_speed: Lowest and highest speed that other cars wish to drive, in m/s.
+        traffic_speed: Lowest and highest desired speed of other cars, in m/s.
         off_road: ``terminate``: the episode ends when two wheels have left the road. ``slow``: it goes on; grass and
-            gravel cost grip and speed.
+            gravel reduce grip and speed.
         collision: ``terminate``: the episode ends when the car hits another one. ``bounce``: it goes on, slower.
-        off_road_penalty: Taken off the reward when the car leaves the road.
-        collision_penalty: Taken off the reward when the car hits something.
-        lap_reward: What the progress of a whole lap is worth, whatever its length.
-        jerk_penalty: Taken off the reward per second and m/s³ of jerk: how roughly the car is driven.
-        steering_penalty: Taken off the reward per change of the steering command by 1.
-        paid_speed: Progress is paid up to this speed, in m/s: a cap teaches reliability. None: all of it is paid.
-        max_episode_steps: Decisions after which an episode is cut; None: what a lap at 4 m/s takes.
-            (``gymnasium.make`` keeps this argument for its TimeLimit wrapper, whose last info lacks the lap's figures.)
+        off_road_penalty: Penalty each time that the car leaves the road.
+        collision_penalty: Penalty for each collision.
+        lap_reward: Reward for the progress of a whole lap, whatever its length.
+        jerk_penalty: Penalty per second and m/s³ of jerk.
+        steering_penalty: Penalty per change of the steering command by 1.
+        reward_speed_cap: Speed in m/s above which progress earns no more reward; with a cap, agents learn to drive
+            reliably rather than fast. None: no cap.
+        max_episode_steps: Decisions after which an episode is truncated; None: those of a lap at 4 m/s.
+            (``gymnasium.make`` takes this argument for its TimeLimit wrapper; the last info then lacks the metrics.)
 
     Raises:
         ValueError: A value is out of range; the message names the range.
@@ -117,7 +121,7 @@ class Settings:
     lap_reward: float = 100.0
     jerk_penalty: float = 0.0
     steering_penalty: float = 0.0
-    paid_speed: float | None = None
+    reward_speed_cap: float | None = None
     max_episode_steps: int | None = None
 
     def __post_init__(self) -> None:
@@ -151,8 +155,8 @@ class Settings:
         check_number("lap_reward", self.lap_reward, 0.0, 10_000.0)
         check_number("jerk_penalty", self.jerk_penalty, 0.0, 100.0)
         check_number("steering_penalty", self.steering_penalty, 0.0, 100.0)
-        if self.paid_speed is not None:
-            check_number("paid_speed", self.paid_speed, 1.0, 100.0)
+        if self.reward_speed_cap is not None:
+            check_number("reward_speed_cap", self.reward_speed_cap, 1.0, 100.0)
         if self.max_episode_steps is not None:
             check_integer("max_episode_steps", self.max_episode_steps, 1, 1_000_000)
 
@@ -195,14 +199,14 @@ class Settings:
 
     @property
     def sensor_names(self) -> tuple[str, ...]:
-        """The sensors, one by one."""
+        """Names of the sensors."""
         if isinstance(self.sensors, str):
             return tuple(name.strip() for name in self.sensors.split(",") if name.strip())
         return tuple(self.sensors)
 
     @property
     def picture_sensor(self) -> str | None:
-        """The first sensor that gives a picture."""
+        """The first sensor that gives an image."""
         return next((name for name in self.sensor_names if name in ("birdview", "camera")), None)
 
     @property
@@ -229,17 +233,27 @@ class Settings:
         return self.start == "anywhere" or (self.start is None and self.split == "train")
 
     @property
-    def weather_drawn(self) -> str:
-        """What the look of an episode is drawn from: a weather's name or a mixture's."""
+    def weather_source(self) -> str:
+        """Name of the weather, or of the set that it is drawn from."""
         return self.weather or ("train" if self.split == "train" else "held-out")
 
-    def who_else(self) -> Traffic:
-        """Who else is on the road, as the simulator takes it."""
+    @property
+    def terminate_off_road(self) -> bool:
+        """Whether leaving the road ends the episode."""
+        return self.off_road == "terminate"
+
+    @property
+    def terminate_collision(self) -> bool:
+        """Whether hitting another car ends the episode."""
+        return self.collision == "terminate"
+
+    def make_traffic(self) -> Traffic:
+        """The other road users, as the simulator takes them."""
         slowest, fastest = map(float, self.traffic_speed)
         return Traffic(self.traffic, self.obstacles, slowest, fastest)
 
-    def seen(self) -> Sensors:
-        """The sensors, as the simulator takes them; a picture needs its own one only, and what it shows beside it."""
+    def make_sensors(self) -> Sensors:
+        """The sensors, as the simulator takes them; for a picture, only those that are part of it."""
         names = self.sensor_names
         if self.observation == "picture":
             names = tuple(name for name in names if name in (self.picture_sensor, "state"))
@@ -261,20 +275,13 @@ class Settings:
             beam_range=float(self.lidar_range),
         )
 
-    def rules(self) -> Rules:
-        """What cars are paid and forbidden, as the simulator takes it."""
-        return Rules(
-            vehicle=self.vehicle,
-            substeps=self.substeps,
-            terminate_off_road=self.off_road == "terminate",
-            terminate_collision=self.collision == "terminate",
-            paid_speed=math.inf if self.paid_speed is None else float(self.paid_speed),
-            off_road_penalty=float(self.off_road_penalty),
-            collision_penalty=float(self.collision_penalty),
-            lap_reward=float(self.lap_reward),
-            jerk_penalty=float(self.jerk_penalty),
-            steering_penalty=float(self.steering_penalty),
-        )
+    def make_rules(self) -> npt.NDArray[np.void]:
+        """(1,) record of ``RULES``, whose fields have the names of those here."""
+        rules = np.zeros(1, dtype=RULES)
+        for name in RULES.names or ():
+            value = getattr(self, name)
+            rules[name] = math.inf if value is None else value
+        return rules
 
 
 def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
@@ -284,13 +291,13 @@ def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
 
 
 def check_integer(name: str, value: object, low: int, high: int) -> None:
-    """Raise ValueError unless the value is a whole number within the range; True and False are none."""
+    """Raise ValueError unless the value is an integer (no bool) within the range."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not low <= int(value) <= high:
         raise ValueError(f"{name}={shown(value)}: expected a whole number from {low:,} to {high:,}")
 
 
 def check_number(name: str, value: object, low: float, high: float) -> None:
-    """Raise ValueError unless the value is a number within the range; True and False are none."""
+    """Raise ValueError unless the value is a number (no bool) within the range."""
     if isinstance(value, bool) or not isinstance(value, _NUMBERS) or not low <= value <= high:
         raise ValueError(f"{name}={shown(value)}: expected a number from {low:g} to {high:g}")
 
@@ -314,6 +321,6 @@ def check_pair(name: str, value: object, low: float, high: float, *, ordered: bo
 
 
 def check_multiple_of_four(name: str, pixels: int) -> None:
-    """Raise ValueError unless pictures of this width can be written in whole words."""
+    """Raise ValueError unless rows of this many pixels fill whole 32-bit words."""
     if pixels % 4:
         raise ValueError(f"{name}: pictures in colour or classes need a width that is a multiple of 4, not {pixels}")

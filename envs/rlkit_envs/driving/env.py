@@ -1,131 +1,137 @@
-"""Driving as a Gymnasium environment: one car, one lap."""
+"""Driving as a Gymnasium environment: one row of ``DrivingVectorEnv``."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gymnasium
 import numpy as np
 import numpy.typing as npt
 from gymnasium.error import ResetNeeded
 
-from rlkit_envs.driving.config import Settings
-from rlkit_envs.driving.episodes import Episodes
-from rlkit_envs.driving.spaces import (
-    METADATA,
-    check_rendering,
-    checked_actions,
-    make_action_space,
-    make_cameras,
-    make_observation_space,
-    metadata_of,
-    reset_options,
-)
+from rlkit_envs.driving.config import DrivingConfig
+from rlkit_envs.driving.simulator import Outcome
+from rlkit_envs.driving.spaces import METADATA, reset_options
+from rlkit_envs.driving.vector_env import DrivingVectorEnv
 from rlkit_envs.driving.vehicle.actions import ACTION_NAMES, COMMANDS, GAMEPAD_AXES, keys_to_action
 from rlkit_envs.utils import shows_fields
 
-if TYPE_CHECKING:
-    from rlkit_envs.driving.render.cameras import Cameras
 
-
-@shows_fields(Settings)
+@shows_fields(DrivingConfig)
 class DrivingEnv(gymnasium.Env[Any, Any]):
-    """Drive one lap of a circuit, by steering and pedals, on what the car's sensors see.
+    """One car that is to drive one lap of a circuit.
 
-    Observation (``observation="dict"``): a Dict of the car's ``sensors``, by default ``birdview`` (24, 24, 1) uint8,
-    the road around the car, which drives upwards, and ``state`` (3,) float32, speed, steering and yaw rate as shares of
-    their scales, left positive. Others: ``camera`` (96, 128, 3) uint8, ``segmentation`` (96, 128) uint8 class numbers
-    of its pixels, ``lidar`` (19,) float32 metres from right to left, ``preview`` (14,) float32 numbers about the road
-    ahead.
-    Actions: ``Discrete(15)``, five steering levels by brake, coast and accelerate, 10 decisions a second; a full
-    steering command is what the tyres can use at the present speed. Or, with ``actions="continuous"``, a Box of
-    steering (1 is left) and pedal (1 full throttle, -1 full brakes). Reward: progress along the centre line, 100 for a
-    whole lap of whatever length, negative backwards, less penalties for leaving the road and for collisions. Ends: off
-    the road with two wheels, or into another car (terminated); a lap finished, 10 s without progress, or out of time
-    (truncated).
+    Description:
+        A closed circuit, procedural or from a file, a single-track model with tyres that slide, and on request weather
+        and traffic. ``rlkit/Driving-v0``, ``DrivingCamera-v0``, ``DrivingTraffic-v0`` and
+        ``DrivingContinuous-v0`` differ in their default arguments only.
 
-    Args:
+    Action Space:
+        ``Discrete(15)``: five steering levels, each with brake, coast and accelerate; see ``action_names``. A full
+        steering command is what the tyres can use at the present speed. With ``actions="continuous"``
+        ``Box(-1, 1, (2,), float32)``: steering (1 is left) and pedal (1 full throttle, -1 full brakes). An action lasts
+        ``decision_time``, 0.1 s.
+
+    Observation Space:
+        ``Dict`` with an entry for each of ``sensors``, by default ``birdview`` and ``state``:
+
+        | sensor       | shape, type        | content                                                                  |
+        |--------------|--------------------|--------------------------------------------------------------------------|
+        | birdview     | (24, 24, 1) uint8  | road around the car from above, driving direction up                     |
+        | state        | (3,) float32       | speed, steering, yaw rate as shares of their scales, left positive       |
+        | camera       | (96, 128, 3) uint8 | front camera, RGB                                                        |
+        | segmentation | (96, 128) uint8    | class of each pixel of the camera; ``metadata["classes"]`` has the names |
+        | lidar        | (19,) float32      | distances in metres, from right to left                                  |
+        | preview      | (14,) float32      | slip, position on the road, curvature ahead                              |
+
+        With ``observation="picture"`` a ``Box`` of one image.
+
+    Rewards:
+        The sum of five terms, which ``info["rewards"]`` reports in each step: progress along the centre line (100 for a
+        lap, negative backwards), and penalties for leaving the road, collisions, jerk and changes of steering, the
+        latter two 0 by default. Formulas: ``reward.sum_rewards``.
+
+    Starting State:
+        On the train split a random circuit out of ``num_circuits``, a random place on it, up to 3 m off the centre
+        line, turned by up to 0.3 rad, at up to 15 m/s; on the test split the circuit with the number of the seed, at
+        rest at the start line. See ``start``.
+
+    Episode End:
+        Terminated: two wheels off the road, or a collision with another car. Truncated: lap finished, 10 s without
+        progress, or out of time. The last info holds the metrics of the lap.
+
+    Arguments:
         render_mode: ``rgb_array``, ``human`` or None.
-        render_size: Width and height of rendered pictures, in pixels.
-        **kwargs: See ``Settings``.
+        render_size: Width and height of rendered images, in pixels.
+        **kwargs: See ``DrivingConfig``.
 
     Raises:
-        ValueError: A value is out of range, or a circuit's file cannot be used.
+        ValueError: An argument is out of range, or the file of a circuit is invalid.
     """
 
     metadata: dict[str, Any] = METADATA
     action_names = ACTION_NAMES
+    vector_type: type[DrivingVectorEnv] = DrivingVectorEnv
 
     def __init__(self, render_mode: str | None = None, render_size: tuple[int, int] = (960, 640), **kwargs: Any):
-        check_rendering(render_mode, render_size)
+        self._batch = self.vector_type(num_threads=1, render_mode=render_mode, render_size=render_size, **kwargs)
         self.render_mode = render_mode
-        self._render_size = render_size
-        self._cameras: Cameras | None = None
-        self.episodes = Episodes(1, Settings(**kwargs), num_threads=1)
-        self.metadata = metadata_of(self.episodes.settings)
-        self.observation_space = make_observation_space(self.episodes.settings)
-        self.action_space = make_action_space(self.episodes.settings)
+        self.episodes = self._batch.episodes
+        self.metadata = {key: value for key, value in self._batch.metadata.items() if key != "autoreset_mode"}
+        self.observation_space = self._batch.single_observation_space
+        self.action_space = self._batch.single_action_space
+        self._action_shape = (1, -1) if self.action_space.shape else (1,)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode.
 
         Args:
-            seed: Fixes circuit and start; on the test split it is the circuit's number. None goes on drawing.
-            options: ``{"circuit": number or file}`` chooses the circuit of this episode; ``{"mirrored": True}`` makes
-                it the mirror image of what it would be: what turned to the left turns to the right.
+            seed: Determines circuit and start; on the test split it is the number of the circuit. None: continue with
+                the present random generator.
+            options: ``{"circuit": number or file}`` chooses the circuit of this episode; ``{"mirrored": True}`` mirrors
+                the episode: left becomes right.
         """
         super().reset(seed=seed)
         self.episodes.begin(0, self.np_random, seed, *reset_options(options))
-        if self.render_mode == "human":
-            self._made_cameras().show()
+        self._batch.update_window()
         return self._observation(), self._info()
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Carry out one decision, which lasts 0.1 s.
+        """Carry out one decision.
 
         Raises:
             ResetNeeded: The episode is over, or none has begun.
-            ValueError: There is no such action.
+            ValueError: This is not an action.
         """
         cars = self.episodes.simulator.cars
         if cars[0]["slot"] < 0 or cars[0]["ended"]:
             raise ResetNeeded("step() without a running episode: call reset() first")
-        outcome = self.episodes.step(self._checked(action))
-        info = self._info()
+        outcome = self.episodes.step(np.reshape(action, self._action_shape))
+        self._batch.update_window()
         terminated, truncated = bool(outcome.terminated[0]), bool(outcome.truncated[0])
-        if terminated or truncated:
-            info |= self.episodes.ending(0, outcome)
-        if self.render_mode == "human":
-            self._made_cameras().show()
-        return self._observation(), float(outcome.rewards[0]), terminated, truncated, info
+        return self._observation(), float(outcome.rewards[0]), terminated, truncated, self._info(outcome)
 
     def render(self) -> Any:
-        """Draw the car and its surroundings for people.
+        """Draw the car and its surroundings.
 
         Returns:
-            (H, W, 3) uint8 with ``rgb_array``; None with ``human``, whose window is drawn by ``step`` and ``reset``.
+            (H, W, 3) uint8 with ``rgb_array``; None with ``human``, whose window ``step`` and ``reset`` update.
         """
-        if self.render_mode is None:
-            gymnasium.logger.warn(
-                "render() needs a render mode: gymnasium.make('rlkit/Driving-v0', render_mode='rgb_array')"
-            )
-            return None
-        self._check_running("render")
-        return self._made_cameras().picture(0) if self.render_mode == "rgb_array" else None
+        images = self._batch.render()
+        return None if images is None else images[0]
 
     def render_between(self, share: float) -> npt.NDArray[np.uint8]:
-        """Draw the car on its way through the last decision, for smooth films: share 0 is before, 1 is now.
+        """Draw the car between the last two decisions, for smooth videos: share 0 is before, 1 is now.
 
         Returns:
-            (H, W, 3) uint8; now, where an episode has just begun.
+            (H, W, 3) uint8; at the start of an episode, the car as it is now.
         """
-        self._check_running("render_between")
-        return self._made_cameras().picture(0, share)
+        return self._batch.render_between(share)[0]
 
     def expert_action(self) -> Any:
-        """The action that a scripted, very good driver would choose now: a number, or (2,) where continuous."""
+        """Action of a scripted, very good driver: an integer, or (2,) float if continuous."""
         return self.episodes.expert_action(0)
 
     def telemetry(self) -> dict[str, dict[str, Any]]:
-        """Instruments' readings: name to ``value``, ``unit``, ``low`` and ``high`` end of the scale."""
+        """Instrument readings: name to ``value``, ``unit``, and ``low`` and ``high`` end of the scale."""
         return self.episodes.telemetry(0)
 
     def map_outline(self) -> dict[str, npt.NDArray[np.float64]]:
@@ -133,60 +139,50 @@ class DrivingEnv(gymnasium.Env[Any, Any]):
         return self.episodes.map_outline(0)
 
     def get_state(self) -> dict[str, Any]:
-        """Everything that decides what happens next, as plain numbers and text that JSON can hold."""
+        """The whole state of the episode, as numbers and text that JSON can hold."""
         return self.episodes.get_state(0) | {"random": self.np_random.bit_generator.state}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from what ``get_state`` gave, also in another environment made with the same arguments."""
+        """Restore what ``get_state`` returned, also in another environment made with the same arguments."""
         self.episodes.set_state(0, state)
         self.np_random.bit_generator.state = state["random"]
 
     def set_ghost(self, poses: npt.NDArray[np.float64] | None) -> None:
-        """Draw somebody who drove this circuit before beside the car, and who is ahead; agents never see it.
+        """Draw the car of an earlier drive on this circuit beside this one, with the lead; observations do not show it.
 
         Args:
-            poses: (n, 3) x, y (m) and heading (rad), as ``info["pose"]`` gave them at the beginning of an episode and
-                after each decision; None for nobody.
+            poses: (n, 3) x, y (m) and heading (rad), as ``info["pose"]`` gave them after reset and each step; None for
+                no ghost.
 
         Raises:
             ValueError: The poses are not of that form.
         """
-        self._made_cameras().set_ghost(0, poses)
+        self._batch.cameras.set_ghost(0, poses)
 
     @property
     def gamepad_axes(self) -> tuple[dict[str, float], ...]:
-        """Axes of a gamepad for each number of a continuous action: the stick steers, the triggers are pedals."""
+        """Axes of a gamepad for each entry of a continuous action: the stick steers, the triggers are pedals."""
         return GAMEPAD_AXES
 
     def get_keys_to_action(self) -> dict[tuple[int, ...], Any]:
         """Arrow keys for ``gymnasium.utils.play``: left and right steer, up accelerates, down brakes."""
         keys = keys_to_action()
-        if self.episodes.settings.actions == "continuous":
+        if self.episodes.config.actions == "continuous":
             return {pressed: COMMANDS[action].astype(np.float32) for pressed, action in keys.items()}
         return dict(keys)
 
-    def _checked(self, action: Any) -> npt.NDArray[Any]:
-        kind = self.episodes.settings.actions
-        return checked_actions(np.reshape(action, (1, -1) if kind == "continuous" else 1), 1, kind)
-
-    def _check_running(self, doing: str) -> None:
-        if self.episodes.simulator.cars[0]["slot"] < 0:
-            raise ResetNeeded(f"{doing}() without an episode: call reset() first")
-
-    def _made_cameras(self) -> "Cameras":
-        if self._cameras is None:
-            self._cameras = make_cameras(self.episodes, self._render_size)
-        return self._cameras
+    def close(self) -> None:
+        """Close the window."""
+        self._batch.close_extras()
 
     def _observation(self) -> Any:
-        seen = self.episodes.observe()
-        return {name: rows[0] for name, rows in seen.items()} if isinstance(seen, dict) else seen[0]
+        rows = self.episodes.observe()
+        return {name: array[0] for name, array in rows.items()} if isinstance(rows, dict) else rows[0]
 
-    def _info(self) -> dict[str, Any]:
-        return {key: rows[0] if rows.ndim > 1 else rows[0].item() for key, rows in self.episodes.report().items()}
-
-    def close(self) -> None:
-        """Close the window and let the threads go."""
-        if self._cameras is not None:
-            self._cameras.close()
-        self.episodes.simulator.close()
+    def _info(self, outcome: Outcome | None = None) -> dict[str, Any]:
+        info = {key: rows[0] if rows.ndim > 1 else rows.item() for key, rows in self.episodes.report().items()}
+        if outcome is not None:
+            info["rewards"] = dict(zip(outcome.terms.dtype.names or (), outcome.terms.item(), strict=True))
+            if outcome.terminated[0] or outcome.truncated[0]:
+                info |= self.episodes.ending(0, outcome)
+        return info

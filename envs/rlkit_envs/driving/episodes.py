@@ -1,4 +1,4 @@
-"""Episodes of the driving environment: which circuit a seed leads to, where a car starts, what ``info`` reports."""
+"""Episodes of N cars: circuit, weather and start of each, its reward and end, and what ``info`` reports."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.driving.config import Settings, check_circuit
+from rlkit_envs.driving.config import DrivingConfig, check_circuit
 from rlkit_envs.driving.expert.driver import ExpertDriver
 from rlkit_envs.driving.road.circuit import Circuit
 from rlkit_envs.driving.road.csv_file import load_circuit
@@ -16,50 +16,56 @@ from rlkit_envs.driving.road.generator import make_circuit
 from rlkit_envs.driving.sensors.suite import paint_gauges
 from rlkit_envs.driving.simulator import Outcome, Simulator, Start
 from rlkit_envs.driving.traffic.behaviour import OTHER
-from rlkit_envs.driving.vehicle.actions import COMMANDS
-from rlkit_envs.driving.vehicle.parameters import CAR, GRAVITY, YAW_RATE_SCALE
+from rlkit_envs.driving.vehicle.actions import commands_of
+from rlkit_envs.driving.vehicle.parameters import CAR, GRAVITY, VEHICLES, YAW_RATE_SCALE
 from rlkit_envs.driving.weather.presets import choose_look
 
 
 class Episodes:
-    """The episodes of N cars; everything that the one-car and the many-car environment have in common.
+    """Episodes of N cars, without Gymnasium's interface around them.
 
     Args:
         num_envs: N.
-        settings: What the user asked for.
-        num_threads: Threads that may share the cars.
+        config: Arguments of the environment.
+        num_threads: Threads that share the cars of a large batch.
     """
 
-    def __init__(self, num_envs: int, settings: Settings, num_threads: int):
-        self.settings = settings
-        capacity = settings.num_circuits if settings.split == "train" else 2 * num_envs + 8
+    def __init__(self, num_envs: int, config: DrivingConfig, num_threads: int):
+        self.config = config
+        capacity = config.num_circuits if config.split == "train" else 2 * num_envs + 8
         self.simulator = Simulator(
-            num_envs, settings.rules(), settings.seen(), settings.who_else(), capacity, num_threads
+            num_envs,
+            VEHICLES[config.vehicle],
+            config.make_rules(),
+            config.make_sensors(),
+            config.make_traffic(),
+            capacity,
+            num_threads,
         )
         self._starts = [Start()] * num_envs
-        self._keys = [0] * num_envs  # that fix the looks of episodes
-        self._driven: list[int | str] = [0] * num_envs
+        self._look_seeds = [0] * num_envs  # of weather and scenery
+        self._circuits: list[int | str] = [0] * num_envs
         self._mirrored = [False] * num_envs
-        self._pilots: dict[tuple[int, float], ExpertDriver] = {}
+        self._experts: dict[tuple[int, float], ExpertDriver] = {}
         self._files: dict[str, Circuit] = {}
-        if settings.circuit is not None:
-            self._recipe(settings.circuit)  # A file that cannot be read is reported now, not at the first reset
+        if config.circuit is not None:
+            self._source(config.circuit)  # reports a file that cannot be read at once
 
-    def _recipe(self, circuit: object) -> tuple[str, Callable[[], Circuit]]:
-        """The key of a circuit that is given by number or file, and how to make it."""
+    def _source(self, circuit: object) -> tuple[str, Callable[[], Circuit]]:
+        """Key of a circuit given by number or file, and a function that makes it."""
         check_circuit(circuit)
-        settings = self.settings
+        config = self.config
         if isinstance(circuit, int | np.integer):
-            return f"{settings.split}-{circuit}", partial(self._made, int(circuit))
+            return f"{config.split}-{circuit}", partial(self._made, int(circuit))
         path = str(circuit)
         if path not in self._files:
-            self._files[path] = load_circuit(path, backwards=settings.backwards)
+            self._files[path] = load_circuit(path, backwards=config.backwards)
         return path, partial(self._files.__getitem__, path)
 
     def _made(self, number: int) -> Circuit:
-        settings = self.settings
-        circuit = make_circuit(number, settings.split, settings.circuit_length, settings.difficulty)
-        return circuit.reversed() if settings.backwards else circuit
+        config = self.config
+        circuit = make_circuit(number, config.split, config.circuit_length, config.difficulty)
+        return circuit.reversed() if config.backwards else circuit
 
     def begin(
         self, i: int, random: np.random.Generator, seed: int | None, circuit: object = None, mirrored: bool = False
@@ -68,52 +74,51 @@ class Episodes:
 
         Args:
             i: Which car.
-            random: Its generator; draws are taken from it.
-            seed: The seed that it was given with this reset, if any: on the test split, circuit number ``seed``.
-            circuit: A circuit for this episode alone, by number or file.
-            mirrored: Whether the episode is to be the mirror image of the one that it would be otherwise: circuit,
-                start, other road users, weather and all that chance adds.
+            random: Its generator.
+            seed: Seed of this reset, if any; on the test split it is the number of the circuit.
+            circuit: Circuit of this episode only, by number or file.
+            mirrored: Whether to mirror the episode: circuit, start, other road users and weather.
         """
-        settings = self.settings
+        config = self.config
         if circuit is None:
-            circuit = settings.circuit
+            circuit = config.circuit
         if circuit is None:
-            if settings.split == "train":
-                circuit = int(random.integers(settings.num_circuits))
+            if config.split == "train":
+                circuit = int(random.integers(config.num_circuits))
             else:
                 circuit = seed if seed is not None else int(random.integers(2**31))
         self._enter(i, circuit, mirrored)
-        # Drawn whether it is needed or not: the same seed leads to the same episodes whatever the car sees.
-        self._keys[i] = int(random.integers(2**31))
+        # Always drawn: for the same seed, the episodes do not depend on the sensors.
+        self._look_seeds[i] = int(random.integers(2**31))
         grip = self._choose_look(i)
-        self._starts[i] = self.simulator.anywhere(i, random, grip) if settings.starts_anywhere else Start()
-        self.simulator.put(i, self._starts[i], settings.max_episode_steps, grip)
+        self._starts[i] = self.simulator.random_start(i, random, grip) if config.starts_anywhere else Start()
+        self.simulator.put(i, self._starts[i], config.max_episode_steps, grip)
         self.simulator.place_others(i, random)
 
     def _choose_look(self, i: int) -> float:
-        """Let the world of car ``i`` look as its key says, and return the grip of its road."""
-        settings, looks = self.settings, self.simulator.looks
+        """Set weather and colours of car ``i``'s world from its seed, and return the grip of its road."""
+        config, looks = self.config, self.simulator.looks
         if looks is not None:
-            look = looks.choose(i, settings.weather_drawn, self._keys[i], self._mirrored[i])
-        elif settings.grip is None:
-            look = choose_look(settings.weather_drawn, np.random.default_rng(self._keys[i]))
-        return float(look["grip"]) if settings.grip is None else float(settings.grip)
+            look = looks.choose(i, config.weather_source, self._look_seeds[i], self._mirrored[i])
+        elif config.grip is None:
+            look = choose_look(config.weather_source, np.random.default_rng(self._look_seeds[i]))
+        return float(look["grip"]) if config.grip is None else float(config.grip)
 
     def _enter(self, i: int, circuit: object, mirrored: bool) -> None:
-        key, make = self._recipe(circuit)
+        key, make = self._source(circuit)
         if mirrored:
             self.simulator.choose_circuit(i, f"{key} mirrored", lambda: make().mirrored())
         else:
             self.simulator.choose_circuit(i, key, make)
         self._mirrored[i] = mirrored
-        self._driven[i] = int(circuit) if isinstance(circuit, int | np.integer) else str(circuit)
+        self._circuits[i] = int(circuit) if isinstance(circuit, int | np.integer) else str(circuit)
 
     def observe(self) -> dict[str, npt.NDArray[Any]] | npt.NDArray[np.uint8]:
-        """What all cars see, newly made: each sensor's name and (N, ...) array; or one (N, H, W, C) uint8 picture."""
+        """New observations of all cars: name of each sensor to (N, ...) array, or one (N, H, W, C) uint8 image."""
         seen = self.simulator.observe()
-        if self.settings.observation == "dict":
+        if self.config.observation == "dict":
             return seen
-        picture: npt.NDArray[np.uint8] = seen[self.settings.picture_sensor or ""]
+        picture: npt.NDArray[np.uint8] = seen[self.config.picture_sensor or ""]
         if "state" not in seen:
             return picture
         count, height, width, channels = picture.shape
@@ -122,12 +127,19 @@ class Episodes:
         paint_gauges(painted[..., channels], seen["state"])
         return painted
 
-    def step(self, actions: npt.NDArray[Any]) -> Outcome:
-        """Carry out one decision of each car: (N,) int64 numbers of actions, or (N, 2) float64 steering and pedal."""
-        return self.simulator.step(COMMANDS[actions] if actions.ndim == 1 else actions)
+    def step(self, actions: Any) -> Outcome:
+        """Carry out one decision of each car.
+
+        Args:
+            actions: (N,) integers, or (N, 2) steering and pedal; see ``vehicle.actions``.
+
+        Raises:
+            ValueError: These are no actions of N cars.
+        """
+        return self.simulator.step(commands_of(actions, len(self.simulator.cars), self.config.actions))
 
     def report(self) -> dict[str, npt.NDArray[Any]]:
-        """What ``info`` says at every step, as new arrays with one row per car.
+        """The entries of ``info`` after each reset and step, as new arrays with one row per car.
 
         Returns:
             ``progress`` (share of the lap driven since the start), ``speed`` (m/s), ``lap_time`` (s since the start),
@@ -147,11 +159,11 @@ class Episodes:
         }
 
     def ending(self, i: int, outcome: Outcome) -> dict[str, Any]:
-        """What ``info`` adds when the episode of car ``i`` has ended.
+        """Entries that ``info`` has in addition when the episode of car ``i`` has ended.
 
         Returns:
-            ``finished``; ``lap_time`` (s, NaN without a finished lap); ``reference_time`` (s, what the same car could
-            do from the same start); ``ratio`` of the two; ``sector_times`` (3,) (s, NaN for those not done);
+            ``finished``; ``lap_time`` (s, NaN without a finished lap); ``reference_time`` (s, estimate for the same car
+            on the racing line from the same start); ``ratio`` of the two; ``sector_times`` (3,) (s, NaN if not done);
             ``off_road_seconds``; ``cut`` (m gained by cutting across with all wheels off the road); ``jerk`` (m/s³, its
             root mean square); ``circuit`` (its name).
         """
@@ -160,7 +172,7 @@ class Episodes:
         lap_time = float(car["lap_time"]) if finished else np.nan
         start = self._starts[i]
         circuit = self.simulator.circuit_of(i)
-        reference = self.pilot(i).reference.lap_time(int(start.station / circuit.step), start.speed)
+        reference = self.expert(i).reference.lap_time(int(start.station / circuit.step), start.speed)
         return {
             "finished": finished,
             "lap_time": lap_time,
@@ -173,30 +185,30 @@ class Episodes:
             "circuit": circuit.name,
         }
 
-    def pilot(self, i: int) -> ExpertDriver:
-        """The driver of car ``i``'s circuit, on a road of this grip."""
+    def expert(self, i: int) -> ExpertDriver:
+        """The scripted driver for car ``i``'s circuit and grip."""
         car = self.simulator.cars[i]
         slot, grip = int(car["slot"]), float(car["road_grip"])
         circuit = self.simulator.pool[slot]
-        known = self._pilots.get((slot, grip))
+        known = self._experts.get((slot, grip))
         if known is None or known.circuit is not circuit:
-            if self.settings.grip is None:  # As many grips as episodes
-                self._pilots.clear()
-            known = self._pilots[slot, grip] = ExpertDriver(circuit, self.simulator.vehicle, grip)
+            if self.config.grip is None:  # another grip in every episode
+                self._experts.clear()
+            known = self._experts[slot, grip] = ExpertDriver(circuit, self.simulator.vehicle, grip)
         return known
 
     def expert_action(self, i: int) -> Any:
-        """The action that a very good driver would choose for car ``i`` now: a number, or (2,) where continuous."""
-        pilot, car = self.pilot(i), self.simulator.cars[i]
-        manners = pilot.mind(car, self.simulator.others[i], self.simulator.pool.circuits[car["slot"]])
-        return (pilot.act_continuous if self.settings.actions == "continuous" else pilot.act)(car, *manners)
+        """Action of the scripted driver for car ``i``: an integer, or (2,) steering and pedal."""
+        expert, car = self.expert(i), self.simulator.cars[i]
+        others = expert.react_to_traffic(car, self.simulator.others[i], self.simulator.pool.circuits[car["slot"]])
+        return (expert.act_continuous if self.config.actions == "continuous" else expert.act)(car, *others)
 
     def progress(self, i: int) -> float:
         """Share of the lap that car ``i`` has driven since its start."""
         return float(self.simulator.cars["progress"][i]) / self.simulator.circuit_of(i).length
 
     def telemetry(self, i: int) -> dict[str, dict[str, Any]]:
-        """Readings of car ``i``'s instruments: name to ``value``, ``unit``, ``low`` and ``high`` end of the scale."""
+        """Instrument readings of car ``i``: name to ``value``, ``unit``, and ``low`` and ``high`` end of the scale."""
         car = self.simulator.cars[i]
         vehicle = self.simulator.vehicle[0]
         lock = np.degrees(vehicle["max_steering"])
@@ -223,22 +235,22 @@ class Episodes:
         }
 
     def get_state(self, i: int) -> dict[str, Any]:
-        """Everything that decides what car ``i`` does next, but for its random generator; plain numbers and text."""
+        """State of car ``i`` without its random generator, as numbers and text that JSON can hold."""
         car = self.simulator.cars[i]
         return {
-            "circuit": self._driven[i],
+            "circuit": self._circuits[i],
             "start": asdict(self._starts[i]),
-            "look": self._keys[i],
+            "look": self._look_seeds[i],
             "mirrored": self._mirrored[i],
             "car": {name: car[name].item() for name in CAR.names or () if name != "slot"},
             "others": [{name: other[name].item() for name in OTHER.names or ()} for other in self.simulator.others[i]],
         }
 
     def set_state(self, i: int, state: dict[str, Any]) -> None:
-        """Put car ``i`` back to where ``get_state`` found it."""
-        self._enter(i, state["circuit"], state.get("mirrored", False))
+        """Restore a state that ``get_state`` returned."""
+        self._enter(i, state["circuit"], state["mirrored"])
         self._starts[i] = Start(**state["start"])
-        self._keys[i] = state["look"]
+        self._look_seeds[i] = state["look"]
         self._choose_look(i)
         for name, value in state["car"].items():
             self.simulator.cars[i][name] = value
@@ -248,7 +260,7 @@ class Episodes:
 
 
 def _sector_times(car: Any, lap_time: float) -> npt.NDArray[np.float64]:
-    """(3,) seconds that each third of the lap took; NaN for those that have not been finished."""
+    """(3,) times of the thirds of the lap, in seconds; NaN for those not completed."""
     marks = np.array([0.0, car["sector_1"] or np.nan, car["sector_2"] or np.nan, lap_time])
     times: npt.NDArray[np.float64] = np.diff(marks)
     return times

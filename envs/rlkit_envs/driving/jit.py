@@ -1,4 +1,4 @@
-"""The simulator's kernels: any file may hold some, and constants that those of other files freeze."""
+"""Compilation of the simulator's kernels; the cache depends on all files of this package."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +12,5 @@ _SOURCES = digest_of(*sorted(Path(__file__).parent.rglob("*.py")))
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a function of numbers and arrays, see `rlkit_envs.jit`; anew when any file of this package changes.
-
-    Returns:
-        What is called as the function was.
-    """
+    """Compile a function of numbers and arrays with `rlkit_envs.jit`; again when a file of this package changes."""
     return compile_kernel(function, _SOURCES)

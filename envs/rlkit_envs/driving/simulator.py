@@ -1,4 +1,4 @@
-"""Many cars on many circuits, stepped and drawn together, by threads of ours where they are very many."""
+"""N cars on as many circuits: arrays of state, and the kernels that step and draw them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,62 +10,26 @@ import numpy.typing as npt
 from rlkit_envs.driving.circuit_cache import CircuitCache
 from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, Circuit
 from rlkit_envs.driving.sensors.suite import Sensors, SensorSuite
-from rlkit_envs.driving.step import OUTCOME, RULES, decide_range, step_range
+from rlkit_envs.driving.step import OUTCOME, decide_range, step_range
 from rlkit_envs.driving.traffic.behaviour import OTHER
 from rlkit_envs.driving.traffic.spawn import DRAWS, LANE_DRAW, place_others
 from rlkit_envs.driving.vehicle.dynamics import PHYSICS_STEP
-from rlkit_envs.driving.vehicle.parameters import CAR, GRAVITY, VEHICLES
+from rlkit_envs.driving.vehicle.parameters import CAR, GRAVITY
 from rlkit_envs.driving.weather.tables import WeatherTables
 from rlkit_envs.utils import Threads
 
-SLOWEST_LAP = 4.0  # m/s, average speed that the default time limit allows for
-_CARS_PER_TASK = 128  # below twice this number, starting threads costs more than it gains
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What a simulator's cars are, and what they are paid and forbidden.
-
-    Args:
-        vehicle: Name of the kind of car, of ``VEHICLES``.
-        substeps: Physics steps per decision.
-        terminate_off_road: Whether leaving the road ends the episode.
-        terminate_collision: Whether hitting another car ends the episode; cones are knocked over.
-        lap_reward: For the progress of a whole lap, whatever its length.
-        paid_speed: Speed up to which progress is paid, in m/s; infinity to pay any.
-        off_road_penalty: Taken off the reward when the car leaves the road.
-        collision_penalty: Taken off for each collision.
-        jerk_penalty: Taken off per second and m/s³ of jerk.
-        steering_penalty: Taken off per change of the steering command by 1.
-    """
-
-    vehicle: str
-    substeps: int
-    terminate_off_road: bool
-    terminate_collision: bool
-    lap_reward: float
-    paid_speed: float
-    off_road_penalty: float
-    collision_penalty: float
-    jerk_penalty: float
-    steering_penalty: float
-
-    def record(self) -> npt.NDArray[np.void]:
-        """(1,) record of ``RULES``."""
-        record = np.zeros(1, dtype=RULES)
-        for name in RULES.names or ():
-            record[name] = getattr(self, name)
-        return record
+SLOWEST_LAP = 4.0  # m/s, mean speed of a lap that just meets the default time limit
+_CARS_PER_TASK = 128  # below twice this number, threads cost more than they gain
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """Who else is on the road.
+    """Other road users of each car.
 
     Args:
         cars: Number of moving cars.
         obstacles: Number of cones and stopped cars.
-        slowest: Lowest speed that the cars wish to drive, in m/s.
+        slowest: Lowest desired speed of the moving cars, in m/s.
         fastest: Highest.
     """
 
@@ -77,24 +41,32 @@ class Traffic:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What one step did, car by car; arrays of this step alone, which the receiver may keep.
+    """Result of one decision of each car; the arrays are new at every step.
 
     Args:
-        rewards: (N,) float32.
-        terminated: (N,) bool, the car left the road for good.
+        terms: (N,) records, the terms of the rewards: of ``reward.TERMS``, or of another reward's.
+        rewards: (N,) float, their sums.
+        terminated: (N,) bool, off the road or collided.
         truncated: (N,) bool, lap finished, out of time or stuck.
         finished: (N,) bool, lap finished.
     """
 
-    rewards: npt.NDArray[np.float32]
+    terms: npt.NDArray[np.void]
+    rewards: npt.NDArray[np.floating[Any]]
     terminated: npt.NDArray[np.bool_]
     truncated: npt.NDArray[np.bool_]
     finished: npt.NDArray[np.bool_]
 
+    def clear(self, i: int) -> None:
+        """Erase the row of a car that was reset instead of stepped."""
+        self.terms[i] = np.zeros((), dtype=self.terms.dtype)
+        self.rewards[i] = 0.0
+        self.terminated[i] = self.truncated[i] = self.finished[i] = False
+
 
 @dataclass(frozen=True)
 class Start:
-    """Where and how a car starts.
+    """Pose and speed of a car at the start of an episode.
 
     Args:
         station: Metres along the centre line.
@@ -110,26 +82,34 @@ class Start:
 
 
 class Simulator:
-    """N cars, each in a world of its own: a circuit, a look, other road users.
+    """N cars, each with a circuit, a weather and other road users of its own.
 
     Args:
         num_cars: N.
-        rules: What cars are paid and forbidden.
-        sensors: What cars see.
-        traffic: Who else is on the road.
-        capacity: Circuits kept ready at most.
+        vehicle: (1,) record of ``VEHICLE``.
+        rules: (1,) record of ``RULES``.
+        sensors: Sensors of each car.
+        traffic: Other road users.
+        capacity: Most circuits that are kept in memory.
         num_threads: Threads that share the cars of a large batch. Results do not depend on it.
 
     Attributes:
         cars: (N,) records of ``CAR``.
         others: (N, K) records of ``OTHER``: moving cars, stopped ones and cones.
         pool: The circuits.
-        looks: What the world looks like to each car; None where nothing shows it.
+        looks: Colours and weather of each car's world; None if no sensor shows them.
         vehicle: (1,) record of ``VEHICLE``.
     """
 
     def __init__(
-        self, num_cars: int, rules: Rules, sensors: Sensors, traffic: Traffic, capacity: int, num_threads: int
+        self,
+        num_cars: int,
+        vehicle: npt.NDArray[np.void],
+        rules: npt.NDArray[np.void],
+        sensors: Sensors,
+        traffic: Traffic,
+        capacity: int,
+        num_threads: int,
     ):
         self.cars = np.zeros(num_cars, dtype=CAR)
         self.cars["slot"] = -1
@@ -137,15 +117,15 @@ class Simulator:
         self.pool = CircuitCache(capacity, sensors.needs)
         self.looks = (
             WeatherTables(num_cars, sensors.camera.mount_height if sensors.has_camera else 0.0)
-            if sensors.sees_looks
+            if sensors.needs_weather
             else None
         )
-        self.vehicle = VEHICLES[rules.vehicle]
-        self.decision_time = rules.substeps * PHYSICS_STEP
-        self._rules = rules.record()
+        self.vehicle = vehicle
+        self.decision_time = int(rules["substeps"][0]) * PHYSICS_STEP
+        self._rules = rules
         self._traffic = traffic
-        self._observer = SensorSuite(sensors)
-        self._seen: dict[str, npt.NDArray[Any]] | None = None
+        self._sensors = SensorSuite(sensors)
+        self._observations: dict[str, npt.NDArray[Any]] | None = None
         self._moved = np.ones(num_cars, dtype=np.bool_)
         self._threads = Threads(num_threads, _CARS_PER_TASK)
 
@@ -154,7 +134,7 @@ class Simulator:
         return self.pool[int(self.cars["slot"][i])]
 
     def choose_circuit(self, i: int, key: str, make: Callable[[], Circuit]) -> Circuit:
-        """Take car ``i`` to a circuit, which is made where it is not ready; it still has to be put somewhere."""
+        """Choose the circuit of car ``i``, and make it if it is not in memory. ``put`` has to follow."""
         self.cars["slot"][i] = -1
         self._moved[i] = True
         slot = self.pool.slot(key, make, self.cars["slot"])
@@ -166,9 +146,9 @@ class Simulator:
 
         Args:
             i: Which car.
-            start: Where and how it starts.
-            max_steps: Decisions after which the episode is cut; None for what a lap at 4 m/s takes.
-            road_grip: Share of dry asphalt's grip that the road has.
+            start: Its pose and speed.
+            max_steps: Decisions after which the episode is truncated; None for those of a lap at 4 m/s.
+            road_grip: Grip of the road, as a share of dry asphalt's.
         """
         circuit = self.circuit_of(i)
         line = circuit.line
@@ -194,7 +174,7 @@ class Simulator:
         car["max_steps"] = max_steps or int(np.ceil(circuit.length / SLOWEST_LAP / self.decision_time))
 
     def place_others(self, i: int, random: np.random.Generator) -> None:
-        """Put other road users onto the circuit of car ``i``, which has been put where it starts."""
+        """Place the other road users on the circuit of car ``i``, around the car's start."""
         others, traffic, car = self.others[i], self._traffic, self.cars[i]
         if len(others) == 0:
             return
@@ -215,15 +195,15 @@ class Simulator:
             float(car["road_grip"]),
         )
 
-    def anywhere(self, i: int, random: np.random.Generator, grip: float) -> Start:
-        """Draw a start for car ``i`` anywhere on its circuit: off the middle, turned and moving, yet survivable.
+    def random_start(self, i: int, random: np.random.Generator, grip: float) -> Start:
+        """Draw a start for car ``i`` anywhere on its circuit: off the centre line, turned, moving, but on the road.
 
-        On a mirrored circuit it is the mirror image of the one that the same draws lead to on the other.
+        On a mirrored circuit, the same draws give the mirror image of the start.
 
         Args:
             i: Which car.
-            random: Draws are taken from it.
-            grip: Of its road, as a share of dry asphalt's.
+            random: Generator to draw from.
+            grip: Grip of the road, as a share of dry asphalt's.
         """
         circuit = self.circuit_of(i)
         place, aside, turned, moving = random.random(4)
@@ -233,7 +213,7 @@ class Simulator:
         left = -1.0 if circuit.is_mirrored else 1.0
         offset = left * (2.0 * aside - 1.0) * most
         heading = left * 0.3 * (2.0 * turned - 1.0)
-        if heading * offset > 0.0:  # The nearer the border, the less a car may point at it
+        if heading * offset > 0.0:  # the closer to a border, the less the car may point towards it
             heading *= 1.0 - abs(offset) / most
         ahead = circuit.line[(index + np.arange(20)) % len(circuit.line), CURVATURE]
         fastest = 0.9 * np.sqrt(grip * GRAVITY / max(1e-3, float(np.abs(ahead).max())))
@@ -243,9 +223,9 @@ class Simulator:
         """Carry out one decision of each car.
 
         Args:
-            commands: (N, 2) steering and pedal, each from -1 to 1: see ``controls``.
+            commands: (N, 2) steering and pedal, each in [-1, 1]; see ``vehicle.actions``.
         """
-        outcomes = np.zeros(len(self.cars), dtype=OUTCOME)
+        outcomes = np.empty(len(self.cars), dtype=OUTCOME)
         self._moved[:] = True
         pool = self.pool
         if self.others.shape[1]:
@@ -262,37 +242,38 @@ class Simulator:
             self._rules,
         )
         return Outcome(
+            outcomes["terms"],
             outcomes["reward"].copy(),
             outcomes["terminated"].copy(),
             outcomes["truncated"].copy(),
-            outcomes["finished"].copy(),
+            outcomes["finished"],
         )
 
     def observe(self) -> dict[str, npt.NDArray[Any]]:
-        """Find out what each car sees now, in new arrays; for cars that have not moved since, the last is repeated.
+        """Draw the observations of all cars into new arrays; those of cars that have not moved since are copied.
 
-        The arrays are the receiver's to read, not to write: they may serve for such a repetition.
+        Do not write to the arrays: the next call may copy from them.
 
         Returns:
             Name of each sensor to an array with one row per car.
         """
-        seen = self._observer.allocate(len(self.cars))
-        if self._seen is None or self._moved.all():
-            self._share(self._observer.draw, seen, self)
+        observations = self._sensors.allocate(len(self.cars))
+        if self._observations is None or self._moved.all():
+            self._share(self._sensors.draw, observations, self)
         else:
-            self._share(_copy, self._seen, seen)
+            self._share(_copy, self._observations, observations)
             for i in np.flatnonzero(self._moved):
-                self._observer.draw(int(i), int(i) + 1, seen, self)
+                self._sensors.draw(int(i), int(i) + 1, observations, self)
         self._moved[:] = False
-        self._seen = seen
-        return dict(seen)
+        self._observations = observations
+        return dict(observations)
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Stop the threads."""
         self._threads.close()
 
     def _share(self, work: Callable[..., None], *arguments: object) -> None:
-        """Run a kernel over all cars, in parts on our threads where there are many cars."""
+        """Run a kernel over all cars, split over the threads if there are many."""
         self._threads.share(work, len(self.cars), *arguments)
 
 

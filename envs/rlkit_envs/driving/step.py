@@ -1,44 +1,42 @@
-"""One decision of one car: physics, place on the circuit, wheels on the grass, reward and end; and a loop over cars."""
+"""One decision of one car: physics, position on the circuit, surfaces, reward and end; and the loop over cars."""
 
 import numpy as np
 
 from rlkit_envs.driving.jit import Record, kernel
+from rlkit_envs.driving.reward import TERMS, WEIGHTS, sum_rewards
 from rlkit_envs.driving.road.circuit import TX, TY, X, Y, interpolate, locate
 from rlkit_envs.driving.traffic.behaviour import CONE, decide_others, move_others
-from rlkit_envs.driving.traffic.collisions import collides, part
+from rlkit_envs.driving.traffic.collisions import bounce, collides
 from rlkit_envs.driving.vehicle.dynamics import PHYSICS_STEP, advance
 from rlkit_envs.driving.vehicle.limits import steering_angle
-from rlkit_envs.driving.vehicle.surfaces import WHEELS_OFF, stand
+from rlkit_envs.driving.vehicle.surfaces import WHEELS_OFF, find_surfaces
 
 STUCK_AFTER = 10.0  # s without progress
 STUCK_MARGIN = 1.0  # m that count as progress
-WRONG_WAY = 1.0  # m/s against the circuit's direction from which a car is on the wrong way
+WRONG_WAY = 1.0  # m/s against the direction of the circuit, above which a car drives the wrong way
 # m that may be gained by cutting across with all wheels off the road; a lap with more is not finished.
 SHORTCUT_ALLOWED = 5.0
 
-# What a simulator's cars are paid and forbidden.
+# What ends an episode and what is rewarded: one record for all cars.
 RULES = np.dtype(
     [
         ("substeps", "i8"),  # physics steps per decision
         ("terminate_off_road", "?"),  # whether leaving the road ends the episode
-        ("terminate_collision", "?"),  # whether hitting another car ends the episode; cones are knocked over
-        ("lap_reward", "f8"),  # for the progress of a whole lap, whatever its length
-        ("paid_speed", "f8"),  # m/s, progress is paid up to this speed; infinity to pay any
-        ("off_road_penalty", "f8"),  # taken off each time that the car leaves the road
-        ("collision_penalty", "f8"),  # taken off for each collision
-        ("jerk_penalty", "f8"),  # taken off per second and m/s³ of jerk
-        ("steering_penalty", "f8"),  # taken off per change of the steering command by 1
+        ("terminate_collision", "?"),  # whether hitting another car ends the episode; cones never do
+        *WEIGHTS,
     ],
     align=True,
 )
 
 # What a step reports per car.
-OUTCOME = np.dtype([("reward", "f4"), ("terminated", "?"), ("truncated", "?"), ("finished", "?")])
+OUTCOME = np.dtype(
+    [("terms", TERMS), ("reward", "f4"), ("terminated", "?"), ("truncated", "?"), ("finished", "?")], align=True
+)
 
 
 @kernel
 def _place(car: Record, vehicle: Record, line: np.ndarray, circuit: Record) -> float:
-    """Find a car's place again, update station, offset and wheels, and return the metres of progress made."""
+    """Update a car's station, offset and wheels after it moved; returns the metres of progress."""
     samples = circuit.samples
     index, fraction = locate(line, samples, car.x, car.y, car.index)
     car.index = index
@@ -55,13 +53,13 @@ def _place(car: Record, vehicle: Record, line: np.ndarray, circuit: Record) -> f
     elif moved < -0.5 * circuit.length:
         moved += circuit.length
     car.station = station
-    stand(car, vehicle, line, samples, fraction)
+    find_surfaces(car, vehicle, line, samples, fraction)
     return float(moved)
 
 
 @kernel
 def _crossed(car: Record, mark: float, moved: float, before: float) -> float:
-    """When a mark (m of progress) was first passed, to a fraction of a physics step: ``before``, if it was before."""
+    """Time (s) at which a mark (m of progress) was first passed, by interpolation; ``before`` if that is known."""
     if before == 0.0 and moved > 0.0 and car.progress + moved >= mark:
         return float(car.time + PHYSICS_STEP * max(0.0, mark - car.progress) / moved)
     return before
@@ -69,9 +67,9 @@ def _crossed(car: Record, mark: float, moved: float, before: float) -> float:
 
 @kernel
 def _count(car: Record, moved: float) -> float:
-    """Keep a physics step's accounts of ways and times, and return the metres gained by cutting across.
+    """Update progress and times after a physics step; returns the metres gained by cutting across.
 
-    What is gained is progress made with all four wheels off the road beyond the way driven there.
+    The gain is the progress made with all four wheels off the road less the distance driven there.
     """
     cut = 0.0
     if car.wheels_off == 4:
@@ -101,12 +99,12 @@ def _jerk(car: Record, along: float, across: float, seconds: float) -> float:
 
 @kernel
 def _collide(car: Record, vehicle: Record, others: np.ndarray) -> bool:
-    """Let a car bounce off whoever it touches and count it, once for as long as they touch; True for other cars."""
+    """Resolve a collision and count it once per contact; True if the car has hit another car, not a cone."""
     hit = collides(car, vehicle.length, vehicle.width, others, len(others))
     if hit < 0:
         car.crashed = 0
         return False
-    part(car, vehicle.length, vehicle.width, others[hit])
+    bounce(car, vehicle.length, vehicle.width, others[hit])
     if car.crashed == 0:
         car.collisions += 1
     car.crashed = 1
@@ -125,18 +123,18 @@ def _step_car(
     vehicle: Record,
     rules: Record,
 ) -> None:
-    """Carry out one decision: so many physics steps, cut short by the end of the episode."""
+    """Carry out one decision: ``substeps`` physics steps, or fewer at the end of an episode."""
     length = circuit.length
     before = car.progress
     collisions = car.collisions
-    turned = abs(command - car.command)
+    steering_change = abs(command - car.command)
     car.command = command
     target = steering_angle(vehicle, car.road_grip, car.speed, command)
     seconds = along = across = cut = 0.0
     terminated = False
     finished = False
     over_line = False
-    fined = False
+    left_road = False
     crashed = False
     for _ in range(rules.substeps):
         advance(car, vehicle, target, pedal, PHYSICS_STEP)
@@ -156,7 +154,7 @@ def _step_car(
         if finished:
             car.lap_time = crossing
         if car.wheels_off >= WHEELS_OFF:
-            fined = fined or car.off_road == 0
+            left_road = left_road or car.off_road == 0
             car.off_road = 1
             terminated = rules.terminate_off_road and not finished
         else:
@@ -171,18 +169,21 @@ def _step_car(
         car.stuck_time = 0.0
     else:
         car.stuck_time += seconds
-    # What was driven beyond the line belongs to no lap: every finished one is worth the same.
-    paid = min(min(car.progress, length) - before - cut, rules.paid_speed * seconds)
-    reward = rules.lap_reward / length * paid
-    if fined:
-        reward -= rules.off_road_penalty
-    reward -= rules.collision_penalty * (car.collisions - collisions)
-    reward -= rules.jerk_penalty * jerk * seconds + rules.steering_penalty * turned
+    outcome.reward = sum_rewards(
+        outcome.terms,
+        rules,
+        length,
+        seconds,
+        min(car.progress, length) - before - cut,
+        left_road,
+        car.collisions - collisions,
+        jerk,
+        steering_change,
+    )
     truncated = not terminated and (
         over_line or car.step >= car.max_steps or car.stuck_time > STUCK_AFTER - 0.5 * PHYSICS_STEP
     )
     car.ended = 1 if terminated or truncated else 0
-    outcome.reward = reward
     outcome.terminated = terminated
     outcome.truncated = truncated
     outcome.finished = finished
@@ -199,7 +200,7 @@ def decide_range(
     vehicle: np.ndarray,
     rules: np.ndarray,
 ) -> None:
-    """Let the other road users of the cars from ``low`` up to ``high`` make up their minds; before each ``step_range``.
+    """Decisions of the other road users of the cars from ``low`` up to ``high``; to be called before ``step_range``.
 
     Args:
         low: First car.
@@ -250,7 +251,7 @@ def step_range(
         cars: (N,) records of ``CAR``, changed in place.
         outcomes: (N,) records of ``OUTCOME``, written.
         commands: (N, 2) steering and pedal of each car, both in [-1, 1].
-        others: (N, K) records of ``OTHER``, the other road users of each car, changed in place; None for nobody.
+        others: (N, K) records of ``OTHER``, the other road users of each car, changed in place; None for none.
         circuits: (S,) records of ``CIRCUIT``.
         lines: (S, n, 8) packed centre lines.
         vehicle: (1,) record of ``VEHICLE``.
@@ -258,7 +259,7 @@ def step_range(
     """
     for i in range(low, high):
         slot = cars[i].slot
-        # Numba leaves out the branch that the type of ``others`` rules out: traffic takes a while to compile.
+        # Numba compiles only the branch that fits the type of ``others``: compiling traffic takes long.
         if others is None:
             _step_car(
                 cars[i],

@@ -1,3 +1,5 @@
+import json
+
 import gymnasium
 import numpy as np
 import pytest
@@ -37,7 +39,7 @@ def test_standing_still_costs_a_tenth_per_frame_and_tiles_pay_a_thousand_in_all(
 def test_a_whole_lap_ends_the_episode_and_pays_about_a_thousand():
     env = make(continuous=True, split="test").unwrapped
     env.reset(seed=3)
-    pilot, simulator = env.episodes.pilot(0), env.episodes.simulator
+    pilot, simulator = env.episodes.expert(0), env.episodes.simulator
     total, frames, terminated, truncated, info = 0.0, 0, False, False, {}
     while not (terminated or truncated):
         steering, pedal = pilot.act_continuous(simulator.cars[0])
@@ -84,6 +86,29 @@ def test_each_car_of_a_batch_is_paid_as_it_would_be_alone():
         for i, env in enumerate(alone):
             _, reward, ended, cut, _ = env.step(actions[i])
             assert (reward, ended, cut) == (pytest.approx(rewards[i], abs=1e-4), terminated[i], truncated[i])
+
+
+def test_a_state_put_back_leads_to_the_same_rewards():
+    env, other = (make(split="test").unwrapped for _ in range(2))
+    env.reset(seed=1)
+    for _ in range(60):
+        env.step(env.expert_action())
+    other.set_state(json.loads(json.dumps(env.get_state())))
+    for _ in range(30):
+        action = env.expert_action()
+        assert env.step(action)[1] == other.step(action)[1]
+
+
+@pytest.mark.parametrize("kwargs", [{"off_road": "terminate"}, {"obstacles": 40, "collision": "terminate"}])
+def test_what_ends_an_episode_of_driving_can_be_asked_for(kwargs):
+    env = make(continuous=False, start="line", split="test", **kwargs)
+    env.reset(seed=0)
+    for _ in range(400):
+        if env.step(GAS)[2]:
+            break
+    cars = env.unwrapped.episodes.simulator.cars
+    assert cars["ended"][0]
+    assert cars["time"][0] < 15.0
 
 
 @pytest.mark.parametrize("action", [[0.0, 0.0], [0.0, np.nan, 0.0]])

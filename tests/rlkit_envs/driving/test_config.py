@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from rlkit_envs.driving.config import Settings
+from rlkit_envs.driving.config import DrivingConfig
 
 NONSENSE = [
     *(float("nan"), float("inf"), -float("inf"), 1e308, -1, 10**400, -(10**400), 2**63),
@@ -16,19 +16,19 @@ MEANT = {
     "backwards": (True, False),
     "metres_per_pixel": (None, [1]),
     **dict.fromkeys(
-        ("difficulty", "start", "view_size", "weather", "grip", "paid_speed", "max_episode_steps"), (None,)
+        ("difficulty", "start", "view_size", "weather", "grip", "reward_speed_cap", "max_episode_steps"), (None,)
     ),
 }
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Settings)])
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(DrivingConfig)])
 def test_nonsense_is_refused_in_a_short_sentence(name):
     for value in NONSENSE:
         if any(type(value) is type(meant) and value == meant for meant in MEANT.get(name, ())):
-            Settings(**{name: value})
+            DrivingConfig(**{name: value})
             continue
         with pytest.raises(ValueError, match=name) as error:
-            Settings(**{name: value})
+            DrivingConfig(**{name: value})
         assert len(str(error.value)) < 400
 
 
@@ -47,7 +47,7 @@ def test_nonsense_is_refused_in_a_short_sentence(name):
     ],
 )
 def test_the_largest_of_everything_is_taken_and_no_more(name, most):
-    Settings(**{name: most})
+    DrivingConfig(**{name: most})
     more = tuple(number + 4 for number in most) if isinstance(most, tuple) else most + 4
     with pytest.raises(ValueError, match=name):
-        Settings(**{name: more})
+        DrivingConfig(**{name: more})

@@ -7,7 +7,7 @@ import rlkit_envs  # noqa: F401
 from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, TX, TY, Circuit, X, Y
 from rlkit_envs.driving.road.generator import make_circuit
 from rlkit_envs.driving.terrain.layers import Needs, build_ground, style_of
-from rlkit_envs.driving.terrain.roadside import BOARD, BUSH, plant
+from rlkit_envs.driving.terrain.roadside import BOARD, BUSH, place_roadside
 from rlkit_envs.driving.vehicle.actions import ACTION_NAMES
 from rlkit_envs.driving.weather.sprites import sprites
 
@@ -217,7 +217,9 @@ def test_the_ground_of_a_mirrored_circuit_is_the_ground_turned_over(number):
     grounds = []
     for one in (uneven, uneven.mirrored()):
         style = style_of(one)
-        grounds.append(build_ground(one, Needs((1.0, 2.0), 0.25), plant(one, style.seed, style.sun, style.flipped)))
+        grounds.append(
+            build_ground(one, Needs((1.0, 2.0), 0.25), place_roadside(one, style.seed, style.sun, style.flipped))
+        )
     low, high = uneven.points.min(axis=0) - 40.0, uneven.points.max(axis=0) + 40.0
     points = random.uniform(low, high, (40_000, 2))
     for layer in range(len(grounds[0].layers)):
@@ -228,7 +230,7 @@ def test_the_roadside_of_a_mirrored_circuit_is_the_roadside_turned_over():
     for number in range(4):
         circuit = make_circuit(number, "test")
         one, image = (
-            plant(each, style_of(each).seed, style_of(each).sun, style_of(each).flipped)
+            place_roadside(each, style_of(each).seed, style_of(each).sun, style_of(each).flipped)
             for each in (circuit, circuit.mirrored())
         )
         assert image.sun == -one.sun
@@ -240,7 +242,7 @@ def test_the_roadside_of_a_mirrored_circuit_is_the_roadside_turned_over():
 
 def test_boards_point_into_the_curve_that_they_stand_before():
     circuit = make_circuit(2, "train")
-    standing = plant(circuit, 1, 0.0).standing
+    standing = place_roadside(circuit, 1, 0.0).standing
     boards = standing[standing["kind"] == BOARD]
     assert set(boards["turned"]) == {0, 1}
     for board in boards:
@@ -256,7 +258,7 @@ def test_boards_point_into_the_curve_that_they_stand_before():
 def test_about_every_second_circuit_has_its_textures_and_trees_turned_over():
     flipped = [style_of(Circuit(f"train-{n}", np.zeros((0, 8)), 0.0)).flipped for n in range(400)]
     assert 0.4 < np.mean(flipped) < 0.6
-    standing = plant(make_circuit(0, "train"), 3, 0.0, flipped=True).standing
+    standing = place_roadside(make_circuit(0, "train"), 3, 0.0, flipped=True).standing
     assert (standing["turned"][standing["kind"] <= BUSH] == 1).all()
 
 

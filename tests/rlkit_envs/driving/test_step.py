@@ -114,10 +114,10 @@ def test_with_off_road_slow_grass_slows_and_the_penalty_is_paid_once(circle):
     assert cars["speed"][0] < 17.0
 
 
-def test_progress_is_paid_up_to_the_paid_speed(circle):
+def test_progress_is_paid_up_to_the_speed_cap(circle):
     length = 100.0 * np.pi
     for speed, paid in ((8.0, 8.0), (20.0, 14.0)):
-        env, cars = make(circle, paid_speed=14.0)
+        env, cars = make(circle, reward_speed_cap=14.0)
         cars["speed"] = speed
         assert env.step(COAST)[1] == pytest.approx(100.0 * paid * DECISION / length, rel=0.02)
 

@@ -1,1 +1,1 @@
-"""The scripted expert: its racing line, its driving, and how it passes and yields to others."""
+"""The scripted expert: racing line, speed profile, path tracking, overtaking."""

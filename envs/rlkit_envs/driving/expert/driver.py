@@ -1,9 +1,9 @@
-"""A very good driver: the line it takes, the speeds it drives, what a lap takes it, and which action it would choose.
+"""The scripted driver: racing line, speed profile, lap time, and actions by pure pursuit.
 
-The speeds are the quasi-steady profile of the very car of ``vehicle``: forward and backward passes under friction,
+The speeds are the quasi-steady profile of the car of ``vehicle``: forward and backward passes under friction,
 load transfer, downforce, power, drag and the drag of slipping tyres. The time of that profile on the line of
-``racing_line`` is the **reference time** that drivers are compared with: a yardstick, not a proof, so a driver may beat
-it. The driver itself follows line and speeds by pure pursuit (Coulter 1992).
+``racing_line`` is the **reference time** that drivers are compared with; it is no lower bound. The driver follows line
+and speeds by pure pursuit (Coulter 1992).
 """
 
 from functools import cached_property
@@ -28,16 +28,15 @@ from rlkit_envs.driving.vehicle.limits import (
 )
 from rlkit_envs.driving.vehicle.parameters import ROAD_CAR
 
-# m that a line keeps between the car's side and the border
-REFERENCE_MARGIN = 0.35
-# Steering and pedals in steps cost a metre of road and 6 % of the grip: both cars finished 300 of 300 circuits.
-MARGIN = 0.95
-CAUTION = 0.94
-NO_LIMIT = 1e3  # m/s, a speed limit that limits nothing
+REFERENCE_MARGIN = 0.35  # m between the car's side and the border on the reference line
+# Of the driver itself, whose steering and pedals have steps:
+MARGIN = 0.95  # m
+GRIP_SHARE = 0.94  # of the grip
+NO_LIMIT = 1e3  # m/s
 
-_ANSWER = 0.2  # s until wheels and body have answered to what is asked now
-_PRUDENCE = 4.0  # m/s² of braking per excess of the grip asked for
-_GO, _STOP = 0.5, -3.5  # m/s² wanted from which on the pedals that know no half way are pressed
+_RESPONSE_TIME = 0.2  # s until wheels and body respond to a command
+_OVERSPEED_BRAKING = 4.0  # m/s² of braking per share of grip that the curve needs in excess
+_GO, _STOP = 0.5, -3.5  # m/s², wanted accelerations beyond which the discrete pedals are used
 
 
 @kernel
@@ -64,7 +63,7 @@ def speed_profile(curvature: np.ndarray, step: np.ndarray, vehicle: Record, grip
     speed = np.empty(count)
     for i in range(count):
         speed[i] = corner_speed(vehicle, grip, curvature[i])
-    for k in range(2 * count):  # Twice around, because the lap begins at a speed that only its end can tell
+    for k in range(2 * count):  # twice around, because the speed at the start is that at the end
         i = k % count
         j = (k + 1) % count
         now = speed[i]
@@ -92,7 +91,7 @@ def profile_time(
     start: int,
     start_speed: float,
 ) -> float:
-    """Seconds for once around from a point on, gaining speed from ``start_speed`` until the profile is met."""
+    """Lap time (s) from a sample on, accelerating from ``start_speed`` until the profile is reached."""
     count = len(speed)
     now = min(start_speed, speed[start])
     total = 0.0
@@ -109,8 +108,8 @@ def profile_time(
 
 
 @kernel
-def reach_at(pace: float) -> float:
-    """Metres ahead to the point that is pursued; the faster, the farther, for steering that comes in steps."""
+def pursuit_distance(pace: float) -> float:
+    """Look-ahead distance (m) of pure pursuit at a speed (m/s)."""
     return float(3.0 + 0.3 * pace + 0.003 * pace * pace)
 
 
@@ -118,30 +117,30 @@ def reach_at(pace: float) -> float:
 def pursue(
     car: Record, vehicle: Record, line: np.ndarray, speed: np.ndarray, limit: float, aside: float
 ) -> tuple[float, float]:
-    """What pure pursuit asks for: steer onto the arc that leads from the car to a point of the line some way ahead.
+    """Pure pursuit: steer along the arc from the car to a point of the line at the look-ahead distance.
 
     Args:
         car: One record of ``CAR``.
         vehicle: Its record of ``VEHICLE``.
         line: (n, 2) line to follow, in metres, point i beside sample i of the centre line.
         speed: (n,) speeds to drive there, in m/s.
-        limit: Speed that something ahead of the car leaves, in m/s; ``NO_LIMIT`` where nothing does.
-        aside: Metres to the left of the line to keep.
+        limit: Speed limit by traffic, in m/s; ``NO_LIMIT`` for none.
+        aside: Offset to keep to the left of the line, in metres.
 
     Returns:
         Steering command in [-1, 1] and wanted acceleration in m/s².
     """
     count = len(line)
-    # Wheels and body take their time to answer: plan from where the car will be, and from how it will move by then.
-    # The arc begins in the direction in which the car moves, which is not quite that in which it points.
+    # Start from the predicted pose after the response time. The arc begins in the direction of motion, which differs
+    # from the heading by the slip angle.
     ahead = max(1.0, car.speed)
-    turned = 0.5 * _ANSWER * car.yaw_rate
+    turned = 0.5 * _RESPONSE_TIME * car.yaw_rate
     course = car.heading + np.arctan(car.lateral_velocity / ahead) + turned
     pace = np.sqrt(ahead * ahead + car.lateral_velocity**2)
-    x = car.x + _ANSWER * pace * np.cos(course)
-    y = car.y + _ANSWER * pace * np.sin(course)
+    x = car.x + _RESPONSE_TIME * pace * np.cos(course)
+    y = car.y + _RESPONSE_TIME * pace * np.sin(course)
     course += turned
-    reach = reach_at(pace)
+    reach = pursuit_distance(pace)
     i = car.index
     dx = dy = squared = 0.0
     for _ in range(60):
@@ -164,20 +163,20 @@ def pursue(
     soon = (car.index + int(0.25 * max(0.0, car.speed)) + 1) % count
     acceleration = (min(speed[soon], limit) - car.speed) / 0.25
     asked = across / cornering_limit(vehicle, car.road_grip, car.speed)
-    if asked > 1.0:  # The arc to the line is tighter than the tyres hold at this speed
-        acceleration = min(acceleration, _PRUDENCE * (1.0 - asked))
+    if asked > 1.0:  # the arc is tighter than the tyres hold at this speed
+        acceleration = min(acceleration, _OVERSPEED_BRAKING * (1.0 - asked))
     return min(1.0, max(-1.0, command)), acceleration
 
 
 class Plan:
-    """Line, speeds and times of one way to drive a circuit; some milliseconds to work out.
+    """Line, speed profile and lap time of a circuit; takes some milliseconds.
 
     Args:
-        circuit: Which one.
+        circuit: The circuit.
         vehicle: (1,) record of ``VEHICLE``.
-        road_grip: Share of dry asphalt's grip that the road has.
-        margin: Metres that the line keeps between the car's side and the border.
-        used: Share of the tyres' grip that is used.
+        road_grip: Grip of the road, as a share of dry asphalt's.
+        margin: Distance between the car's side and the border, in metres.
+        used: Share of the tyres' grip to use.
     """
 
     def __init__(
@@ -202,10 +201,10 @@ class Plan:
         self.speed: npt.NDArray[np.float64] = speed_profile(self.curvature, self.step, vehicle[0], self.grip)
 
     def lap_time(self, start: int = 0, start_speed: float = 0.0) -> float:
-        """Seconds that a lap takes.
+        """Lap time in seconds.
 
         Args:
-            start: Sample of the centre line at which it begins.
+            start: Sample of the centre line at the start.
             start_speed: Speed there, in m/s; 0 for a standing start.
         """
         return float(
@@ -214,12 +213,12 @@ class Plan:
 
 
 class ExpertDriver:
-    """The driver of one circuit, and the reference time there; each is worked out when first asked for.
+    """The scripted driver of one circuit, and the reference time there; both are computed when first used.
 
     Args:
-        circuit: Which one.
+        circuit: The circuit.
         vehicle: (1,) record of ``VEHICLE``.
-        road_grip: Share of dry asphalt's grip that the road has.
+        road_grip: Grip of the road, as a share of dry asphalt's.
     """
 
     def __init__(self, circuit: Circuit, vehicle: npt.NDArray[np.void] = ROAD_CAR, road_grip: float = 1.0):
@@ -229,57 +228,57 @@ class ExpertDriver:
 
     @cached_property
     def reference(self) -> Plan:
-        """The lap that drivers are compared with: all of the grip, nearly all of the road."""
+        """The reference lap: all of the grip, nearly the whole width of the road."""
         return Plan(self.circuit, self.vehicle, self.road_grip)
 
     @cached_property
-    def intention(self) -> Plan:
-        """The lap that the driver itself tries to drive."""
-        return Plan(self.circuit, self.vehicle, self.road_grip, MARGIN, CAUTION)
+    def target(self) -> Plan:
+        """The lap that the driver follows."""
+        return Plan(self.circuit, self.vehicle, self.road_grip, MARGIN, GRIP_SHARE)
 
-    def mind(self, car: Any, others: npt.NDArray[np.void], circuit: Any) -> tuple[float, float]:
-        """How to get past other road users.
+    def react_to_traffic(self, car: Any, others: npt.NDArray[np.void], circuit: Any) -> tuple[float, float]:
+        """Speed and offset that avoid other road users.
 
         Args:
             car: A record of ``CAR``.
             others: (K,) records of ``OTHER``.
-            circuit: The record of ``CIRCUIT`` of the circuit.
+            circuit: Record of ``CIRCUIT``.
 
         Returns:
-            Speed not to exceed in m/s, and metres to keep to the left of the intended line.
+            Speed limit in m/s, and offset to the left of the target line in metres.
         """
         if len(others) == 0:
             return NO_LIMIT, 0.0
-        vehicle, plan = self.vehicle[0], self.intention
+        vehicle, plan = self.vehicle[0], self.target
         pace = max(1.0, float(car["speed"]))
-        reach = _ANSWER * pace + reach_at(pace)
+        reach = _RESPONSE_TIME * pace + pursuit_distance(pace)
         wanted = plan.offset[int(car["index"] + reach / self.circuit.step) % len(plan.offset)]
         line = self.circuit.line
         length, width = vehicle["length"], vehicle["width"]
         offset, limit = yield_to(car, length, width, wanted, reach, others, len(others), line, circuit, self.road_grip)
         return min(NO_LIMIT, limit), offset - wanted
 
-    def _wish(self, car: Any, limit: float, aside: float) -> tuple[float, float]:
-        plan = self.intention
+    def _pursue(self, car: Any, limit: float, aside: float) -> tuple[float, float]:
+        plan = self.target
         wish: tuple[float, float] = pursue(car, self.vehicle[0], plan.line, plan.speed, limit, aside)
         return wish
 
     def act(self, car: Any, limit: float = NO_LIMIT, aside: float = 0.0) -> int:
-        """The action nearest to what the driver wants.
+        """The discrete action closest to what pure pursuit asks for.
 
         Args:
             car: A record of ``CAR``.
-            limit: Speed not to exceed, in m/s.
-            aside: Metres to keep to the left of the intended line.
+            limit: Speed limit, in m/s.
+            aside: Offset to the left of the target line, in metres.
         """
-        command, acceleration = self._wish(car, limit, aside)
+        command, acceleration = self._pursue(car, limit, aside)
         steering = min(range(len(STEERING_LEVELS)), key=lambda level: abs(STEERING_LEVELS[level] - command))
         pedal = ACCELERATE if acceleration > _GO else BRAKE if acceleration < _STOP else COAST
         return steering * len(PEDALS) + pedal
 
     def act_continuous(self, car: Any, limit: float = NO_LIMIT, aside: float = 0.0) -> npt.NDArray[np.float32]:
-        """(2,) float32 steering command and pedal in [-1, 1] that the driver wants; arguments as in ``act``."""
-        command, acceleration = self._wish(car, limit, aside)
+        """(2,) float32 steering command and pedal in [-1, 1]; arguments as in ``act``."""
+        command, acceleration = self._pursue(car, limit, aside)
         vehicle = self.vehicle[0]
         force = vehicle["mass"] * (acceleration + resistance(vehicle, self.road_grip, max(0.0, car["speed"]), 0.0))
         pedal = force / (drive_limit(vehicle, car["speed"]) if force > 0.0 else vehicle["brake_force"])

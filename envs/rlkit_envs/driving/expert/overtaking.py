@@ -1,4 +1,4 @@
-"""How the scripted driver minds other road users: which side it passes them on, and how fast it may go meanwhile."""
+"""How the scripted driver avoids other road users: on which side it passes them, and at what speed."""
 
 import numpy as np
 
@@ -7,28 +7,28 @@ from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, TX, TY
 from rlkit_envs.driving.traffic.behaviour import CAR
 from rlkit_envs.driving.traffic.collisions import box_overlap
 
-BRAKING = 4.0  # m/s² that the driver counts on when it comes up behind somebody, on a dry road
-FOLLOWING_GAP = 4.0  # m that it keeps, bumper to bumper
-STANDING_GAP = 8.0  # m to who stands, enough to swerve around it
-FOLLOWING_TIME = 0.6  # s of the other's speed that it keeps on top
-PASSING_ROOM = 1.1  # m of air to the side while it passes
+BRAKING = 4.0  # m/s², planned deceleration on a dry road
+FOLLOWING_GAP = 4.0  # m, bumper to bumper
+STANDING_GAP = 8.0  # m to a vehicle at rest, enough to steer around it
+FOLLOWING_TIME = 0.6  # s, time gap in addition
+PASSING_ROOM = 1.1  # m of lateral clearance while passing
 BORDER_ROOM = 0.5  # m to the border
-PASSING_SPEED = 5.0  # m/s by which it overtakes at most
-OBSTACLE_SPEED = 16.0  # m/s at which it passes what stands still
-CREEPING = 1.5  # m/s at which it works its way around something that it has stopped behind
-STOP = -1.0  # m/s, a limit for stopping: so far below any speed that the brakes are used to the end
-SIDE_PACE = 1.0  # m/s sideways that it counts on
+PASSING_SPEED = 5.0  # m/s, largest difference of speed while overtaking
+OBSTACLE_SPEED = 16.0  # m/s, largest speed while passing an obstacle
+CREEPING = 1.5  # m/s while steering around something that it has stopped behind
+STOP = -1.0  # m/s, speed limit that makes the car brake to a stop
+SIDE_PACE = 1.0  # m/s, planned lateral speed
 LOOK_AHEAD = 4.0  # s
 SHORTEST_LOOK = 25.0  # m
-STRAIGHT = 1.0 / 60.0  # 1/m; a moving car is overtaken only where the road bends less than this
-SPACING = 4.0  # m between two others from which on the car can change sides between them
-OVERTAKEN = 1.5  # s before a faster car comes up beside it, from which on it leaves that one its side of the road
-FALLING_BACK = 4.0  # 1/s, how fast it falls back from somebody beside it who is too near, per metre of that
-FORESIGHT = 0.4  # s of its own sideways motion that it reckons with
-CORRECTED = 15.0  # m from somebody within which it steers against an error of its path
-DECIDED = 6.0  # m from somebody within which it stays on its side
-ALARM_ROOM = 0.4  # m of air, both sides together, that it never gives up
-BESIDE = 1.0  # m ahead or behind, bumper to bumper, within which somebody counts as beside the car
+STRAIGHT = 1.0 / 60.0  # 1/m, largest curvature at which moving cars are overtaken
+SPACING = 4.0  # m, smallest gap between two others in which the car can change sides
+OVERTAKEN = 1.5  # s before a faster car is alongside, from which its side of the road is left free
+FALLING_BACK = 4.0  # 1/s, reduction of speed per metre of missing lateral clearance
+FORESIGHT = 0.4  # s of prediction of its own lateral motion
+CORRECTED = 15.0  # m, distance within which errors of the path are corrected
+DECIDED = 6.0  # m, distance within which the side is not changed any more
+ALARM_ROOM = 0.4  # m, smallest lateral clearance, both sides together
+BESIDE = 1.0  # m, bumper to bumper, within which another car counts as alongside
 
 
 @kernel
@@ -44,18 +44,18 @@ def yield_to(
     circuit: Record,
     grip: float,
 ) -> tuple[float, float]:
-    """Where on the road to aim, and how fast to go at most, so that nobody is hit.
+    """Lateral target and speed limit that avoid collisions.
 
-    Each of the others that will be met within some seconds closes a strip of the road. The driver keeps to the side of
-    it that is nearer to the wanted line, or to where the car is already when they are close, and gets there in time. It
-    follows whoever leaves no room, and overtakes moving cars on straights only.
+    Each of the others within the horizon blocks a strip of the road. The driver passes on the side that is closer to
+    the wanted line, or on its present side at short distance. It follows vehicles that leave no room, and overtakes
+    moving cars on straights only.
 
     Args:
         car: One record of ``parameters.CAR``.
         car_length: In metres.
         car_width: In metres.
-        wanted: Offset (m to the left of the centre line) of the line that the driver wants, at the point aimed at.
-        reach: Metres ahead of the car to that point.
+        wanted: Offset (m to the left of the centre line) of the wanted line at the target point.
+        reach: Distance to the target point, in metres.
         others: (K,) records of ``traffic.OTHER``.
         count: How many of them are in use.
         line: (n, 8) packed centre line.
@@ -63,8 +63,7 @@ def yield_to(
         grip: Of the road; 1 when dry.
 
     Returns:
-        The offset to aim at, in metres, and the speed not to exceed, in m/s: infinity where nobody is near,
-        negative where the car has to stop.
+        The target offset in metres, and the speed limit in m/s: infinity if there is no limit, negative to stop.
     """
     tx, ty = line[car.index, TX], line[car.index, TY]
     cosine = np.cos(car.heading) * tx + np.sin(car.heading) * ty
@@ -75,8 +74,8 @@ def yield_to(
     room = 0.5 * car_width + BORDER_ROOM
     lowest, highest = room - line[at, RIGHT], line[at, LEFT] - room
     low, high = lowest, highest
-    moving_low, moving_high = lowest, highest  # What cars that drive along leave of the road
-    firm_low, firm_high = lowest, highest  # What those who are beside the car by then leave of the road
+    moving_low, moving_high = lowest, highest  # free of moving cars
+    firm_low, firm_high = lowest, highest  # free of vehicles that will be alongside
     aim = wanted
     alone = True
     limit = np.inf
@@ -92,14 +91,14 @@ def yield_to(
         if distance > 0.0 and _will_touch(car, car_length, car_width, other, line):
             limit = STOP
         gap = distance - 0.5 * (car_length + other.length)
-        if distance > cleared:  # An obstacle that the car has passed by then closes nothing
+        if distance > cleared:  # obstacles that will have been passed no longer block
             low, high = moving_low, moving_high
         cleared = max(cleared, distance + 0.5 * (car_length + other.length) + SPACING)
         side = _side_to_pass(car, car_width, other, distance, gap, aim, low, high, line, circuit)
         if side == 0:
             limit = min(limit, _following_speed(gap, other.speed, grip))
             continue
-        # The strip that is closed ends here; and how far the car is, and soon will be, from being clear of it.
+        # Edge of the blocked strip; and the distance by which the car, now and soon, is short of clearing it.
         edge = other.offset + side * (0.5 * (car_width + other.width) + PASSING_ROOM)
         edge += side * max(0.0, side * other.lateral_speed)
         missing = side * (edge - car.offset)
@@ -115,18 +114,18 @@ def yield_to(
             moving_high = high if other.kind == CAR else moving_high
             firm_high = min(firm_high, firm) if gap < reach else firm_high
         required = side * max(side * aim, side * edge)
-        share = min(1.0, reach / max(reach, 0.6 * gap))  # Who is far ahead is passed in a wide arc
+        share = min(1.0, reach / max(reach, 0.6 * gap))  # the further ahead, the wider the arc
         start = car.offset if alone and missing > 0.5 else aim
         aim = start + (required - start) * share + side * correction
         alone = False
         pace = other.speed + (PASSING_SPEED if other.kind == CAR else OBSTACLE_SPEED)
         if gap < BESIDE:
-            ahead = missing > PASSING_ROOM  # after all, not beside the car
-            squeezed = side * edge - (highest if side > 0 else -lowest)  # Where the road ahead is too narrow for two
+            ahead = missing > PASSING_ROOM  # not alongside
+            squeezed = side * edge - (highest if side > 0 else -lowest)  # the road ahead is too narrow for two
             missing = max(missing, squeezed) if other.kind == CAR else missing
             if distance > 0.0 and ahead:
                 pace = STOP
-            elif missing > 0.5:  # Too near
+            elif missing > 0.5:  # too close
                 pace = max(CREEPING, other.speed - FALLING_BACK * missing)
             limit = min(limit, pace)
             continue
@@ -151,7 +150,7 @@ def _side_to_pass(
     line: np.ndarray,
     circuit: Record,
 ) -> int:
-    """1 to pass somebody on the left, -1 on the right, 0 to stay behind."""
+    """1 to pass on the left, -1 on the right, 0 to stay behind."""
     if gap < BESIDE:
         return 1 if car.offset > other.offset else -1
     if other.kind == CAR:
@@ -174,25 +173,25 @@ def _side_to_pass(
 
 @kernel
 def _braking_speed(gap: float, speed: float, grip: float) -> float:
-    """Speed (m/s) from which braking for ``gap`` metres leads to ``speed``."""
+    """Speed (m/s) from which braking over ``gap`` metres leads to ``speed``."""
     return float(np.sqrt(speed * speed + 2.0 * BRAKING * grip * max(0.0, gap)))
 
 
 @kernel
 def _following_speed(gap: float, speed: float, grip: float) -> float:
-    """Speed (m/s) from which braking leads to following somebody who drives at ``speed``, ``gap`` metres ahead."""
+    """Speed (m/s) from which the car can brake to follow a vehicle at ``speed``, ``gap`` metres ahead."""
     room = gap - max(FOLLOWING_GAP, STANDING_GAP - speed) - FOLLOWING_TIME * speed
-    if room < 0.0:  # Too near: fall back
+    if room < 0.0:  # too close
         return float(max(STOP, speed + 0.5 * room))
     return float(_braking_speed(room, speed, grip))
 
 
 @kernel
 def _will_touch(car: Record, car_length: float, car_width: float, other: Record, line: np.ndarray) -> bool:
-    """Whether a car that goes on as it does touches another one before it could brake."""
+    """Whether a car with constant speed and yaw rate touches another one before it could brake."""
     closing = max(0.0, car.speed - other.speed * np.cos(car.heading - other.heading))
     seconds = 0.3 + closing / (2.0 * BRAKING)
-    room = ALARM_ROOM * min(1.0, car.speed / 4.0)  # Less for who creeps by
+    room = ALARM_ROOM * min(1.0, car.speed / 4.0)  # less at low speed
     curvature = line[other.index, CURVATURE]
     other_turn = other.speed * curvature / max(0.2, 1.0 - curvature * other.offset)
     for k in range(1, 7):
@@ -216,7 +215,7 @@ def _will_touch(car: Record, car_length: float, car_width: float, other: Record,
 
 @kernel
 def _is_straight(index: int, distance: float, line: np.ndarray, circuit: Record) -> bool:
-    """Whether the road bends but little for some metres from a sample on."""
+    """Whether the curvature is small over a distance from a sample on."""
     i = index
     for _ in range(int(distance / circuit.step) + 1):
         if abs(line[i, CURVATURE]) > STRAIGHT:
@@ -229,7 +228,7 @@ def _is_straight(index: int, distance: float, line: np.ndarray, circuit: Record)
 def _next_ahead(
     car: Record, car_length: float, car_width: float, others: np.ndarray, count: int, circuit: Record, last: float
 ) -> tuple[int, float]:
-    """The nearest of the others that is further ahead than ``last`` metres, or comes up beside the car; -1 for none."""
+    """The nearest of the others further ahead than ``last`` metres, or coming alongside; -1 for none."""
     chosen, nearest = -1, np.inf
     for k in range(count):
         other = others[k]

@@ -1,15 +1,14 @@
-"""The line that a fast driver takes: a centre line shifted sideways, within the road, so that its curves are wide.
+"""The racing line: the centre line shifted sideways within the road so that its curves are wide.
 
-It is like the minimum-curvature line of Heilmeier et al. (2019), but with a sum that favours wide arcs: laps on 60
-circuits came out 1 % faster than with the plain sum of squared curvature.
+Like the minimum-curvature line of Heilmeier et al. (2019), but with weights that favour wide arcs.
 """
 
 import numpy as np
 
 from rlkit_envs.driving.jit import kernel
 
-_COARSEST = 16  # samples between the points of the first, roughest line
-_SWEEPS = 120  # over each refinement of the line
+_COARSEST = 16  # samples between the points of the coarsest line
+_SWEEPS = 120  # per level of refinement
 _RELAXATION = 1.7
 
 
@@ -17,9 +16,8 @@ _RELAXATION = 1.7
 def choose_line(points: np.ndarray, normals: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Shift a closed line sideways, within bounds, so that it can be driven fast.
 
-    Minimises the sum of squared curvatures, each divided by the step to the next point: a curve is to be wide, and a
-    way around its outside counts for little. By projected Gauss-Seidel, first for every sixteenth point and then for
-    ever more of them: on the fine line alone, a shift would need thousands of sweeps to travel along a straight.
+    Minimises the sum of squared curvatures, each divided by the step to the next point, by projected Gauss-Seidel from
+    coarse to fine: on the finest line alone, convergence along a straight would take thousands of sweeps.
 
     Args:
         points: (n, 2) centre line, in metres.

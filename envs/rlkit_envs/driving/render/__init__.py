@@ -1,1 +1,1 @@
-"""Pictures for people; no agent sees them."""
+"""Rendering for people; observations are drawn by ``sensors``."""

@@ -1,4 +1,4 @@
-"""Pictures of the cars of an environment: one camera per car, over scenery that cars on the same circuit share."""
+"""Rendering of the cars of an environment: a renderer per car; cars on the same circuit share the scenery."""
 
 from collections import OrderedDict
 from typing import Any, NamedTuple
@@ -12,11 +12,11 @@ from rlkit_envs.driving.render.renderer import Renderer, Window
 from rlkit_envs.driving.render.scenery import Scenery
 
 _MOST_SCENERIES = 4  # each takes up to 42 MB
-_PICTURES = 6  # that a window shows per decision: 60 a second
+_PICTURES = 6  # frames that a window shows per decision: 60 a second
 
 
-class _Way(NamedTuple):
-    """Where a car and the others were one decision ago, if its episode is that old, and where they are now."""
+class _Motion(NamedTuple):
+    """A car and the others one decision ago (None at the start of an episode), and now."""
 
     before: np.void | None
     now: np.void
@@ -25,11 +25,11 @@ class _Way(NamedTuple):
 
 
 class Cameras:
-    """Draws the cars of an environment, and shows the first of them in a window where that is wanted.
+    """Renders the cars of an environment to images, and the first of them to a window.
 
     Args:
-        episodes: Whose cars.
-        size: Width and height of pictures, in pixels.
+        episodes: Episodes of these cars.
+        size: Width and height of images, in pixels.
     """
 
     def __init__(self, episodes: Episodes, size: tuple[int, int]):
@@ -38,15 +38,15 @@ class Cameras:
         self._renderers: dict[int, Renderer] = {}
         self._sceneries: OrderedDict[str, Scenery] = OrderedDict()
         self._window: Window | None = None
-        self._ways: dict[int, _Way] = {}
+        self._motions: dict[int, _Motion] = {}
         self._ghosts: dict[int, Ghost] = {}
 
     def set_ghost(self, i: int, poses: npt.NDArray[np.float64] | None) -> None:
-        """Draw somebody beside car ``i`` who drove its circuit before; None for nobody.
+        """Set the ghost that is drawn beside car ``i``: an earlier drive on its circuit.
 
         Args:
             i: Which car.
-            poses: (n, 3) x, y (m) and heading (rad) at the start and after each decision.
+            poses: (n, 3) x, y (m) and heading (rad) at the start and after each decision; None for no ghost.
 
         Raises:
             ValueError: The poses are not of that form.
@@ -57,39 +57,41 @@ class Cameras:
             self._ghosts[i] = Ghost(poses, self._episodes.simulator.decision_time)
 
     def picture(self, i: int, share: float = 1.0) -> npt.NDArray[np.uint8]:
-        """Draw car ``i`` on its way through the last decision.
+        """Draw car ``i`` between the last two decisions.
 
         Args:
             i: Which car.
-            share: 1 draws it where it is now, less where it was before; it has to be drawn once every decision.
+            share: 0 before the last decision, 1 now; it has to be drawn at least once per decision.
 
         Returns:
-            (H, W, 3) uint8; an episode that has just begun has no way behind it, and is drawn as it is now.
+            (H, W, 3) uint8; at the start of an episode, the car as it is now.
         """
-        way = self._way(i)
-        if way.before is None or share >= 1.0:
-            return self._draw(i, way.now, way.others)
-        others = _between_others(way.others_before, way.others, share)
-        return self._draw(i, _between(way.before, way.now, share), others)
+        motion = self._motion(i)
+        if motion.before is None or share >= 1.0:
+            return self._draw(i, motion.now, motion.others)
+        others = _between_others(motion.others_before, motion.others, share)
+        return self._draw(i, _between(motion.before, motion.now, share), others)
 
-    def _way(self, i: int) -> "_Way":
-        simulator, way = self._episodes.simulator, self._ways.get(i)
+    def _motion(self, i: int) -> "_Motion":
+        simulator, motion = self._episodes.simulator, self._motions.get(i)
         now, others = simulator.cars[i], simulator.others[i]
-        if way is None:
-            way = self._ways[i] = _Way(None, now.copy(), others.copy(), others.copy())
-        elif way.now != now:
+        if motion is None:
+            motion = self._motions[i] = _Motion(None, now.copy(), others.copy(), others.copy())
+        elif motion.now != now:
             follows = (
-                way.now["slot"] == now["slot"]
-                and 0.0 < now["time"] - way.now["time"] < 1.5 * self._episodes.simulator.decision_time
+                motion.now["slot"] == now["slot"]
+                and 0.0 < now["time"] - motion.now["time"] < 1.5 * self._episodes.simulator.decision_time
             )
-            way = self._ways[i] = _Way(way.now if follows else None, now.copy(), way.others, others.copy())
-        return way
+            motion = self._motions[i] = _Motion(
+                motion.now if follows else None, now.copy(), motion.others, others.copy()
+            )
+        return motion
 
     def show(self) -> None:
-        """Show the first car in a window, moving smoothly from where it was shown last to where it is now."""
+        """Show the first car in a window, interpolated from the last decision to now."""
         if self._window is None:
             self._window = Window(self._size, "rlkit/Driving-v0")
-        shares = [k / _PICTURES for k in range(1, _PICTURES)] if self._way(0).before is not None else []
+        shares = [k / _PICTURES for k in range(1, _PICTURES)] if self._motion(0).before is not None else []
         for share in (*shares, 1.0):
             self._window.show(self.picture(0, share), _PICTURES / self._episodes.simulator.decision_time)
 
@@ -108,7 +110,7 @@ class Cameras:
         circuit = self._episodes.simulator.circuit_of(i)
         scenery = self._sceneries.get(circuit.name)
         if scenery is None or scenery.circuit is not circuit:
-            line = self._episodes.pilot(i).reference.line
+            line = self._episodes.expert(i).reference.line
             scenery = Scenery(circuit, ((line - circuit.points) * circuit.normals).sum(axis=1))
         self._sceneries[circuit.name] = scenery
         self._sceneries.move_to_end(circuit.name)
@@ -118,7 +120,7 @@ class Cameras:
 
 
 def _between(before: Any, now: np.void, share: float) -> np.void:
-    """A car on its way from one state to another."""
+    """Interpolate between two states of a car."""
     car = now.copy()
     for name in ("x", "y", "heading", "speed", "steering", "progress", "time"):
         car[name] = (1.0 - share) * before[name] + share * now[name]
@@ -126,7 +128,7 @@ def _between(before: Any, now: np.void, share: float) -> np.void:
 
 
 def _between_others(before: npt.NDArray[Any], now: npt.NDArray[Any], share: float) -> npt.NDArray[Any]:
-    """Others on their way from one state to another; who is new or far away now is where it is now."""
+    """Interpolate between two states of the others; those that are new or far away are taken as they are now."""
     others = now.copy()
     moved = (before["active"] == 1) & (np.hypot(now["x"] - before["x"], now["y"] - before["y"]) < 20.0)
     turn = np.angle(np.exp(1j * (now["heading"] - before["heading"])))

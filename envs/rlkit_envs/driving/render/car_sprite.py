@@ -1,4 +1,4 @@
-"""The car as people see it from above: body, glass, wheels that steer, lights, and its shadow."""
+"""Sprite of a car from above: body, glass, steered wheels, lights and shadow."""
 
 import math
 
@@ -12,9 +12,9 @@ FRONT_AXLE, REAR_AXLE, LENGTH, WIDTH, TRACK = (
 
 Colour = tuple[int, int, int]
 
-PIXELS = 26.0  # per metre of the finished picture, about twice what the screen shows
-_FINE = 4  # times as many while drawing, so that edges come out smooth
-_EXTENT = (6.4, 3.6)  # m along and across that the picture shows; the centre of gravity is in its middle
+PIXELS = 26.0  # per metre of the sprite, about twice the resolution of the screen
+_FINE = 4  # supersampling factor
+_EXTENT = (6.4, 3.6)  # m along and across; the centre of gravity is in the middle
 _NOSE = 0.5 * (LENGTH - FRONT_AXLE - REAR_AXLE) + FRONT_AXLE  # m from the centre of gravity to the front bumper
 
 BODY: Colour = (243, 112, 33)
@@ -40,7 +40,7 @@ _OUTLINE = (
     (0.12, 0.74),
     (0.32, 0.88),
     (0.58, 0.86),
-    (0.96, 0.80),  # narrow beside the front wheels, so that their steering shows
+    (0.96, 0.80),  # narrow beside the front wheels, so that their steering is visible
     (1.36, 0.87),
     (1.80, 0.96),
     (2.60, 0.97),
@@ -54,13 +54,13 @@ _OUTLINE = (
 )
 
 
-class CarPicture:
-    """Draws the car in any pose; needs no window.
+class CarSprite:
+    """Draws a car in any pose; needs no window.
 
     Args:
         colour: Of the body.
-        stripes: Whether a pair of them runs over it, which tells the car of the agent from others.
-        opacity: Below 255 for a ghost: one sees through it, and it casts no shadow.
+        stripes: Whether to draw a pair of stripes, which mark the agent's car.
+        opacity: Below 255 for a ghost, which is translucent and casts no shadow.
     """
 
     def __init__(self, colour: Colour = BODY, *, stripes: bool = True, opacity: int = 255):
@@ -70,7 +70,7 @@ class CarPicture:
         self._shadow = self._draw_shadow()
         self._lights = self._draw_brake_lights()
 
-    def put(
+    def draw(
         self,
         screen: pygame.Surface,
         at: tuple[float, float],
@@ -83,20 +83,20 @@ class CarPicture:
         """Draw the car.
 
         Args:
-            screen: Drawn upon.
-            at: Where its centre of gravity is, in pixels.
+            screen: Surface to draw on.
+            at: Position of its centre of gravity, in pixels.
             zoom: Pixels per metre.
             heading: Its heading, in radians.
-            up: Heading that points upwards on the screen, in radians.
+            up: Heading that is up on the screen, in radians.
             steering: Angle of its front wheels, in radians.
             braking: Whether its brake lights are on.
         """
         angle = math.degrees(heading - up) + 90.0
-        # The sun stands in the north-west of the world, wherever the picture's top points to.
+        # The sun is in the north-west of the world.
         east, south = 0.32 * zoom, 0.26 * zoom
         dx, dy = east * math.sin(up) + south * math.cos(up), -(east * math.cos(up) - south * math.sin(up))
         if self._opacity == 255:
-            self._stamp(screen, self._shadow, (at[0] + dx, at[1] + dy), zoom, angle)
+            self._blit_rotated(screen, self._shadow, (at[0] + dx, at[1] + dy), zoom, angle)
         picture = pygame.Surface(_size(PIXELS), pygame.SRCALPHA)
         for along, angle_of_wheel in ((FRONT_AXLE, steering), (-REAR_AXLE, 0.0)):
             wheel = (
@@ -110,10 +110,10 @@ class CarPicture:
             picture.blit(self._lights, (0, 0))
         if self._opacity < 255:
             picture.fill((255, 255, 255, self._opacity), special_flags=pygame.BLEND_RGBA_MULT)
-        self._stamp(screen, picture, at, zoom, angle)
+        self._blit_rotated(screen, picture, at, zoom, angle)
 
     @staticmethod
-    def _stamp(
+    def _blit_rotated(
         screen: pygame.Surface, picture: pygame.Surface, at: tuple[float, float], zoom: float, angle: float
     ) -> None:
         turned = pygame.transform.rotozoom(picture, angle, zoom / PIXELS)
@@ -164,7 +164,7 @@ class CarPicture:
 
     @staticmethod
     def _draw_wheel() -> pygame.Surface:
-        """A wheel from above at twice the resolution, so that it can be turned smoothly."""
+        """A wheel from above at twice the resolution, for smooth rotation."""
         scale = 2.0 * PIXELS
         surface = pygame.Surface((round(0.8 * scale), round(0.5 * scale)), pygame.SRCALPHA)
         middle = surface.get_rect().center
@@ -204,7 +204,7 @@ def _size(pixels: float) -> tuple[int, int]:
 
 
 def _pixel(forward: float, aside: float, pixels: float) -> tuple[float, float]:
-    """Pixel of a place of the car, given in metres ahead and to the left of its centre of gravity; it faces right."""
+    """Pixel of a point of the car, in metres ahead and to the left of its centre of gravity; it faces right."""
     width, height = _size(pixels)
     return 0.5 * width + forward * pixels, 0.5 * height - aside * pixels
 

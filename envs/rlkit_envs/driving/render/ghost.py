@@ -1,18 +1,18 @@
-"""Somebody who drove the same circuit before, to race against: where they were at any time, and how far behind."""
+"""A ghost: an earlier drive on the same circuit, as poses over time, and the lead over it."""
 
 import numpy as np
 import numpy.typing as npt
 
-_WINDOW = 40  # poses around the last nearest one among which the next is looked for
-_NEAR = 30.0  # m, beyond which a car and a way have nothing to do with each other
+_WINDOW = 40  # poses around the last nearest one in which the next is searched
+_NEAR = 30.0  # m from the path of the ghost beyond which there is no lead
 
 
 class Ghost:
-    """A drive that is remembered by its poses.
+    """A recorded drive.
 
     Args:
-        poses: (n, 3) x, y (m) and heading (rad) at equal intervals from the start on.
-        interval: Seconds between two of them.
+        poses: (n, 3) x, y (m) and heading (rad) at equal intervals from the start.
+        interval: Seconds between two poses.
 
     Raises:
         ValueError: The poses are not of that form.
@@ -29,7 +29,7 @@ class Ghost:
         self._nearest = 0
 
     def pose(self, time: float) -> tuple[float, float, float]:
-        """Where it was: x, y (m) and heading (rad) so many seconds after its start; at its end it stays."""
+        """Pose x, y (m) and heading (rad) at a time in seconds after its start; after its end, the last pose."""
         at = min(max(time / self._interval, 0.0), len(self._poses) - 1.0)
         i = min(int(at), max(0, len(self._poses) - 2))
         j = min(i + 1, len(self._poses) - 1)
@@ -37,25 +37,24 @@ class Ghost:
         return x, y, heading
 
     def lead(self, place: tuple[float, float], time: float) -> float | None:
-        """Seconds by which a car comes to a place earlier than it came; None far away from where it went.
+        """Seconds by which a car is ahead of the ghost at a place; None far away from the ghost's path.
 
         Args:
-            place: x, y of the car (m). It is looked for near the last one, so that ways may cross.
+            place: x, y of the car (m); searched near the last place, so that the path may cross itself.
             time: Seconds after the car's start.
         """
         away = np.hypot(self._poses[:, 0] - place[0], self._poses[:, 1] - place[1])
         if time < self._interval:
             self._nearest = 0
         nearest = _nearest_around(away, self._nearest)
-        if (
-            away[nearest] > away.min() + _NEAR
-        ):  # Lost, as after a while without being asked: begin where it was about now
+        # Lost, for example after a pause: search again, near the ghost's present place.
+        if away[nearest] > away.min() + _NEAR:
             near = np.flatnonzero(away < away.min() + 5.0)
             nearest = _nearest_around(away, int(near[np.abs(near - time / self._interval).argmin()]))
         self._nearest = nearest
         if away[nearest] > _NEAR:
             return None
-        # Between the nearest pose and the next or last one: where its way passes the car.
+        # Interpolate between the nearest pose and its neighbour.
         i = min(nearest, max(0, len(self._poses) - 2))
         way = self._poses[min(i + 1, len(self._poses) - 1), :2] - self._poses[i, :2]
         share = float(np.dot(np.array(place) - self._poses[i, :2], way) / max(1e-9, float(np.dot(way, way))))
@@ -63,6 +62,6 @@ class Ghost:
 
 
 def _nearest_around(away: npt.NDArray[np.float64], index: int) -> int:
-    """The smallest of some distances (n,) that lies near an index."""
+    """Index of the smallest of the distances (n,) near an index."""
     first = max(0, index - _WINDOW)
     return first + int(away[first : index + _WINDOW + 1].argmin())

@@ -1,6 +1,6 @@
-"""How the ground is painted for people: noise, mown grass, gravel, trees, asphalt with its rubber, kerbs and lines.
+"""Painting of the ground for rendering: grass, gravel, trees, asphalt with rubber, kerbs and lines.
 
-One kernel paints one square tile of the world; an edge is smoothed over the width of a pixel, analytically.
+One kernel paints one square tile of the world; edges are antialiased analytically.
 """
 
 import numpy as np
@@ -11,17 +11,17 @@ from rlkit_envs.driving.vehicle.surfaces import GRAVEL_WIDTH
 
 RESOLUTION = 14.0  # pixels per metre
 
-_REACH = 9.0  # m beyond the border over which the road shapes the ground
+_REACH = 9.0  # m beyond the border that are painted by the distance to the road
 _CHUNK = 8  # samples of the centre line that are painted together
 _LINE = 0.16  # m, width of the white line
 _SQUARE = 0.5  # m, squares of the start line
-_GROVE = 8.0  # m, squares in which at most one tree stands
+_GROVE = 8.0  # m, side of squares with at most one tree each
 _CROWN = 3.2  # m, radius of the largest tree
 
 
 @kernel
 def _hash(i: int, j: int) -> float:
-    """A number in [0, 1) that looks random and belongs to a pair of whole numbers."""
+    """Pseudo-random number in [0, 1) of a pair of integers."""
     mixed = np.uint32(i * 374761393 + j * 668265263)
     mixed = (mixed ^ (mixed >> np.uint32(13))) * np.uint32(1274126177)
     mixed = np.uint32(mixed)
@@ -31,7 +31,7 @@ def _hash(i: int, j: int) -> float:
 
 @kernel
 def _noise(x: float, y: float) -> float:
-    """Smooth noise in [-1, 1] whose hills are one unit apart."""
+    """Value noise in [-1, 1] with a lattice of one unit."""
     i, j = int(np.floor(x)), int(np.floor(y))
     u, v = x - i, y - j
     u, v = u * u * (3.0 - 2.0 * u), v * v * (3.0 - 2.0 * v)
@@ -42,7 +42,7 @@ def _noise(x: float, y: float) -> float:
 
 @kernel
 def _cover(distance: float) -> float:
-    """How much of a pixel lies on the positive side of an edge at this distance (m), smoothly."""
+    """Share of a pixel on the positive side of an edge at this distance (m), smoothed."""
     share = min(1.0, max(0.0, distance * RESOLUTION + 0.5))
     return share * share * (3.0 - 2.0 * share)
 
@@ -51,7 +51,7 @@ def _cover(distance: float) -> float:
 def _survey(
     low_u: int, low_v: int, line: np.ndarray, shift: np.ndarray, step: float, inside: np.ndarray, values: np.ndarray
 ) -> None:
-    """For each pixel of a tile, find the nearest road and where on it the pixel lies.
+    """For each pixel of a tile, find its position relative to the nearest part of the road.
 
     Args:
         low_u: Pixel column of the tile's first pixel in the world.
@@ -125,7 +125,7 @@ def _grass(x: float, y: float, grain: float) -> tuple[float, float, float]:
     broad = _noise(0.045 * x + 7.3, 0.045 * y)
     clumps = _noise(0.35 * x, 0.35 * y + 3.1)
     tufts = _noise(1.9 * x, 1.9 * y)
-    # Mown to and fro in lanes of six metres, bent a little by the hand that drove the mower.
+    # Stripes of a mower, 6 m wide.
     lane = (0.82 * x + 0.57 * y + 1.2 * broad) / 6.0
     lane = abs((lane - 2.0 * np.floor(0.5 * lane)) - 1.0)
     stripe = 2.0 * min(1.0, max(0.0, (lane - 0.5) * 14.0 + 0.5)) - 1.0
@@ -143,8 +143,8 @@ def _pack(red: float, green: float, blue: float) -> np.uint32:
 
 
 @kernel
-def _plant(tile: np.ndarray, low_u: int, low_v: int, line: np.ndarray) -> None:
-    """Set trees in loose groves, well away from the road, with shadows to the south-east."""
+def _paint_trees(tile: np.ndarray, low_u: int, low_v: int, line: np.ndarray) -> None:
+    """Paint trees in loose groves away from the road, with shadows to the south-east."""
     side = tile.shape[0]
     west, south = low_u / RESOLUTION, low_v / RESOLUTION
     extent = side / RESOLUTION
@@ -200,7 +200,7 @@ def _paint_tree(
             share = min(1.0, (1.0 - distance) * radius * RESOLUTION * 0.5)
             if share <= 0.0:
                 continue
-            # A dome of leaves, lit from the north-west.
+            # Shading of a dome, lit from the north-west.
             light = (
                 0.86 + 0.3 * (dy - dx) + 0.2 * leaves + 0.16 * _noise(4.5 * px, 4.5 * py) - 0.25 * distance * distance
             )
@@ -212,7 +212,7 @@ def _paint_tree(
 
 @kernel
 def paint_tile(tile: np.ndarray, low_u: int, low_v: int, line: np.ndarray, shift: np.ndarray, step: float) -> None:
-    """Paint one tile, whose first pixel is (low_u, low_v) in the world's pixels; row by row along +y."""
+    """Paint one tile whose first pixel is (low_u, low_v) in world pixels; rows along +y."""
     side = tile.shape[0]
     inside = np.empty((side, side), dtype=np.float32)
     values = np.empty((side, side, 5), dtype=np.float32)
@@ -231,7 +231,7 @@ def paint_tile(tile: np.ndarray, low_u: int, low_v: int, line: np.ndarray, shift
                 beyond = -depth
                 if beyond < _REACH - 0.5:
                     wobble = 0.35 * _noise(0.8 * x, 0.8 * y)
-                    # Gravel where wheels will find it: see ``surfaces.verge``.
+                    # Gravel as in ``surfaces.verge``.
                     outside = values[v, u, 3] if (curvature < 0.0) == (offset > 0.0) else 0.0
                     outside = outside * outside * (3.0 - 2.0 * outside)
                     middle, half = 0.5 * GRAVEL_WIDTH, 0.5 * GRAVEL_WIDTH * np.sqrt(outside)
@@ -240,7 +240,7 @@ def paint_tile(tile: np.ndarray, low_u: int, low_v: int, line: np.ndarray, shift
                     red += bed * (196.0 * stones - red)
                     green += bed * (178.0 * stones - green)
                     blue += bed * (141.0 * stones - blue)
-                    # A verge that wheels and dust have worn.
+                    # Worn verge.
                     worn = 0.5 * max(0.0, 1.0 - beyond / (1.5 + wobble)) ** 1.5
                     red += worn * (128.0 - red)
                     green += worn * (122.0 - green)
@@ -291,4 +291,4 @@ def paint_tile(tile: np.ndarray, low_u: int, low_v: int, line: np.ndarray, shift
                 green += share * (road_green - green)
                 blue += share * (road_blue - blue)
             tile[v, u] = _pack(red, green, blue)
-    _plant(tile, low_u, low_v, line)
+    _paint_trees(tile, low_u, low_v, line)

@@ -1,7 +1,4 @@
-"""The picture for people: a camera that follows the car over the scenery, with others, a ghost and a small read-out.
-
-Agents never see any of this; what they see is drawn by ``sensors``.
-"""
+"""Rendering for people: a camera that follows the car over the scenery, with others, a ghost and instruments."""
 
 import math
 import os
@@ -13,23 +10,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# Without this pygame prints a greeting into the output of every program that draws a picture.
+# Suppresses pygame's greeting on standard output.
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 import pygame
 
-from rlkit_envs.driving.render.car_sprite import BODY, FRONT_AXLE, GHOST, LENGTH, PAINTS, REAR_AXLE, TRACK, CarPicture
+from rlkit_envs.driving.render.car_sprite import BODY, FRONT_AXLE, GHOST, LENGTH, PAINTS, REAR_AXLE, TRACK, CarSprite
 from rlkit_envs.driving.render.ghost import Ghost
 from rlkit_envs.driving.render.scenery import Scenery
 from rlkit_envs.driving.road.circuit import TX, TY, Circuit
 from rlkit_envs.driving.traffic.behaviour import CONE
 from rlkit_envs.driving.vehicle.parameters import ROAD_CAR
 
-_NEAR, _FAR = 58.0, 118.0  # m that the picture's width shows at a standstill and at 45 m/s
-_CAR_AT = 0.70  # the car's height in the picture, from the top
-_LAG = 0.35  # s by which the camera turns after the car
-_MARKS = 1200  # pieces of tyre marks that are remembered
-_SLIDING = 0.12  # excess of what the driver asks over what the tyres hold, from which they leave marks
+_NEAR, _FAR = 58.0, 118.0  # m across the image at rest and at 45 m/s
+_CAR_AT = 0.70  # vertical position of the car, as a share of the height from the top
+_LAG = 0.35  # s, time constant of the camera's rotation
+_MARKS = 1200  # most segments of tyre marks
+_SLIDING = 0.12  # ``CAR.sliding`` above which tyres leave marks
 
 _PANEL = (12, 16, 22, 165)
 _TEXT = (240, 242, 245)
@@ -39,19 +36,19 @@ _GHOST_OPACITY = 120
 
 
 class Renderer:
-    """Draws one car's episodes; keeps the camera's and the tyre marks' memory.
+    """Draws one car; keeps the state of the camera and the tyre marks.
 
     Args:
-        size: Width and height of pictures, in pixels.
+        size: Width and height of images, in pixels.
     """
 
     def __init__(self, size: tuple[int, int]):
         pygame.font.init()
         self.size = size
         self._unit = size[1] / 640.0
-        self._car = CarPicture()
-        self._others: dict[int, CarPicture] = {}
-        self._ghost: CarPicture | None = None
+        self._car = CarSprite()
+        self._others: dict[int, CarSprite] = {}
+        self._ghost: CarSprite | None = None
         self._up = 0.0
         self._zoom = 0.0
         self._time = -1.0
@@ -64,13 +61,13 @@ class Renderer:
     def draw(
         self, scenery: Scenery, car: Any, others: Sequence[Any] = (), ghost: Ghost | None = None
     ) -> npt.NDArray[np.uint8]:
-        """Draw the car where it is now.
+        """Draw a frame.
 
         Args:
             scenery: The ground of its circuit.
             car: Its record of ``CAR``.
             others: Records of ``OTHER`` on the same circuit.
-            ghost: Somebody who went this way before.
+            ghost: An earlier drive on the same circuit.
 
         Returns:
             (H, W, 3) uint8, a new array.
@@ -78,13 +75,13 @@ class Renderer:
         self._follow(scenery.circuit, car)
         width, height = self.size
         anchor = (0.5 * width, _CAR_AT * height)
-        picture = scenery.look(self.size, (float(car["x"]), float(car["y"])), self._up, self._zoom, anchor)
+        picture = scenery.draw(self.size, (float(car["x"]), float(car["y"])), self._up, self._zoom, anchor)
         screen = _as_surface(picture)
-        self._draw_marks(screen, car, anchor)
+        self._draw_tyre_marks(screen, car, anchor)
         self._draw_others(screen, car, anchor, others)
         if ghost is not None:
             self._draw_ghost(screen, car, anchor, ghost)
-        self._car.put(
+        self._car.draw(
             screen,
             anchor,
             self._zoom,
@@ -99,7 +96,7 @@ class Renderer:
         return picture
 
     def _follow(self, circuit: Circuit, car: Any) -> None:
-        """Move the camera on: it turns a little later than the car, and rises with its speed."""
+        """Update the camera, which turns with a lag and zooms out with speed."""
         time, heading = float(car["time"]), float(car["heading"])
         speed = float(car["speed"])
         zoom = self.size[0] / (_NEAR + (_FAR - _NEAR) * min(1.0, speed / 45.0) ** 1.3)
@@ -125,8 +122,8 @@ class Renderer:
         right = away[:, 0] * sine - away[:, 1] * cosine
         return np.stack([anchor[0] + right, anchor[1] - ahead], axis=1)
 
-    def _draw_marks(self, screen: pygame.Surface, car: Any, anchor: tuple[float, float]) -> None:
-        """Leave rubber where tyres slide, and draw what has been left."""
+    def _draw_tyre_marks(self, screen: pygame.Surface, car: Any, anchor: tuple[float, float]) -> None:
+        """Add tyre marks where tyres slide, and draw all of them."""
         cosine, sine = math.cos(car["heading"]), math.sin(car["heading"])
         places = [(axle, side) for axle in (FRONT_AXLE, -REAR_AXLE) for side in (0.5 * TRACK, -0.5 * TRACK)]
         wheels = np.array([(car["x"] + a * cosine - s * sine, car["y"] + a * sine + s * cosine) for a, s in places])
@@ -167,10 +164,10 @@ class Renderer:
                 continue
             paint = int(other["colour"]) % len(PAINTS)
             if paint not in self._others:
-                self._others[paint] = CarPicture(PAINTS[paint], stripes=False)
+                self._others[paint] = CarSprite(PAINTS[paint], stripes=False)
             zoom = self._zoom * float(other["length"]) / LENGTH
             braking = bool(other["acceleration"] < -0.5)
-            self._others[paint].put(
+            self._others[paint].draw(
                 screen, (float(at[0]), float(at[1])), zoom, float(other["heading"]), self._up, 0.0, braking
             )
 
@@ -179,8 +176,8 @@ class Renderer:
         (at,) = self._to_screen(np.array([[x, y]]), car, anchor)
         if -80.0 < at[0] < self.size[0] + 80.0 and -80.0 < at[1] < self.size[1] + 80.0:
             if self._ghost is None:
-                self._ghost = CarPicture(GHOST, stripes=False, opacity=_GHOST_OPACITY)
-            self._ghost.put(screen, (float(at[0]), float(at[1])), self._zoom, heading, self._up, 0.0, False)
+                self._ghost = CarSprite(GHOST, stripes=False, opacity=_GHOST_OPACITY)
+            self._ghost.draw(screen, (float(at[0]), float(at[1])), self._zoom, heading, self._up, 0.0, False)
 
     def _draw_map(
         self, screen: pygame.Surface, circuit: Circuit, car: Any, others: Sequence[Any], ghost: Ghost | None
@@ -243,7 +240,7 @@ class Renderer:
         screen.blit(panel, (self.size[0] - width - edge, self.size[1] - height - edge))
 
     def _draw_times(self, screen: pygame.Surface, car: Any, ghost: Ghost | None) -> None:
-        """Draw the sectors that are done, and how far ahead of the ghost the car is."""
+        """Draw the times of completed sectors, and the lead over the ghost."""
         unit, small = self._unit, self._fonts[1]
         marks = [0.0, *(float(car[name]) for name in ("sector_1", "sector_2", "lap_time"))]
         texts = [(f"S{k}  {now - last:.2f}", _TEXT) for k, (last, now) in enumerate(pairwise(marks), 1) if now > 0.0]
@@ -266,11 +263,11 @@ class Renderer:
 
 
 class Window:
-    """A window that shows pictures as they come.
+    """A window that shows frames.
 
     Args:
         size: Width and height, in pixels.
-        title: What stands above it.
+        title: Title of the window.
     """
 
     def __init__(self, size: tuple[int, int], title: str):
@@ -280,13 +277,13 @@ class Window:
         self._clock = pygame.time.Clock()
 
     def show(self, picture: npt.NDArray[np.uint8], rate: float) -> None:
-        """Show a picture and wait until the next is due.
+        """Show a frame and wait until the next is due.
 
         Args:
             picture: (H, W, 3) uint8 of the window's size.
-            rate: Pictures per second.
+            rate: Frames per second.
         """
-        pygame.event.pump()  # Else the system takes the program for dead
+        pygame.event.pump()  # so that the system does not report a program that hangs
         self._surface.blit(_as_surface(picture), (0, 0))
         pygame.display.flip()
         self._clock.tick(rate)
@@ -297,13 +294,13 @@ class Window:
 
 
 def _as_surface(picture: npt.NDArray[np.uint8]) -> pygame.Surface:
-    """A surface on the picture's own memory: what is drawn on it is drawn into the picture."""
+    """A surface that shares the memory of an image."""
     buffer: Any = picture.reshape(-1).data
     return pygame.image.frombuffer(buffer, (picture.shape[1], picture.shape[0]), "RGB")
 
 
 def _draw_map(circuit: Circuit, side: int) -> tuple[pygame.Surface, npt.NDArray[np.float64], float]:
-    """The circuit's outline in a panel; with the point of the world in its middle, and pixels per metre."""
+    """Panel with the outline of the circuit, the world's point in its middle, and pixels per metre."""
     fine = 3
     low, high = circuit.points.min(axis=0), circuit.points.max(axis=0)
     middle = 0.5 * (low + high)
@@ -329,7 +326,7 @@ def _draw_disc(screen: pygame.Surface, at: tuple[float, float], radius: float, c
 
 
 def _draw_cone(screen: pygame.Surface, at: tuple[float, float], radius: float) -> None:
-    """A traffic cone from above: its foot, its body, its white ring and its tip, and a shadow."""
+    """A traffic cone from above, with a shadow."""
     radius = max(2.0, radius)
     shadow = pygame.Surface((4 * round(radius) + 4, 4 * round(radius) + 4), pygame.SRCALPHA)
     pygame.draw.circle(shadow, (8, 10, 14, 90), shadow.get_rect().center, radius)

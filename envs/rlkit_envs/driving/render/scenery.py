@@ -1,6 +1,6 @@
-"""The world as people see it from above: grass, run-off, asphalt, kerbs and lines, painted in tiles and kept.
+"""The ground of a circuit from above, painted in tiles, which are cached. Rendering for people only.
 
-Nothing here is seen by an agent. A tile is painted once, when it first comes into view or shortly before.
+A tile is painted when it first comes into view, or shortly before.
 """
 
 from collections import OrderedDict
@@ -14,8 +14,8 @@ from rlkit_envs.driving.road.circuit import Circuit
 
 TILE = 256  # pixels along a side of a tile
 TILE_EXTENT = TILE / RESOLUTION  # m
-_BORDER = 1  # pixels that a tile repeats of the next ones, so that sampling between pixels needs one tile only
-_MOST_TILES = 160  # 42 MB; a view shows about 20
+_BORDER = 1  # pixels of the next tiles that a tile repeats, so that interpolation needs one tile only
+_MAX_TILES = 160  # 42 MB; a view shows about 20
 
 _RED_BLUE, _GREEN, _BYTE = np.uint32(0xFF00FF), np.uint32(0xFF00), np.uint32(8)
 
@@ -24,8 +24,8 @@ class Scenery:
     """The painted ground of one circuit.
 
     Args:
-        circuit: Which one.
-        shift: (n,) metres to the left of the centre line at which most cars drive: the rubbered line.
+        circuit: The circuit.
+        shift: (n,) offset in metres to the left of the centre line of the line with rubber.
     """
 
     def __init__(self, circuit: Circuit, shift: npt.NDArray[np.float64]):
@@ -34,17 +34,22 @@ class Scenery:
         self._slots: OrderedDict[tuple[int, int], int] = OrderedDict()
         self._tiles = np.zeros((0, TILE + _BORDER, TILE + _BORDER), dtype=np.uint32)
 
-    def look(
+    @property
+    def nbytes(self) -> int:
+        """Memory of the painted tiles, in bytes."""
+        return self._tiles.nbytes
+
+    def draw(
         self, size: tuple[int, int], centre: tuple[float, float], up: float, zoom: float, anchor: tuple[float, float]
     ) -> npt.NDArray[np.uint8]:
-        """Show the ground around a point.
+        """Draw the ground around a point.
 
         Args:
-            size: Width and height of the picture, in pixels.
+            size: Width and height of the image, in pixels.
             centre: x, y of the point, in metres.
-            up: Heading that points upwards in the picture, in radians.
+            up: Heading that is up in the image, in radians.
             zoom: Pixels per metre.
-            anchor: Where the point is in the picture, in pixels from its top left corner.
+            anchor: Position of the point in the image, in pixels from its top left corner.
 
         Returns:
             (H, W, 3) uint8, a new array.
@@ -69,7 +74,7 @@ class Scenery:
         return picture
 
     def _paint_ahead(self, centre: tuple[float, float], up: float, reach: float) -> None:
-        """Paint one tile that will soon come into view: the cost of a new row of tiles is spread over pictures."""
+        """Paint one tile that will soon come into view, which spreads the cost over frames."""
         for aside in (0.0, 0.35, -0.35, 0.7, -0.7):
             x = centre[0] + reach * np.cos(up + aside)
             y = centre[1] + reach * np.sin(up + aside)
@@ -79,17 +84,17 @@ class Scenery:
                 return
 
     def _slot(self, row: int, column: int) -> int:
-        """Where the tile of this row and column of the world is kept; it is painted first if it is not there."""
+        """Slot of the tile of this row and column of the world, which is painted if it is not cached."""
         key = (row, column)
         if key in self._slots:
             self._slots.move_to_end(key)
             return self._slots[key]
-        if len(self._slots) >= _MOST_TILES:
+        if len(self._slots) >= _MAX_TILES:
             slot = self._slots.popitem(last=False)[1]
         else:
             slot = len(self._slots)
             if slot >= len(self._tiles):
-                more = np.zeros((min(_MOST_TILES, 2 * slot + 16), *self._tiles.shape[1:]), dtype=np.uint32)
+                more = np.zeros((min(_MAX_TILES, 2 * slot + 16), *self._tiles.shape[1:]), dtype=np.uint32)
                 more[:slot] = self._tiles
                 self._tiles = more
         paint_tile(self._tiles[slot], column * TILE, row * TILE, self.circuit.line, self._shift, self.circuit.step)
@@ -99,9 +104,9 @@ class Scenery:
 
 @kernel
 def _tiles_in_view(rows: int, columns: int, corners_u: np.ndarray, corners_v: np.ndarray) -> np.ndarray:
-    """(rows, columns) bool: tiles that the picture's turned rectangle touches (corners in tile pixels)."""
+    """(rows, columns) bool: tiles that the rotated rectangle of the image touches (corners in tile pixels)."""
     wanted = np.zeros((rows, columns), dtype=np.bool_)
-    # Sides of the rectangle from the top left corner: a tile is out of view if it lies wholly beyond one of its sides.
+    # Separating axes: a tile is out of view if it lies wholly beyond a side of the rectangle.
     for row in range(rows):
         for column in range(columns):
             inside = True
@@ -125,9 +130,9 @@ def _tiles_in_view(rows: int, columns: int, corners_u: np.ndarray, corners_v: np
 def _warp(
     picture: np.ndarray, tiles: np.ndarray, found: np.ndarray, corners_u: np.ndarray, corners_v: np.ndarray
 ) -> None:
-    """Fill a turned, scaled picture from tiles, weighing four texels in steps of 1/256.
+    """Fill a rotated, scaled image from tiles by bilinear interpolation with weights in steps of 1/256.
 
-    A texel is 0x00RRGGBB. Red and blue have room to be weighed together in one multiplication.
+    A texel is 0x00RRGGBB; red and blue are interpolated together in one multiplication.
     """
     height, width, _ = picture.shape
     right_u, right_v = (corners_u[1] - corners_u[0]) / width, (corners_v[1] - corners_v[0]) / width

@@ -1,4 +1,4 @@
-"""A closed circuit: its centre line at steps of about one metre, its widths, and how to tell where on it a car is."""
+"""A closed circuit: centre line at steps of about one metre, widths, kerbs, and the position of a car on it."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from rlkit_envs.driving.road.spline import resample_closed
 STEP = 1.0  # m between samples of the centre line
 KERB_WIDTH = 0.8  # m, the outermost part of the road in curves; a kerb belongs to the road
 KERB_CURVATURE = 1.0 / 70.0  # 1/m, curves tighter than this have kerbs
-KERB_REACH = 9  # m by which kerbs begin before such a curve and end after it
+KERB_REACH = 9  # m of kerb before and after such a curve
 
 # Columns of the packed centre line that kernels read.
 X, Y, TX, TY, CURVATURE, LEFT, RIGHT, KERB = range(8)
 
-# Samples by which the search for a car's place may move per call. A car at 50 m/s moves one sample per physics step;
-# on the inside of a hairpin the place moves several times faster than the car.
+# Samples by which the search for a car's position may move per call. A car at 50 m/s moves one sample per physics step;
+# on the inside of a hairpin its position on the centre line moves several times faster.
 WINDOW = 12
 
 
@@ -26,12 +26,12 @@ class Circuit:
     """A closed road, described by its centre line and the widths to both sides; it takes 64 bytes per metre.
 
     Args:
-        name: What people call it (``train-17``, ``Monza``).
+        name: Such as ``train-17`` or ``Monza``.
         line: (n, 8) float64 samples at equal steps: x, y (m), unit tangent x, y, curvature (1/m, left positive), width
-            to the left and to the right of the centre line (m), 1 where kerbs line the road else 0. The last sample is
+            to the left and to the right of the centre line (m), 1 where there are kerbs, else 0. The last sample is
             one step before the first.
         length: Length of the centre line, in metres.
-        is_mirrored: Whether it is the mirror image of the circuit of its name, as is all that chance puts beside it.
+        is_mirrored: Whether it is the mirror image of the circuit of its name, including its roadside.
     """
 
     name: str
@@ -60,14 +60,14 @@ class Circuit:
         return float(1.0 / max(1e-9, np.abs(self.line[:, CURVATURE]).max()))
 
     def reversed(self) -> "Circuit":
-        """The same road driven the other way, from the same start line."""
+        """The same road in the opposite direction, from the same start line."""
         line = np.roll(self.line[::-1], 1, axis=0)  # so that sample 0 stays where it is
         line[:, [TX, TY, CURVATURE]] *= -1.0
         line[:, [LEFT, RIGHT]] = line[:, [RIGHT, LEFT]]
         return Circuit(f"{self.name}-reversed", np.ascontiguousarray(line), self.length, self.is_mirrored)
 
     def mirrored(self) -> "Circuit":
-        """The mirror image of the road: y changes its sign, and left and right change places."""
+        """The mirror image of the road: y changes its sign, and left and right are exchanged."""
         line = self.line.copy()
         line[:, [Y, TY, CURVATURE]] *= -1.0
         line[:, [LEFT, RIGHT]] = line[:, [RIGHT, LEFT]]
@@ -84,10 +84,10 @@ class Circuit:
 def build_circuit(
     name: str, points: npt.NDArray[np.float64], left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]
 ) -> Circuit:
-    """Make a circuit of corner points in order and the widths of the road at them.
+    """Make a circuit of points of its centre line in order and the widths of the road at them.
 
     Args:
-        name: What people call it.
+        name: Its name.
         points: (n, 2) points of the centre line, in metres, not repeating the first at the end.
         left: (n,) metres of road to the left of the centre line at each point.
         right: (n,) metres of road to the right.
@@ -106,7 +106,7 @@ def build_circuit(
 
 
 def kerbs(curvature: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(n,) 1 where kerbs line the road, else 0, by the curvature (n,) of its centre line."""
+    """(n,) 1 where there are kerbs, else 0, by the curvature (n,) of the centre line."""
     tight = (np.abs(curvature) > KERB_CURVATURE).astype(np.int64)
     reach = min(KERB_REACH, (len(tight) - 1) // 2)
     around = np.cumsum(np.concatenate([[0], tight[-reach:], tight, tight[:reach]]))
@@ -115,20 +115,20 @@ def kerbs(curvature: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 @kernel
 def locate(line: np.ndarray, count: int, x: float, y: float, index: int) -> tuple[int, float]:
-    """Find a car's place on the circuit, near its last one.
+    """Find a car's position along the circuit, near its last one.
 
-    The place is where the normal of the centre line, turning evenly from sample to sample, passes through the car.
-    It is searched near the last place only, so that a circuit may cross over itself and legs may run side by side.
+    That is where the normal of the centre line, interpolated between samples, passes through the car. Only the vicinity
+    of the last position is searched, so that a circuit may cross over itself and legs may be close to each other.
 
     Args:
         line: (n, 8) packed centre line.
         count: Number of samples in use, at most n.
         x: Car's position, in metres.
         y: Car's position, in metres.
-        index: Sample at or before the last place.
+        index: Sample at or before the last position.
 
     Returns:
-        The sample at or before the place, and the fraction of a step beyond it in [0, 1].
+        The sample at or before the position, and the fraction of a step beyond it in [0, 1].
     """
     i = index
     j = i + 1 if i + 1 < count else 0

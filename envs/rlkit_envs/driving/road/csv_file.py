@@ -1,4 +1,4 @@
-"""Circuits on disk: reading files from anywhere with care, and saving circuits so that they come back exactly.
+"""Reading a circuit from a CSV file, with validation.
 
 A file holds one point of the centre line per row: x and y in metres and the metres of road to the right and to the left
 (``x_m, y_m, w_tr_right_m, w_tr_left_m``, as TUM's race-track database has them).
@@ -10,36 +10,23 @@ from pathlib import Path
 import numpy as np
 
 from rlkit_envs.driving.jit import kernel
-from rlkit_envs.driving.road.circuit import (
-    CURVATURE,
-    KERB,
-    LEFT,
-    RIGHT,
-    STEP,
-    TX,
-    TY,
-    Circuit,
-    X,
-    Y,
-    build_circuit,
-    kerbs,
-)
-from rlkit_envs.driving.road.csv_rows import COLUMNS, EXACT_COLUMNS, FEWEST_POINTS, Rows, read_rows
+from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, STEP, Circuit, build_circuit
+from rlkit_envs.driving.road.csv_rows import FEWEST_POINTS, Rows, read_rows
 
 LENGTHS = (100.0, 50_000.0)  # m around
 WIDTHS = (2.5, 35.0)  # m of road in all; the widest of TUM's 25 real circuits has 28 m
-LEAST_SIDE = 1.0  # m of road to either side of the centre line: a car on the line stands with all wheels on it
-DENSE = 0.5 * STEP  # points nearer than this on average are averaged over steps of 1 m
+LEAST_SIDE = 1.0  # m of road to either side of the centre line, so that all wheels of a car on the line are on it
+DENSE = 0.5 * STEP  # m; points closer than this on average are averaged over steps of 1 m
 
 # Inner width times curvature: a road is cut back above the first, and refused above the second.
 TRIMMED_FOLD = 0.95
 REFUSED_FOLD = 1.5
-_TOLD_TRIM = 1.5  # m of road cut back, from which this is said; Austin loses 1.2 m
+_WARNED_TRIM = 1.5  # m of road cut back from which a warning is given; Austin loses 1.2 m
 
-# A bridge that is reached after less road than this would have to be steeper than 10 %: such a loop is an error.
+# A bridge between points closer than this along the road would be steeper than 10 %: such a loop is an error.
 SHORTEST_LOOP = 100.0  # m
 
-_MOST_LAPS = 9  # that are looked for in a log of several
+_MOST_LAPS = 9  # most laps that are detected in a log
 _SAME_WAY = 3.0  # m between two laps of a log
 _USUAL_LENGTH, _USUAL_WIDTH = 4000.0, 11.0  # m, as real circuits have them
 _UNITS = {
@@ -60,13 +47,13 @@ def load_circuit(path: str | Path, *, backwards: bool = False) -> Circuit:
     in any order, among others. Comments begin with ``#``. The last point may repeat the first. A circuit may cross over
     itself by a bridge.
 
-    Two things are repaired. Points that lie nearer than half a metre, as in a log of a million, are averaged over steps
-    of one metre, and a warning says so. The inner border of a hairpin is cut back where it would pass the curve's
-    centre; a warning says so from 1.5 m on.
+    Two things are repaired. Points closer than half a metre on average are averaged over steps of one metre, with a
+    warning. The inner border of a hairpin is cut back where it would pass the curve's centre, with a warning from
+    1.5 m on.
 
     Args:
         path: The file.
-        backwards: Whether to drive it against the order of its points.
+        backwards: Whether to reverse the order of the points.
 
     Raises:
         ValueError: The file cannot be read or does not describe a circuit; the message names file and line.
@@ -75,7 +62,7 @@ def load_circuit(path: str | Path, *, backwards: bool = False) -> Circuit:
     rows = _without_repeated_point(path, read_rows(path))
     _check_points(path, rows)
     rows = _thinned(path, rows)
-    circuit = _saved_circuit(path, rows) or build_circuit(
+    circuit = build_circuit(
         path.stem, rows.column("x_m", "y_m"), rows.column("w_tr_left_m"), rows.column("w_tr_right_m")
     )
     _check_road(path, circuit, rows)
@@ -83,48 +70,21 @@ def load_circuit(path: str | Path, *, backwards: bool = False) -> Circuit:
     return circuit.reversed() if backwards else circuit
 
 
-def save_circuit(circuit: Circuit, path: str | Path, *, overwrite: bool = False) -> None:
-    """Write a circuit to a file that ``load_circuit`` turns into the same circuit, but for rounding of the tangents.
-
-    Beside the four usual columns, which other programs read, it holds the distance along the centre line, the heading
-    and the curvature of each sample. They are ignored by ``load_circuit`` where points have been edited since.
-
-    Args:
-        circuit: What to save.
-        path: The file to make.
-        overwrite: Whether a file that stands there is replaced.
-
-    Raises:
-        FileExistsError: There is such a file, and it may not be replaced.
-    """
-    line = circuit.line
-    along = circuit.step * np.arange(len(line))
-    heading = np.arctan2(line[:, TY], line[:, TX])
-    table = np.column_stack([line[:, [X, Y, RIGHT, LEFT]], along, heading, line[:, CURVATURE]])
-    rows = (",".join(map(repr, row)) for row in table.tolist())
-    text = "\n".join([f"# {','.join(COLUMNS + EXACT_COLUMNS)}", *rows, ""])
-    try:
-        with Path(path).open("w" if overwrite else "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise FileExistsError(f"{path} exists already: choose another name, or overwrite=True replaces it") from None
-
-
 # Points
 
 
 def _without_repeated_point(path: Path, rows: Rows) -> Rows:
-    """The points without the last, where it is the first again."""
+    """Drop the last point if it repeats the first."""
     points = rows.column("x_m", "y_m")
     if np.hypot(*(points[0] - points[-1])) < 1e-3:
-        rows = Rows(rows.names, rows.values[:-1], rows.numbers[:-1])
+        rows = Rows(rows.values[:-1], rows.numbers[:-1])
     if len(rows) < FEWEST_POINTS:
         raise ValueError(f"{path}: {len(rows)} different points; a circuit needs at least {FEWEST_POINTS}")
     return rows
 
 
 def _check_points(path: Path, rows: Rows) -> None:
-    """Raise ValueError where points or widths cannot be those of a circuit in metres."""
+    """Raise ValueError if points or widths are not those of a circuit in metres."""
     gaps, numbers = rows.gaps(), rows.numbers
     for i in np.flatnonzero(gaps[:-1] < 1e-9)[:1]:
         raise ValueError(f"{path}, line {numbers[i + 1]}: the same point as on line {numbers[i]}")
@@ -145,7 +105,7 @@ def _check_points(path: Path, rows: Rows) -> None:
             f"at least {LEAST_SIDE:g} m to each side and {WIDTHS[0]:g} to {WIDTHS[1]:g} m in all are expected"
             + (f" (are these widths in {guess}?)" if guess else "")
         )
-    # What a file leaves out is a straight of the spline; more than this is no circuit any more.
+    # The spline bridges missing points by a straight, up to this length.
     usual = max(20.0, 5.0 * float(np.median(gaps)))
     if gaps[-1] > usual:
         raise ValueError(
@@ -160,7 +120,7 @@ def _check_points(path: Path, rows: Rows) -> None:
 
 
 def _unit_for(value: float, low: float, usual: float, high: float) -> str:
-    """The unit in which a value that makes no sense in metres would be most usual; "" if there is none."""
+    """The unit in which a value out of range in metres would be most plausible; "" if there is none."""
     fitting = [name for name, metres in _UNITS.items() if low <= value * metres <= high]
     if low <= value <= high or not fitting:
         return ""
@@ -168,7 +128,7 @@ def _unit_for(value: float, low: float, usual: float, high: float) -> str:
 
 
 def _thinned(path: Path, rows: Rows) -> Rows:
-    """Rows whose points lie needlessly near each other, averaged over steps of one metre; others as they are."""
+    """Average points that lie very close together over steps of one metre; leave others unchanged."""
     gaps = rows.gaps()
     length = float(gaps.sum())
     if length / len(rows) >= DENSE:
@@ -177,48 +137,20 @@ def _thinned(path: Path, rows: Rows) -> Rows:
     cells = (along * (round(length / STEP) / length)).astype(np.int64)
     starts = np.flatnonzero(np.diff(cells, prepend=-1))
     counts = np.diff(np.append(starts, len(rows)))
-    values = np.add.reduceat(rows.values[:, : len(COLUMNS)], starts, axis=0) / counts[:, None]
+    values = np.add.reduceat(rows.values, starts, axis=0) / counts[:, None]
     warnings.warn(
         f"{path}: {len(rows):,} points, {1000.0 * length / len(rows):.3g} mm apart, are averaged over steps of "
         f"{STEP:g} m to {len(values):,}",
         stacklevel=3,
     )
-    return Rows(COLUMNS, values, rows.numbers[starts])
-
-
-def _saved_circuit(path: Path, rows: Rows) -> Circuit | None:
-    """The circuit that ``save_circuit`` wrote, as it was; None for other files and for edited ones."""
-    if EXACT_COLUMNS[0] not in rows.names:
-        return None
-    along, heading, curvature = rows.column(*EXACT_COLUMNS).T
-    step = float(along[1] - along[0])
-    tangent = np.stack([np.cos(heading), np.sin(heading)], axis=1)
-    chord = np.roll(rows.column("x_m", "y_m"), -1, axis=0) - rows.column("x_m", "y_m")
-    turn = np.angle(np.exp(1j * np.diff(heading, append=heading[0])))
-    # Over a step, a smooth line leaves its tangent by half the curvature, and turns by the mean of the curvatures.
-    ahead = tangent * step + 0.5 * step * step * curvature[:, None] * np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
-    fits = (
-        0.5 * STEP <= step <= 1.5 * STEP
-        and np.abs(along - step * np.arange(len(rows))).max() < 1e-6
-        and np.abs(chord - ahead).max() < 0.05 * STEP
-        and np.abs(turn - 0.5 * step * (curvature + np.roll(curvature, -1))).max() < 0.05
-    )
-    if not fits:
-        return None
-    line = np.empty((len(rows), 8))
-    line[:, X : Y + 1] = rows.column("x_m", "y_m")
-    line[:, TX : TY + 1] = tangent
-    line[:, CURVATURE] = curvature
-    line[:, LEFT], line[:, RIGHT] = rows.column("w_tr_left_m"), rows.column("w_tr_right_m")
-    line[:, KERB] = kerbs(curvature)
-    return Circuit(path.stem, line, step * len(line))
+    return Rows(values, rows.numbers[starts])
 
 
 # Road
 
 
 def _check_road(path: Path, circuit: Circuit, rows: Rows) -> None:
-    """Raise ValueError where the road overlaps itself at the same place along its course."""
+    """Raise ValueError if the road overlaps itself, other than at a bridge."""
     line = circuit.line
     curvature = line[:, CURVATURE]
     inner = np.where(curvature > 0.0, line[:, LEFT], line[:, RIGHT])
@@ -246,7 +178,7 @@ def _check_road(path: Path, circuit: Circuit, rows: Rows) -> None:
 
 @kernel
 def _find_overlap(line: np.ndarray, step: float, most: float) -> tuple[int, int]:
-    """Two samples less than ``most`` metres apart along the course, the second lying on the road of the first.
+    """Two samples less than ``most`` metres apart along the circuit, the second on the road of the first.
 
     Returns:
         The two samples, or -1 twice if there are none.
@@ -254,7 +186,7 @@ def _find_overlap(line: np.ndarray, step: float, most: float) -> tuple[int, int]
     count = len(line)
     reach = min(int(most / step), count // 2)
     for i in range(count):
-        widest = max(line[i, 5], line[i, 6])
+        widest = max(line[i, LEFT], line[i, RIGHT])
         for k in range(2, reach):
             j = (i + k) % count
             dx, dy = line[j, 0] - line[i, 0], line[j, 1] - line[i, 1]
@@ -262,16 +194,13 @@ def _find_overlap(line: np.ndarray, step: float, most: float) -> tuple[int, int]
             if abs(along) > 0.5 * step:
                 continue
             aside = dy * line[i, 2] - dx * line[i, 3]
-            if abs(aside) < widest and -line[i, 6] < aside < line[i, 5]:
+            if abs(aside) < widest and -line[i, RIGHT] < aside < line[i, LEFT]:
                 return i, j
     return -1, -1
 
 
 def _trim_folds(path: Path, circuit: Circuit, rows: Rows) -> None:
-    """Cut the inner border back where it would pass the centre of its curve.
-
-    Hairpins of real circuits come within a few per cent of it.
-    """
+    """Cut the inner border back where it would pass the centre of its curve."""
     line = circuit.line
     curvature = line[:, CURVATURE]
     room = TRIMMED_FOLD / np.maximum(np.abs(curvature), 1e-9)
@@ -281,7 +210,7 @@ def _trim_folds(path: Path, circuit: Circuit, rows: Rows) -> None:
         line[:, column] -= cut
         if cut.max() > most:
             most, worst = float(cut.max()), int(cut.argmax())
-    if most > _TOLD_TRIM:
+    if most > _WARNED_TRIM:
         warnings.warn(
             f"{path}, line {rows.line_near(circuit.points[worst])}: the road is {most:.1f} m wider on the inside of a "
             "curve than the curve has room for, and is cut back there",

@@ -1,4 +1,4 @@
-"""The rows of a circuit's file: tables of numbers as people and programs write them, each with its line in the file."""
+"""The rows of a circuit's file, in the variants of CSV that programs write, each with its line number."""
 
 import io
 import os
@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 COLUMNS = ("x_m", "y_m", "w_tr_right_m", "w_tr_left_m")
-EXACT_COLUMNS = ("s_m", "heading_rad", "curvature_radpm")  # what files of ours hold beside them
 MOST_BYTES = 200_000_000  # of a file
-MOST_LINES = 2_000_000  # a log of a whole hour, 500 times a second
+MOST_LINES = 2_000_000  # a log of an hour at 500 Hz
 LONGEST_LINE = 10_000  # characters
 FEWEST_POINTS = 8
 
@@ -27,12 +26,10 @@ class Rows:
     """The points of a file.
 
     Args:
-        names: Name of each column.
-        values: (n, k) float64, one column per name.
-        numbers: (n,) line of the file that each point stands on.
+        values: (n, 4) float64, the ``COLUMNS``.
+        numbers: (n,) line number of each point in the file.
     """
 
-    names: tuple[str, ...]
     values: Floats
     numbers: npt.NDArray[np.int64]
 
@@ -41,7 +38,7 @@ class Rows:
 
     def column(self, *names: str) -> Floats:
         """(n,) values of one column, or (n, k) of several."""
-        chosen = np.ascontiguousarray(self.values[:, [self.names.index(name) for name in names]])
+        chosen = np.ascontiguousarray(self.values[:, [COLUMNS.index(name) for name in names]])
         return chosen[:, 0] if len(names) == 1 else chosen
 
     def gaps(self) -> Floats:
@@ -63,7 +60,7 @@ def _lines(path: Path) -> Iterator[str]:
     """
     wanted = f"a text file with the columns {', '.join(COLUMNS)} is expected"
     try:
-        # A comment in another encoding does no harm.
+        # Comments may have another encoding.
         with _opened(path) as binary, io.TextIOWrapper(binary, "utf-8-sig", errors="replace") as file:
             number = 0
             while line := file.readline(LONGEST_LINE + 1):
@@ -84,7 +81,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def _opened(path: Path) -> BinaryIO:
-    """A regular file of at most `MOST_BYTES`; opening a pipe or a device does not wait for who writes to it."""
+    """Open a regular file of at most `MOST_BYTES`, without waiting if it is a pipe or a device."""
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     about = os.fstat(handle)
     if stat.S_ISREG(about.st_mode) and about.st_size <= MOST_BYTES:
@@ -96,12 +93,11 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def read_rows(path: Path) -> Rows:
-    """Read the points of a file, whatever separates its columns and in whatever order a header names them.
+    """Read the points of a file, with any separator and any order of the columns that a header names.
 
     Raises:
         ValueError: The file cannot be read or holds something else than rows of numbers; the message names the line.
     """
-    names: tuple[str, ...] = ()
     order: list[int] = []
     contents: list[str] = []
     numbers: list[int] = []
@@ -110,11 +106,11 @@ def read_rows(path: Path) -> Rows:
         if content and not content.isspace():
             contents.append(content)
             numbers.append(number)
-        elif not contents and not names:
-            names, order = _header(raw.replace("#", " "))
-    if contents and not names:
-        names, order = _header(contents[0])
-        if names:
+        elif not contents and not order:
+            order = _header(raw.replace("#", " "))
+    if contents and not order:
+        order = _header(contents[0])
+        if order:
             del contents[0], numbers[0]
     if len(contents) < FEWEST_POINTS:
         raise ValueError(f"{path}: {len(contents)} points; a circuit needs at least {FEWEST_POINTS}")
@@ -122,34 +118,33 @@ def read_rows(path: Path) -> Rows:
     if separator != ",":
         contents = [content.replace(",", ".") for content in contents]
     count = len(contents[0].rstrip(f" {separator}").split(separator))
-    if not names and count > len(COLUMNS):
+    if not order and count > len(COLUMNS):
         raise ValueError(
             f"{path}, line {numbers[0]}: {count} columns without a header that names them; "
             f"four are expected: {', '.join(COLUMNS)}"
         )
-    names, order = names or COLUMNS, order or [0, 1, 2, 3]
+    order = order or [0, 1, 2, 3]
     try:
         values = np.loadtxt(contents, delimiter=separator, comments=None, usecols=order, ndmin=2)
     except ValueError:
         raise _first_bad_row(path, contents, numbers, separator, order) from None
     for i in np.flatnonzero(~np.isfinite(values).all(axis=1))[:1]:
-        raise ValueError(f"{path}, line {numbers[i]}: a value that is no finite number (nan or inf)")
-    return Rows(names, values, np.array(numbers))
+        raise ValueError(f"{path}, line {numbers[i]}: a value is not finite (nan or inf)")
+    return Rows(values, np.array(numbers))
 
 
-def _header(content: str) -> tuple[tuple[str, ...], list[int]]:
-    """The columns of interest that a line names, and where they stand; nothing if it names less than the four."""
+def _header(content: str) -> list[int]:
+    """Positions of the ``COLUMNS`` in a line of column names; an empty list if it does not name all of them."""
     fields = [field for field in re.split(r"[,;\s]+", content.strip().lower()) if field]
     if not set(COLUMNS) <= set(fields):
-        return (), []
-    exact = EXACT_COLUMNS if set(EXACT_COLUMNS) <= set(fields) else ()
-    return COLUMNS + exact, [fields.index(name) for name in COLUMNS + exact]
+        return []
+    return [fields.index(name) for name in COLUMNS]
 
 
 def _first_bad_row(
     path: Path, contents: list[str], numbers: list[int], separator: str | None, order: list[int]
 ) -> ValueError:
-    """What to say of the first row that does not hold the numbers in question."""
+    """The error about the first row that does not hold the numbers."""
     for number, content in zip(numbers, contents, strict=True):
         where = f"{path}, line {number}"
         fields = content.split(separator)
@@ -162,4 +157,4 @@ def _first_bad_row(
             [float(fields[column]) for column in order]
         except ValueError:
             return ValueError(f"{where}: {content.strip()[:60]!r} does not hold four numbers")
-    return ValueError(f"{path}: a number is written in a way that is not understood")
+    return ValueError(f"{path}: a number cannot be parsed")

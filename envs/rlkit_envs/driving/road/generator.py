@@ -1,7 +1,6 @@
-"""Procedural circuits: from a seed to a closed road that never touches itself, of several families.
+"""Procedural circuits: closed roads of several families that do not touch themselves, from a seed.
 
-Circuits of the two splits come from disjoint random streams: the split is part of the stream's key, not of the seed, so
-that no number a user types leads from one to the other.
+The two splits have disjoint random streams: the split is part of the key of the seed sequence, not of the seed.
 """
 
 import math
@@ -17,27 +16,27 @@ from rlkit_envs.driving.road.shapes import CORNERS, FAMILIES, Points, blur, scal
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = ("train", "test")
 
-LENGTHS = (400.0, 700.0)  # m, unless asked otherwise
-LENGTH_RANGE = (300.0, 8000.0)  # m that may be asked for
+LENGTHS = (400.0, 700.0)  # m, default
+LENGTH_RANGE = (300.0, 8000.0)  # m, allowed
 TIGHTEST_RADIUS = 11.0  # m; with the half widths below, curvature times half width stays below 0.46
 RUN_OFF = 5.0  # m of grass at least between two legs of the road
 
 _WIDEST_RADIUS = 40.0  # m, the tightest curve of the easiest circuits
-_SPACING = 4.4  # m between the points by which long shapes are drawn
+_SPACING = 4.4  # m between the points of long shapes
 _MOST_BLURS = 12
 
 
 @dataclass(frozen=True)
 class Style:
-    """How circuits are drawn.
+    """Parameters of the generator.
 
     Args:
         radius: Of the tightest curve, in metres.
         half_widths: Range of half the road's width, in metres; one is drawn per circuit.
-        blur: Metres along the way, standard deviation of the Gaussian that rounds a drawn shape once.
-        growth: By which that grows each time.
-        swings: Radii of curves, in metres, in which the road winds from side to side, besides the bends of its shape.
-        swinging: Share of the way, about, that winds from side to side.
+        blur: Standard deviation of the Gaussian that rounds a shape, in metres along it.
+        growth: Factor of that at each repetition.
+        swings: Radii of additional curves from side to side, in metres.
+        swinging: Approximate share of the length with such curves.
     """
 
     radius: float = TIGHTEST_RADIUS
@@ -49,11 +48,11 @@ class Style:
 
 
 def style_of(difficulty: float, length: float) -> Style:
-    """How circuits of a difficulty are drawn: the harder, the narrower, the tighter and the more winding.
+    """Parameters for a difficulty: the harder, the narrower and the tighter, with more curves.
 
     Args:
-        difficulty: 0, wide roads and fast bends, to 1, narrow roads whose every second metre winds.
-        length: Of the circuit, in metres: short ones cannot do without tight curves.
+        difficulty: 0 (wide roads, fast curves) to 1 (narrow roads, half of the length in curves).
+        length: Of the circuit, in metres; short ones need tight curves.
     """
     radius = _WIDEST_RADIUS * (TIGHTEST_RADIUS / _WIDEST_RADIUS) ** difficulty
     radius = max(TIGHTEST_RADIUS, min(radius, length / 14.0))
@@ -71,17 +70,16 @@ def style_of(difficulty: float, length: float) -> Style:
 def make_circuit(
     seed: int, split: Split, length: float | tuple[float, float] = LENGTHS, difficulty: float | None = None
 ) -> Circuit:
-    """Make the circuit that belongs to a seed of a split; the same arguments always give the same circuit.
+    """Make the circuit of a seed and a split; the same arguments always give the same circuit.
 
-    It takes about 2 ms for the usual lengths, 4 ms for 1.5 km and 10 ms for 8 km, compilation apart.
-    A drawn shape is accepted when it satisfies the certificate of ``is_safe``, and drawn anew otherwise: circuits are
-    rejected, never repaired.
+    It takes about 2 ms for the usual lengths, 4 ms for 1.5 km and 10 ms for 8 km, without compilation. Shapes are drawn
+    until one satisfies ``is_safe`` (rejection sampling).
 
     Args:
         seed: Any integer from 0.
         split: ``train`` or ``test``; circuits of the two never coincide.
-        length: Metres around, or the range that they are drawn from; from 300 to 8,000.
-        difficulty: 0 (wide and fast) to 1 (narrow, tight and winding). None: all kinds, as the shapes come.
+        length: In metres, or the range to draw it from; from 300 to 8,000.
+        difficulty: 0 (wide, fast curves) to 1 (narrow, tight curves). None: random.
 
     Raises:
         ValueError: Length or difficulty is out of range.
@@ -99,7 +97,7 @@ def make_circuit(
             style = style_of(difficulty, metres)
         elif high <= LENGTHS[1]:
             style = Style()
-        else:  # Long circuits that do not wind would be nothing but long straights and long bends
+        else:  # long circuits need additional curves
             style = style_of(random.random(), metres)
         shape = family(random, metres)
         half_width = random.uniform(*style.half_widths)
@@ -122,7 +120,7 @@ def make_circuit(
 
 def _rounded(shape: Points, metres: float, style: Style, radius: float, corners: int) -> Points | None:
     """The shape without curves tighter than a radius; None if it cannot be rounded so far."""
-    for k in range(_MOST_BLURS):  # Just as often as the shape needs, so that tight circuits stay tight
+    for k in range(_MOST_BLURS):  # no more than needed, so that tight circuits stay tight
         shape = scale_to(blur(shape, metres, style.blur * style.growth**k, corners), metres)
         if tightest_radius(shape) > radius:
             return shape
@@ -130,23 +128,23 @@ def _rounded(shape: Points, metres: float, style: Style, radius: float, corners:
 
 
 def is_safe(circuit: Circuit, radius: float = TIGHTEST_RADIUS) -> bool:
-    """Certify that the road nowhere touches itself: its reach (Federer 1959) exceeds its half width and the run-off.
+    """Whether the road does not touch itself: its reach (Federer 1959) exceeds its half width and the run-off.
 
-    Two things bound the reach, the tightest curve and the nearest approach of two legs; both are checked all around,
-    the seam included. Legs count as such when the way between them is longer than a half turn of the road's own size.
+    The reach is bounded by the tightest curve and by the smallest distance of two legs; both are checked all around.
+    Legs are parts of the road with more than a half turn of its clearance between them.
 
     Args:
-        circuit: Which one.
-        radius: What no curve may be tighter than, in metres.
+        circuit: The circuit.
+        radius: Smallest radius allowed, in metres.
     """
     if circuit.tightest_radius < radius:
         return False
     clearance = 2.0 * float(circuit.line[:, LEFT].max()) + RUN_OFF
-    return bool(_legs_apart(circuit.line, circuit.step, clearance))
+    return bool(_has_clearance(circuit.line, circuit.step, clearance))
 
 
 @kernel
-def _legs_apart(line: np.ndarray, step: float, clearance: float) -> bool:
+def _has_clearance(line: np.ndarray, step: float, clearance: float) -> bool:
     count = len(line)
     gap = int(0.5 * np.pi * clearance / step) + 1
     limit = clearance * clearance
@@ -159,13 +157,13 @@ def _legs_apart(line: np.ndarray, step: float, clearance: float) -> bool:
             squared = dx * dx + dy * dy
             if squared < limit:
                 return False
-            # No nearer than the clearance can be reached before the difference has been driven.
+            # The distance can shrink by one metre per metre at most: skip ahead.
             j += max(1, int((np.sqrt(squared) - clearance) / step))
     return True
 
 
 def _begin_on_straight(circuit: Circuit) -> Circuit:
-    """The same circuit with its start line in the middle of its straightest 60 metres."""
+    """Move the start line to the middle of the straightest 60 metres."""
     bend = np.abs(circuit.line[:, CURVATURE])
     reach = 30
     around = np.cumsum(np.concatenate([bend[-reach:], bend, bend[:reach]]))

@@ -1,4 +1,4 @@
-"""Shapes that circuits are drawn from: closed lines of several families, and how they are rounded and made to wind."""
+"""Shapes of procedural circuits: closed lines of several families, rounding, and additional curves."""
 
 from collections.abc import Callable
 
@@ -7,14 +7,14 @@ import numpy.typing as npt
 
 from rlkit_envs.driving.road.spline import resample_closed
 
-CORNERS = 160  # points by which a shape is drawn before the spline goes through them
-_WAVE = 6.0  # length of a swing to and fro, in radii of its curves
+CORNERS = 160  # points of a shape, through which the spline passes
+_WAVE = 6.0  # wavelength of a swing, in radii of its curves
 
 Points = npt.NDArray[np.float64]
 
 
 def _fourier(random: np.random.Generator, length: float) -> Points:
-    """Round shapes: a circle whose radius swings with up to six waves, the faster the weaker."""
+    """Round shapes: a circle whose radius is a Fourier series with six terms of decreasing amplitude."""
     angles = np.linspace(0.0, 2.0 * np.pi, CORNERS, endpoint=False)
     radius = np.ones(CORNERS)
     for wave in range(1, 7):
@@ -37,7 +37,7 @@ def _hull(random: np.random.Generator, length: float) -> Points:
 
 
 def _polar(random: np.random.Generator, length: float) -> Points:
-    """Hairpins and fast bends: corner points all around at very unlike distances."""
+    """Hairpins and fast curves: corners in all directions at random distances."""
     count = int(random.integers(8, 13))
     angles = 2.0 * np.pi * (np.arange(count) + random.uniform(-0.35, 0.35, size=count)) / count
     radius = random.uniform(0.3, 1.0, size=count)
@@ -45,7 +45,7 @@ def _polar(random: np.random.Generator, length: float) -> Points:
 
 
 def _chicanes(random: np.random.Generator, length: float) -> Points:
-    """Long straights with chicanes: a stretched oval, parts of which swing from side to side."""
+    """Long straights with chicanes: a superellipse with local sine waves."""
     angles = np.linspace(0.0, 2.0 * np.pi, CORNERS, endpoint=False)
     squareness = random.uniform(2.0, 3.5)
     radius = (np.abs(np.cos(angles)) ** squareness + np.abs(np.sin(angles)) ** squareness) ** (-1.0 / squareness)
@@ -70,7 +70,7 @@ def _chicanes(random: np.random.Generator, length: float) -> Points:
 
 
 def _hairpins(random: np.random.Generator, length: float) -> Points:
-    """Two legs that wind side by side and end in hairpins: the outline of a thick, bent line."""
+    """Two parallel winding legs with hairpins at their ends: the outline of a thick curve."""
     count = 60
     apart = random.uniform(14.0, 24.0) * max(1.0, length / 700.0) ** 0.7  # m, half the distance of the legs
     thickness = apart / length
@@ -91,7 +91,7 @@ def _hairpins(random: np.random.Generator, length: float) -> Points:
 
 
 FAMILIES: tuple[Callable[[np.random.Generator, float], Points], ...] = (_fourier, _hull, _polar, _chicanes, _hairpins)
-"""Each draws a shape that is to become a road of so many metres; only ``_hairpins`` is to scale."""
+"""Each draws a shape for a road of a length in metres; only ``_hairpins`` is to scale."""
 
 
 def _convex_hull(cloud: Points) -> Points:
@@ -112,12 +112,12 @@ def _convex_hull(cloud: Points) -> Points:
 
 
 def blur(corners: Points, length: float, sigma: float, count: int = CORNERS) -> Points:
-    """Round a closed polygon a little.
+    """Round a closed polygon by a Gaussian filter.
 
     Args:
         corners: (n, 2) points of any scale.
-        length: What is taken for the polygon's perimeter, in metres.
-        sigma: Metres along the way, standard deviation of the Gaussian that its points are weighed with.
+        length: Perimeter to assume, in metres.
+        sigma: Standard deviation of the Gaussian, in metres along the polygon.
         count: Points to return.
 
     Returns:
@@ -133,14 +133,14 @@ def blur(corners: Points, length: float, sigma: float, count: int = CORNERS) -> 
 
 
 def swing(random: np.random.Generator, points: Points, length: float, radius: float, share: float) -> Points:
-    """Let parts of a road swing from side to side, in curves that are a little wider than a radius.
+    """Add curves from side to side to parts of a road, a little wider than a radius.
 
     Args:
-        random: Drawn from.
+        random: Generator.
         points: (n, 2) closed line, about evenly spaced.
         length: Its length, in metres.
         radius: Of the tightest curves, in metres.
-        share: How much of the length swings, about.
+        share: Approximate share of the length with such curves.
     """
     count = len(points)
     spacing = length / count
@@ -148,7 +148,7 @@ def swing(random: np.random.Generator, points: Points, length: float, radius: fl
     for _ in range(round(share * length / (_WAVE * radius))):
         wave = _WAVE * radius * random.uniform(0.7, 1.3)
         reach = wave * random.uniform(0.6, 1.1)
-        # A sine of this height bends with the radius, times 1.2, where it bends most.
+        # The smallest radius of a sine of this amplitude is 1.2 times the radius.
         height = random.uniform(0.5, 1.0) * wave * wave / (4.0 * np.pi * np.pi * 1.2 * radius)
         most = min(int(reach / spacing), (count - 1) // 2)
         around = np.arange(-most, most + 1)
@@ -163,14 +163,14 @@ def swing(random: np.random.Generator, points: Points, length: float, radius: fl
 
 
 def scale_to(points: Points, length: float) -> Points:
-    """The same shape about the origin, with this perimeter."""
+    """Centre a shape at the origin and scale it to a perimeter."""
     perimeter = np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1).sum()
     scaled: Points = (points - points.mean(axis=0)) * (length / perimeter)
     return scaled
 
 
 def tightest_radius(points: Points) -> float:
-    """Smallest radius of the circles that turn as a closed polygon (n, 2) does at its corners."""
+    """Smallest radius of curvature at the corners of a closed polygon (n, 2)."""
     ahead = np.roll(points, -1, axis=0) - points
     behind = np.roll(ahead, 1, axis=0)
     turn = np.arctan2(behind[:, 0] * ahead[:, 1] - behind[:, 1] * ahead[:, 0], (behind * ahead).sum(axis=1))

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from rlkit_envs.driving.jit import kernel
 
-# Five-point Gauss-Legendre rule on [0, 1]: exact for polynomials of degree 9, so a segment's length is right to 1e-9 m.
+# Five-point Gauss-Legendre rule on [0, 1]: exact for polynomials of degree 9; segment lengths are exact to 1e-9 m.
 _NODES = np.array([0.046910077030668, 0.230765344947158, 0.5, 0.769234655052842, 0.953089922969332])
 _WEIGHTS = np.array([0.118463442528095, 0.239314335249683, 0.284444444444444, 0.239314335249683, 0.118463442528095])
 
@@ -110,7 +110,7 @@ def _resample(points: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray, 
         j = i + 1 if i + 1 < count else 0
         start = ends[i - 1] if i > 0 else 0.0
         t = min(1.0, (target - start) / (ends[i] - start))
-        for _ in range(3):  # Newton: the speed along a segment is nearly constant, so three steps reach 1e-12
+        for _ in range(3):  # Newton: three steps reach 1e-12
             _, _, u, v, _, _ = _derivatives(points[i], points[j], seconds[i], seconds[j], chords[i], t)
             error = start + _arc(points[i], points[j], seconds[i], seconds[j], chords[i], t) - target
             t = min(1.0, max(0.0, t - error / (chords[i] * np.sqrt(u * u + v * v))))
@@ -126,15 +126,15 @@ def _resample(points: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray, 
 def resample_closed(
     points: npt.NDArray[np.float64], step: float
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float]:
-    """Lay a smooth closed curve through the points and walk along it in equal steps.
+    """Resample the closed cubic spline through points at equal steps of arc length.
 
     Args:
-        points: (n, 2) corner points in order, in metres; the curve returns from the last to the first by itself.
-        step: Wanted distance between samples, in metres; the step taken divides the curve into equal parts.
+        points: (n, 2) points in order, in metres, not repeating the first at the end.
+        step: Wanted distance between samples, in metres; the actual step divides the curve into equal parts.
 
     Returns:
-        (m, 4) samples of x, y (m), heading (rad) and curvature (1/m, left positive); (m,) where among the given points
-        each sample lies (2.5: half way from point 2 to point 3); the curve's length in metres.
+        (m, 4) samples of x, y (m), heading (rad) and curvature (1/m, left positive); (m,) position of each sample
+        among the given points (2.5: halfway from point 2 to point 3); the curve's length in metres.
     """
     samples, where, length = _resample(np.ascontiguousarray(points, dtype=np.float64), float(step))
     return samples, where, float(length)

@@ -1,1 +1,1 @@
-"""What a driver gets to see: bird's view, front camera and its labels, lidar, and numbers."""
+"""Sensors of the car: bird's-eye view, front camera with segmentation, lidar, state and preview."""

@@ -1,4 +1,4 @@
-"""The bird's-eye view: the ground around the car as seen from above, driving upwards, with boxes of other cars."""
+"""The bird's-eye view: the ground around the car from above, driving direction up, with boxes of other cars."""
 
 import numpy as np
 
@@ -9,20 +9,20 @@ from rlkit_envs.driving.traffic.behaviour import CONE
 from rlkit_envs.driving.weather.palette import CLASS_OF_MATERIAL, OBSTACLE, PAINT, VEHICLE
 from rlkit_envs.driving.weather.palette import CONE as CONE_INK
 
-OTHERS_GREY = 96  # what other cars and cones are in a picture of the road
-CAR_HEIGHT = 0.75  # share of the picture that lies ahead of the car: it mostly looks ahead
+OTHERS_GREY = 96  # value of other cars and cones in the road view
+CAR_HEIGHT = 0.75  # share of the image that lies ahead of the car
 
 
 @kernel
-def _walk(
+def _pixel_grid(
     height: int, width: int, scale: float, x: float, y: float, heading: float, layer: Record
 ) -> tuple[int, int, int, int, int, int]:
-    """Fixed-point position of the top left pixel in a layer, and the paces from pixel to pixel and from row to row."""
+    """Fixed-point position of the top left pixel in a layer, and the steps from pixel to pixel and row to row."""
     cosine = np.cos(heading)
     sine = np.sin(heading)
     ahead = (CAR_HEIGHT * height - 0.5) * scale
     u, v, du, dv = start_of_row(x + ahead * cosine, y + ahead * sine, scale * sine, -scale * cosine, width, layer)
-    half = 0.5 * scale * ONE / layer.cell  # Paces are even, so that positions stay odd
+    half = 0.5 * scale * ONE / layer.cell  # steps are even, so that positions stay odd
     return u, v, du, dv, -2 * int(np.rint(half * cosine)), -2 * int(np.rint(half * sine))
 
 
@@ -52,7 +52,7 @@ def draw_road(
     height, width = picture.shape[0], picture.shape[1]
     for channel in range(len(scales)):
         layer = layers[channel]
-        u, v, du, dv, down_u, down_v = _walk(height, width, scales[channel], x, y, heading, layer)
+        u, v, du, dv, down_u, down_v = _pixel_grid(height, width, scales[channel], x, y, heading, layer)
         for row in range(height):
             read_row(picture[row, :, channel], u + row * down_u, v + row * down_v, du, dv, cells, tiles, layer)
 
@@ -74,7 +74,7 @@ def draw_colours(
 
     Args:
         words: (H, 3W/4) uint32 picture, written.
-        labels: (H, W) uint8, written; with no rows, no labels are asked for.
+        labels: (H, W) uint8, written; without rows, there are no labels.
         scale: Metres per pixel.
         x: Car's position, in metres.
         y: Car's position, in metres.
@@ -89,7 +89,7 @@ def draw_colours(
     while level < MATERIAL_LEVELS - 1 and layers[level].cell * 1.5 < scale:
         level += 1
     layer = layers[level]
-    u, v, du, dv, down_u, down_v = _walk(height, width, scale, x, y, heading, layer)
+    u, v, du, dv, down_u, down_v = _pixel_grid(height, width, scale, x, y, heading, layer)
     for row in range(height):
         if len(labels):
             paint_row(words[row], labels[row], u + row * down_u, v + row * down_v, du, dv, cells, tiles, layer, colours)
@@ -176,7 +176,7 @@ def classes_range(
     layers: np.ndarray,
     shares: int,
 ) -> None:
-    """Draw what class each pixel (N, H, W, 1) of the ground is, for cars from ``low`` up to ``high``."""
+    """Draw the class of each pixel (N, H, W, 1) of the ground, for cars from ``low`` up to ``high``."""
     height, width = pictures.shape[1], pictures.shape[2]
     words = np.empty((height, 3 * width // 4), dtype=np.uint32)
     colours = np.empty(256, dtype=np.uint32)
@@ -222,41 +222,41 @@ def paint_box(
     channel: int,
     values: np.ndarray,
     scale: float,
-    eye_row: float,
-    eye_x: float,
-    eye_y: float,
-    eye_heading: float,
+    own_row: float,
+    own_x: float,
+    own_y: float,
+    own_heading: float,
     box: Record,
 ) -> None:
-    """Fill the pixels of a bird's view whose middles lie in a box; a box too small for any gets the one around it.
+    """Fill the pixels whose centres lie in a box; for a box without any, the pixel around its centre.
 
     Args:
-        picture: (H, W, C) uint8, changed in place; the car that looks drives upwards in it, in its middle column.
+        picture: (H, W, C) uint8, changed in place; the own car is in its middle column, driving direction up.
         channel: First channel to paint.
         values: (V,) uint8 for as many channels from there on: one for a grey picture, three for a colour.
         scale: Metres per pixel.
-        eye_row: Rows from the upper edge to the middle of the car that looks.
-        eye_x: Position of the car that looks, in metres.
-        eye_y: Likewise.
-        eye_heading: In radians.
-        box: Record with x, y, heading, length, width: one of ``traffic.OTHER``, say.
+        own_row: Rows from the upper edge to the middle of the own car.
+        own_x: Its position, in metres.
+        own_y: Likewise.
+        own_heading: In radians.
+        box: Record with x, y, heading, length, width, such as ``traffic.OTHER``.
     """
     height, width = picture.shape[0], picture.shape[1]
-    cosine, sine = np.cos(eye_heading), np.sin(eye_heading)
-    dx, dy = box.x - eye_x, box.y - eye_y
+    cosine, sine = np.cos(own_heading), np.sin(own_heading)
+    dx, dy = box.x - own_x, box.y - own_y
     # Pixels down and to the right, from the picture's corner to the middle of the box.
-    middle_row = eye_row - (dx * cosine + dy * sine) / scale
+    middle_row = own_row - (dx * cosine + dy * sine) / scale
     middle_column = 0.5 * width + (dx * sine - dy * cosine) / scale
     half_length, half_width = 0.5 * box.length / scale, 0.5 * box.width / scale
     radius = np.sqrt(half_length * half_length + half_width * half_width) + 1.0
     if not (-radius < middle_row < height + radius and -radius < middle_column < width + radius):
         return
     # Unit vector of the box's length in the picture: up is -row, left is -column.
-    turn = box.heading - eye_heading
+    turn = box.heading - own_heading
     up, left = np.cos(turn), np.sin(turn)
     painted = False
     for row in range(max(0, int(middle_row - radius)), min(height, int(middle_row + radius) + 1)):
-        # Columns c with |along| <= half length and |aside| <= half width are one run; find where it begins and ends.
+        # Columns c with |along| <= half length and |aside| <= half width are one interval; find its ends.
         above = middle_row - (row + 0.5)
         low, high = middle_column - radius, middle_column + radius
         low, high = _clip(low, high, above * up + middle_column * left, left, half_length)

@@ -1,8 +1,8 @@
-"""The front camera: a pinhole that looks over the ground, past trees and cars, at the sky; with exact labels.
+"""The front camera: a pinhole camera with ground, objects and sky, and exact segmentation.
 
-All ground at the same height in the picture is at the same distance ahead, so that a row of the picture is a straight
-line over the ground, walked in equal paces: one affine look-up per pixel, as for the bird's view. What stands on the
-ground is drawn over it from far to near. Labels come from the same look-ups as colours and cannot differ from them.
+A row of the image below the horizon is a straight line over the ground with equal steps: one affine look-up per pixel,
+as for the bird's-eye view. Objects are drawn from far to near (painter's algorithm). Labels come from the same look-ups
+as colours and cannot differ from them.
 """
 
 from dataclasses import dataclass
@@ -16,16 +16,22 @@ from rlkit_envs.driving.sensors.objects import draw_standing
 from rlkit_envs.driving.terrain.layers import MATERIAL_LEVELS
 from rlkit_envs.driving.terrain.materials import blotches
 from rlkit_envs.driving.terrain.tiles import paint_row, start_of_row
-from rlkit_envs.driving.weather.effects import add_noise, dazzle, light_up, precipitate, turn_over
+from rlkit_envs.driving.weather.effects import (
+    add_glare,
+    add_headlights,
+    add_noise,
+    add_precipitation,
+    flip_horizontally,
+)
 from rlkit_envs.driving.weather.palette import SKY_ROWS, band_of
 
-FURTHEST = 400.0  # m that the ground is drawn to
+FURTHEST = 400.0  # m, range of the ground
 MATERIAL_CELL = 0.125  # m, finest cells for a camera
 
-# One row of the picture.
+# One row of the image.
 ROW = np.dtype(
     [
-        ("ahead", "f8"),  # m along the ground to what the row shows; 0 for the sky
+        ("ahead", "f8"),  # m along the ground to the row; 0 for the sky
         ("pace", "f8"),  # m from pixel to pixel
         ("level", "i8"),  # of the material layers, for cells of 0.125 m
         ("band", "i8"),  # of the colour tables
@@ -37,11 +43,11 @@ ROW = np.dtype(
 
 @dataclass(frozen=True)
 class Camera:
-    """How a camera is mounted.
+    """Size and mounting of a camera.
 
     Args:
-        height: Rows of its picture.
-        width: Columns of its picture; a multiple of 4.
+        height: Rows of its image.
+        width: Columns of its image; a multiple of 4.
         field_of_view: Horizontal, in radians.
         mount_height: Above the ground, in metres.
         mount_ahead: Ahead of the car's centre of gravity, in metres.
@@ -82,7 +88,7 @@ class Camera:
                 row["ahead"] = depth * forward
                 row["pace"] = depth / focal
                 along = depth * depth * forward / (self.mount_height * focal)
-                # A pixel far away covers much more ground along than across: a compromise of the two.
+                # Far away a pixel covers much more ground along than across: a compromise of the two.
                 size = row["pace"] ** 0.6 * max(along, row["pace"]) ** 0.4
                 row["level"] = np.clip(round(np.log2(max(size, 1e-3) / MATERIAL_CELL)), 0, MATERIAL_LEVELS - 1)
                 row["band"] = band_of(float(row["ahead"]))
@@ -92,7 +98,7 @@ class Camera:
         return rows
 
 
-# A camera's mounting, for projecting what stands on the ground.
+# Mounting of a camera, for the projection of objects.
 GEOMETRY = np.dtype(
     [
         ("focal", "f8"),  # pixels
@@ -151,7 +157,7 @@ def draw_ground(
     cosine = np.cos(heading)
     sine = np.sin(heading)
     width = labels.shape[1]
-    # Cells may be coarser than usual where a circuit is very long.
+    # Cells are coarser for very long circuits.
     coarser = int(np.round(np.log2(layers[0].cell / MATERIAL_CELL)))
     for r in range(len(rows)):
         row = rows[r]
@@ -176,7 +182,7 @@ def draw_sky(
     sky: np.ndarray,
     flipped: bool,
 ) -> None:
-    """Draw all rows above the horizon: clouds, and hills before them; about 1.5 ns a pixel.
+    """Draw all rows above the horizon: clouds and hills; about 1.5 ns a pixel.
 
     Args:
         words: (H, 3W/4) uint32 picture, written.
@@ -186,7 +192,7 @@ def draw_sky(
         heading: Car's heading, in radians.
         look: Record of ``LOOK``.
         sky: (SKY_ROWS + 1, SKY_SHADES) uint32.
-        flipped: Whether the skyline is turned over.
+        flipped: Whether the skyline is flipped.
     """
     height, width = labels.shape
     horizon = 0.5 * height - geometry.focal * geometry.sine / geometry.cosine
@@ -195,7 +201,7 @@ def draw_sky(
     drift = np.empty(width, dtype=np.uint64)
     other_end = 1023 if flipped else 0
     for column in range(width):
-        # Even steps of angle instead of their arc tangents: hills and clouds are nowhere else to be compared with.
+        # Equal steps of angle instead of the arc tangent, which is not visible on hills and clouds.
         angle = turned + (column + 0.5 - 0.5 * width) / geometry.focal / (2.0 * np.pi)
         around = angle - np.floor(angle)
         tops[column] = int(horizon - geometry.focal * look.hills * HILLS[(int(around * 1024.0) & 1023) ^ other_end])
@@ -230,7 +236,7 @@ def draw_sky(
 
 @kernel
 def _hill(sky: np.ndarray, tops: np.ndarray, column: np.uint64, row: int, otherwise: np.uint32) -> Any:
-    """Colour of a pixel where hills may stand before the sky."""
+    """Colour of a pixel of hills, or else of the sky."""
     below = row - tops[column]
     return sky[SKY_ROWS, min(15, 2 * below)] if below >= 0 else otherwise
 
@@ -266,10 +272,10 @@ def camera_range(
         low: First car.
         high: One past the last car.
         cars: (N,) records of ``CAR``.
-        others: (N, K) records of ``OTHER``; None for nobody.
-        pictures: (N, H, W, 3) uint8, written; with no rows, nobody asked for them.
+        others: (N, K) records of ``OTHER``; None for none.
+        pictures: (N, H, W, 3) uint8, written; without rows if they are not wanted.
         words: (N, H, 3W/4) uint32, the same memory.
-        labels: (N, H, W) uint8, written; with no rows, nobody asked for them.
+        labels: (N, H, W) uint8, written; without rows if they are not wanted.
         rows: (H,) records of ``ROW``.
         geometry: (1,) records of ``GEOMETRY``.
         light: (3HW,) uint8 of ``light_map``.
@@ -281,7 +287,7 @@ def camera_range(
         standing: (S, M) records of ``STANDING``.
         sprites: (2, kinds, h, w) uint8 inks.
         looks: (N,) records of ``LOOK``.
-        keys: (N,) int64 that fix rain and noise.
+        keys: (N,) int64 seeds of rain and noise.
         colours: (N, BANDS, 256) uint32.
         inks: (N, BANDS, INKS) uint32.
         sky: (N, SKY_ROWS + 1, SKY_SHADES) uint32.
@@ -326,12 +332,12 @@ def camera_range(
         key = keys[i] * 100_003 + car.step
         flat = picture.reshape(-1)
         if look.lamps > 0.02:
-            light_up(flat, light, look)
-        dazzle(picture, classes, horizon, mount.focal, car.heading, look, circuits[slot].sun)
-        # What falls and what flickers is chance, which in a mirror is mirrored too.
+            add_headlights(flat, light, look)
+        add_glare(picture, classes, horizon, mount.focal, car.heading, look, circuits[slot].sun)
+        # In a mirrored world, rain and noise are mirrored too.
         if circuits[slot].mirrored:
-            turn_over(picture)
-        precipitate(picture, look, key, car.speed)
+            flip_horizontally(picture)
+        add_precipitation(picture, look, key, car.speed)
         add_noise(flat, look.noise, key)
         if circuits[slot].mirrored:
-            turn_over(picture)
+            flip_horizontally(picture)

@@ -1,9 +1,9 @@
-"""A laser scanner: how far it is to the border of the road and to other road users, in many directions.
+"""The lidar: distances to the border of the road and to other road users, in many directions.
 
-A ray walks along the road from one cross-section to the next. Between two of them the road is a quadrilateral, which a
-straight ray leaves by the left border, by the right one, or by the next cross-section; two cross products tell which.
-That is exact, takes time in proportion to the metres that a ray flies, and cannot mistake the border of a road that
-passes over a bridge for the own one. (The usual way, sphere tracing through a distance field, gives up all three.)
+A ray is traced along the road from one cross-section to the next. Between two of them the road is a quadrilateral,
+which the ray leaves by the left border, the right border or the next cross-section; two cross products decide. That is
+exact, takes time in proportion to the range, and ignores a road that crosses on a bridge, unlike sphere tracing through
+a distance field.
 """
 
 import numpy as np
@@ -26,15 +26,15 @@ def lidar(
     angles: np.ndarray,
     max_range: float,
 ) -> None:
-    """Measure the distance to the nearest thing in each direction.
+    """Measure the distance to the nearest border or road user in each direction.
 
-    Off the road, beams end where they meet the border from outside.
+    Off the road, beams end at the border from outside.
 
     Args:
         beams: (B,) float32, written: metres, at most ``max_range``.
         x: Position of the scanner, in metres.
         y: Likewise.
-        heading: Direction that it looks in, in radians.
+        heading: Direction of the scanner, in radians.
         line: (n, 8) packed centre line.
         samples: Number of samples in use, at most n.
         index: Sample at or near the scanner.
@@ -49,9 +49,9 @@ def lidar(
         dx = np.cos(heading + angles[k])
         dy = np.sin(heading + angles[k])
         if on_road:
-            distance = _walk(line, samples, index, x, y, dx, dy, max_range)
+            distance = _trace(line, samples, index, x, y, dx, dy, max_range)
         else:
-            distance = _search(line, samples, index, x, y, dx, dy, max_range)
+            distance = _trace_outside(line, samples, index, x, y, dx, dy, max_range)
         for i in range(count):
             if others[i].active != 0:
                 distance = min(distance, box_distance(others[i], x, y, dx, dy))
@@ -60,10 +60,10 @@ def lidar(
 
 @kernel
 def beam_angles(count: int, field_of_view: float) -> np.ndarray:
-    """(B,) directions in radians, evenly spaced from right to left; a full circle does not name one direction twice.
+    """(B,) directions in radians, evenly spaced from right to left; a full circle has no direction twice.
 
     Args:
-        count: B; a single beam looks ahead.
+        count: B; a single beam points ahead.
         field_of_view: Angle between the first beam and the last, in radians; 2π for a full circle.
     """
     angles = np.zeros(count)
@@ -90,7 +90,7 @@ def _crossing(ax: float, ay: float, bx: float, by: float, x: float, y: float, dx
 
 @kernel
 def _is_on_road(line: np.ndarray, samples: int, i: int, x: float, y: float) -> bool:
-    """Whether a point between the cross-sections of sample i and the next is between the borders too."""
+    """Whether a point is between the cross-sections of sample i and the next, and between the borders."""
     j = i + 1 if i + 1 < samples else 0
     inside = True
     for left in (True, False):
@@ -104,13 +104,13 @@ def _is_on_road(line: np.ndarray, samples: int, i: int, x: float, y: float) -> b
 
 
 @kernel
-def _walk(
+def _trace(
     line: np.ndarray, samples: int, index: int, x: float, y: float, dx: float, dy: float, max_range: float
 ) -> float:
     """Distance at which a ray from a point of the road meets its border, at most ``max_range``."""
     i = index
     j = i + 1 if i + 1 < samples else 0
-    # Corners around the first quadrilateral: seen from inside it, the ray leaves between two neighbours.
+    # From inside the first quadrilateral, the ray leaves between two neighbouring corners.
     rear_left, rear_right = _border(line, i, True), _border(line, i, False)
     front_left, front_right = _border(line, j, True), _border(line, j, False)
     front_left_turn = dx * (front_left[1] - y) - dy * (front_left[0] - x)  # positive: left of the ray
@@ -151,7 +151,7 @@ def _walk(
 
 
 @kernel
-def _search(
+def _trace_outside(
     line: np.ndarray, samples: int, index: int, x: float, y: float, dx: float, dy: float, max_range: float
 ) -> float:
     """Distance at which a ray from anywhere meets a border near the sample ``index``, at most ``max_range``."""

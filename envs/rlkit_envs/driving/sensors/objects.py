@@ -1,4 +1,4 @@
-"""Drawing what stands on the ground into a camera's picture, from far to near: sprites, and cars as two boxes."""
+"""Objects in the camera's image, drawn from far to near: sprites, and cars as boxes."""
 
 import numpy as np
 
@@ -8,10 +8,10 @@ from rlkit_envs.driving.traffic.behaviour import CONE
 from rlkit_envs.driving.weather.palette import GLASS, HEAD_LAMP, PAINT, TAIL_LAMP, TYRE, band_of
 from rlkit_envs.driving.weather.sprites import CONE_SPRITE, SPRITE_HEIGHT, SPRITE_WIDTH
 
-SEEN_TO = 260.0  # m
-MOST_SEEN = 256  # things in one picture
-_NEAREST = 0.6  # m before the camera
-_SMALLEST = 1.0  # pixels high; what is smaller is not drawn
+SEEN_TO = 260.0  # m, range
+MOST_SEEN = 256  # objects in one image
+_NEAREST = 0.6  # m ahead of the camera
+_SMALLEST = 1.0  # pixels, smallest height of a sprite
 
 
 @kernel
@@ -47,15 +47,15 @@ def draw_standing(
         heading: Car's heading, in radians.
         standing: (M,) records of ``STANDING``.
         count: How many of them there are.
-        others: (K,) records of ``OTHER``; None for nobody.
+        others: (K,) records of ``OTHER``; None for none.
         sprites: (2, kinds, SPRITE_HEIGHT, SPRITE_WIDTH) uint8 inks.
         inks: (BANDS, INKS) uint32.
     """
     width = labels.shape[1]
     cosine = np.cos(heading)
     sine = np.sin(heading)
-    eye_x = x + geometry.mount_ahead * cosine
-    eye_y = y + geometry.mount_ahead * sine
+    camera_x = x + geometry.mount_ahead * cosine
+    camera_y = y + geometry.mount_ahead * sine
     slope = 0.5 * width / geometry.focal
     depth = np.empty(MOST_SEEN)
     which = np.empty(MOST_SEEN, dtype=np.int64)
@@ -65,19 +65,19 @@ def draw_standing(
         dx = dy = reach = 0.0
         if k < count:
             thing = standing[k]
-            dx, dy, reach = thing.x - eye_x, thing.y - eye_y, 0.5 * thing.width
+            dx, dy, reach = thing.x - camera_x, thing.y - camera_y, 0.5 * thing.width
         elif others is not None:
             other = others[k - count]
             if other.active == 0:
                 continue
-            dx, dy, reach = other.x - eye_x, other.y - eye_y, 0.5 * other.length
+            dx, dy, reach = other.x - camera_x, other.y - camera_y, 0.5 * other.length
         ahead = dx * cosine + dy * sine
         if ahead < _NEAREST or ahead > SEEN_TO:
             continue
         left = dy * cosine - dx * sine
         if abs(left) > slope * ahead + 1.2 * reach:
             continue
-        # Insert by distance, the furthest first; where there are too many, the furthest is left out.
+        # Insertion sort by distance, the furthest first; beyond MOST_SEEN, the furthest is dropped.
         if seen == MOST_SEEN:
             if ahead >= depth[0]:
                 continue
@@ -103,10 +103,10 @@ def draw_standing(
         elif others is not None:
             other = others[k - count]
             if other.kind != CONE:
-                _draw_car(picture, labels, geometry, eye_x, eye_y, cosine, sine, other, inks)
+                _draw_car(picture, labels, geometry, camera_x, camera_y, cosine, sine, other, inks)
                 continue
             place_x, place_y, tall, wide, kind = other.x, other.y, other.height, other.width, CONE_SPRITE
-        left = (place_y - eye_y) * cosine - (place_x - eye_x) * sine
+        left = (place_y - camera_y) * cosine - (place_x - camera_x) * sine
         _draw_sprite(picture, labels, geometry, depth[i], left, tall, wide, sprites[turned, kind], tint, inks)
 
 
@@ -124,7 +124,7 @@ def _draw_sprite(
     inks: np.ndarray,
 ) -> None:
     height, width = labels.shape
-    # Along the camera's axis, and downwards from it, of foot and top.
+    # Foot and top in camera coordinates: along the axis, and downwards.
     foot_axis = ahead * geometry.cosine + geometry.mount_height * geometry.sine
     foot_down = geometry.mount_height * geometry.cosine - ahead * geometry.sine
     top_axis = foot_axis - tall * geometry.sine
@@ -168,7 +168,7 @@ def _project(
 
 @kernel
 def _fill(picture: np.ndarray, labels: np.ndarray, corners: np.ndarray, word: np.uint32) -> None:
-    """Fill a convex quadrangle of (4, 2) corners in pixels."""
+    """Fill a convex quadrilateral of (4, 2) corners in pixels."""
     height, width = labels.shape
     first = max(0, int(np.ceil(corners[:, 1].min() - 0.5)))
     last = min(height, int(np.ceil(corners[:, 1].max() - 0.5)))
@@ -198,7 +198,7 @@ def _draw_box(
     inks: np.ndarray,
     table: np.ndarray,
 ) -> None:
-    """Draw the faces of a box that are turned towards the camera, and its top where the camera is above it.
+    """Draw the faces of a box that face the camera, and its top if the camera is above it.
 
     Args:
         picture: (H, W, 3) uint8, changed.
@@ -216,11 +216,11 @@ def _draw_box(
     back, front, half, low, high, taper = extent[0], extent[1], extent[2], extent[3], extent[4], extent[5]
     corners = np.empty((4, 2))
     for face in range(5):
-        # Ends 0 and 1, flanks 2 and 3, top 4. A face is a run of four corners: along, aside and up of each.
+        # Ends 0 and 1, flanks 2 and 3, top 4.
         sign = 1.0 if face % 2 == 0 else -1.0
         if face < 2:
             end = front if face == 0 else back
-            # The camera sees an end when it is on the side that the end faces.
+            # Back-face culling.
             if sign * ((ahead + end * cosine) * cosine + (left + end * sine) * sine) >= 0.0:
                 continue
         elif face < 4:
@@ -254,8 +254,8 @@ def _draw_box(
         _fill(picture, labels, corners, table[inks[face // 2]])
 
 
-# A car as four boxes, in shares of half its length, half its width, and its height, and by how much of its height the
-# top of each is drawn in: the dark of wheels and floor, the body, its lamps, the cabin.
+# A car as four boxes: wheels and floor, body, lamps, cabin. Shares of half its length, half its width, and its height;
+# the last is the taper of the top, as a share of the height.
 _BOXES = np.array(
     [
         (-0.86, 0.86, 0.96, 0.0, 0.3, 0.0),
@@ -271,14 +271,14 @@ def _draw_car(
     picture: np.ndarray,
     labels: np.ndarray,
     geometry: Record,
-    eye_x: float,
-    eye_y: float,
+    camera_x: float,
+    camera_y: float,
     cosine: float,
     sine: float,
     other: Record,
     inks: np.ndarray,
 ) -> None:
-    dx, dy = other.x - eye_x, other.y - eye_y
+    dx, dy = other.x - camera_x, other.y - camera_y
     place = np.empty(4)
     place[0], place[1] = dx * cosine + dy * sine, dy * cosine - dx * sine
     place[2] = np.cos(other.heading) * cosine + np.sin(other.heading) * sine

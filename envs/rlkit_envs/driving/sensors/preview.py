@@ -1,4 +1,4 @@
-"""What a driver knows of the road ahead, in numbers: where on it the car is, and how it bends."""
+"""The preview: the car's position on the road, and the curvature ahead, as numbers."""
 
 import numpy as np
 
@@ -15,19 +15,19 @@ NAMES = (
     *(f"curve within {distance:.0f} m" for distance in DISTANCES),
 )
 SIZE = len(NAMES)
-MIRROR_SIGNS = (-1.0, -1.0, -1.0, 1.0, -1.0) + (-1.0,) * len(DISTANCES)  # what becomes of each in a mirror
+MIRROR_SIGNS = (-1.0, -1.0, -1.0, 1.0, -1.0) + (-1.0,) * len(DISTANCES)  # factor of each in the mirrored world
 
-SLIP_SCALE = 0.5  # rad between where the car points and where it goes; more is a spin
+SLIP_SCALE = 0.5  # rad, slip angle that counts as 1
 WIDTH_SCALE = 30.0  # m from border to border
 TIGHT = 8.0  # m, radius of a curve that counts as 1
 
 
 @kernel
 def preview(numbers: np.ndarray, car: Record, slip_angle: float, line: np.ndarray, circuit: Record) -> None:
-    """Write what lies around and ahead of a car, in [-1, 1]; left is positive.
+    """Write the preview of a car, in [-1, 1]; left is positive.
 
-    A stretch of road shows its tightest curve, as the root of curvature times ``TIGHT``: the speed that a curve allows
-    goes with that root, and long curves still show beside hairpins.
+    Each stretch of road is described by its tightest curve, as the square root of curvature times ``TIGHT``, which is
+    inversely proportional to the speed that the curve allows.
 
     Args:
         numbers: (SIZE,) float32, written in the order of ``NAMES``: the slip angle as a share of ``SLIP_SCALE``; the
@@ -35,7 +35,7 @@ def preview(numbers: np.ndarray, car: Record, slip_angle: float, line: np.ndarra
             of π; the width of the road as a share of ``WIDTH_SCALE``; the width on the left less that on the right, as
             a share of both; and the curves of the stretches that end at ``DISTANCES`` and begin where the last ended.
         car: One record of ``parameters.CAR``.
-        slip_angle: Radians by which the car goes to the left of where it points.
+        slip_angle: Angle from the heading to the velocity, in radians.
         line: (n, 8) packed centre line.
         circuit: Its record of ``CIRCUIT``.
     """

@@ -1,4 +1,4 @@
-"""What a driver gets to see: which sensors a car has, what they give, and how a batch of cars is served."""
+"""The sensors of a car, their shapes and ranges, and drawing of the observations of a batch of cars."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -33,14 +33,14 @@ class Sensors:
 
     Args:
         names: Some of ``SENSORS``, in the order in which they are given.
-        birdview: What the bird's view shows: ``road`` (how much of a pixel is road, one channel per scale), ``colour``
+        birdview: Content of the bird's view: ``road`` (share of road per pixel, one channel per scale), ``colour``
             (red, green, blue), ``classes`` (numbers of ``palette.CLASSES``).
         view_size: Height and width of the bird's view, in pixels.
         scales: Metres per pixel of the bird's view, one per channel; a single one in colour and classes.
-        camera: How the front camera is mounted.
-        beams: Of the lidar.
+        camera: Size and mounting of the front camera.
+        beams: Number of the lidar's beams.
         beam_angle: Angle between the outermost beams, in radians.
-        beam_range: In metres; what is further away is reported at this distance.
+        beam_range: Range of the lidar in metres, which is reported for anything further away.
     """
 
     names: tuple[str, ...]
@@ -54,17 +54,17 @@ class Sensors:
 
     @property
     def has_camera(self) -> bool:
-        """Whether the front camera's picture or its segmentation is wanted."""
+        """Whether the camera or its segmentation is among the sensors."""
         return "camera" in self.names or "segmentation" in self.names
 
     @property
-    def sees_looks(self) -> bool:
-        """Whether anything here depends on what the world looks like."""
+    def needs_weather(self) -> bool:
+        """Whether any sensor depends on the weather's colours."""
         return self.has_camera or ("birdview" in self.names and self.birdview == "colour")
 
     @property
     def needs(self) -> Needs:
-        """The rasters of the ground that pictures are looked up in."""
+        """The rasters of the ground that the sensors need."""
         from_above = "birdview" in self.names
         cells = [MATERIAL_CELL] if self.has_camera else []
         if from_above and self.birdview != "road":
@@ -72,7 +72,7 @@ class Sensors:
         return Needs(self.scales if from_above and self.birdview == "road" else (), min(cells, default=None))
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Shape of what one car gets from a sensor."""
+        """Shape of a sensor's observation of one car."""
         channels = {"road": len(self.scales), "colour": 3, "classes": 1}[self.birdview]
         return {
             "birdview": (self.view_size, self.view_size, channels),
@@ -84,7 +84,7 @@ class Sensors:
         }[name]
 
     def bounds(self, name: str) -> tuple[float, float, type]:
-        """Lowest and highest value that a sensor gives, and its type."""
+        """Lowest and highest value of a sensor, and its type."""
         if name in ("birdview", "camera"):
             classes = name == "birdview" and self.birdview == "classes"
             return 0, len(CLASSES) - 1 if classes else 255, np.uint8
@@ -94,7 +94,7 @@ class Sensors:
 
 
 class World(Protocol):
-    """What an observer looks at: N cars and what is around each; see ``simulator.Simulator``."""
+    """N cars and their surroundings; see ``simulator.Simulator``."""
 
     cars: Array
     others: Array
@@ -104,7 +104,7 @@ class World(Protocol):
 
 
 class SensorSuite:
-    """Fills arrays with what cars see.
+    """Draws observations.
 
     Args:
         sensors: Which sensors the cars have.
@@ -128,9 +128,9 @@ class SensorSuite:
         return {name: np.empty((count, *shape), dtype=dtype) for name, (shape, dtype) in self._rows_of.items()}
 
     def draw(self, low: int, high: int, out: dict[str, Array], world: World) -> None:
-        """Write what the cars from ``low`` up to ``high`` see into arrays as ``allocate`` makes them."""
+        """Draw the observations of the cars from ``low`` up to ``high`` into arrays that ``allocate`` made."""
         cars, pool = world.cars, world.pool
-        others = world.others if world.others.shape[1] else None  # None: numba leaves out what nobody needs
+        others = world.others if world.others.shape[1] else None  # None: numba compiles no traffic
         looks = world.looks or _NO_LOOKS
         ground = (pool.cells, pool.tiles, pool.layers)
         if "birdview" in out:
@@ -154,7 +154,7 @@ class SensorSuite:
             else:
                 classes_range(low, high, cars, others, view, self._scales[0], *ground, self._shares)
         if "camera" in out or "segmentation" in out:
-            # What is not asked for has no rows: it is drawn into memory that is thrown away.
+            # The sensor of the two that is not wanted has no rows; the kernel then draws into a buffer of its own.
             camera, labels = out.get("camera", _NO_PICTURES), out.get("segmentation", _NO_LABELS)
             camera_range(
                 low,
@@ -254,23 +254,22 @@ def lidar_range(
 def preview_range(
     low: int, high: int, cars: np.ndarray, previews: np.ndarray, lines: np.ndarray, circuits: np.ndarray
 ) -> None:
-    """Write what lies ahead (N, P) float32: see ``preview``."""
+    """Write the previews (N, P) float32; see ``preview``."""
     for i in range(low, high):
         car = cars[i]
         slip_angle = np.arctan2(car.lateral_velocity, max(1.0, abs(car.speed)))
         preview(previews[i], car, slip_angle, lines[car.slot], circuits[car.slot])
 
 
-# What the left half of a gauge, the column in its middle and its right half show of speed, steering and yaw rate.
+# Factors of speed, steering and yaw rate in the left half of a gauge, its middle column and its right half.
 _GAUGES = np.array([(1.0, 1.0, 1.0), (1.0, 0.0, 0.0), (1.0, -1.0, -1.0)], dtype=np.float32)
 
 
 def paint_gauges(pictures: npt.NDArray[np.uint8], states: npt.NDArray[np.float32]) -> None:
-    """Show the three numbers of a state as grey bands from top to bottom; 128 stands for zero.
+    """Draw the three numbers of a state as grey bands from top to bottom; 128 stands for zero.
 
-    Speed is the same all along its band. Of steering and yaw rate, the left half of the band shows how much they lead
-    to the left and the right half how much to the right, as much brighter as the other is darker. So a picture that is
-    turned over sideways shows the numbers of the mirrored world.
+    The band of speed is uniform. In those of steering and yaw rate, the left half shows the value and the right half
+    its negative, so that a flipped image shows the state of the mirrored world.
 
     Args:
         pictures: (N, H, W) uint8, written; an odd width leaves a column between the halves.

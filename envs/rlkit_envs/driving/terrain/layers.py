@@ -1,10 +1,9 @@
-"""What lies on the ground of a circuit, drawn once into rasters that every picture is looked up in.
+"""The rasters of a circuit's ground, drawn once; sensors look their pixels up in them.
 
-Two kinds of layers exist. A *share* layer tells for a bird's view at one scale how much of a pixel is road, filtered to
-the pixel's size, so that one look-up per pixel gives a soft picture that does not flicker. The *material* layers, each
-twice as coarse as the one before, hold one byte per cell: what lies there (3 bits), whether a tree's shadow falls on it
-(1 bit), and its grain (4 bits). A table of 256 entries turns such bytes into colours and class labels at once, so a
-look is free to change and the labels are exact.
+There are two kinds of layers. A *share* layer holds, for a bird's view of one scale, the share of road in a pixel,
+filtered to the pixel's size, so that one look-up per pixel is antialiased. The *material* layers, each twice as coarse
+as the one before (mipmaps), hold one byte per cell: material (3 bits), shadow of a tree (1 bit) and grain (4 bits). A
+table of 256 entries turns such bytes into colours and class labels at once: looks can change, and labels are exact.
 """
 
 import math
@@ -16,26 +15,26 @@ import numpy.typing as npt
 
 from rlkit_envs.driving.road.circuit import LEFT, RIGHT, Circuit
 from rlkit_envs.driving.terrain.materials import blotches, plain_cells, texture
-from rlkit_envs.driving.terrain.raster import VERGE, cast_shadows, draw_materials, draw_share, vote
+from rlkit_envs.driving.terrain.raster import VERGE, cast_shadows, downsample, draw_materials, draw_share
 from rlkit_envs.driving.terrain.roadside import Roadside
 from rlkit_envs.driving.terrain.tiles import PERIOD, TILE, Ground, LayerBuilder
 
-LIMIT = 16 * 2**20  # bytes that a circuit's ground may take; cells become coarser where it would take more
-MATERIAL_LEVELS = 6  # of material layers: cells of 0.125 m to 4 m, say
-# Tiles. A material layer begins and ends at multiples of it, so that its texture lies alike under a circuit and under
-# its mirror image: twice the texture's period, because shadows read it at half the pace.
+LIMIT = 16 * 2**20  # bytes of a circuit's ground; cells become coarser beyond
+MATERIAL_LEVELS = 6  # number of material layers, for example with cells of 0.125 m to 4 m
+# Tiles. A material layer begins and ends at multiples of it, so that its texture is aligned alike under a circuit and
+# under its mirror image: twice the texture's period, because shadows read it at half the resolution.
 _WHOLE = 2 * PERIOD
-# Pixels over which a border fades. With two, the pixels at a border tell where in between it runs, whatever its angle.
+# Pixels over which a border fades. With two, the pixels at a border determine its position at any angle.
 _SOFTNESS = 2.0
 
 
 @dataclass(frozen=True)
 class Needs:
-    """Which layers a simulator's pictures are looked up in.
+    """The layers that a simulator's sensors need.
 
     Args:
-        share_scales: Metres per pixel of the bird's views that show how much of a pixel is road.
-        material_cell: Side of the finest cells of the material layers in metres; None where no picture shows materials.
+        share_scales: Metres per pixel of the bird's views of the road.
+        material_cell: Side of the finest cells of the material layers in metres; None for no material layers.
     """
 
     share_scales: tuple[float, ...] = ()
@@ -46,12 +45,12 @@ def build_ground(circuit: Circuit, needs: Needs, roadside: Roadside | None = Non
     """Draw the rasters of a circuit.
 
     For a procedural circuit a share layer takes 1 ms and the material layers at 0.125 m about 40 ms; for a real circuit
-    of 7 km about 0.3 s. Where the limit of 16 MB would be passed, cells are made coarser by halves.
+    of 7 km about 0.3 s. Beyond the limit of 16 MB, the size of cells is doubled.
 
     Args:
-        circuit: Which one.
-        needs: Which layers.
-        roadside: What stands beside the road and throws shadows onto it.
+        circuit: The circuit.
+        needs: The layers to draw.
+        roadside: Objects beside the road, which cast shadows.
     """
     style = style_of(circuit)
     factor = 1.0
@@ -81,21 +80,21 @@ def build_ground(circuit: Circuit, needs: Needs, roadside: Roadside | None = Non
             cast_shadows(finest, ground.tiles, ground.cells, shadows, grain, style.flipped)
         for level in range(1, MATERIAL_LEVELS):
             fine, coarse = ground.layers[shares + level - 1], ground.layers[shares + level]
-            vote(fine, coarse, ground.tiles, ground.cells)
+            downsample(fine, coarse, ground.tiles, ground.cells)
     return ground
 
 
 @dataclass(frozen=True)
 class Style:
-    """What tells the road of one circuit from that of another.
+    """Appearance of a circuit's road and surroundings.
 
     Args:
-        wear: Share of the paint and of the surface that is worn off, 0 to 1.
-        dashes: Whether a dashed line marks the middle.
+        wear: Share of the paint and the surface that is worn, 0 to 1.
+        dashes: Whether there is a dashed middle line.
         sun: Direction in which shadows fall, in radians.
-        seed: For everything else that is drawn by chance.
-        flipped: Whether textures, trees and the skyline are turned over. They are about every second circuit's, so that
-            no picture tells by them whether it is seen in a mirror.
+        seed: For all other random choices.
+        flipped: Whether textures, trees and the skyline are flipped, as for about every second circuit, so that they do
+            not reveal a mirrored image.
     """
 
     wear: float
@@ -106,7 +105,7 @@ class Style:
 
 
 def style_of(circuit: Circuit) -> Style:
-    """The style of a circuit, which its name fixes; that of its mirror image is the mirror image of it."""
+    """Style of a circuit, determined by its name; that of the mirrored circuit is mirrored."""
     seed = zlib.crc32(circuit.name.encode())
     wear, dashes, sun = np.random.default_rng(seed).random(3)
     direction = float(2.0 * np.pi * sun) * (-1.0 if circuit.is_mirrored else 1.0)
@@ -117,7 +116,7 @@ def style_of(circuit: Circuit) -> Style:
 def _allocate(circuit: Circuit, needs: Needs, factor: float, flipped: bool) -> Ground:
     builder = LayerBuilder(plain_cells(flipped))
     for scale in needs.share_scales:
-        cell = scale / 3.0 * factor  # Coarser cells would show as steps
+        cell = scale / 3.0 * factor  # coarser cells would be visible as steps
         corner, wanted = _with_rim(*_wanted_tiles(circuit, cell, _SOFTNESS * scale), 1)
         builder.add(_place(corner, cell), cell, wanted, empty=True)
     if needs.material_cell is not None:
@@ -131,17 +130,17 @@ def _allocate(circuit: Circuit, needs: Needs, factor: float, flipped: bool) -> G
     return builder.finish()
 
 
-# The corner of a layer is told in tiles from the middle of the plane along x and y.
+# Corner of a layer, in tiles from the origin of the plane along x and y.
 _Corner = tuple[int, int]
 
 
 def _place(corner: _Corner, cell: float) -> tuple[float, float]:
-    """Where a corner lies, in metres."""
+    """Position of a corner, in metres."""
     return corner[0] * TILE * cell, corner[1] * TILE * cell
 
 
 def _with_rim(corner: _Corner, wanted: npt.NDArray[np.bool_], whole: int) -> tuple[_Corner, npt.NDArray[np.bool_]]:
-    """A layer with a rim of one tile or more that nothing touches; it begins and ends at multiples of ``whole``."""
+    """Add a rim of unused tiles, one or more, so that a layer begins and ends at multiples of ``whole``."""
     (column, row), (rows, columns) = corner, wanted.shape
     before = 1 + (row - 1) % whole, 1 + (column - 1) % whole
     after = 1 + -(row + rows + 1) % whole, 1 + -(column + columns + 1) % whole
@@ -150,7 +149,7 @@ def _with_rim(corner: _Corner, wanted: npt.NDArray[np.bool_], whole: int) -> tup
 
 
 def _merged(corner: _Corner, wanted: npt.NDArray[np.bool_]) -> tuple[_Corner, npt.NDArray[np.bool_]]:
-    """The layer of twice as large tiles, those wanted that hold a wanted one."""
+    """The layer with tiles of twice the size; wanted are those that contain a wanted one."""
     (column, row), (rows, columns) = corner, wanted.shape
     before = row % 2, column % 2
     after = (row + rows) % 2, (column + columns) % 2
@@ -160,7 +159,7 @@ def _merged(corner: _Corner, wanted: npt.NDArray[np.bool_]) -> tuple[_Corner, np
 
 
 def _wanted_tiles(circuit: Circuit, cell: float, beyond: float) -> tuple[_Corner, npt.NDArray[np.bool_]]:
-    """The corner of a raster around the road, and (rows, columns) bool: the tiles that road and roadside touch."""
+    """Corner of a raster around the road, and (rows, columns) bool: the tiles that road and roadside touch."""
     line, normals = circuit.line, circuit.normals
     widest = float(line[:, LEFT : RIGHT + 1].max()) + beyond
     side = TILE * cell

@@ -1,6 +1,6 @@
-"""What can lie on the ground, and the grain of it: bytes of the material layers, and seamless textures.
+"""Bytes of the material layers, and periodic textures.
 
-A byte holds what lies there (3 bits), whether a tree's shadow falls on it (1 bit), and its grain (4 bits).
+A byte holds material (3 bits), shadow of a tree (1 bit) and grain (4 bits).
 """
 
 from functools import cache
@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from rlkit_envs.driving.terrain.tiles import PERIOD, TILE
 
-MATERIALS = ("grass", "gravel", "asphalt", "patch", "line", "kerb", "kerb white", "earth")
 GRASS, GRAVEL, ASPHALT, PATCH, LINE, KERB_RED, KERB_WHITE, EARTH = range(8)
 MATERIAL_SHIFT, SHADOW = 5, 16  # a byte is material << 5 | shadow << 4 | grain
 GRAINS = 16
@@ -18,10 +17,10 @@ GRAINS = 16
 
 @cache
 def texture(flipped: bool = False) -> npt.NDArray[np.uint8]:
-    """(256, 256) uint8 grain from 0 to 15 that repeats without a seam: blotches of several sizes and fine noise.
+    """(256, 256) uint8 grain from 0 to 15 that is periodic: blotches of several sizes and fine noise.
 
     Args:
-        flipped: Whether it is turned over, the last row first.
+        flipped: Whether it is flipped, the last row first.
     """
     if flipped:
         return np.ascontiguousarray(texture()[::-1])
@@ -30,14 +29,14 @@ def texture(flipped: bool = False) -> npt.NDArray[np.uint8]:
 
 @cache
 def blotches(flipped: bool = False) -> npt.NDArray[np.uint8]:
-    """(256, 256) uint8 from 0 to 15, as ``texture`` but without its fine noise: worn places, and clouds."""
+    """(256, 256) uint8 from 0 to 15, like ``texture`` without fine noise: for worn places and clouds."""
     if flipped:
         return np.ascontiguousarray(blotches()[::-1])
     return _noise(31, ((70.0, 1.0), (28.0, 0.6), (11.0, 0.3)))
 
 
 def _noise(seed: int, waves: tuple[tuple[float, float], ...]) -> npt.NDArray[np.uint8]:
-    """The sum of smooth noises of some wavelengths (in cells) and weights, every value from 0 to 15 equally often."""
+    """Sum of band-limited noises of some wavelengths (in cells) and weights, equalised to values from 0 to 15."""
     side = PERIOD * TILE
     random = np.random.default_rng(seed)
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side)))
@@ -52,7 +51,7 @@ def _noise(seed: int, waves: tuple[tuple[float, float], ...]) -> npt.NDArray[np.
 
 @cache
 def plain_cells(flipped: bool = False) -> npt.NDArray[np.uint8]:
-    """Cells of the shared tiles: grass with bare patches; turned over where the texture is."""
+    """Cells of the shared tiles: grass with bare patches; flipped like the texture."""
     grain = texture()
     blotches = np.roll(grain, (71, 133), axis=(0, 1))
     byte = np.where((blotches == GRAINS - 1) & (grain > 9), EARTH << MATERIAL_SHIFT, GRASS << MATERIAL_SHIFT) | grain

@@ -1,4 +1,4 @@
-"""Kernels that draw the ground: what share of a pixel is road, what lies where, shadows, and ever coarser layers."""
+"""Kernels that draw the layers of the ground: shares of road, materials, shadows, and coarser levels."""
 
 import numpy as np
 
@@ -20,16 +20,16 @@ from rlkit_envs.driving.terrain.tiles import TILE, cell_index, cells_before
 from rlkit_envs.driving.vehicle.surfaces import GRAVEL as GRAVEL_VERGE
 from rlkit_envs.driving.vehicle.surfaces import GRAVEL_WIDTH, verge
 
-VERGE = 9.0  # m beyond the border that are drawn: earth, gravel traps, worn grass
+VERGE = 9.0  # m beyond the border that are drawn: earth and gravel traps
 _LINE_WIDTH = 0.3  # m, the white line along the inside of the border or of the kerb
 _KERB_LENGTH = 2.0  # m of red, then of white
 _DASH = (3.0, 9.0)  # m, length of a dash of the middle line, and from dash to dash
-_FOLD = 0.9  # of a curve's radius: nothing beyond it is drawn on its inside
+_FOLD = 0.9  # of a curve's radius, limit of what is drawn on its inside
 
 
 @kernel
 def _reach(line: np.ndarray, i: int, beyond: float) -> tuple[float, float]:
-    """Metres to the left and right of a sample that are drawn, short of where the normals of a curve meet."""
+    """Metres to the left and right of a sample that are drawn, up to where the normals of a curve meet."""
     left = line[i, LEFT] + beyond
     right = line[i, RIGHT] + beyond
     curvature = line[i, CURVATURE]
@@ -57,7 +57,7 @@ def _piece(line: np.ndarray, i: int, j: int, beyond: float, corners: np.ndarray)
 
 @kernel
 def _rows(corners: np.ndarray, layer: Record) -> tuple[int, int]:
-    """First and last row of a layer whose cells' middles a quadrangle comes near."""
+    """First and last row of a layer that a quadrilateral can touch."""
     low = min(corners[0, 1], corners[1, 1], corners[2, 1], corners[3, 1])
     high = max(corners[0, 1], corners[1, 1], corners[2, 1], corners[3, 1])
     first = int(np.floor((low - layer.origin_y) / layer.cell - 0.5))
@@ -66,7 +66,7 @@ def _rows(corners: np.ndarray, layer: Record) -> tuple[int, int]:
 
 @kernel
 def _span(corners: np.ndarray, y: float, slack: float) -> tuple[float, float]:
-    """Smallest and largest x of a quadrangle near a height."""
+    """Smallest and largest x of a quadrilateral near a value of y."""
     low = 1e300
     high = -1e300
     for a in range(4):
@@ -85,7 +85,7 @@ def _span(corners: np.ndarray, y: float, slack: float) -> tuple[float, float]:
 
 @kernel
 def _columns(corners: np.ndarray, layer: Record, y: float) -> tuple[int, int]:
-    """First and last column of a layer whose cells' middles a quadrangle comes near at a height."""
+    """First and last column of a layer that a quadrilateral can touch at a value of y."""
     low, high = _span(corners, y, 0.5 * layer.cell)
     first = int(np.floor((low - layer.origin_x) / layer.cell - 0.5))
     return first, int(np.ceil((high - layer.origin_x) / layer.cell - 0.5))
@@ -100,7 +100,7 @@ def _inside(line: np.ndarray, i: int, j: int, f: float, offset: float) -> float:
 
 @kernel
 def _place_in_piece(line: np.ndarray, i: int, j: int, x: float, y: float) -> tuple[float, float]:
-    """How far from sample i to j a point lies, 0 to 1 or negative if not between them, and its offset to the left."""
+    """Position of a point from sample i to j, 0 to 1, or negative if outside, and its offset to the left."""
     here = (x - line[i, 0]) * line[i, 2] + (y - line[i, 1]) * line[i, 3]
     ahead = (x - line[j, 0]) * line[j, 2] + (y - line[j, 1]) * line[j, 3]
     if here < 0.0 or ahead > 0.0 or here == ahead:
@@ -115,7 +115,7 @@ def _place_in_piece(line: np.ndarray, i: int, j: int, x: float, y: float) -> tup
 
 @kernel
 def draw_share(layer: Record, tiles: np.ndarray, cells: np.ndarray, line: np.ndarray, pixel: float) -> None:
-    """Draw how much of a pixel around each cell is road: a straight border's share, by the distance to the border."""
+    """Draw the share of road in a pixel around each cell, by the distance to the border, taken as straight."""
     count = len(line)
     corners = np.empty((4, 2))
     cell = layer.cell
@@ -173,7 +173,7 @@ def draw_materials(
                     continue
                 inside = _inside(line, i, j, f, offset)
                 if inside < 0.0 and (cells[at] >> MATERIAL_SHIFT) not in (GRASS, EARTH):
-                    continue  # A verge never covers a road, nor another leg's gravel
+                    continue  # a verge never covers a road, nor gravel of another leg
                 fine = grain[row & 255, column & 255]
                 broad = blotch[row & 255, column & 255]
                 gravel = verge(line, i, offset > 0.0) == GRAVEL_VERGE
@@ -196,14 +196,14 @@ def _material(
     wear: float,
     dashes: bool,
 ) -> int:
-    """What lies at a place ``inside`` metres within the border; -1 to leave the grass as it is."""
+    """Material at ``inside`` metres within the border; -1 for grass as it is."""
     if inside < 0.0:
         beyond = -inside
         if gravel:
             if beyond < GRAVEL_WIDTH + 0.05 * (float(broad) - 15.0):
                 return GRAVEL
             return -1
-        # The border crumbles: bare earth, more of it where the road is worn.
+        # Bare earth along the border, more with wear.
         if beyond < (0.15 + 0.9 * wear) * float(broad) / 15.0 + 0.04 * float(fine):
             return EARTH
         return -1
@@ -214,7 +214,7 @@ def _material(
     if inside < edge + _LINE_WIDTH and not worn:
         return LINE
     if station < 0.8 and not worn:
-        return LINE  # across the road: start and finish
+        return LINE  # start line
     if dashes and abs(offset) < 0.09 and station % _DASH[1] < _DASH[0] and not worn:
         return LINE
     if broad < 15.0 * (0.15 + 0.4 * wear):
@@ -226,7 +226,7 @@ def _material(
 def cast_shadows(
     layer: Record, tiles: np.ndarray, cells: np.ndarray, shadows: np.ndarray, grain: np.ndarray, flipped: bool
 ) -> None:
-    """Mark what lies in the shadow of trees: ragged ellipses.
+    """Mark the shadows of trees: ragged ellipses.
 
     Args:
         layer: Record of the finest material layer.
@@ -234,7 +234,7 @@ def cast_shadows(
         cells: (B,) uint8, changed.
         shadows: (m, 6) middle x, y, direction x, y (unit), half length along it, half width, in metres.
         grain: (256, 256) uint8 texture.
-        flipped: Whether it is turned over, and with it the way along it from shadow to shadow.
+        flipped: Whether it is flipped, which reverses the shift from shadow to shadow.
     """
     cell = layer.cell
     west, south = cells_before(layer.origin_x, layer), cells_before(layer.origin_y, layer)
@@ -258,8 +258,8 @@ def cast_shadows(
 
 
 @kernel
-def vote(fine: Record, coarse: Record, tiles: np.ndarray, cells: np.ndarray) -> None:
-    """Fill a material layer from the one below it: of four cells the commonest material, paint counting for more."""
+def downsample(fine: Record, coarse: Record, tiles: np.ndarray, cells: np.ndarray) -> None:
+    """Fill a material layer from the finer one: the most frequent of four materials, with more weight on paint."""
     # Where the coarse layer begins, in cells of the fine one.
     west = int(2.0 * cells_before(coarse.origin_x, coarse) - cells_before(fine.origin_x, fine))
     south = int(2.0 * cells_before(coarse.origin_y, coarse) - cells_before(fine.origin_y, fine))

@@ -1,4 +1,4 @@
-"""What stands beside a circuit's road: trees, bushes, marker boards. They are seen by the camera and throw shadows."""
+"""Objects beside the road: trees, bushes and marker boards, which the camera shows and which cast shadows."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from rlkit_envs.driving.road.circuit import CURVATURE, KERB, LEFT, RIGHT, Circui
 KINDS = ("conifer", "broadleaf", "poplar", "bush", "board")
 CONIFER, BROADLEAF, POPLAR, BUSH, BOARD = range(len(KINDS))
 
-# One thing that stands.
+# One object.
 STANDING = np.dtype(
     [
         ("x", "f8"),  # m
@@ -19,20 +19,20 @@ STANDING = np.dtype(
         ("width", "f8"),  # m
         ("kind", "i8"),
         ("tint", "i8"),  # 0 to 3, lighter or darker
-        ("turned", "i8"),  # 1 where its picture is turned over sideways
+        ("turned", "i8"),  # 1 if its sprite is flipped
     ],
     align=True,
 )
 
-MOST = 2048  # things beside one circuit
-_CLEAR = 2.0  # m between the border and the crown or bush nearest to it
-# Height (m) from and to, and width as a share of the height.
+MOST = 2048  # objects beside one circuit
+_CLEAR = 2.0  # m between the border and the nearest crown or bush
+# Range of the height (m), and width as a share of the height.
 _SIZES = ((7.0, 15.0, 0.36), (5.0, 12.0, 0.72), (9.0, 17.0, 0.22), (0.8, 2.2, 1.5), (1.0, 1.0, 1.1))
 
 
 @dataclass(frozen=True, eq=False)
 class Roadside:
-    """All that stands beside one circuit.
+    """Objects beside one circuit.
 
     Args:
         standing: (m,) records of ``STANDING``.
@@ -47,7 +47,7 @@ class Roadside:
         trees = self.standing[self.standing["kind"] <= BUSH]
         direction = np.array([np.cos(self.sun), np.sin(self.sun)])
         length = 1.6 * trees["height"]
-        # The trunk's shadow is too thin to matter: the crown's begins a third of the way out.
+        # Shadow of the crown only.
         middle = 0.62 * length
         result = np.empty((len(trees), 6))
         result[:, 0] = trees["x"] + middle * direction[0]
@@ -58,15 +58,14 @@ class Roadside:
         return result
 
 
-def plant(circuit: Circuit, seed: int, sun: float, flipped: bool = False) -> Roadside:
-    """Choose what stands beside a circuit: trees in groves and alone, bushes, boards before tight curves.
+def place_roadside(circuit: Circuit, seed: int, sun: float, flipped: bool = False) -> Roadside:
+    """Place objects beside a circuit: trees in groves and alone, bushes, boards before tight curves.
 
     Args:
-        circuit: Which one.
-        seed: The same seed plants the same trees.
+        circuit: The circuit.
+        seed: Seed of the random generator.
         sun: Direction in which shadows fall, in radians.
-        flipped: Whether left and right change places, in the trees' own pictures too: so planted, the mirror image of a
-            circuit has the mirror image of its roadside.
+        flipped: Whether to exchange left and right, also in sprites; so the mirrored circuit has a mirrored roadside.
     """
     random = np.random.default_rng(seed)
     density = random.uniform(0.3, 1.0)
@@ -93,7 +92,7 @@ def plant(circuit: Circuit, seed: int, sun: float, flipped: bool = False) -> Roa
         bend = circuit.line[(index + 12) % len(circuit.line), CURVATURE]
         for back in (0, 12, 24):
             place = (index - back) % len(circuit.line)
-            # On the outside of the curve, and pointing into it: the board's own picture points to the right.
+            # On the outside of the curve, pointing into it; the sprite points to the right.
             outside = _beside(circuit, place, -1.0 if bend > 0.0 else 1.0, 2.2)
             rows.append((*outside, 1.0, 1.1, BOARD, 0, int(bend > 0.0)))
     standing = np.array(rows[:MOST], dtype=STANDING)
@@ -108,7 +107,7 @@ def _beside(circuit: Circuit, index: int, side: float, distance: float) -> tuple
 
 
 def _off_the_road(circuit: Circuit, standing: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
-    """Which things stand clear of every leg of the road, not only of the one that they were planted beside."""
+    """Which objects are clear of all legs of the road."""
     points = circuit.points[::3]
     free = circuit.line[::3, LEFT : RIGHT + 1].max(axis=1) + 0.8
     good = np.ones(len(standing), dtype=np.bool_)

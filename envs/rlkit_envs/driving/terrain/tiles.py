@@ -1,12 +1,11 @@
-"""Rasters of the ground that are kept near the road only: square tiles, and a table that finds the tile of a place.
+"""Sparse rasters of the ground near the road: square tiles of cells, and a table with the tile of each place.
 
-A circuit needs several rasters of different fineness. Each is a *layer*; all layers of a circuit share one array of
-cells and one table of tiles, so that kernels take them as two arrays. Where there is no road, the table points at tiles
-that all circuits share: grass at the beginning of the cells, which repeats every 256 cells.
+A circuit has several rasters of different resolution, its *layers*; they share one array of cells and one table of
+tiles, so that kernels take two arrays. Away from the road, the table points to shared tiles of grass at the beginning
+of the cells, with a period of 256 cells.
 
-All tiles are aligned with the axes of the plane, and points of a row of pixels lie evenly on both sides of its middle,
-never on the border of two cells: the mirror image of a circuit has the mirror image of its rasters, and pictures of it
-are mirror images to the last bit.
+Tiles are aligned with the axes of the plane, and the points of a row of pixels are symmetric about its middle and never
+on the border of two cells: the rasters of a mirrored circuit, and the images of it, are mirrored to the last bit.
 """
 
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ from rlkit_envs.driving.jit import Record, kernel
 
 TILE = 32  # cells along a tile's side
 TILE_CELLS = TILE * TILE
-PERIOD = 8  # grass repeats after so many tiles, along x and along y
+PERIOD = 8  # tiles, period of the grass along x and y
 PLAIN_TILES = PERIOD * PERIOD  # shared tiles of grass at the beginning of the cells
-EMPTY_TILE = PLAIN_TILES  # the shared tile behind them, for layers that are zero where there is no road
+EMPTY_TILE = PLAIN_TILES  # the shared tile after them, of zeros, for layers without grass
 SHARED_CELLS = (PLAIN_TILES + 1) * TILE_CELLS
 
 # One raster.
@@ -32,13 +31,13 @@ LAYER = np.dtype(
         ("cell", "f8"),  # m, side of a cell
         ("columns", "i8"),  # tiles along x
         ("rows", "i8"),  # tiles along y
-        ("first", "i8"),  # where its part of the table begins
+        ("first", "i8"),  # start of its part of the table
     ],
     align=True,
 )
 
-# Positions in a raster are fixed-point numbers of cells with 16 bits after the point. They are unsigned in the lookups,
-# because numba tests every signed index for being negative, which alone would cost a third of the time.
+# Positions in a raster are fixed-point numbers of cells with 16 fractional bits. They are unsigned in look-ups, because
+# numba tests every signed index for being negative, which would cost a third of the time.
 POINT = 16
 ONE = float(1 << POINT)
 
@@ -49,7 +48,7 @@ class Ground:
 
     Args:
         layers: (L,) records of ``LAYER``.
-        tiles: (T,) uint32, for every tile of every layer where its cells begin.
+        tiles: (T,) uint32, index of the first cell of every tile of every layer.
         cells: (B,) uint8; the shared tiles come first.
     """
 
@@ -59,11 +58,11 @@ class Ground:
 
     @property
     def bytes(self) -> int:
-        """Memory that it takes."""
+        """Memory, in bytes."""
         return int(self.layers.nbytes + self.tiles.nbytes + self.cells.nbytes)
 
     def at(self, layer: int, points: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-        """(n,) cells of a layer at (n, 2) points in metres; the plain way to do what kernels do."""
+        """(n,) cells of a layer at (n, 2) points in metres; a reference implementation of the kernels."""
         record = self.layers[layer]
         where = np.floor((np.asarray(points) - (record["origin_x"], record["origin_y"])) / record["cell"]).astype(int)
         column, row = where[:, 0], where[:, 1]
@@ -79,7 +78,7 @@ class Ground:
 
 
 def plain_tile(column: npt.NDArray[np.int64], row: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Which of the shared tiles stands at a place of the table where there is no road."""
+    """The shared tile of grass at a place of the table."""
     return row % PERIOD * PERIOD + column % PERIOD
 
 
@@ -105,8 +104,8 @@ class LayerBuilder:
             origin: x, y in metres of the corner with the smallest coordinates: multiples of a tile's side, and of
                 ``PERIOD`` tiles where there is grass.
             cell: Side of a cell, in metres.
-            wanted: (rows, columns) bool, the tiles that get cells of their own. Those at the rim must not.
-            empty: Whether there is nothing but zeros where nothing has been drawn; otherwise there is grass.
+            wanted: (rows, columns) bool, the tiles with cells of their own; none at the rim.
+            empty: Whether all other cells are zero; otherwise they are grass.
         """
         rows, columns = wanted.shape
         row, column = np.indices(wanted.shape)
@@ -124,19 +123,19 @@ class LayerBuilder:
         self._cell_count += own.size
 
     def finish(self) -> Ground:
-        """Put the layers together; their cells can then be drawn."""
+        """Join the layers; their cells can then be drawn."""
         return Ground(np.array(self._layers, dtype=LAYER), np.concatenate(self._tables), np.concatenate(self._cells))
 
 
 @kernel
 def cells_before(metres: float, layer: Record) -> float:
-    """Whole number of a layer's cells from the middle of the plane to the layer's origin along x or y."""
+    """Number of cells (an integer) from the origin of the plane to the layer's origin along x or y."""
     return float(np.rint(metres / layer.cell))
 
 
 @kernel
 def _fixed(cells: float) -> int:
-    """A position in cells as an odd fixed-point number: never on a border of cells, and odd as a function too."""
+    """A position in cells as an odd fixed-point number, never on a border of cells; an odd function."""
     half = int(abs(0.5 * ONE * cells))
     return 2 * half + 1 if cells >= 0.0 else -2 * half - 1
 
@@ -145,9 +144,7 @@ def _fixed(cells: float) -> int:
 def start_of_row(
     x: float, y: float, pace_x: float, pace_y: float, count: int, layer: Record
 ) -> tuple[int, int, int, int]:
-    """Where a row of evenly spaced points begins in a layer, and its pace.
-
-    Whoever reads it from its other end, as in a mirror, meets the same points.
+    """Start and step of a row of evenly spaced points in a layer; the reversed row has the same points.
 
     Args:
         x: Middle of the row, in metres.
@@ -158,7 +155,7 @@ def start_of_row(
         layer: Record of ``LAYER``.
 
     Returns:
-        Fixed-point position of the first point along x and y, in cells from the layer's origin, and paces along both.
+        Fixed-point position of the first point along x and y, in cells from the layer's origin, and steps along both.
     """
     half_u = 2 * int(np.rint(0.25 * ONE * pace_x / layer.cell))
     half_v = 2 * int(np.rint(0.25 * ONE * pace_y / layer.cell))
@@ -169,7 +166,7 @@ def start_of_row(
 
 @kernel
 def cell_index(layer: Record, tiles: np.ndarray, column: int, row: int) -> int:
-    """Where a cell of a layer stands among all cells; -1 outside the layer, or where the cell is a shared one."""
+    """Index of a cell of a layer among all cells; -1 outside the layer, or for a shared cell."""
     if column < 0 or row < 0 or column >= TILE * layer.columns or row >= TILE * layer.rows:
         return -1
     begin = int(tiles[layer.first + (row // TILE) * layer.columns + column // TILE])
@@ -180,7 +177,7 @@ def cell_index(layer: Record, tiles: np.ndarray, column: int, row: int) -> int:
 
 @kernel
 def inside_range(u: int, v: int, du: int, dv: int, count: int, width: int, height: int) -> tuple[int, int]:
-    """Which points of a straight line lie inside a raster: from the first number up to before the second.
+    """Range of the points of a straight line that lie inside a raster: first, and one past the last.
 
     Args:
         u: Fixed-point position along x.
@@ -196,7 +193,7 @@ def inside_range(u: int, v: int, du: int, dv: int, count: int, width: int, heigh
     for axis in range(2):
         at = float(u) if axis == 0 else float(v)
         pace = float(du) if axis == 0 else float(dv)
-        # One cell less than there is: rounding must not lead outside.
+        # A margin of one cell against rounding.
         low = ONE
         high = (float(width) - 1.0) * ONE if axis == 0 else (float(height) - 1.0) * ONE
         if pace == 0.0:
@@ -216,7 +213,7 @@ def inside_range(u: int, v: int, du: int, dv: int, count: int, width: int, heigh
 
 @kernel
 def _within(x: np.uint64, y: np.uint64) -> Any:
-    """Where in a tile a fixed-point position lies: row times 32 plus column, by moving bits."""
+    """Index within a tile of a fixed-point position: row times 32 plus column, by shifts."""
     return ((y >> np.uint64(11)) & np.uint64(992)) | ((x >> np.uint64(16)) & np.uint64(31))
 
 
@@ -224,7 +221,7 @@ def _within(x: np.uint64, y: np.uint64) -> Any:
 def read_row(
     out: np.ndarray, u: int, v: int, du: int, dv: int, cells: np.ndarray, tiles: np.ndarray, layer: Record
 ) -> None:
-    """Write the cells along a straight line through a layer that is zero where there is nothing; about 1.3 ns each.
+    """Write the cells along a straight line through a layer, 0 outside it; about 1.3 ns each.
 
     Args:
         out: (n,) uint8, written.
@@ -284,7 +281,7 @@ def paint_row(
 ) -> None:
     """Paint the cells along a straight line in colour; about 1.4 ns each, 1.7 with labels.
 
-    Four pixels of three bytes make three words, which are written whole.
+    Four pixels of three bytes are written as three words.
 
     Args:
         words: (3n/4,) uint32, written: the bytes red, green, blue of n pixels; n a multiple of 4.

@@ -1,9 +1,9 @@
-"""Other road users: cars that follow one another and change lanes, cars that stand still, and cones.
+"""Other road users: moving cars, stopped cars and cones.
 
 Cars keep their distance by the Intelligent Driver Model (Treiber, Hennecke, Helbing 2000) and change between two lanes
-by MOBIL (Kesting, Treiber, Helbing 2007). They drive along the circuit, not freely in the plane: a station and an
-offset say where a car is, and each lane is half of the road. They slow down for curves, and they mind the driver's car
-as they mind each other. Every circuit has others of its own; nothing here draws random numbers.
+by MOBIL (Kesting, Treiber, Helbing 2007). Their state is a station along the
+circuit and an offset; each lane is half of the road. They slow down for curves, and treat the driver's car like any
+other. Nothing here draws random numbers.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, TX, TY, X, Y
 
 CAR, STOPPED_CAR, CONE = range(3)  # kinds
 KINDS = ("car", "stopped car", "cone")
-COLOURS = 8  # of cars, numbered; what they look like is the painters' matter
+COLOURS = 8  # of cars, numbered
 
 # One other road user. Environments keep (N, K) of them, of which the first ``count`` of a row are in use.
 OTHER = np.dtype(
@@ -30,19 +30,19 @@ OTHER = np.dtype(
         ("width", "f8"),  # m
         ("height", "f8"),  # m
         ("desired_speed", "f8"),  # m/s on a free and straight road
-        ("politeness", "f8"),  # share of the others' loss that counts when it thinks of changing lanes
+        ("politeness", "f8"),  # weight of the others' acceleration in MOBIL
         ("lane_time", "f8"),  # s since it chose its lane
         ("index", "i8"),  # sample of the centre line at or before it
         ("lane", "i8"),  # 0 right, 1 left
         ("kind", "i8"),  # CAR, STOPPED_CAR or CONE
         ("colour", "i8"),  # from 0 up to COLOURS
-        ("held", "i8"),  # 1 while somebody beside it keeps it from moving sideways
-        ("active", "i8"),  # 0 where nobody is: a free row, or a cone that was run over
+        ("held", "i8"),  # 1 while a vehicle alongside keeps it from moving sideways
+        ("active", "i8"),  # 0 for a free row, or a cone that was run over
     ],
     align=True,
 )
 
-# IDM. Treiber's motorway drivers accelerate with 0.73 m/s² and leave 1.6 s; ours are brisker, as on a country road.
+# IDM. Treiber's values for motorways are 0.73 m/s² and 1.6 s; these are for country roads.
 ACCELERATION = 2.0  # m/s²
 COMFORTABLE_BRAKING = 2.5  # m/s²
 TIME_GAP = 1.2  # s
@@ -54,16 +54,16 @@ THRESHOLD = 0.2  # m/s² that a change has to gain
 SAFE_BRAKING = 3.0  # m/s² that a change may ask of the car behind
 PATIENCE = 4.0  # s between two changes of a car
 
-CURVE_TIME = 0.5  # s within which the speed of a curve is met
-CURVE_GRIP = 0.4  # share of the grip that curves may use
-EMERGENCY_GRIP = 0.9  # share of the grip that braking may use
+CURVE_TIME = 0.5  # s, time constant of slowing down for curves
+CURVE_GRIP = 0.4  # share of the grip to use in curves
+EMERGENCY_GRIP = 0.9  # share of the grip to use for braking
 GRIP = 9.5  # m/s² that tyres hold on a dry road
-HORIZON = 120.0  # m within which cars mind each other
+HORIZON = 120.0  # m within which cars react to each other
 SIDE_MARGIN = 0.3  # m between two cars that pass each other
-ANTICIPATION = 0.5  # s of the driver's sideways motion that the others foresee
-LATERAL_TIME = 0.8  # s, time constant of the (critically damped) way to the middle of a lane
+ANTICIPATION = 0.5  # s of prediction of the driver's lateral motion
+LATERAL_TIME = 0.8  # s, time constant of the (critically damped) motion to the middle of a lane
 LATERAL_SPEED = 1.5  # m/s at most
-CRAWL = 0.3  # m/s sideways even from a standstill, so that a queue behind an obstacle gets past it
+CRAWL = 0.3  # m/s sideways even at rest, so that a queue behind an obstacle gets past it
 
 # Columns of the working copy that a decision is based on; its last row is the driver's car.
 _STATION, _OFFSET, _TARGET, _SPEED, _LENGTH, _WIDTH, _FREE = range(7)
@@ -83,8 +83,8 @@ def idm_acceleration(speed: float, free_speed: float, gap: float, leader_speed: 
 
     Args:
         speed: Own speed, in m/s.
-        free_speed: Speed that is wanted with nobody ahead, in m/s.
-        gap: Metres from the own front bumper to the leader's rear bumper; infinity for nobody.
+        free_speed: Desired speed without a leader, in m/s.
+        gap: Metres from the front bumper to the leader's rear bumper; infinity without a leader.
         leader_speed: In m/s.
         grip: Of the road; 1 when dry.
     """
@@ -99,10 +99,10 @@ def idm_acceleration(speed: float, free_speed: float, gap: float, leader_speed: 
 
 @kernel
 def curve_speed(speed: float, offset: float, index: int, line: np.ndarray, circuit: Record, grip: float) -> float:
-    """Speed (m/s) from which the curves ahead can be met by braking comfortably, and driven with grip to spare.
+    """Speed (m/s) from which comfortable braking suffices for the curves ahead.
 
     Args:
-        speed: In m/s; decides how far ahead the road is looked at.
+        speed: In m/s; determines the distance to look ahead.
         offset: Metres to the left of the centre line.
         index: Sample of the centre line.
         line: (n, 8) packed centre line.
@@ -127,7 +127,7 @@ def curve_speed(speed: float, offset: float, index: int, line: np.ndarray, circu
 
 @kernel
 def _in_the_way(vehicles: np.ndarray, i: int, j: int, offset: float) -> bool:
-    """Whether vehicle i, driving at an offset, would touch j where j is now or soon will be."""
+    """Whether vehicle i at an offset would touch j at its present or its target offset."""
     clearance = 0.5 * (vehicles[i, _WIDTH] + vehicles[j, _WIDTH]) + SIDE_MARGIN
     return bool(abs(vehicles[j, _OFFSET] - offset) < clearance or abs(vehicles[j, _TARGET] - offset) < clearance)
 
@@ -138,13 +138,13 @@ def _neighbour(
 ) -> tuple[int, float]:
     """The next vehicle in the way at an offset, ahead or behind, and the gap (m) between the bumpers; -1 for none.
 
-    With ``free_beside``, whoever is beside the vehicle without touching it is not in the way.
+    With ``free_beside``, vehicles alongside without contact are left out.
     """
     count = len(order)
     i = order[rank]
     for k in range(1, count):
         at = rank + k if ahead else rank - k
-        j = order[at - count if at >= count else at]  # From below 0, numpy counts from the end
+        j = order[at - count if at >= count else at]  # negative indices count from the end
         distance = vehicles[j, _STATION] - vehicles[i, _STATION]
         if not ahead:
             distance = -distance
@@ -162,8 +162,8 @@ def _neighbour(
 
 
 @kernel
-def _somebody_beside(vehicles: np.ndarray, order: np.ndarray, rank: int, length: float) -> int:
-    """1 where a car would touch somebody beside it on its way to the middle of its lane, else 0."""
+def _is_blocked(vehicles: np.ndarray, order: np.ndarray, rank: int, length: float) -> int:
+    """1 if a car would touch a vehicle alongside on its way to the middle of its lane, else 0."""
     count = len(order)
     i = order[rank]
     way = vehicles[i, _TARGET] - vehicles[i, _OFFSET]
@@ -191,14 +191,14 @@ def _following(vehicles: np.ndarray, i: int, j: int, gap: float, grip: float) ->
 
 
 @kernel
-def _change_pays(
+def _accepts_lane_change(
     vehicles: np.ndarray, order: np.ndarray, rank: int, there: float, politeness: float, length: float, grip: float
 ) -> bool:
-    """Whether MOBIL lets a car change to the lane whose middle is at the offset ``there``."""
+    """Whether MOBIL accepts a change to the lane whose middle is at the offset ``there``."""
     i = order[rank]
     leader, gap = _neighbour(vehicles, order, rank, True, vehicles[i, _TARGET], length, False)
     if leader < 0:
-        return False  # Nothing to gain
+        return False  # no gain
     new_leader, new_gap = _neighbour(vehicles, order, rank, True, there, length, False)
     new_follower, behind = _neighbour(vehicles, order, rank, False, there, length, False)
     if new_gap < STANDING_GAP or behind < STANDING_GAP:
@@ -223,7 +223,7 @@ def _change_pays(
 def _working_copy(
     others: np.ndarray, count: int, car: Record, size: np.ndarray, line: np.ndarray, circuit: Record, grip: float
 ) -> np.ndarray:
-    """(M, 7) what each active one of the others does, in their order, and the driver's car in the last row."""
+    """(M, 7) columns of the others, and the driver's car in the last row."""
     vehicles = np.empty((count + 1, 7))
     for i in range(count):
         other = others[i]
@@ -235,7 +235,7 @@ def _working_copy(
         vehicles[i, _WIDTH] = other.width
         vehicles[i, _FREE] = 0.0
         if other.active == 0:
-            vehicles[i, _OFFSET] = vehicles[i, _TARGET] = 1e6  # In nobody's way
+            vehicles[i, _OFFSET] = vehicles[i, _TARGET] = 1e6  # inactive: out of the way
         elif other.kind == CAR:
             vehicles[i, _TARGET] = lane_middle(line, other.index, other.lane)
             limit = curve_speed(other.speed, other.offset, other.index, line, circuit, grip)
@@ -251,7 +251,7 @@ def _working_copy(
     vehicles[count, _SPEED] = along
     vehicles[count, _LENGTH] = size[0]
     vehicles[count, _WIDTH] = size[1]
-    vehicles[count, _FREE] = max(1.0, along)  # Nobody knows what the driver wants; to go on as now, say
+    vehicles[count, _FREE] = max(1.0, along)  # the driver's desired speed is unknown: its present one
     return vehicles
 
 
@@ -267,12 +267,12 @@ def decide_others(
     grip: float,
     seconds: float,
 ) -> None:
-    """Let the others choose their accelerations and lanes, once per decision of the driver.
+    """Choose accelerations and lanes of the others, once per decision of the driver.
 
     Args:
         others: (K,) records of ``OTHER``, changed in place.
         count: How many of them are in use.
-        car: The driver's car, one record of ``parameters.CAR``; it is minded like any other.
+        car: The driver's car, one record of ``parameters.CAR``.
         car_length: Its length, in metres.
         car_width: Its width, in metres.
         line: (n, 8) packed centre line.
@@ -285,7 +285,7 @@ def decide_others(
     size = np.empty(2)
     size[0], size[1] = car_length, car_width
     vehicles = _working_copy(others, count, car, size, line, circuit, grip)
-    # Insertion sort: the rows begin in the order of their stations, and overtaking changes it but a little.
+    # Insertion sort: the rows are nearly in the order of their stations.
     order = np.arange(count + 1)
     for k in range(1, count + 1):
         moving = order[k]
@@ -302,15 +302,15 @@ def decide_others(
         other.lane_time += seconds
         if other.lane_time > PATIENCE and abs(other.offset - vehicles[i, _TARGET]) < 0.5:
             there = lane_middle(line, other.index, 1 - other.lane)
-            if _change_pays(vehicles, order, rank, there, other.politeness, circuit.length, grip):
+            if _accepts_lane_change(vehicles, order, rank, there, other.politeness, circuit.length, grip):
                 other.lane = 1 - other.lane
                 other.lane_time = 0.0
                 vehicles[i, _TARGET] = there
-        other.held = _somebody_beside(vehicles, order, rank, circuit.length)
-        # IDM sheds excess speed too slowly for a curve.
+        other.held = _is_blocked(vehicles, order, rank, circuit.length)
+        # IDM reduces excess speed too slowly for a curve.
         acceleration = min(ACCELERATION, (vehicles[i, _FREE] - other.speed) / CURVE_TIME)
         acceleration = max(acceleration, -EMERGENCY_GRIP * GRIP * grip)
-        for offset in (vehicles[i, _TARGET], vehicles[i, _OFFSET]):  # Who leaves a lane still minds it
+        for offset in (vehicles[i, _TARGET], vehicles[i, _OFFSET]):  # also in the lane that it is leaving
             leader, gap = _neighbour(vehicles, order, rank, True, offset, circuit.length, True)
             acceleration = min(acceleration, _following(vehicles, i, leader, gap, grip))
         other.acceleration = acceleration
@@ -347,7 +347,7 @@ def move_others(others: np.ndarray, count: int, line: np.ndarray, circuit: Recor
 
 @kernel
 def put_on_road(other: Record, line: np.ndarray, circuit: Record) -> None:
-    """Work out index, position and heading of one of the others from its station and offset."""
+    """Compute index, position and heading of one of the others from its station and offset."""
     place = other.station / circuit.step
     i = min(int(place), circuit.samples - 1)
     j = i + 1 if i + 1 < circuit.samples else 0

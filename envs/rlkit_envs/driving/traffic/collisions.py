@@ -1,8 +1,8 @@
-"""Whether the driver's car touches another road user, and what becomes of both.
+"""Collisions of the driver's car with other road users.
 
 Boxes are compared by a circle around each and then by the separating axis theorem (Gottschalk, Lin, Manocha 1996). The
-test belongs after every physics step: within one of 0.02 s, two cars that meet at 50 m/s each come 2 m closer, less
-than half a car's length, so that nothing can pass through anything unseen.
+test has to follow every physics step of 0.02 s, in which two cars at 50 m/s each come 2 m closer, less than half a
+car's length, so that no collision is missed.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ def box_overlap(
     other_length: float,
     other_width: float,
 ) -> tuple[float, float, float]:
-    """How deep a box stands in another one.
+    """Penetration depth of two boxes.
 
     Args:
         dx: From the middle of the other box to the middle of this one, in metres.
@@ -35,8 +35,8 @@ def box_overlap(
         other_width: In metres.
 
     Returns:
-        The depth in metres, 0 where they do not touch, and the unit vector x, y along which this box has to be moved by
-        that depth to be free.
+        The depth in metres, 0 if they do not touch, and the unit vector x, y along which to move this box by that depth
+        to separate them.
     """
     reach = 0.5 * (
         np.sqrt(length * length + width * width) + np.sqrt(other_length * other_length + other_width * other_width)
@@ -45,7 +45,7 @@ def box_overlap(
         return 0.0, 0.0, 0.0
     cosine, sine = np.cos(heading), np.sin(heading)
     other_cosine, other_sine = np.cos(other_heading), np.sin(other_heading)
-    # Cosine and sine of the angle between the boxes: how far each reaches along the other's axes.
+    # Cosine and sine of the angle between the boxes, for the projections on the other's axes.
     along = abs(cosine * other_cosine + sine * other_sine)
     across = abs(cosine * other_sine - sine * other_cosine)
     depth = np.inf
@@ -72,7 +72,7 @@ def box_overlap(
 
 @kernel
 def penetration(car: Record, car_length: float, car_width: float, other: Record) -> tuple[float, float, float]:
-    """How deep a car stands in one of the others: ``box_overlap`` of the two.
+    """``box_overlap`` of a car and one of the others.
 
     Args:
         car: One record of ``parameters.CAR``.
@@ -95,7 +95,7 @@ def penetration(car: Record, car_length: float, car_width: float, other: Record)
 
 @kernel
 def collides(car: Record, car_length: float, car_width: float, others: np.ndarray, count: int) -> int:
-    """Number of the first of the others that a car touches, or -1.
+    """Index of the first of the others that a car touches, or -1.
 
     Args:
         car: One record of ``parameters.CAR``.
@@ -115,11 +115,11 @@ def collides(car: Record, car_length: float, car_width: float, others: np.ndarra
 
 
 @kernel
-def part(car: Record, car_length: float, car_width: float, other: Record) -> float:
-    """Let a car that touches another road user bounce off, as soft as cars are: they leave with the same speed.
+def bounce(car: Record, car_length: float, car_width: float, other: Record) -> float:
+    """Inelastic collision of a car with another road user.
 
-    A cone is knocked over and no longer there. Cars are moved apart; what they had of speed towards each other is
-    gone, shared evenly between two moving cars, while a parked one does not budge.
+    A cone is removed. Cars are separated, and their closing speed is lost, in equal parts for two moving cars, by the
+    car alone against a stopped one.
 
     Args:
         car: One record of ``parameters.CAR``; position and velocity are changed in place.
@@ -128,7 +128,7 @@ def part(car: Record, car_length: float, car_width: float, other: Record) -> flo
         other: One record of ``traffic.OTHER``, changed in place.
 
     Returns:
-        The speed in m/s at which they met.
+        The closing speed in m/s.
     """
     depth, normal_x, normal_y = penetration(car, car_length, car_width, other)
     if depth <= 0.0:

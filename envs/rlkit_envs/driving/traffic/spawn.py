@@ -1,4 +1,4 @@
-"""Where other road users begin an episode: spread around the circuit, clear of the driver and of one another."""
+"""Placement of other road users at the start of an episode, clear of the driver and of each other."""
 
 import numpy as np
 
@@ -7,10 +7,10 @@ from rlkit_envs.driving.road.circuit import LEFT, RIGHT
 from rlkit_envs.driving.traffic.behaviour import CAR, COLOURS, CONE, STOPPED_CAR, curve_speed, lane_middle, put_on_road
 
 DRAWS = 8  # random numbers that each of the others takes
-LANE_DRAW = 2  # the one that chooses the lane: the left below a half
-CLEAR_AHEAD = 30.0  # m of road ahead of the driver where nobody is put, between the middles of the cars
+LANE_DRAW = 2  # index of the one for the lane: left below 0.5
+CLEAR_AHEAD = 30.0  # m of free road ahead of the driver, between the middles of the cars
 CLEAR_BEHIND = 15.0  # m behind the driver
-ROOM = 14.0  # m of road that each takes at least, so that nobody begins by braking hard
+ROOM = 14.0  # m of road for each at least, so that none has to brake hard at first
 CONE_SHARE = 0.6  # of the obstacles; the others are stopped cars
 CONE_SIZE = (0.4, 0.4, 0.75)  # m: length, width, height
 
@@ -28,14 +28,13 @@ def place_others(
     circuit: Record,
     grip: float,
 ) -> int:
-    """Put other road users onto a circuit.
+    """Place other road users on a circuit.
 
-    The road but for a stretch around the driver is divided into equal parts, one for each of them. Where the circuit is
-    too short for all, as many are put there as have room, obstacles and cars alike. An obstacle stands in one lane
-    only, so that there is always a way past it.
+    The road outside a stretch around the driver is divided into equal parts, one for each. If the circuit is too short
+    for all, fewer are placed, obstacles and cars in proportion. An obstacle blocks one lane only.
 
     Args:
-        others: (K,) records of ``OTHER``, written; those that are not put there are made inactive.
+        others: (K,) records of ``OTHER``, written; those that are not placed are inactive.
         draws: (K, DRAWS) numbers of [0, 1), from the generator of the episode.
         cars: Moving cars wanted.
         obstacles: Cones and stopped cars wanted; with the cars, at most K.
@@ -47,7 +46,7 @@ def place_others(
         grip: Of the road; 1 when dry.
 
     Returns:
-        How many have been put there.
+        The number placed.
     """
     for other in others:
         other.active = 0
@@ -61,7 +60,7 @@ def place_others(
     for k in range(count):
         draw = draws[k]
         other = others[k]
-        # Each part of the road holds an obstacle with the chance that makes their number come out right.
+        # The probability of an obstacle is such that their number comes out right.
         is_obstacle = draw[0] * (count - k) < left_over
         if is_obstacle:
             left_over -= 1.0
@@ -94,7 +93,7 @@ def place_others(
 
 @kernel
 def _make_obstacle(other: Record, draw: np.ndarray, line: np.ndarray) -> None:
-    """Make a cone or a stopped car of what is one of the cars, somewhere in the outer part of its lane."""
+    """Turn a car into a cone or a stopped car in the outer part of its lane."""
     other.kind = CONE if draw[6] < CONE_SHARE else STOPPED_CAR
     other.desired_speed = 0.0
     if other.kind == CONE:

@@ -1,13 +1,18 @@
-"""What a driver can do: the discrete actions, their names, and the keys for them."""
+"""Actions of a driver: the discrete ones and their names, continuous ones, and keys and axes that control them."""
+
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from rlkit_envs.driving.vehicle.dynamics import PHYSICS_STEP
+from rlkit_envs.utils import checked_numbers
 
 SUBSTEPS = 5  # physics steps per decision
 DECISION = SUBSTEPS * PHYSICS_STEP  # s between two decisions
 
-STEERING_LEVELS = (-1.0, -0.5, 0.0, 0.5, 1.0)  # right to left, as shares of what grip can use at the present speed
+# Right to left, as shares of the steering that the tyres can use at the present speed.
+STEERING_LEVELS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 PEDALS = (-1.0, 0.0, 1.0)
 BRAKE, COAST, ACCELERATE = range(3)
 
@@ -19,17 +24,40 @@ ACTION_NAMES = tuple(
     for pedal in ("brake", "coast", "accelerate")
 )
 
-# For each action the one that does the same to the other side.
+# For each action its mirror image.
 MIRRORED_ACTIONS = tuple(
     (len(STEERING_LEVELS) - 1 - action // len(PEDALS)) * len(PEDALS) + action % len(PEDALS)
     for action in range(len(ACTION_NAMES))
 )
 
 
+def commands_of(actions: Any, count: int, kind: str) -> npt.NDArray[np.float64]:
+    """Validate actions and turn them into (N, 2) steering and pedal, each in [-1, 1].
+
+    Args:
+        actions: (N,) integers if discrete; (N, 2) numbers if continuous, which are clipped to [-1, 1].
+        count: N.
+        kind: ``discrete`` or ``continuous``.
+
+    Raises:
+        ValueError: The actions have another shape or type, are out of range or not finite.
+    """
+    if kind == "discrete":
+        chosen: npt.NDArray[np.float64] = COMMANDS[checked_numbers(actions, count, len(COMMANDS))]
+        return chosen
+    array = np.asarray(actions)
+    if array.shape != (count, 2) or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+        raise ValueError(
+            f"actions of shape {array.shape} and type {array.dtype}: ({count}, 2) finite numbers are expected, "
+            "steering (1 is left) and pedal (1 is full throttle) of each car"
+        )
+    return np.clip(array.astype(np.float64), -1.0, 1.0)
+
+
 def keys_to_action() -> dict[tuple[int, ...], int]:
     """Arrow keys to actions, for ``gymnasium.utils.play``: left and right steer, up accelerates, down brakes.
 
-    The codes are SDL's, which pygame uses too, so that pygame need not be loaded for them.
+    The key codes are those of SDL and pygame; pygame is not imported for them.
     """
     right, left, down, up = 1073741903, 1073741904, 1073741905, 1073741906
     mapping: dict[tuple[int, ...], int] = {}
@@ -39,5 +67,5 @@ def keys_to_action() -> dict[tuple[int, ...], int]:
     return mapping
 
 
-# What a gamepad does where actions are numbers: steering (left positive) and pedal.
+# Axes of a gamepad for each entry of a continuous action: steering (left positive) and pedal.
 GAMEPAD_AXES: tuple[dict[str, float], ...] = ({"left_x": -1.0}, {"right_trigger": 1.0, "left_trigger": -1.0})

@@ -1,10 +1,10 @@
-"""The car: a dynamic single-track model whose tyres slip and saturate, with the masses and limits of real cars.
+"""Dynamic single-track model of the car, with tyres that slip and saturate.
 
-Equations: the dynamic single-track model of Althoff, Koschi and Manzinger (2017, CommonRoad), but for its tyres, which
-are linear there and never let go: ours are those of ``tyres``. Load moves between the axles as the car accelerates,
-downforce adds to it, and more load makes tyres hold and stiffen less than in proportion (Pacejka 2012, chapter 4).
-Stability control brakes single wheels where the rear is about to slide: the road car runs wide rather than spin.
-Below walking speed, where slip angles lose their meaning, the car follows the kinematic single-track model.
+Equations: the dynamic single-track model of Althoff, Koschi and Manzinger (2017, CommonRoad), with the tyres of
+``tyres`` instead of linear ones. Load is transferred between the axles by acceleration, downforce is added, and
+friction and stiffness grow less than in proportion to load (Pacejka 2012, chapter 4). Stability control brakes single
+wheels before the rear slides, so that the road car understeers rather than spins. Below walking speed, where slip
+angles are not defined, the kinematic single-track model holds.
 
 Integrated by Heun's method. Steps were compared with one of 0.2 ms over 300 random drives of 3 s from 0 to 45 m/s on
 dry, wet and snowy roads, all commands and pedals; distance between the ends in cm, median / 95th percentile / largest:
@@ -25,14 +25,14 @@ from rlkit_envs.driving.vehicle.tyres import axle, ease
 
 PHYSICS_STEP = 0.02  # s
 
-SETTLING = 0.1  # s that springs take to pass acceleration on to the axles' loads
-KINEMATIC = 1.0  # m/s, below this speed the kinematic model holds alone
-DYNAMIC = 3.0  # m/s, above this the dynamic one
-BLENDING = 10.0  # 1/s, how fast the models are blended halfway between these speeds
-ROLLING_EASE = 0.1  # m/s, below this resistance eases off
-REST = 0.02  # m/s, slower than this a car without throttle stands
+SETTLING = 0.1  # s, time constant of load transfer
+KINEMATIC = 1.0  # m/s, below this speed only the kinematic model holds
+DYNAMIC = 3.0  # m/s, above this only the dynamic one
+BLENDING = 10.0  # 1/s, rate at which the models are blended halfway between these speeds
+ROLLING_EASE = 0.1  # m/s, below this resistance decreases to 0
+REST = 0.02  # m/s, below this a car without throttle is at rest
 CONTROL_FROM = 0.7  # rear slip, as a share of that of full sliding, from which stability control acts
-CONTROL_FULL = 1.2  # rear slip from which it does all it can
+CONTROL_FULL = 1.2  # rear slip from which it acts fully
 
 
 @kernel
@@ -60,11 +60,11 @@ def slopes(
         speed: Velocity along the car, in m/s.
         lateral: Velocity across the car, left positive, in m/s.
         yaw_rate: In rad/s.
-        settled: Acceleration along the car that the axles' loads have followed, in m/s².
+        settled: Acceleration along the car that load transfer has followed, in m/s².
 
     Returns:
-        Derivatives of speed, lateral velocity and yaw rate; acceleration along and across the car in m/s²; and what
-        was asked of the worse axle over what it holds.
+        Derivatives of speed, lateral velocity and yaw rate; acceleration along and across the car in m/s²; and the
+        demand on the worse axle over its limit.
     """
     mass = vehicle.mass
     cosine, sine = np.cos(steering), np.sin(steering)
@@ -108,14 +108,14 @@ def slopes(
         True,
     )
 
-    # Stability control brakes single wheels where the rear is about to slide: against the turn, and only that.
+    # Stability control: a yaw moment against the turn.
     moment = control = 0.0
     rear_aside = lateral - vehicle.rear_axle * yaw_rate
     if vehicle.stability > 0.0 and rear_slip > CONTROL_FROM and rear_aside * yaw_rate < 0.0:
         share = min(1.0, (rear_slip - CONTROL_FROM) / (CONTROL_FULL - CONTROL_FROM))
         size = share * vehicle.stability * (front_friction * front_load + rear_friction * rear_load)
         moment = -size if yaw_rate > 0.0 else size
-        if pedal >= 0.0:  # Under braking it eases the inner wheels' brakes instead
+        if pedal >= 0.0:  # under braking it releases the inner wheels' brakes instead
             control = 2.0 * size / vehicle.track
 
     resistance = (vehicle.rolling * GRAVITY + surface_drag) * mass * ease(speed, ROLLING_EASE)
@@ -135,8 +135,8 @@ def slopes(
 
 
 @kernel
-def _settle(car: Record, vehicle: Record, pace: float, seconds: float) -> None:
-    """Lead a slow car over to the kinematic model, in which no wheel slips; kinetic energy never grows by it."""
+def _blend_kinematic(car: Record, vehicle: Record, pace: float, seconds: float) -> None:
+    """Blend a slow car's motion into that of the kinematic model without slip; kinetic energy does not grow."""
     share = 1.0
     if pace > KINEMATIC:
         pull = seconds * BLENDING * (DYNAMIC - pace) / (pace - KINEMATIC)
@@ -156,13 +156,13 @@ def _settle(car: Record, vehicle: Record, pace: float, seconds: float) -> None:
 
 @kernel
 def advance(car: Record, vehicle: Record, target: float, pedal: float, seconds: float) -> None:
-    """Move one car on by one physics step.
+    """Integrate one car over one physics step.
 
     Args:
-        car: One record of ``CAR``; changed in place. Its ``front_grip``, ``rear_grip`` and ``surface_drag`` say what
-            it stands on.
+        car: One record of ``CAR``; changed in place. Its ``front_grip``, ``rear_grip`` and ``surface_drag`` describe
+            the surface.
         vehicle: Its record of ``VEHICLE``.
-        target: Angle that the front wheels are to turn to, in rad, as fast as they can.
+        target: Target angle of the front wheels, in rad; their rate is limited.
         pedal: 1 full throttle, 0 coasting, -1 full brakes, or anything between.
         seconds: Length of the step.
     """
@@ -200,7 +200,7 @@ def advance(car: Record, vehicle: Record, target: float, pedal: float, seconds: 
 
     pace = np.sqrt(car.speed**2 + car.lateral_velocity**2)
     if pace < DYNAMIC:
-        _settle(car, vehicle, pace, seconds)
+        _blend_kinematic(car, vehicle, pace, seconds)
         if pedal <= 0.0 and pace < REST:
             car.speed = car.lateral_velocity = car.yaw_rate = 0.0
     turn = half * (yaw_rate + car.yaw_rate)

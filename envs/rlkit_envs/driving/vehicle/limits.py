@@ -1,6 +1,6 @@
-"""What a car can do: the most that engine, brakes and tyres allow at a speed, and the steering that a curve takes.
+"""Limits of the car: what engine, brakes and tyres allow at a speed, and the steering angle of a curve.
 
-Steady motion of the car of ``dynamics``, solved for its limits. Accelerations are in m/s², curvatures in 1/m, angles in
+Steady-state solutions of the model of ``dynamics``. Accelerations are in m/s², curvatures in 1/m, angles in
 radians; ``grip`` is the share of dry asphalt's grip.
 """
 
@@ -10,15 +10,15 @@ from rlkit_envs.driving.jit import Record, kernel
 from rlkit_envs.driving.vehicle.parameters import GRAVITY
 from rlkit_envs.driving.vehicle.tyres import ANTI_LOCK, brush, slip_for
 
-# A full command asks for a little more curvature than the tyres hold at this speed, so that the limit can be reached.
+# A full command asks for a little more curvature than the tyres hold, so that the limit can be reached.
 STEERING_RESERVE = 1.1
-FULLEST = 0.97  # share of the cornering limit up to which more slip is worth its price
-_ENGINE_CREEP = 1.0  # m/s, the engine's force is power over at least this speed
+FULLEST = 0.97  # largest share of the cornering limit for which slip is computed
+_ENGINE_CREEP = 1.0  # m/s, smallest speed by which power is divided
 
 
 @kernel
 def drive_limit(vehicle: Record, speed: float) -> float:
-    """Force (N) that the engine can give at this speed, before the tyres have their say."""
+    """Force (N) of the engine at this speed, without the limit of the tyres."""
     return float(min(vehicle.drive_force, vehicle.power / max(_ENGINE_CREEP, speed)))
 
 
@@ -42,7 +42,7 @@ def _friction(vehicle: Record, grip: float, acceleration: float, speed: float) -
 
 @kernel
 def cornering_limit(vehicle: Record, grip: float, speed: float) -> float:
-    """Lateral acceleration (m/s²) at which one of the axles, neither braking nor driving, gives all of its force."""
+    """Lateral acceleration (m/s²) at which one of the axles saturates, without braking or driving."""
     front_friction, rear_friction, front, rear = _friction(vehicle, grip, 0.0, speed)
     base = vehicle.wheelbase
     return float(
@@ -52,10 +52,10 @@ def cornering_limit(vehicle: Record, grip: float, speed: float) -> float:
 
 @kernel
 def braking_limit(vehicle: Record, grip: float, speed: float) -> float:
-    """Deceleration (m/s²) of full brakes on a straight, by the tyres alone, once the load has shifted."""
+    """Deceleration (m/s²) of full brakes on a straight, by the tyres alone, after load transfer."""
     brakes = vehicle.brake_force / vehicle.mass
     limit = grip * GRAVITY
-    for _ in range(4):  # Each pass leaves a fifth of the error
+    for _ in range(4):  # fixed point: the error shrinks by 5 each time
         front_friction, rear_friction, front, rear = _friction(vehicle, grip, -limit, speed)
         limit = min(brush(ANTI_LOCK) * front_friction * front, brakes * vehicle.front_brake)
         limit += min(rear_friction * rear, brakes * (1.0 - vehicle.front_brake))
@@ -64,7 +64,7 @@ def braking_limit(vehicle: Record, grip: float, speed: float) -> float:
 
 @kernel
 def traction_limit(vehicle: Record, grip: float, speed: float, across: float) -> float:
-    """Acceleration (m/s²) that engine and driven tyres give, before resistance, while they hold the car in a curve.
+    """Acceleration (m/s²) by engine and driven tyres in a curve, before resistance.
 
     Args:
         vehicle: One record of ``VEHICLE``.
@@ -75,7 +75,7 @@ def traction_limit(vehicle: Record, grip: float, speed: float, across: float) ->
     engine = drive_limit(vehicle, speed) / vehicle.mass
     limit = min(engine, 0.5 * GRAVITY)
     base = vehicle.wheelbase
-    for _ in range(4):  # Each pass leaves a quarter of the error
+    for _ in range(4):  # fixed point: the error shrinks by 4 each time
         front_friction, rear_friction, front, rear = _friction(vehicle, grip, limit, speed)
         front_held = (front_friction * front) ** 2 - (across * vehicle.rear_axle / base) ** 2
         rear_held = (rear_friction * rear) ** 2 - (across * vehicle.front_axle / base) ** 2
@@ -124,14 +124,14 @@ def corner_speed(vehicle: Record, grip: float, curvature: float) -> float:
 
 @kernel
 def full_curvature(vehicle: Record, grip: float, speed: float) -> float:
-    """Curvature that a full steering command asks for: what the tyres can use at this speed, and a little more."""
+    """Curvature (1/m) of a full steering command: a little more than the tyres hold at this speed."""
     useful = STEERING_RESERVE * cornering_limit(vehicle, grip, speed) / max(1.0, speed * speed)
     return float(min(np.tan(vehicle.max_steering) / vehicle.wheelbase, useful))
 
 
 @kernel
 def steering_angle(vehicle: Record, grip: float, speed: float, command: float) -> float:
-    """Angle of the front wheels (rad) with which the car, once settled, takes the curve that a command asks for.
+    """Angle of the front wheels (rad) for the curve that a command asks for, in steady state.
 
     Args:
         vehicle: One record of ``VEHICLE``.

@@ -1,4 +1,4 @@
-"""The car as numbers: what kinds of car there are, and what is known of each car on the road."""
+"""Parameters of the kinds of car, and the state of one car."""
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +62,7 @@ ROAD_CAR = _vehicle(
     mass=1093.2952,
     yaw_inertia=1791.5995,
     # CommonRoad has one tyre (p_dy1 = 1.0489, p_ky1 = -21.92) and so a neutral car. Road cars understeer, by about a
-    # degree per g and at the limit too: the front takes most of the roll, so its tyres lose more, and steering yields.
+    # degree per g and at the limit too: the front takes most of the roll, so its tyres lose more friction.
     front_friction=0.95,
     rear_friction=1.0489,
     friction_yield=0.2,
@@ -77,7 +77,7 @@ ROAD_CAR = _vehicle(
     drag=0.75,  # TUM, as below
     rolling=0.015,  # usual for road tyres on asphalt
     max_steering=0.45,  # a radius of 5.5 m, tighter than any circuit's curve
-    # CommonRoad plans with 0.4 rad/s; an able driver turns the wheel at about 900 degrees a second, geared 16 to 1.
+    # CommonRoad plans with 0.4 rad/s; drivers turn the wheel at up to about 900 degrees a second, geared 16 to 1.
     steering_rate=1.0,
     creep=3.5,
     stability=0.35,  # half of the tyres, at half the track
@@ -121,7 +121,7 @@ VEHICLES = {"road_car": ROAD_CAR, "race_car": RACE_CAR}
 
 YAW_RATE_SCALE = 1.5  # rad/s, scale of readings
 
-# One car. Kernels take arrays of it; the simulator adds nothing but what is here.
+# State of one car. Kernels take arrays of it.
 CAR = np.dtype(
     [
         ("x", "f8"),  # m, centre of gravity
@@ -131,20 +131,20 @@ CAR = np.dtype(
         ("lateral_velocity", "f8"),  # m/s across the car, left positive
         ("yaw_rate", "f8"),  # rad/s
         ("steering", "f8"),  # rad, at the front wheels, left positive
-        ("settled_acceleration", "f8"),  # m/s² along the car that springs have followed: it shifts load to the rear
-        ("longitudinal_acceleration", "f8"),  # m/s² along the car, what a driver feels
+        ("settled_acceleration", "f8"),  # m/s² along the car that load transfer has followed
+        ("longitudinal_acceleration", "f8"),  # m/s² along the car
         ("lateral_acceleration", "f8"),  # m/s² across the car, left positive
-        ("sliding", "f8"),  # what slip and pedal ask of the worse axle over what it holds, less 1, not below 0
+        ("sliding", "f8"),  # demand on the worse axle over its limit, less 1, not below 0
         ("pedal", "f8"),  # 1 accelerating, 0 coasting, -1 braking
         ("command", "f8"),  # steering command of the last decision
-        ("road_grip", "f8"),  # share of dry asphalt's grip that this episode's road has
+        ("road_grip", "f8"),  # grip of the road, as a share of dry asphalt's
         ("front_grip", "f8"),  # the same under the front wheels now
         ("rear_grip", "f8"),
-        ("surface_drag", "f8"),  # m/s² by which grass or gravel brakes now
+        ("surface_drag", "f8"),  # m/s², deceleration by grass or gravel now
         ("station", "f8"),  # m along the centre line
         ("offset", "f8"),  # m to the left of the centre line
-        ("progress", "f8"),  # m along the centre line since the start, backward driving subtracted
-        ("best_progress", "f8"),  # m, the most of it so far
+        ("progress", "f8"),  # m along the centre line since the start, negative backwards
+        ("best_progress", "f8"),  # m, its maximum
         ("gained", "f8"),  # m of progress gained by cutting across with all wheels off the road
         ("time", "f8"),  # s since the start
         ("stuck_time", "f8"),  # s since the progress last grew
@@ -157,9 +157,9 @@ CAR = np.dtype(
         ("mean_lateral", "f8"),  # m/s²
         ("jerk_squared", "f8"),  # (m/s³)² summed over the decisions
         ("index", "i8"),  # sample of the centre line at or before the car
-        ("slot", "i8"),  # which circuit of the pool
+        ("slot", "i8"),  # of the circuit in ``CircuitCache``
         ("step", "i8"),  # decisions taken
-        ("max_steps", "i8"),  # decisions after which the episode is cut
+        ("max_steps", "i8"),  # decisions after which the episode is truncated
         ("wheels_off", "i8"),  # wheels beyond the border
         ("off_road", "i8"),  # 1 while off the road, by the rule of two wheels
         ("collisions", "i8"),  # with other cars and cones, since the start

@@ -1,4 +1,4 @@
-"""What lies under a wheel: road, grass or gravel, and how much each holds and slows."""
+"""Surfaces under the wheels: road, grass or gravel, with their grip and drag."""
 
 import numpy as np
 
@@ -16,13 +16,13 @@ GRAVEL_WIDTH = 8.0  # m beyond the border; grass beyond that
 
 WHEELS_OFF = 2  # from this number of wheels beyond the border on, the car is off the road
 
-# The road bends away from its tangent over the car's length by less than this, and wheels are no farther out, in m.
+# m, more than the road deviates from its tangent over the car's length.
 _REACH = 0.4
 
 
 @kernel
 def verge(line: np.ndarray, index: int, left_side: bool) -> int:
-    """What lies beyond the border: gravel on the outside of curves that have kerbs, else grass.
+    """Surface beyond the border: gravel on the outside of curves with kerbs, else grass.
 
     Args:
         line: (n, 8) packed centre line.
@@ -35,8 +35,8 @@ def verge(line: np.ndarray, index: int, left_side: bool) -> int:
 
 
 @kernel
-def stand(car: Record, vehicle: Record, line: np.ndarray, samples: int, fraction: float) -> None:
-    """Find out what the four wheels stand on: ``wheels_off``, ``front_grip``, ``rear_grip`` and ``surface_drag``.
+def find_surfaces(car: Record, vehicle: Record, line: np.ndarray, samples: int, fraction: float) -> None:
+    """Determine the surfaces under the four wheels: ``wheels_off``, ``front_grip``, ``rear_grip`` and ``surface_drag``.
 
     Kerbs belong to the road. The grip of an axle is the mean of that of its wheels.
 
@@ -77,7 +77,7 @@ def stand(car: Record, vehicle: Record, line: np.ndarray, samples: int, fraction
                 car.wheels_off += 1
                 lost += 0.5 * (1.0 - SURFACE_GRIP[surface])
                 car.surface_drag += 0.25 * SURFACE_DRAG[surface]
-        # A wet verge holds less than a dry one, by the same share as the road.
+        # The grip of a wet verge is reduced by the same share as the road's.
         if axle == 0:
             car.front_grip *= 1.0 - lost
         else:

@@ -1,16 +1,16 @@
-"""Tyres: Fiala's brush, whose force rises with slip, bends and ends at friction times load; and an axle of them.
+"""Tyres: Fiala's brush model, whose force saturates at friction times load; and an axle of them.
 
-Fiala (1954), in the form of Pacejka, "Tyre and Vehicle Dynamics" (2012, chapter 3). Grip sets where the force ends, not
-how steeply it begins. Slip along and across the wheels adds up as one vector, against which the force points. Three
-aids of modern cars are part of an axle: anti-lock brakes; brakes of the rear that leave it the force that keeps the car
-straight; and an engine that is given only what slip across the wheels has left over.
+Fiala (1954), in the form of Pacejka, "Tyre and Vehicle Dynamics" (2012, chapter 3). Grip sets the limit of
+the force, not its slope at zero slip. Slip along and across the wheels is one vector, and the force opposes it. An axle
+has three driver aids: anti-lock brakes; rear brakes limited to what lateral force leaves; and traction control, which
+limits the engine's force likewise.
 """
 
 import numpy as np
 
 from rlkit_envs.driving.jit import kernel
 
-BRAKES_EASE = 0.5  # m/s, below this brakes ease off
+BRAKES_EASE = 0.5  # m/s, below this the brakes' force decreases to 0
 # Anti-lock brakes keep the front's slip along the wheels below this share of full sliding: 96 % of the force, and half
 # of the stiffness across is left to steer with.
 ANTI_LOCK = 0.65
@@ -36,7 +36,7 @@ def slip_for(share: float) -> float:
 
 @kernel
 def ease(speed: float, limit: float) -> float:
-    """The direction of a motion, -1 or 1, turning evenly about rest."""
+    """Sign of a speed, linear between -limit and limit."""
     return min(1.0, max(-1.0, speed / limit))
 
 
@@ -66,8 +66,8 @@ def axle(
         rear: Whether it is the rear axle, whose brakes get only what slip has left over.
 
     Returns:
-        Forces along and across the wheels in N; size of the slip across them as a share of full sliding; and that, or
-        what the pedals asked over what is held, whichever is more.
+        Forces along and across the wheels in N; size of the slip across them as a share of full sliding; and the
+        larger of that and the pedals' demand over the limit.
     """
     slip = stiffness * aside / (3.0 * friction * max(creep, abs(forward)))
     size = abs(slip)

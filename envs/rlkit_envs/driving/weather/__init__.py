@@ -1,1 +1,1 @@
-"""What the world looks like: weathers, their colours, and what lies between the world and a camera."""
+"""Weather: presets, colour tables, sprites, and effects on the camera's image."""

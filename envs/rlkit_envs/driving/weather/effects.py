@@ -1,17 +1,17 @@
-"""What lies between the world and the camera's picture: glare, headlights, rain, snowflakes, the sensor's noise."""
+"""Effects on the camera's image: headlights, glare, rain, snow and sensor noise."""
 
 import numpy as np
 
 from rlkit_envs.driving.jit import Record, kernel
 
 _NOISE = np.random.default_rng(99).normal(0.0, 32.0, 1 << 15).clip(-127, 127).astype(np.int8)
-_UNSEEN = 0.006  # noise below this is left out: it would be one or two steps of 255
-_GLOW_REACH = 0.4  # of the picture's width, of the sun's glare
+_UNSEEN = 0.006  # standard deviation below which noise is left out
+_GLOW_REACH = 0.4  # radius of the sun's glare, as a share of the image's width
 
 
 @kernel
 def _hash(value: int) -> np.uint64:
-    """A number that looks like chance (the finaliser of SplitMix64, Steele et al. 2014)."""
+    """Hash of a number (the finaliser of SplitMix64, Steele et al. 2014)."""
     z = np.uint64(value) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -20,7 +20,7 @@ def _hash(value: int) -> np.uint64:
 
 @kernel
 def light_map(rows: np.ndarray, width: int) -> np.ndarray:
-    """How strongly the headlights light what each pixel of a camera shows: a wide near beam and a narrow far one.
+    """Illumination of each pixel by the headlights: a wide near beam and a narrow far one.
 
     Args:
         rows: (H,) records of ``camera.ROW``.
@@ -33,7 +33,7 @@ def light_map(rows: np.ndarray, width: int) -> np.ndarray:
     for r in range(len(rows)):
         row = rows[r]
         for column in range(width):
-            if row.ahead == 0.0:  # Trees reach up into these rows
+            if row.ahead == 0.0:  # above the horizon, for trees
                 aside = (column + 0.5 - 0.5 * width) / width
                 strength = 0.15 * np.exp(-12.0 * aside * aside)
             else:
@@ -48,8 +48,8 @@ def light_map(rows: np.ndarray, width: int) -> np.ndarray:
 
 
 @kernel
-def light_up(picture: np.ndarray, light: np.ndarray, look: Record) -> None:
-    """Let the headlights light a picture: what is dark because little light falls on it becomes visible.
+def add_headlights(picture: np.ndarray, light: np.ndarray, look: Record) -> None:
+    """Brighten an image by the headlights, relative to the ambient light.
 
     Args:
         picture: (B,) uint8 bytes of the picture, changed.
@@ -64,17 +64,17 @@ def light_up(picture: np.ndarray, light: np.ndarray, look: Record) -> None:
 
 
 @kernel
-def dazzle(
+def add_glare(
     picture: np.ndarray, labels: np.ndarray, horizon: float, focal: float, heading: float, look: Record, sun: float
 ) -> None:
-    """Add the sun and its glare to a picture that looks towards it.
+    """Add the sun's disc and its glare to the image of a camera that faces the sun.
 
     Args:
         picture: (H, W, 3) uint8, changed.
-        labels: (H, W) uint8: the sun's disc can be hidden, its glare cannot.
+        labels: (H, W) uint8; the disc is drawn on the sky only, the glare on everything.
         horizon: Row of the horizon.
         focal: Focal length in pixels.
-        heading: Where the camera looks, in radians.
+        heading: Direction of the camera, in radians.
         look: Record of ``LOOK``.
         sun: Direction of the sun, in radians.
     """
@@ -84,7 +84,7 @@ def dazzle(
         return
     x = 0.5 * width - focal * np.tan(away)
     y = horizon - focal * np.tan(look.sun_height)
-    # A bell, which is a product of one along the rows and one along the columns, in 8 bits each.
+    # A Gaussian, separable into rows and columns, with 8 bits each.
     reach = _GLOW_REACH * width * (0.35 + 0.65 * look.glow)
     across = np.empty(3 * width, dtype=np.int32)
     for column in range(width):
@@ -109,14 +109,14 @@ def dazzle(
 
 
 @kernel
-def precipitate(picture: np.ndarray, look: Record, key: int, speed: float) -> None:
-    """Draw streaks of rain and flakes of snow over a picture (H, W, 3).
+def add_precipitation(picture: np.ndarray, look: Record, key: int, speed: float) -> None:
+    """Draw streaks of rain and snowflakes over an image.
 
     Args:
         picture: (H, W, 3) uint8, changed.
         look: Record of ``LOOK``.
-        key: Fixes where they are; another one at every step.
-        speed: The car's, in m/s: what falls comes towards it.
+        key: Determines their positions; another one at every step.
+        speed: Of the car, in m/s; it tilts and lengthens the streaks.
     """
     height, width = picture.shape[0], picture.shape[1]
     area = height * width / 12288.0
@@ -138,7 +138,7 @@ def precipitate(picture: np.ndarray, look: Record, key: int, speed: float) -> No
         chance = _hash(key * 2053 + k)
         row = int(chance % np.uint64(height))
         size = 1 + int((chance >> np.uint64(40)) % np.uint64(7)) // 5
-        # From as far as half out of the picture, so that no side of it sees more than the other.
+        # They may begin outside the image, so that both sides have as many.
         column = int((chance >> np.uint64(20)) % np.uint64(width + size - 1)) - (size - 1)
         for r in range(row, min(height, row + size * height // 96 + 1)):
             for c in range(max(0, column), min(width, column + size)):
@@ -148,8 +148,8 @@ def precipitate(picture: np.ndarray, look: Record, key: int, speed: float) -> No
 
 
 @kernel
-def turn_over(picture: np.ndarray) -> None:
-    """Flip a picture (H, W, 3) sideways, in place."""
+def flip_horizontally(picture: np.ndarray) -> None:
+    """Flip an image (H, W, 3) horizontally, in place."""
     height, width = picture.shape[0], picture.shape[1]
     for row in range(height):
         for column in range(width // 2):
@@ -161,7 +161,7 @@ def turn_over(picture: np.ndarray) -> None:
 
 @kernel
 def add_noise(picture: np.ndarray, strength: float, key: int) -> None:
-    """Add noise to the (B,) uint8 bytes of a picture; its standard deviation is given as a share of full scale."""
+    """Add noise to the (B,) uint8 bytes of an image; ``strength`` is its standard deviation as a share of 255."""
     if strength < _UNSEEN:
         return
     scale = np.int32(256.0 * 255.0 * strength / 32.0)

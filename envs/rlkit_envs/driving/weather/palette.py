@@ -1,7 +1,7 @@
-"""From a look to tables of colours: one entry per byte of the ground and distance, so that a pixel costs one look-up.
+"""Colour tables of a look: one entry per byte of the ground and band of distance, so that a pixel costs one look-up.
 
-A camera sees the same byte in another colour the further away it is: fog lies before it, a wet road mirrors the sky.
-The distances are cut into bands, ever wider ones, and each band has a table of its own. An entry is a 32-bit word: red,
+The colour of a byte depends on distance, by fog and by the reflection of the sky on a wet road. Distances are divided
+into bands on a logarithmic scale, each with a table of its own. An entry is a 32-bit word: red,
 green, blue, and the class of what it is in the topmost byte.
 """
 
@@ -13,13 +13,13 @@ from rlkit_envs.driving.terrain.materials import ASPHALT, EARTH, GRASS, GRAVEL, 
 CLASSES = ("sky", "tree", "grass", "gravel", "road", "line", "kerb", "vehicle", "obstacle")
 SKY, TREE, GROUND, TRAP, ROAD, MARKING, KERBS, VEHICLE, OBSTACLE = range(len(CLASSES))
 DRIVABLE = ("road", "line", "kerb")
-# Class of each of ``materials.MATERIALS``; bare earth counts as grass.
+# Class of each material of ``terrain.materials``; bare earth counts as grass.
 CLASS_OF_MATERIAL = np.array([GROUND, TRAP, ROAD, ROAD, MARKING, KERBS, KERBS, GROUND], dtype=np.uint32)
 
 BANDS = 14
-_NEAREST, _FURTHEST = 2.0, 400.0  # m; bands divide what lies between evenly on a logarithmic scale
+_NEAREST, _FURTHEST = 2.0, 400.0  # m, range of the bands
 
-# Inks of what stands on the ground. Foliage: 4 tints by 8 shades; cars: paint by 8 colours in 3 shades.
+# Inks of objects on the ground. Foliage: 4 tints by 8 shades; cars: paint by 8 colours in 3 shades.
 INKS = 80
 FOLIAGE, TRUNK, BOARD_RED, BOARD_WHITE, CONE, CONE_WHITE = 1, 33, 35, 36, 37, 39
 PAINT, GLASS, TYRE, TAIL_LAMP, HEAD_LAMP = 40, 64, 65, 66, 67
@@ -37,13 +37,13 @@ _PAINTS = np.array(
         (0.86, 0.38, 0.08),
     ]
 )
-_PUDDLE = 0.45  # share of the road's grain that holds standing water when it is as wet as can be
+_PUDDLE = 0.45  # share of the road's grain with standing water at full wetness
 SKY_ROWS, SKY_SHADES = 16, 16
 
 
 @kernel
 def band_of(distance: float) -> int:
-    """Which band a distance in metres lies in."""
+    """Band of a distance in metres."""
     if distance <= _NEAREST:
         return 0
     return min(BANDS - 1, int(BANDS * np.log(distance / _NEAREST) / np.log(_FURTHEST / _NEAREST)))
@@ -65,16 +65,16 @@ def _word(red: float, green: float, blue: float, label: int) -> np.uint32:
 
 @kernel
 def mix_ground(table: np.ndarray, look: Record, camera_height: float) -> None:
-    """Work out the colours of the ground; about 20 µs.
+    """Compute the colours of the ground; about 20 µs.
 
     Args:
         table: (bands, 256) uint32, written; with a single band, as seen from above and near.
         look: Record of ``LOOK``.
-        camera_height: In metres; the flatter the view, the more a wet road mirrors.
+        camera_height: In metres; the lower, the more a wet road reflects.
     """
     from_above = len(table) == 1
-    near = np.empty((256, 3))  # without fog and mirroring
-    shines = np.empty(256)  # how much of the mirroring each byte takes part in
+    near = np.empty((256, 3))  # without fog and reflection
+    shines = np.empty(256)  # factor of the reflection
     for byte in range(256):
         material = byte >> 5
         shaded = (byte >> 4) & 1
@@ -86,7 +86,7 @@ def mix_ground(table: np.ndarray, look: Record, camera_height: float) -> None:
         if paved:
             bright *= 1.0 - 0.4 * look.wetness
             shines[byte] = 1.8 if grain > 1.0 - _PUDDLE * look.wetness else 1.0
-        # Snow lies closed on grass and in patches on the road, which traffic clears.
+        # Snow covers grass completely and the road in patches.
         cover = look.snow * (0.95 if not paved else 0.25 + 0.45 * grain)
         if paved and grain > 1.05 - 0.5 * look.snow:
             cover = min(1.0, cover + 0.45 * look.snow)
@@ -101,7 +101,7 @@ def mix_ground(table: np.ndarray, look: Record, camera_height: float) -> None:
         for byte in range(256):
             shine = min(0.9, mirror * shines[byte])
             keep = (1.0 - haze) * (1.0 - shine)
-            # What is not the ground's own colour is the sky's at the horizon, by fog or by mirroring.
+            # Fog and reflection both add the colour of the sky at the horizon.
             table[band, byte] = _word(
                 keep * near[byte, 0] + (1.0 - keep) * look.horizon[0],
                 keep * near[byte, 1] + (1.0 - keep) * look.horizon[1],
@@ -188,7 +188,7 @@ def mix_inks(table: np.ndarray, look: Record) -> None:
 
 @kernel
 def mix_sky(table: np.ndarray, look: Record) -> None:
-    """Work out the colours of the sky, by height and by how much cloud is there, and of the hills.
+    """Compute the colours of the sky, by elevation and cloud cover, and of the hills.
 
     Args:
         table: (SKY_ROWS + 1, SKY_SHADES) uint32, written: from the horizon up; the last row is the hills, by distance.
@@ -197,7 +197,7 @@ def mix_sky(table: np.ndarray, look: Record) -> None:
     for row in range(SKY_ROWS):
         up = (row / (SKY_ROWS - 1.0)) ** 0.7
         for shade in range(SKY_SHADES):
-            # Clouds stand where the texture is bright enough, and thin out towards the horizon.
+            # Clouds are where the texture is bright, and thinner towards the horizon.
             density = (shade / (SKY_SHADES - 1.0) - 1.0 + look.clouds) * 2.5
             cover = min(1.0, max(0.0, density)) * (0.25 + 0.75 * min(1.0, 2.0 * up))
             mixed = (

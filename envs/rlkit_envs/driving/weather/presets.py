@@ -1,9 +1,8 @@
-"""How the world looks: weathers and times of day as points between which every other look lies.
+"""Weathers and times of day: the presets, and random mixtures of them.
 
-A ``LOOK`` is a row of numbers: colours of light, sky and materials, fog, wetness, snow, lamps, rain. Named presets are
-such rows; what a camera sees in an episode is a mixture of two of them whose materials are then tinted by chance. Some
-presets are *held out*: they are never mixed into the looks of the ``train`` split, so that a network that has seen only
-the others can be asked how well it generalises.
+A ``LOOK`` is a record of colours of light, sky and materials, fog, wetness, snow, lamps and rain. Named presets are
+such records; the look of an episode is a mixture of two of them with random tints. Some presets are *held out*: the
+``train`` split never uses them, so that they measure generalisation. To add a weather, add a preset and its name.
 """
 
 from functools import cache
@@ -16,13 +15,13 @@ from rlkit_envs.driving.terrain.materials import ASPHALT, EARTH, GRASS, GRAVEL, 
 
 LOOK = np.dtype(
     [
-        ("sky", "f8", 3),  # colour straight up, 0 to 1 as all colours here
+        ("sky", "f8", 3),  # colour at the zenith; all colours are from 0 to 1
         ("horizon", "f8", 3),  # colour of the sky at the horizon, and of fog
         ("cloud", "f8", 3),
         ("clouds", "f8"),  # 0 none to 1 all covered
-        ("sun", "f8", 3),  # light that shadows lack
-        ("ambient", "f8", 3),  # light that falls everywhere
-        ("glow", "f8"),  # how much the sun dazzles a camera that looks towards it, 0 to 1
+        ("sun", "f8", 3),  # direct light
+        ("ambient", "f8", 3),  # ambient light
+        ("glow", "f8"),  # glare of the sun, 0 to 1
         ("sun_height", "f8"),  # rad above the horizon
         ("fog", "f8"),  # 1/m, extinction
         ("wetness", "f8"),  # 0 dry to 1 standing water
@@ -31,11 +30,11 @@ LOOK = np.dtype(
         ("rain", "f8"),  # 0 to 1, streaks
         ("flakes", "f8"),  # 0 to 1, falling snow
         ("noise", "f8"),  # of the sensor, standard deviation as a share of full scale
-        ("contrast", "f8"),  # of the grain, 1 as it is
+        ("contrast", "f8"),  # of the grain, usually 1
         ("grip", "f8"),  # of the road, as a share of that of dry asphalt
         ("hills", "f8"),  # rad, height of the hills at the horizon
-        ("turn", "f8"),  # 0 to 1, where on the horizon hills and clouds begin
-        ("material", "f8", (8, 3)),  # colours of ``materials.MATERIALS``
+        ("turn", "f8"),  # 0 to 1, rotation of hills and clouds around the horizon
+        ("material", "f8", (8, 3)),  # colours of each material of ``terrain.materials``
         ("foliage", "f8", 3),  # colour of trees and bushes
     ]
 )
@@ -222,9 +221,9 @@ def choose_look(weather: str, random: np.random.Generator) -> npt.NDArray[np.voi
     """Draw the look of an episode.
 
     Args:
-        weather: A preset's name: that weather, with materials as they are. ``train``, ``held-out`` or ``all``: a
-            mixture of two presets of that kind, mostly near one of them, with materials of another place.
-        random: Draws are taken from it, the same number whatever the weather.
+        weather: A preset's name; or ``train``, ``held-out`` or ``all``: a mixture of two presets of that set, mostly
+            close to one of them, with random materials.
+        random: Generator; the number of draws does not depend on the weather.
 
     Returns:
         One record of ``LOOK``.
@@ -239,22 +238,22 @@ def choose_look(weather: str, random: np.random.Generator) -> npt.NDArray[np.voi
     else:
         names = {"train": TRAINING_WEATHERS, "held-out": HELD_OUT_WEATHERS, "all": WEATHERS}[weather]
         one, other = (known[names[int(draw * len(names))]] for draw in (first, second))
-        mixed = share**3 * 0.5  # More often near a preset than half way between two
+        mixed = share**3 * 0.5  # more often close to a preset than halfway between two
         look = np.zeros((), dtype=LOOK)
         _numbers(look)[:] = (1.0 - mixed) * _numbers(one) + mixed * _numbers(other)
-        _move(look, tints, places)
+        _recolour(look, tints, places)
     look["turn"] = turn[0]
     look["hills"] *= 0.4 + 1.4 * turn[1]
     return look
 
 
 def _numbers(look: npt.NDArray[np.void]) -> npt.NDArray[np.float64]:
-    """All numbers of a look in a row, to be read and written."""
+    """View of a look as a row of numbers."""
     return look.reshape(1).view(np.float64)
 
 
-def _move(look: npt.NDArray[np.void], tints: npt.NDArray[np.float64], places: npt.NDArray[np.float64]) -> None:
-    """Move a look to another place: grass and road of other kinds, tinted and lit a little differently."""
+def _recolour(look: npt.NDArray[np.void], tints: npt.NDArray[np.float64], places: npt.NDArray[np.float64]) -> None:
+    """Change the colours of grass, road and light at random."""
     material = look["material"]
     ground = _GROUNDS[int(places[0] * len(_GROUNDS))]
     road = _ROADS[int(places[1] * len(_ROADS))]

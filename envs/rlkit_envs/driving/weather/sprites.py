@@ -1,4 +1,4 @@
-"""Flat pictures of what stands beside the road, in inks; made once by chance, the same on every machine."""
+"""Sprites of objects beside the road, as inks; generated once from a fixed seed."""
 
 from functools import cache
 
@@ -16,9 +16,9 @@ Mask = npt.NDArray[np.bool_]
 
 @cache
 def sprites() -> npt.NDArray[np.uint8]:
-    """(2, KINDS + 1, SPRITE_HEIGHT, SPRITE_WIDTH) uint8 inks, row 0 at the top: as they are, and turned over sideways.
+    """(2, KINDS + 1, SPRITE_HEIGHT, SPRITE_WIDTH) uint8 inks, row 0 at the top: as they are, and flipped.
 
-    0 is transparent, foliage is of tint 0. The cone is the same from both sides.
+    0 is transparent, foliage has tint 0. The cone is symmetric.
     """
     random = np.random.default_rng(2017)
     pictures = np.zeros((len(KINDS) + 1, SPRITE_HEIGHT, SPRITE_WIDTH), dtype=np.uint8)
@@ -28,16 +28,16 @@ def sprites() -> npt.NDArray[np.uint8]:
 
     tiers = 0.55 + 0.45 * ((1.0 - up) * 7.0 % 1.0)
     conifer = (np.abs(aside) < 0.98 * (1.0 - (up - 0.1) / 0.9) * tiers) & (up > 0.1)
-    _leaf(pictures[CONIFER], conifer, up, aside, random, stem=0.12)
+    _draw_plant(pictures[CONIFER], conifer, up, aside, random, stem=0.12)
 
     crown = _clumps(up, aside, random, count=26, middle=(0.62, 0.0), spread=(0.24, 0.55), size=0.2)
-    _leaf(pictures[BROADLEAF], crown & (up > 0.22), up, aside, random, stem=0.1)
+    _draw_plant(pictures[BROADLEAF], crown & (up > 0.22), up, aside, random, stem=0.1)
 
     poplar = (aside / 0.92) ** 2 + ((up - 0.53) / 0.47) ** 2 < 0.8 + 0.25 * random.random(up.shape)
-    _leaf(pictures[POPLAR], poplar & (up > 0.07), up, aside, random, stem=0.16)
+    _draw_plant(pictures[POPLAR], poplar & (up > 0.07), up, aside, random, stem=0.16)
 
     bush = _clumps(up, aside, random, count=18, middle=(0.35, 0.0), spread=(0.25, 0.6), size=0.28)
-    _leaf(pictures[BUSH], bush | ((up < 0.3) & (np.abs(aside) < 0.8)), up, aside, random, stem=0.0)
+    _draw_plant(pictures[BUSH], bush | ((up < 0.3) & (np.abs(aside) < 0.8)), up, aside, random, stem=0.0)
 
     panel = (up > 0.3) & (np.abs(aside) < 0.95)
     arrow = (np.abs(up - 0.65) * 1.6 + aside) % 0.66 < 0.33
@@ -61,7 +61,7 @@ def _clumps(
     spread: tuple[float, float],
     size: float,
 ) -> Mask:
-    """The union of discs strewn over an ellipse."""
+    """Union of random discs within an ellipse."""
     crown = np.zeros(up.shape, dtype=np.bool_)
     for _ in range(count):
         angle, distance = random.uniform(0.0, 2.0 * np.pi), np.sqrt(random.random())
@@ -71,7 +71,7 @@ def _clumps(
     return crown & (np.abs(aside) < 0.98)
 
 
-def _leaf(
+def _draw_plant(
     picture: npt.NDArray[np.uint8],
     crown: Mask,
     up: npt.NDArray[np.float64],
@@ -79,7 +79,7 @@ def _leaf(
     random: np.random.Generator,
     stem: float,
 ) -> None:
-    """Fill a crown with foliage, lighter above and to the right, and stand it on a stem."""
+    """Draw foliage within a crown, lighter above and to the right, and a stem."""
     trunk = (np.abs(aside) < stem) & (up < 0.5)
     picture[trunk] = np.where(aside > 0.0, TRUNK, TRUNK + 1)[trunk]
     noise = random.random(up.shape)

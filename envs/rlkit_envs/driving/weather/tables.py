@@ -1,4 +1,4 @@
-"""The looks of N cars' episodes, each with its tables of colours."""
+"""Looks of N cars' episodes, with their colour tables."""
 
 from typing import Any
 
@@ -9,18 +9,18 @@ from rlkit_envs.driving.weather.presets import LOOK, choose_look
 
 
 class WeatherTables:
-    """What the world looks like to each car; 30 kB per car.
+    """Look and colour tables of each car's world; 30 kB per car.
 
     Args:
         num_cars: N.
-        camera_height: Of the front camera above the ground, in metres; 0 where all that shows the look is seen from
-            above: distances and the sky do not matter then.
+        camera_height: Of the front camera above the ground, in metres; 0 if there are views from above only, for
+            which distances and the sky do not matter.
 
     Attributes:
         looks: (N,) records of ``LOOK``.
-        keys: (N,) int64, the numbers that fix each look, and its rain and noise.
+        keys: (N,) int64 seeds of look, rain and noise.
         ground: (N, BANDS, 256) uint32 colours of the ground.
-        inks: (N, BANDS, INKS) uint32 colours of what stands on it.
+        inks: (N, BANDS, INKS) uint32 colours of objects on it.
         sky: (N, SKY_ROWS + 1, SKY_SHADES) uint32.
     """
 
@@ -34,9 +34,9 @@ class WeatherTables:
         self.sky = np.zeros((num_cars, SKY_ROWS + 1, SKY_SHADES), dtype=np.uint32)
 
     def choose(self, i: int, weather: str, key: int, mirrored: bool = False) -> Any:
-        """Give car ``i`` the look that a weather and a number lead to, and return it: a record of ``LOOK``.
+        """Draw the look of car ``i`` from a weather and a seed, and return it: a record of ``LOOK``.
 
-        Where the world is mirrored, the skyline begins on the other side.
+        In a mirrored world the skyline is rotated the other way.
         """
         self.keys[i] = key
         self.looks[i] = choose_look(weather, np.random.default_rng(key))

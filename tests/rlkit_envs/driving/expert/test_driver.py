@@ -127,7 +127,7 @@ def test_with_continuous_actions_the_expert_is_smoother_and_faster():
         env = gymnasium.make("rlkit/Driving-v0", split="test").unwrapped
         env.reset(seed=3)
         episodes = env.episodes
-        pilot, cars = episodes.pilot(0), episodes.simulator.cars
+        pilot, cars = episodes.expert(0), episodes.simulator.cars
         while not cars["ended"][0]:
             command = pilot.act_continuous(cars[0]) if continuous else COMMANDS[pilot.act(cars[0])]
             assert np.abs(command).max() <= 1.0

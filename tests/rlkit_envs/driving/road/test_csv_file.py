@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rlkit_envs.driving.road.circuit import CURVATURE, KERB, LEFT, RIGHT, Circuit
-from rlkit_envs.driving.road.csv_file import load_circuit, save_circuit
+from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, Circuit
+from rlkit_envs.driving.road.csv_file import load_circuit
 from rlkit_envs.driving.road.csv_rows import LONGEST_LINE, MOST_LINES
-from rlkit_envs.driving.road.generator import make_circuit
 
 ANGLES = np.linspace(0.0, 2.0 * np.pi, 40, endpoint=False)
 GOOD = [f"{50 * np.cos(a):.3f},{50 * np.sin(a):.3f},4,5" for a in ANGLES]
@@ -80,8 +79,8 @@ def test_backwards_gives_the_circuit_the_other_way_round(tmp_path, plain):
         (GOOD[:5], ": 5 points"),
         (["x,y,width", *GOOD], "line 1: the header 'x,y,width' does not name all of x_m, y_m"),
         ([f"{row},1" for row in GOOD], "line 1: 5 columns without a header"),
-        ([*GOOD[:10], "nan,1,4,4", *GOOD[11:]], "line 11: a value that is no finite number"),
-        ([HEADER, *GOOD[:10], "1,inf,4,4", *GOOD[11:]], "line 12: a value that is no finite number"),
+        ([*GOOD[:10], "nan,1,4,4", *GOOD[11:]], "line 11: a value is not finite"),
+        ([HEADER, *GOOD[:10], "1,inf,4,4", *GOOD[11:]], "line 12: a value is not finite"),
         ([*GOOD[:10], "one,two,4,4", *GOOD[11:]], "line 11: .* four numbers"),
         ([*GOOD[:10], "1,2,4", *GOOD[11:]], "line 11: 3 columns"),
         ([*GOOD[:10], GOOD[9], *GOOD[11:]], "line 11: the same point as on line 10"),
@@ -202,59 +201,6 @@ def test_a_million_points_are_averaged_in_seconds_and_that_is_said(tmp_path):
     assert time.process_time() - start < 10.0  # about 2 s
     assert circuit.length == pytest.approx(1600.0 * np.pi, rel=1e-3)
     assert circuit.line[:, CURVATURE] == pytest.approx(np.full(len(circuit.line), 1 / 800), abs=5e-4)
-
-
-# Saving
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_a_saved_circuit_comes_back_as_it_was(tmp_path, seed):
-    circuit = make_circuit(seed, "train")
-    path = tmp_path / f"{circuit.name}.csv"
-    save_circuit(circuit, path)
-    again = load_circuit(path)
-    assert (again.name, again.length) == (circuit.name, pytest.approx(circuit.length, abs=1e-9))
-    assert np.abs(again.line - circuit.line).max() < 1e-12
-
-
-def test_a_real_circuit_comes_back_as_it_was(tmp_path, real_circuits):
-    circuit = load_circuit(real_circuits[0])
-    save_circuit(circuit, tmp_path / "copy.csv")
-    assert np.abs(load_circuit(tmp_path / "copy.csv").line - circuit.line).max() < 1e-12
-
-
-def test_other_programs_find_the_usual_columns_in_front(tmp_path):
-    circuit = make_circuit(0, "train")
-    save_circuit(circuit, tmp_path / "saved.csv")
-    table = np.loadtxt(tmp_path / "saved.csv", delimiter=",", usecols=(0, 1, 2, 3))
-    assert np.array_equal(table, circuit.line[:, [0, 1, RIGHT, LEFT]])
-    # A spline through these alone is the same road to the millimetre.
-    np.savetxt(tmp_path / "plain.csv", table, delimiter=",")
-    assert load_circuit(tmp_path / "plain.csv").length == pytest.approx(circuit.length, abs=1e-2)
-
-
-def test_what_was_saved_gives_way_to_points_that_were_edited_since(tmp_path):
-    circuit = make_circuit(0, "train")
-    path = tmp_path / "edited.csv"
-    save_circuit(circuit, path)
-    header, *rows = path.read_text().splitlines()
-    edited = [
-        header,
-        *(",".join([str(1.2 * float(v)) for v in row.split(",")[:2]] + row.split(",")[2:]) for row in rows),
-    ]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert load_circuit(write(path, edited)).length == pytest.approx(1.2 * circuit.length, rel=1e-4)
-
-
-def test_no_file_is_replaced_unless_that_is_asked_for(tmp_path):
-    path = tmp_path / "mine.csv"
-    path.write_text("years of work")
-    with pytest.raises(FileExistsError, match=str(path)):
-        save_circuit(make_circuit(0, "train"), path)
-    assert path.read_text() == "years of work"
-    save_circuit(make_circuit(0, "train"), path, overwrite=True)
-    assert load_circuit(path).line[:, KERB].max() <= 1.0
 
 
 # Real circuits

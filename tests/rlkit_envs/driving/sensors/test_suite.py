@@ -122,12 +122,11 @@ def test_traffic_is_seen_by_every_sensor(circle):
         sensors = "birdview,camera,segmentation,lidar"
         env = make(circuit=circle, start="line", sensors=sensors, weather="clear", **kwargs)
         env.reset(seed=2)
-        simulator = env.episodes.simulator
-        if simulator.others.shape[1]:
-            other, car = simulator.others[0, 0], simulator.cars[0]
-            other["x"], other["y"] = car["x"] + 12.0 * np.cos(car["heading"]), car["y"] + 12.0 * np.sin(car["heading"])
-            other["heading"] = car["heading"]
-        simulator._moved[:] = True
+        state = env.get_state()
+        x, y, heading = (state["car"][name] for name in ("x", "y", "heading"))
+        for other in state["others"]:
+            other |= {"x": x + 12.0 * np.cos(heading), "y": y + 12.0 * np.sin(heading), "heading": heading}
+        env.set_state(state)
         return {name: rows[0] for name, rows in env.episodes.observe().items()}
 
     empty, busy = look(), look(traffic=1)

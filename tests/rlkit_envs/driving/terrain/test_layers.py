@@ -17,7 +17,7 @@ from rlkit_envs.driving.terrain.materials import (
     SHADOW,
     texture,
 )
-from rlkit_envs.driving.terrain.roadside import plant
+from rlkit_envs.driving.terrain.roadside import place_roadside
 
 ROAD = (ASPHALT, PATCH, LINE, KERB_RED, KERB_WHITE)
 
@@ -29,7 +29,7 @@ def circuit():
 
 @pytest.fixture(scope="module")
 def ground(circuit):
-    return build_ground(circuit, Needs((1.0, 2.0), 0.25), plant(circuit, 1, 0.5))
+    return build_ground(circuit, Needs((1.0, 2.0), 0.25), place_roadside(circuit, 1, 0.5))
 
 
 def materials(ground, layer, points):
@@ -86,7 +86,7 @@ def test_far_from_the_road_there_is_grass_everywhere(ground, circuit):
 
 
 def test_trees_throw_shadows_where_roadside_says(circuit, ground):
-    roadside = plant(circuit, 1, 0.5)
+    roadside = place_roadside(circuit, 1, 0.5)
     shadows = roadside.shadows()
     near = [
         middle
@@ -109,7 +109,7 @@ def test_the_texture_repeats_without_a_seam_and_uses_all_grains_equally():
 def test_real_circuits_stay_within_the_limit_with_a_camera(real_circuits):
     for path in real_circuits[:4]:
         circuit = load_circuit(path)
-        ground = build_ground(circuit, Needs((1.0, 2.0), 0.125), plant(circuit, 0, 1.0))
+        ground = build_ground(circuit, Needs((1.0, 2.0), 0.125), place_roadside(circuit, 0, 1.0))
         assert ground.bytes <= LIMIT
         assert np.isin(materials(ground, 2, circuit.points), ROAD).all()
 
@@ -123,6 +123,6 @@ def test_a_very_large_circuit_gets_coarser_cells(write_circuit):
 
 
 def test_the_same_circuit_is_drawn_the_same_twice(circuit, ground):
-    again = build_ground(circuit, Needs((1.0, 2.0), 0.25), plant(circuit, 1, 0.5))
+    again = build_ground(circuit, Needs((1.0, 2.0), 0.25), place_roadside(circuit, 1, 0.5))
     assert np.array_equal(again.cells, ground.cells)
     assert np.array_equal(again.tiles, ground.tiles)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rlkit_envs.driving.traffic.behaviour import CAR, CONE, OTHER, STOPPED_CAR
-from rlkit_envs.driving.traffic.collisions import box_overlap, collides, part
+from rlkit_envs.driving.traffic.collisions import bounce, box_overlap, collides
 from rlkit_envs.driving.vehicle.parameters import CAR as DRIVER
 
 LENGTH, WIDTH = 4.5, 1.6  # m
@@ -97,14 +97,14 @@ def test_nothing_passes_through_anything_at_50_metres_a_second(phase, aside, hea
 
 def test_a_cone_that_was_run_over_is_gone_and_slows_nobody():
     car, others = driver(speed=20.0), other(2.0, kind=CONE)
-    assert part(car[0], LENGTH, WIDTH, others[0]) == pytest.approx(20.0)
+    assert bounce(car[0], LENGTH, WIDTH, others[0]) == pytest.approx(20.0)
     assert car["speed"] == 20.0
     assert collides(car[0], LENGTH, WIDTH, others, 1) == -1
 
 
 def test_two_cars_leave_a_collision_apart_and_equally_fast():
     car, others = driver(speed=20.0), other(4.0, speed=10.0)
-    assert part(car[0], LENGTH, WIDTH, others[0]) == pytest.approx(10.0)
+    assert bounce(car[0], LENGTH, WIDTH, others[0]) == pytest.approx(10.0)
     assert car["speed"] == pytest.approx(15.0)
     assert others["speed"] == pytest.approx(15.0)
     car["x"] -= 1e-9
@@ -113,14 +113,14 @@ def test_two_cars_leave_a_collision_apart_and_equally_fast():
 
 def test_a_parked_car_stops_who_drives_into_it_and_stays_where_it_is():
     car, others = driver(speed=20.0), other(4.0, kind=STOPPED_CAR)
-    part(car[0], LENGTH, WIDTH, others[0])
+    bounce(car[0], LENGTH, WIDTH, others[0])
     assert car["speed"] == pytest.approx(0.0)
     assert (others["x"], others["speed"]) == (4.0, 0.0)
 
 
 def test_grazing_a_flank_costs_no_speed_along_it():
     car, others = driver(speed=20.0), other(0.0, 1.6, speed=10.0)
-    assert part(car[0], LENGTH, WIDTH, others[0]) == pytest.approx(0.0)
+    assert bounce(car[0], LENGTH, WIDTH, others[0]) == pytest.approx(0.0)
     assert car["speed"] == pytest.approx(20.0)
     assert car["y"] < 0.0
 
@@ -128,6 +128,6 @@ def test_grazing_a_flank_costs_no_speed_along_it():
 def test_a_car_that_slides_into_another_one_sideways_loses_its_slide():
     car, others = driver(y=1.6, speed=20.0), other(kind=STOPPED_CAR)
     car["lateral_velocity"] = -5.0
-    assert part(car[0], LENGTH, WIDTH, others[0]) == pytest.approx(5.0)
+    assert bounce(car[0], LENGTH, WIDTH, others[0]) == pytest.approx(5.0)
     assert car["lateral_velocity"] == pytest.approx(0.0)
     assert car["speed"] == 20.0

@@ -3,14 +3,22 @@ import pytest
 from rlkit_envs.driving.jit import kernel
 from rlkit_envs.driving.road.circuit import CURVATURE, KERB, LEFT, RIGHT, TX
 from rlkit_envs.driving.vehicle.parameters import CAR, ROAD_CAR
-from rlkit_envs.driving.vehicle.surfaces import GRASS, GRAVEL, GRAVEL_WIDTH, SURFACE_DRAG, SURFACE_GRIP, stand, verge
+from rlkit_envs.driving.vehicle.surfaces import (
+    GRASS,
+    GRAVEL,
+    GRAVEL_WIDTH,
+    SURFACE_DRAG,
+    SURFACE_GRIP,
+    find_surfaces,
+    verge,
+)
 
 TRACK = float(ROAD_CAR["track"][0])
 
 
 @kernel
 def _stand(cars, vehicle, line):
-    stand(cars[0], vehicle, line, len(line), 0.0)
+    find_surfaces(cars[0], vehicle, line, len(line), 0.0)
 
 
 def straight(kerbs=0.0, curvature=0.0, half_width=5.0):

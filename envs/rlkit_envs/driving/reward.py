@@ -1,0 +1,61 @@
+"""The reward of one decision, term by term."""
+
+import numpy as np
+
+from rlkit_envs.driving.jit import Record, kernel
+
+# Weights of the terms; ``config.DrivingConfig`` has an argument of the same name for each.
+WEIGHTS = [
+    ("lap_reward", "f8"),  # for the progress of a whole lap, whatever its length
+    ("reward_speed_cap", "f8"),  # m/s, progress beyond this mean speed is not rewarded; infinity for no cap
+    ("off_road_penalty", "f8"),  # each time that the car leaves the road
+    ("collision_penalty", "f8"),  # for each collision
+    ("jerk_penalty", "f8"),  # per second and m/s³
+    ("steering_penalty", "f8"),  # per change of the steering command by 1
+]
+
+# Terms of the reward; ``info["rewards"]`` reports them.
+TERMS = np.dtype([(name, "f8") for name in ("progress", "off_road", "collision", "jerk", "steering")])
+
+
+@kernel
+def sum_rewards(
+    terms: Record,
+    rules: Record,
+    length: float,
+    seconds: float,
+    progress: float,
+    left_road: bool,
+    collisions: int,
+    jerk: float,
+    steering_change: float,
+) -> float:
+    """Work out the terms of the reward of one decision, and return their sum. Penalties are negative terms.
+
+    | term      | formula                                                              |
+    |-----------|----------------------------------------------------------------------|
+    | progress  | lap_reward / length · min(progress, reward_speed_cap · seconds)      |
+    | off_road  | -off_road_penalty if the car has left the road in this decision      |
+    | collision | -collision_penalty · collisions                                      |
+    | jerk      | -jerk_penalty · jerk · seconds                                       |
+    | steering  | -steering_penalty · steering_change                                  |
+
+    Args:
+        terms: Record of ``TERMS``, written.
+        rules: Record with the fields of ``WEIGHTS``.
+        length: Of the circuit, in metres.
+        seconds: That the decision lasted.
+        progress: Metres driven along the centre line, negative backwards; without what lies beyond the finish line,
+            so that all laps are worth the same, and without what was gained by cutting across.
+        left_road: Whether the car was on the road before and has left it.
+        collisions: Collisions that began.
+        jerk: In m/s³.
+        steering_change: Absolute change of the steering command, which is in [-1, 1].
+    """
+    terms.progress = rules.lap_reward / length * min(progress, rules.reward_speed_cap * seconds)
+    # 0 - x rather than -x: what costs nothing is 0, not -0.
+    terms.off_road = 0.0 - rules.off_road_penalty * left_road
+    terms.collision = 0.0 - rules.collision_penalty * collisions
+    terms.jerk = 0.0 - rules.jerk_penalty * jerk * seconds
+    terms.steering = 0.0 - rules.steering_penalty * steering_change
+    return float(terms.progress + terms.off_road + terms.collision + (terms.jerk + terms.steering))
