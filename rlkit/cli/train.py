@@ -171,7 +171,7 @@ class Train:
             eval_episodes=self.eval_episodes,
             save_freq=self.save_freq,
             deterministic=self.deterministic,
-            overlap=self.async_envs,
+            async_envs=self.async_envs,
             perception=self.perception,
             perception_kwargs=read_kwargs("--perception-kwargs", self.perception_kwargs),
         )
@@ -195,7 +195,7 @@ class Train:
             "steps": self.steps,
             "device": None if self.device is None else choose_device(self.device),
             "deterministic": self.deterministic or None,
-            "overlap": self.async_envs or None,
+            "async_envs": self.async_envs or None,
         }
         return dataclasses.replace(config, **{name: value for name, value in changed.items() if value is not None})
 

@@ -98,8 +98,8 @@ def _differences(run: RunRecord, alike: Sequence[RunRecord]) -> list[str]:
     others = [other.config.hyperparameters for other in alike]
     ours = run.config.hyperparameters
     names = [name for name in ours if len({_text(other.get(name)) for other in others}) > 1]
-    told = [f"{name}={_value(ours[name])}" for name in names[:SHOWN]]
-    return told + ([f"{len(names) - SHOWN} more"] if len(names) > SHOWN else [])
+    labels = [f"{name}={_value(ours[name])}" for name in names[:SHOWN]]
+    return labels + ([f"{len(names) - SHOWN} more"] if len(names) > SHOWN else [])
 
 
 def _arguments(environment: Mapping[str, Any]) -> str:
@@ -122,5 +122,5 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "steps": lambda steps: f"{steps:,} steps",
     "num_envs": lambda count: f"{count} environments",
     "deterministic": lambda deterministic: "deterministic" if deterministic else "",
-    "overlap": lambda overlap: "overlap" if overlap else "",
+    "async_envs": lambda async_envs: "async envs" if async_envs else "",
 }

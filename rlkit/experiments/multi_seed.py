@@ -93,9 +93,9 @@ def _is_same(path: Path, config: RunConfig) -> bool:
         return False
     differing = config.differences(RunFolder.open(path, RunConfig).config)
     if differing:
-        told = [f"{key} = {there!r}, asked for {asked!r}" for key, (there, asked) in differing.items()]
-        more = f"; and {len(told) - 4} more" if len(told) > 4 else ""
+        described = [f"{key} = {there!r}, asked for {asked!r}" for key, (there, asked) in differing.items()]
+        more = f"; and {len(described) - 4} more" if len(described) > 4 else ""
         raise UserError(
-            f"{path} holds a run with other settings ({'; '.join(told[:4])}{more}): choose another --run-dir"
+            f"{path} holds a run with other settings ({'; '.join(described[:4])}{more}): choose another --run-dir"
         )
     return True

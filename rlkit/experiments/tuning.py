@@ -82,8 +82,8 @@ def open_study(optuna: Any, file: Path, identity: Mapping[str, Any], seed: int) 
         study.set_user_attr("search", dict(identity))
     elif known != identity:
         differing = [key for key in identity if known.get(key) != identity[key]]
-        told = "; ".join(f"{key} = {known.get(key)!r}, asked for {identity[key]!r}" for key in differing[:3])
-        raise UserError(f"--study {file} holds another search ({told}): name another file")
+        described = "; ".join(f"{key} = {known.get(key)!r}, asked for {identity[key]!r}" for key in differing[:3])
+        raise UserError(f"--study {file} holds another search ({described}): name another file")
     return study
 
 
@@ -263,12 +263,12 @@ def _search(
         folder = trial.user_attrs.get("folder") or f"trial-{trial.number:04d}"
         trial.set_user_attr("folder", folder)
         trial.set_user_attr("settings", settings)
-        told = ", ".join(f"{name}={text}" for name, text in settings.items())
+        described = ", ".join(f"{name}={text}" for name, text in settings.items())
         root = trial_folder(file, folder)
         try:
             first = search.plan(settings)
         except UserError as error:  # values that exclude each other
-            say(f"{folder}: refused: {told}: {error}")
+            say(f"{folder}: refused: {described}: {error}")
             study.tell(trial, state=states.PRUNED)
             continue
         seeds = range(search.seed, search.seed + search.seeds)
@@ -277,7 +277,7 @@ def _search(
             result = run_trial(configs, search.metric, _report(trial), env=search.env, seconds_left=left)
         except UserError as error:  # such as a loss of NaN
             failures += 1
-            say(f"{folder}: failed: {told}: {error}")
+            say(f"{folder}: failed: {described}: {error}")
             study.tell(trial, state=states.PRUNED)
             if failures >= FAILURES:
                 raise UserError(f"{failures} trials in a row failed, the last one: {error}", exit_code=1) from error
@@ -290,11 +290,11 @@ def _search(
             check_tag([read_run(path) for path in configs if path.exists()], search.metric)
         if result.stopped == PRUNED or not np.isfinite(result.score):
             study.tell(trial, state=states.PRUNED)
-            say(f"{folder}: pruned at {result.score:.4g}: {told}")
+            say(f"{folder}: pruned at {result.score:.4g}: {described}")
             continue
         study.tell(trial, result.score)
         mark = "  (the best so far)" if study.best_trial.number == trial.number else ""
-        say(f"{folder}: {result.score:.4g}: {told}{mark}")
+        say(f"{folder}: {result.score:.4g}: {described}{mark}")
 
 
 def _report(trial: "Trial") -> Callable[[int, float], bool]:

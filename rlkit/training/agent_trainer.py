@@ -55,15 +55,15 @@ class AgentTrainer(Trainer[RunConfig]):
 
     @contextmanager
     def prepared(self) -> Iterator[None]:
-        """Start the thread in which environments take their steps, with `overlap`."""
-        if not self.config.overlap:
+        """Start the thread in which environments take their steps, with `async_envs`."""
+        if not self.config.async_envs:
             yield
             return
         with ThreadPoolExecutor(1) as self._thread:
             yield
 
     def step(self) -> None:
-        """Act, step, observe, update; with `overlap`, environments take their step while the agent updates.
+        """Act, step, observe, update; with `async_envs`, environments take their step while the agent updates.
 
         Each waits for the other before the next step, so numbers do not depend on which is first: they differ from
         those of one after the other only in that the update lacks the newest step of every environment.

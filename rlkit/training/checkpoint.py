@@ -45,7 +45,7 @@ DAMAGED = "damaged-"  # prefix of damaged checkpoints that were set aside
 
 _STEPS = re.compile(r"[0-9]{1,15}")  # names of checkpoint folders
 # Exceptions of loading a state that is damaged or of another learner.
-MISFITS = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RuntimeError)
+STATE_ERRORS = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RuntimeError)
 
 
 class Trainable(Protocol):
@@ -202,7 +202,7 @@ class Checkpoints:
                     learner.replay.restore_rows(segment["start"], self._read_segment(segment, learner.replay))
                 learner.replay.load_state(tree["replay"])
             loop: State = tree["loop"]
-        except MISFITS as error:
+        except STATE_ERRORS as error:
             sentence = f"{checkpoint.folder} does not fit what config.json describes: {error}"
             raise UserError(sentence, exit_code=1) from error
         return loop

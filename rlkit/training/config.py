@@ -173,7 +173,7 @@ class RunConfig(StoredConfig):
         eval_episodes: Episodes per evaluation.
         save_freq: Steps between checkpoints; 0 for one at the end only.
         deterministic: One thread, and only operations that are bitwise reproducible.
-        overlap: Environments take their steps in a thread of their own, while the agent learns.
+        async_envs: Environments take their steps in a thread of their own, while the agent learns.
         versions: Of Python and of the packages that results may depend on.
     """
 
@@ -190,7 +190,7 @@ class RunConfig(StoredConfig):
     eval_episodes: int
     save_freq: int
     deterministic: bool
-    overlap: bool = False
+    async_envs: bool = False
     versions: Mapping[str, str] = field(default_factory=versions)
     KIND = "agent"
 
@@ -201,14 +201,14 @@ class RunConfig(StoredConfig):
             UserError: Naming the option, what was given and what is allowed.
         """
         self.check_fields(texts=("algorithm", "preset"), objects=("hyperparameters", "versions"))
-        for name in ("deterministic", "overlap"):
+        for name in ("deterministic", "async_envs"):
             if not isinstance(getattr(self, name), bool):
                 raise UserError(f"{name} = {getattr(self, name)!r}: expected true or false")
         if not all(isinstance(version, str) for version in self.versions.values()):
             raise UserError(f"versions = {self.versions!r}: expected texts")
         if self.steps < self.num_envs:
             raise UserError(f"--steps = {self.steps} is less than one step of each of {self.num_envs} environments")
-        if self.overlap and self.deterministic:
+        if self.async_envs and self.deterministic:
             raise UserError("--async-envs needs a second thread, which --deterministic does not allow: leave one out")
 
     def located(self, folder: Path) -> Self:
@@ -311,7 +311,7 @@ def plan(
     eval_episodes: int | None = None,
     save_freq: int | None = None,
     deterministic: bool = False,
-    overlap: bool = False,
+    async_envs: bool = False,
     perception: str | Path | PerceptionConfig | None = None,
     perception_kwargs: Mapping[str, Any] | None = None,
 ) -> RunConfig:
@@ -331,7 +331,7 @@ def plan(
         eval_episodes: Episodes per evaluation; None for 50 where they are stepped in compiled batches, else 20.
         save_freq: Steps between checkpoints; 0 for one at the end only; None for ten of them.
         deterministic: One thread, and torch's own switch.
-        overlap: Step environments in a thread of their own while the agent learns. Runs stay reproducible, with other
+        async_envs: Step environments in a second thread while the agent learns. Runs stay reproducible, with other
             results: an update lacks the newest step.
         perception: What replaces the camera's picture: `truth`, `none`, or a segmentation model (the folder of a
             perception run, a file, `pretrained:NAME`); None leaves `env` as it is described.
@@ -375,7 +375,7 @@ def plan(
         eval_episodes=usual["eval_episodes"] if eval_episodes is None else eval_episodes,
         save_freq=max(1, budget // CHECKPOINTS) if save_freq is None else save_freq,
         deterministic=deterministic,
-        overlap=overlap,
+        async_envs=async_envs,
     )
 
 

@@ -72,8 +72,8 @@ class Evaluation:
         # A deviation within rounding counts as 0.
         parts = [f"reward {self.mean_reward:.4g} ± {spread if spread > 1e-5 * abs(self.mean_reward) else 0:.3g}"]
         means = self.means
-        told = [metric for metric in self.metrics.values() if metric.name in means and metric.kind in kinds]
-        parts += [describe_metric(metric, means[metric.name]) for metric in told]
+        shown = [metric for metric in self.metrics.values() if metric.name in means and metric.kind in kinds]
+        parts += [describe_metric(metric, means[metric.name]) for metric in shown]
         return f"{len(self.episodes)} episodes: " + ", ".join(parts)
 
 

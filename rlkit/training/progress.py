@@ -104,8 +104,8 @@ class BarReporter:
 
     def progress(self, steps: int, figures: Mapping[str, str]) -> None:
         """Move the bar."""
-        told = "  ".join(f"{escape(name)} [cyan]{escape(value)}[/]" for name, value in figures.items())
-        self._progress.update(self._task, completed=steps, figures=told)
+        text = "  ".join(f"{escape(name)} [cyan]{escape(value)}[/]" for name, value in figures.items())
+        self._progress.update(self._task, completed=steps, figures=text)
 
     def __enter__(self) -> Self:
         self._progress.start()

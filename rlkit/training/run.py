@@ -87,7 +87,7 @@ def start(
     check_time_limit(time_limit)
     with ExitStack() as stack:
         environments = stack.enter_context(make_vec_env(config.environment, config.num_envs))
-        if config.overlap and not environments.busy_elsewhere:
+        if config.async_envs and not environments.busy_elsewhere:
             raise UserError(
                 f"--async-envs: {config.environment.id} is stepped in Python, in the process of the agent: "
                 "add --env-kwargs workers=1 (or more), or leave --async-envs out."
@@ -147,7 +147,7 @@ def _go(
     count = min(config.eval_episodes, MEASURED_ENVS if environments.native else PYTHON_ENVS)
     evaluation = dataclasses.replace(config.evaluation, id=environments.config.id)
     count_threads = 1 if config.deterministic else agent.threads
-    if config.overlap:
+    if config.async_envs:
         # One core for the environments: threads of torch that share it would slow down every operation.
         count_threads = min(count_threads or torch.get_num_threads(), max(1, torch.get_num_threads() - 1))
     with (
@@ -158,8 +158,10 @@ def _go(
         environments.warn = measured.warn = reporter.warn
         for line in [*environments.describe(), *agent.describe()]:
             reporter.say(line)
-        told = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())
-        reporter.say(f"evaluation: {config.eval_episodes} episodes of its own{f' with {told}' if told else ''}")
+        arguments = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())
+        reporter.say(
+            f"evaluation: {config.eval_episodes} episodes of its own{f' with {arguments}' if arguments else ''}"
+        )
         reporter.say(f"run: {run.path}")
         trainer = AgentTrainer(run, agent, environments, measured, reporter)
         if resume:

@@ -9,7 +9,7 @@ from typing import ClassVar, Generic
 
 from rlkit.agent import State
 from rlkit.errors import UserError
-from rlkit.training.checkpoint import MISFITS, Trainable
+from rlkit.training.checkpoint import STATE_ERRORS, Trainable
 from rlkit.training.logger import Logger
 from rlkit.training.progress import Reporter
 from rlkit.training.run_folder import C, RunFolder
@@ -80,7 +80,7 @@ class Trainer(ABC, Generic[C]):
 
     @abstractmethod
     def load_state(self, state: State) -> None:
-        """Read what `state` returned; what does not fit may raise any of `MISFITS`."""
+        """Read what `state` returned; what does not fit may raise any of `STATE_ERRORS`."""
 
     def prepared(self) -> AbstractContextManager[object]:
         """A context in which all steps are taken."""
@@ -151,7 +151,7 @@ class Trainer(ABC, Generic[C]):
             self.best = -math.inf if state["best"] is None else float(state["best"])
             self._seconds_before = float(state["seconds"])
             self.load_state(state)
-        except MISFITS as error:
+        except STATE_ERRORS as error:
             raise UserError(f"the newest checkpoint of {self.run.path} is damaged: {error!r}", exit_code=1) from error
         return True
 

@@ -65,7 +65,7 @@ def main() -> None:
             preset=options.preset,
             settings=read_pairs("--set", [options.set]),
             num_envs=options.num_envs,
-            overlap=options.async_envs,
+            async_envs=options.async_envs,
             eval_freq=options.eval_freq or max(1, options.steps // 10),
             eval_episodes=options.eval_episodes,
             milestones=options.milestones if options.milestones is not None else [0, 18] if game == "Pong" else [],

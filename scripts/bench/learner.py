@@ -174,7 +174,7 @@ def gradient_steps(rounds: int, threads: int) -> list[dict[str, Any]]:
 # ------------------------------------------------------------------------------------------------- race on Pong
 
 
-def ours(steps: int, num_envs: int, settings: dict[str, str], overlap: bool = False) -> dict[str, float]:
+def ours(steps: int, num_envs: int, settings: dict[str, str], async_envs: bool = False) -> dict[str, float]:
     """Train with this toolkit; what it writes down says when it had taken how many steps."""
     from rlkit.training.logger import read_metrics
     from rlkit.training.progress import PlainReporter
@@ -188,7 +188,7 @@ def ours(steps: int, num_envs: int, settings: dict[str, str], overlap: bool = Fa
             settings=SETTINGS | {"exploration_steps": str(steps // 10)} | settings,
             steps=steps,
             num_envs=num_envs,
-            overlap=overlap,
+            async_envs=async_envs,
             eval_freq=0,
             save_freq=0,
             reporter=lambda total: PlainReporter(total, quiet=True),
@@ -262,7 +262,9 @@ def stable_baselines(steps: int, num_envs: int) -> dict[str, float]:
 
 CONTENDERS: dict[str, Callable[[int], dict[str, float]]] = {
     "rlkit, 8 environments, bfloat16": lambda steps: ours(steps, 8, {"precision": "bfloat16"}),
-    "rlkit, 8 environments, bfloat16, overlap": lambda steps: ours(steps, 8, {"precision": "bfloat16"}, overlap=True),
+    "rlkit, 8 environments, bfloat16, async_envs": lambda steps: ours(
+        steps, 8, {"precision": "bfloat16"}, async_envs=True
+    ),
     "rlkit, 8 environments, float32": lambda steps: ours(steps, 8, {"precision": "float32"}),
     "rlkit, 1 environment, bfloat16": lambda steps: ours(steps, 1, {"precision": "bfloat16"}),
     "Stable-Baselines3, 1 environment": lambda steps: stable_baselines(steps, 1),

@@ -81,7 +81,7 @@ def from_above(path: Path) -> Picture:
     middle = 0.5 * (low + high)
     points = np.stack([middle[0] + (x - side / 2) * scale, middle[1] - (y - side / 2) * scale], axis=-1)
     ground = build_ground(circuit, Needs((), 0.25))
-    colours = simulator.looks.ground[0, 0]
+    colours = simulator.appearances.ground[0, 0]
     layer = int(np.argmin(np.abs(ground.layers["cell"] - scale / SAMPLES)))
     total = np.zeros((side, side, 3))
     within = (np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5

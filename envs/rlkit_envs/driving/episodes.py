@@ -18,7 +18,7 @@ from rlkit_envs.driving.simulator import Outcome, Simulator, Start
 from rlkit_envs.driving.traffic.behaviour import OTHER
 from rlkit_envs.driving.vehicle.actions import commands_of
 from rlkit_envs.driving.vehicle.parameters import CAR, GRAVITY, VEHICLES, YAW_RATE_SCALE
-from rlkit_envs.driving.weather.presets import choose_look
+from rlkit_envs.driving.weather.presets import choose_appearance
 
 
 class Episodes:
@@ -43,7 +43,7 @@ class Episodes:
             num_threads,
         )
         self._starts = [Start()] * num_envs
-        self._look_seeds = [0] * num_envs  # of weather and scenery
+        self._appearance_seeds = [0] * num_envs  # of weather and scenery
         self._circuits: list[int | str] = [0] * num_envs
         self._mirrored = [False] * num_envs
         self._experts: dict[tuple[int, float], ExpertDriver] = {}
@@ -89,20 +89,20 @@ class Episodes:
                 circuit = seed if seed is not None else int(random.integers(2**31))
         self._enter(i, circuit, mirrored)
         # Always drawn: for the same seed, the episodes do not depend on the sensors.
-        self._look_seeds[i] = int(random.integers(2**31))
-        grip = self._choose_look(i)
+        self._appearance_seeds[i] = int(random.integers(2**31))
+        grip = self._choose_appearance(i)
         self._starts[i] = self.simulator.random_start(i, random, grip) if config.starts_anywhere else Start()
         self.simulator.put(i, self._starts[i], config.max_episode_steps, grip)
         self.simulator.place_others(i, random)
 
-    def _choose_look(self, i: int) -> float:
+    def _choose_appearance(self, i: int) -> float:
         """Set weather and colours of car ``i``'s world from its seed, and return the grip of its road."""
-        config, looks = self.config, self.simulator.looks
-        if looks is not None:
-            look = looks.choose(i, config.weather_source, self._look_seeds[i], self._mirrored[i])
+        config, appearances = self.config, self.simulator.appearances
+        if appearances is not None:
+            appearance = appearances.choose(i, config.weather_source, self._appearance_seeds[i], self._mirrored[i])
         elif config.grip is None:
-            look = choose_look(config.weather_source, np.random.default_rng(self._look_seeds[i]))
-        return float(look["grip"]) if config.grip is None else float(config.grip)
+            appearance = choose_appearance(config.weather_source, np.random.default_rng(self._appearance_seeds[i]))
+        return float(appearance["grip"]) if config.grip is None else float(config.grip)
 
     def _enter(self, i: int, circuit: object, mirrored: bool) -> None:
         key, make = self._source(circuit)
@@ -240,7 +240,7 @@ class Episodes:
         return {
             "circuit": self._circuits[i],
             "start": asdict(self._starts[i]),
-            "look": self._look_seeds[i],
+            "appearance": self._appearance_seeds[i],
             "mirrored": self._mirrored[i],
             "car": {name: car[name].item() for name in CAR.names or () if name != "slot"},
             "others": [{name: other[name].item() for name in OTHER.names or ()} for other in self.simulator.others[i]],
@@ -250,8 +250,8 @@ class Episodes:
         """Restore a state that ``get_state`` returned."""
         self._enter(i, state["circuit"], state["mirrored"])
         self._starts[i] = Start(**state["start"])
-        self._look_seeds[i] = state["look"]
-        self._choose_look(i)
+        self._appearance_seeds[i] = state["appearance"]
+        self._choose_appearance(i)
         for name, value in state["car"].items():
             self.simulator.cars[i][name] = value
         for other, values in zip(self.simulator.others[i], state["others"], strict=True):

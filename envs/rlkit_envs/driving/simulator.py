@@ -97,7 +97,7 @@ class Simulator:
         cars: (N,) records of ``CAR``.
         others: (N, K) records of ``OTHER``: moving cars, stopped ones and cones.
         pool: The circuits.
-        looks: Colours and weather of each car's world; None if no sensor shows them.
+        appearances: Colours and weather of each car's world; None if no sensor shows them.
         vehicle: (1,) record of ``VEHICLE``.
     """
 
@@ -115,7 +115,7 @@ class Simulator:
         self.cars["slot"] = -1
         self.others = np.zeros((num_cars, traffic.cars + traffic.obstacles), dtype=OTHER)
         self.pool = CircuitCache(capacity, sensors.needs)
-        self.looks = (
+        self.appearances = (
             WeatherTables(num_cars, sensors.camera.mount_height if sensors.has_camera else 0.0)
             if sensors.needs_weather
             else None

@@ -34,7 +34,7 @@ class Task:
         milestones: Mean rewards of an evaluation; the time at which each is first reached is reported.
         episodes: Of the final evaluation, distinct from those of earlier evaluations.
         deterministic: Whether to train with one thread, for several runs side by side.
-        overlap: Whether environments step in a thread of their own while the agent learns.
+        async_envs: Whether environments step in a thread of their own while the agent learns.
     """
 
     env: str
@@ -49,14 +49,14 @@ class Task:
     milestones: Sequence[float] = ()
     episodes: int = 30
     deterministic: bool = False
-    overlap: bool = False
+    async_envs: bool = False
 
     def name(self, seed: int) -> str:
         """Name of the run folder, distinct for distinct tasks."""
         together = "auto" if self.num_envs is None else str(self.num_envs)
         words = [self.env.rpartition("/")[2], self.algo, self.preset or "default", str(self.steps), together]
         words += [f"{key}={value}" for key, value in sorted({**self.env_kwargs, **self.settings}.items())]
-        words += ["overlap"] if self.overlap else []
+        words += ["async_envs"] if self.async_envs else []
         name = "-".join(words).replace("/", "_").replace(":", "_").replace(" ", "")
         if len(name) > LONGEST_NAME:
             name = f"{name[: LONGEST_NAME // 2]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
@@ -92,7 +92,7 @@ def learn(task: Task, seed: int, folder: Path) -> Row:
             eval_episodes=task.eval_episodes,
             save_freq=max(1, task.steps // 20),
             deterministic=task.deterministic,
-            overlap=task.overlap,
+            async_envs=task.async_envs,
             run_dir=run,
             reporter=quiet,
         )

@@ -65,7 +65,7 @@ def test_without_overlap_all_happens_in_turn_and_in_one_thread(tmp_path):
 
 @pytest.mark.parametrize("order", [("update", "advance"), ("advance", "update")])
 def test_with_overlap_environments_step_in_another_thread_while_the_agent_learns(tmp_path, order):
-    run = training(tmp_path / "run", overlap=True)
+    run = training(tmp_path / "run", async_envs=True)
     calls = noted(run, last=order[1])
     run.fit()
     thread = {"update": True, "advance": False}
@@ -76,7 +76,7 @@ def test_with_overlap_environments_step_in_another_thread_while_the_agent_learns
 def test_results_do_not_depend_on_which_is_first(tmp_path):
     learned = []
     for last in ("advance", "update"):
-        run = training(tmp_path / last, overlap=True)
+        run = training(tmp_path / last, async_envs=True)
         noted(run, last)
         run.fit()
         learned.append(weights(run))
@@ -86,43 +86,43 @@ def test_results_do_not_depend_on_which_is_first(tmp_path):
 
 def test_an_update_learns_from_all_steps_but_the_newest(tmp_path):
     stored = {}
-    for overlap in (False, True):
-        run = training(tmp_path / str(overlap), overlap=overlap)
+    for async_envs in (False, True):
+        run = training(tmp_path / str(async_envs), async_envs=async_envs)
         learn, seen = run.agent.update, []
         run.agent.update = lambda steps, learn=learn, seen=seen, run=run: (
             seen.append((steps, run.agent.steps)) or learn(steps)
         )
         run.fit()
         assert all(told == observed for told, observed in seen)
-        stored[overlap] = [observed for _, observed in seen]
+        stored[async_envs] = [observed for _, observed in seen]
     assert stored[False] == list(range(16, 321, 16))
     assert stored[True] == list(range(0, 320, 16))
 
 
 def test_an_error_in_the_other_thread_ends_the_run(tmp_path):
-    run = training(tmp_path / "run", overlap=True)
+    run = training(tmp_path / "run", async_envs=True)
     run.episodes.advance = lambda actions: 1 // 0
     with pytest.raises(ZeroDivisionError):
         run.fit()
 
 
 def test_the_choice_is_kept_with_the_run():
-    config = plan("rlkit/Driving-v0", steps=320, overlap=True)
+    config = plan("rlkit/Driving-v0", steps=320, async_envs=True)
     plain = json.loads(json.dumps(config.to_json()))
-    assert RunConfig.from_json(plain).overlap
+    assert RunConfig.from_json(plain).async_envs
 
 
 def test_what_cannot_be_overlapped_is_refused_before_there_is_a_run(tmp_path):
     with pytest.raises(UserError, match=r"--async-envs.*--deterministic"):
-        plan("rlkit/Driving-v0", overlap=True, deterministic=True)
+        plan("rlkit/Driving-v0", async_envs=True, deterministic=True)
     with pytest.raises(UserError, match=r"--async-envs: CartPole-v1 .* workers=1"):
-        train("CartPole-v1", steps=64, overlap=True, run_dir=tmp_path / "run")
+        train("CartPole-v1", steps=64, async_envs=True, run_dir=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_environments_in_worker_processes_can_be_overlapped(tmp_path):
     trained = train(
-        "CartPole-v1", steps=160, num_envs=4, settings=SETTINGS, overlap=True, env_kwargs={"workers": 1},
+        "CartPole-v1", steps=160, num_envs=4, settings=SETTINGS, async_envs=True, env_kwargs={"workers": 1},
         eval_freq=0, run_dir=tmp_path / "run", reporter=lambda total: PlainReporter(total, quiet=True),
     )  # fmt: skip
     assert trained.steps == 160

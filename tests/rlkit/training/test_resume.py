@@ -73,7 +73,7 @@ def _tell_at_every_step(monkeypatch):
     [
         ("CartPole-v1", {}),
         ("rlkit/Driving-v0", {}),
-        ("rlkit/Driving-v0", {"overlap": True, "deterministic": False}),
+        ("rlkit/Driving-v0", {"async_envs": True, "deterministic": False}),
     ],
 )
 def test_interrupted_twice_and_resumed_equals_uninterrupted(env, options, tmp_path):

@@ -513,8 +513,8 @@ def test_metadata_tell_the_looks_and_how_the_camera_is_mounted():
         "field_of_view": 1.22,
         "ahead": 0.4,
     }
-    looks = env.metadata["conditions"]
-    assert make(weather=looks["train"][0])
-    assert make(weather=looks["held-out"][0])
-    assert looks["option"] == "weather"
+    conditions = env.metadata["conditions"]
+    assert make(weather=conditions["train"][0])
+    assert make(weather=conditions["held-out"][0])
+    assert conditions["option"] == "weather"
     assert "camera" not in make().metadata

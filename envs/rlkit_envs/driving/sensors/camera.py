@@ -178,7 +178,7 @@ def draw_sky(
     rows: np.ndarray,
     geometry: Record,
     heading: float,
-    look: Record,
+    appearance: Record,
     sky: np.ndarray,
     flipped: bool,
 ) -> None:
@@ -190,13 +190,13 @@ def draw_sky(
         rows: (H,) records of ``ROW``.
         geometry: Record of ``GEOMETRY``.
         heading: Car's heading, in radians.
-        look: Record of ``LOOK``.
+        appearance: Record of ``APPEARANCE``.
         sky: (SKY_ROWS + 1, SKY_SHADES) uint32.
         flipped: Whether the skyline is flipped.
     """
     height, width = labels.shape
     horizon = 0.5 * height - geometry.focal * geometry.sine / geometry.cosine
-    turned = look.turn - heading / (2.0 * np.pi)
+    turned = appearance.turn - heading / (2.0 * np.pi)
     tops = np.empty(width, dtype=np.int64)
     drift = np.empty(width, dtype=np.uint64)
     other_end = 1023 if flipped else 0
@@ -204,7 +204,9 @@ def draw_sky(
         # Equal steps of angle instead of the arc tangent, which is not visible on hills and clouds.
         angle = turned + (column + 0.5 - 0.5 * width) / geometry.focal / (2.0 * np.pi)
         around = angle - np.floor(angle)
-        tops[column] = int(horizon - geometry.focal * look.hills * HILLS[(int(around * 1024.0) & 1023) ^ other_end])
+        tops[column] = int(
+            horizon - geometry.focal * appearance.hills * HILLS[(int(around * 1024.0) & 1023) ^ other_end]
+        )
         drift[column] = np.uint64((int(around * 768.0) ^ other_end) & 255)
     highest = tops.min()
     for r in range(height):
@@ -260,7 +262,7 @@ def camera_range(
     circuits: np.ndarray,
     standing: np.ndarray,
     sprites: np.ndarray,
-    looks: np.ndarray,
+    appearances: np.ndarray,
     keys: np.ndarray,
     colours: np.ndarray,
     inks: np.ndarray,
@@ -286,7 +288,7 @@ def camera_range(
         circuits: (S,) records of ``CIRCUIT``.
         standing: (S, M) records of ``STANDING``.
         sprites: (2, kinds, h, w) uint8 inks.
-        looks: (N,) records of ``LOOK``.
+        appearances: (N,) records of ``APPEARANCE``.
         keys: (N,) int64 seeds of rain and noise.
         colours: (N, BANDS, 256) uint32.
         inks: (N, BANDS, INKS) uint32.
@@ -302,11 +304,11 @@ def camera_range(
     for i in range(low, high):
         car = cars[i]
         slot = car.slot
-        look = looks[i]
+        appearance = appearances[i]
         row_words = words[i] if len(words) else spare_words
         picture = pictures[i] if len(pictures) else spare_picture
         classes = labels[i] if len(labels) else spare_labels
-        draw_sky(row_words, classes, rows, mount, car.heading, look, sky[i], circuits[slot].flipped)
+        draw_sky(row_words, classes, rows, mount, car.heading, appearance, sky[i], circuits[slot].flipped)
         draw_ground(
             row_words,
             classes,
@@ -331,13 +333,13 @@ def camera_range(
             continue
         key = keys[i] * 100_003 + car.step
         flat = picture.reshape(-1)
-        if look.lamps > 0.02:
-            add_headlights(flat, light, look)
-        add_glare(picture, classes, horizon, mount.focal, car.heading, look, circuits[slot].sun)
+        if appearance.lamps > 0.02:
+            add_headlights(flat, light, appearance)
+        add_glare(picture, classes, horizon, mount.focal, car.heading, appearance, circuits[slot].sun)
         # In a mirrored world, rain and noise are mirrored too.
         if circuits[slot].mirrored:
             flip_horizontally(picture)
-        add_precipitation(picture, look, key, car.speed)
-        add_noise(flat, look.noise, key)
+        add_precipitation(picture, appearance, key, car.speed)
+        add_noise(flat, appearance.noise, key)
         if circuits[slot].mirrored:
             flip_horizontally(picture)

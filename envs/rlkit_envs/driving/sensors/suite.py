@@ -99,7 +99,7 @@ class World(Protocol):
     cars: Array
     others: Array
     pool: CircuitCache
-    looks: WeatherTables | None
+    appearances: WeatherTables | None
     vehicle: Array
 
 
@@ -131,7 +131,7 @@ class SensorSuite:
         """Draw the observations of the cars from ``low`` up to ``high`` into arrays that ``allocate`` made."""
         cars, pool = world.cars, world.pool
         others = world.others if world.others.shape[1] else None  # None: numba compiles no traffic
-        looks = world.looks or _NO_LOOKS
+        appearances = world.appearances or _NO_APPEARANCES
         ground = (pool.cells, pool.tiles, pool.layers)
         if "birdview" in out:
             view = out["birdview"]
@@ -148,8 +148,8 @@ class SensorSuite:
                     self._scales[0],
                     *ground,
                     self._shares,
-                    looks.ground,
-                    looks.inks,
+                    appearances.ground,
+                    appearances.inks,
                 )
             else:
                 classes_range(low, high, cars, others, view, self._scales[0], *ground, self._shares)
@@ -172,11 +172,11 @@ class SensorSuite:
                 pool.circuits,
                 pool.standing,
                 sprites(),
-                looks.looks,
-                looks.keys,
-                looks.ground,
-                looks.inks,
-                looks.sky,
+                appearances.appearances,
+                appearances.keys,
+                appearances.ground,
+                appearances.inks,
+                appearances.sky,
             )
         if "state" in out:
             state_range(low, high, cars, out["state"], world.vehicle)
@@ -196,7 +196,7 @@ class SensorSuite:
             preview_range(low, high, cars, out["preview"], pool.lines, pool.circuits)
 
 
-_NO_LOOKS = WeatherTables(0, 1.0)
+_NO_APPEARANCES = WeatherTables(0, 1.0)
 _NO_PICTURES = np.empty((0, 0, 0, 3), dtype=np.uint8)
 _NO_LABELS = np.empty((0, 0, 0), dtype=np.uint8)
 

@@ -3,7 +3,7 @@
 There are two kinds of layers. A *share* layer holds, for a bird's view of one scale, the share of road in a pixel,
 filtered to the pixel's size, so that one look-up per pixel is antialiased. The *material* layers, each twice as coarse
 as the one before (mipmaps), hold one byte per cell: material (3 bits), shadow of a tree (1 bit) and grain (4 bits). A
-table of 256 entries turns such bytes into colours and class labels at once: looks can change, and labels are exact.
+table of 256 entries turns such bytes into colours and exact class labels, so that the appearance can change.
 """
 
 import math

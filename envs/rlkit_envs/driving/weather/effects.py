@@ -48,16 +48,16 @@ def light_map(rows: np.ndarray, width: int) -> np.ndarray:
 
 
 @kernel
-def add_headlights(picture: np.ndarray, light: np.ndarray, look: Record) -> None:
+def add_headlights(picture: np.ndarray, light: np.ndarray, appearance: Record) -> None:
     """Brighten an image by the headlights, relative to the ambient light.
 
     Args:
         picture: (B,) uint8 bytes of the picture, changed.
         light: (B,) uint8 of ``light_map``.
-        look: Record of ``LOOK``.
+        appearance: Record of ``APPEARANCE``.
     """
-    ambient = max(0.04, (look.ambient[0] + look.ambient[1] + look.ambient[2]) / 3.0)
-    gain = np.int32(256.0 * look.lamps * 0.0075 / ambient)
+    ambient = max(0.04, (appearance.ambient[0] + appearance.ambient[1] + appearance.ambient[2]) / 3.0)
+    gain = np.int32(256.0 * appearance.lamps * 0.0075 / ambient)
     for i in range(len(picture)):
         value = (np.int32(picture[i]) * (np.int32(256) + gain * np.int32(light[i]))) >> np.int32(8)
         picture[i] = np.uint8(min(value, np.int32(255)))
@@ -65,7 +65,13 @@ def add_headlights(picture: np.ndarray, light: np.ndarray, look: Record) -> None
 
 @kernel
 def add_glare(
-    picture: np.ndarray, labels: np.ndarray, horizon: float, focal: float, heading: float, look: Record, sun: float
+    picture: np.ndarray,
+    labels: np.ndarray,
+    horizon: float,
+    focal: float,
+    heading: float,
+    appearance: Record,
+    sun: float,
 ) -> None:
     """Add the sun's disc and its glare to the image of a camera that faces the sun.
 
@@ -75,53 +81,57 @@ def add_glare(
         horizon: Row of the horizon.
         focal: Focal length in pixels.
         heading: Direction of the camera, in radians.
-        look: Record of ``LOOK``.
+        appearance: Record of ``APPEARANCE``.
         sun: Direction of the sun, in radians.
     """
     height, width = picture.shape[0], picture.shape[1]
     away = (sun - heading + np.pi) % (2.0 * np.pi) - np.pi
-    if look.glow < 0.02 or abs(away) > 1.1:
+    if appearance.glow < 0.02 or abs(away) > 1.1:
         return
     x = 0.5 * width - focal * np.tan(away)
-    y = horizon - focal * np.tan(look.sun_height)
+    y = horizon - focal * np.tan(appearance.sun_height)
     # A Gaussian, separable into rows and columns, with 8 bits each.
-    reach = _GLOW_REACH * width * (0.35 + 0.65 * look.glow)
+    reach = _GLOW_REACH * width * (0.35 + 0.65 * appearance.glow)
     across = np.empty(3 * width, dtype=np.int32)
     for column in range(width):
         bell = 255.0 * np.exp(-(((column + 0.5 - x) / reach) ** 2))
         for c in range(3):
-            across[3 * column + c] = np.int32(bell * (0.35 + 0.65 * look.sun[c] / max(0.1, look.sun[0])))
+            across[3 * column + c] = np.int32(bell * (0.35 + 0.65 * appearance.sun[c] / max(0.1, appearance.sun[0])))
     for row in range(height):
-        strength = np.int32(150.0 * look.glow * look.glow * np.exp(-(((row - y) / reach) ** 2)))
+        strength = np.int32(150.0 * appearance.glow * appearance.glow * np.exp(-(((row - y) / reach) ** 2)))
         if strength < 2:
             continue
         line = picture[row].reshape(-1)
         for i in range(3 * width):
             value = np.int32(line[i]) + ((strength * across[i]) >> np.int32(8))
             line[i] = np.uint8(min(value, np.int32(255)))
-    radius = 0.05 * width * (0.35 + 0.65 * look.glow)
+    radius = 0.05 * width * (0.35 + 0.65 * appearance.glow)
     for row in range(max(0, int(y - radius)), min(height, int(y + radius) + 1)):
         for column in range(max(0, int(x - radius)), min(width, int(x + radius) + 1)):
             inside = (row - y) * (row - y) + (column + 0.5 - x) * (column + 0.5 - x) < radius * radius
             if inside and labels[row, column] == 0:
                 for c in range(3):
-                    picture[row, column, c] = np.uint8(min(255.0, picture[row, column, c] + 190.0 * look.glow))
+                    picture[row, column, c] = np.uint8(min(255.0, picture[row, column, c] + 190.0 * appearance.glow))
 
 
 @kernel
-def add_precipitation(picture: np.ndarray, look: Record, key: int, speed: float) -> None:
+def add_precipitation(picture: np.ndarray, appearance: Record, key: int, speed: float) -> None:
     """Draw streaks of rain and snowflakes over an image.
 
     Args:
         picture: (H, W, 3) uint8, changed.
-        look: Record of ``LOOK``.
+        appearance: Record of ``APPEARANCE``.
         key: Determines their positions; another one at every step.
         speed: Of the car, in m/s; it tilts and lengthens the streaks.
     """
     height, width = picture.shape[0], picture.shape[1]
     area = height * width / 12288.0
-    bright = 90.0 * (look.horizon[0] + look.horizon[1] + look.horizon[2]) / 3.0 + 40.0 * look.lamps + 12.0
-    for k in range(int(70.0 * look.rain * area)):
+    bright = (
+        90.0 * (appearance.horizon[0] + appearance.horizon[1] + appearance.horizon[2]) / 3.0
+        + 40.0 * appearance.lamps
+        + 12.0
+    )
+    for k in range(int(70.0 * appearance.rain * area)):
         chance = _hash(key * 1031 + k)
         row = int(chance % np.uint64(height))
         column = int((chance >> np.uint64(20)) % np.uint64(width))
@@ -134,7 +144,7 @@ def add_precipitation(picture: np.ndarray, look: Record, key: int, speed: float)
                 for channel in range(3):
                     value = 0.72 * picture[r, c, channel] + bright * 0.6
                     picture[r, c, channel] = np.uint8(min(255.0, value))
-    for k in range(int(90.0 * look.flakes * area)):
+    for k in range(int(90.0 * appearance.flakes * area)):
         chance = _hash(key * 2053 + k)
         row = int(chance % np.uint64(height))
         size = 1 + int((chance >> np.uint64(40)) % np.uint64(7)) // 5

@@ -1,4 +1,4 @@
-"""Colour tables of a look: one entry per byte of the ground and band of distance, so that a pixel costs one look-up.
+"""Colour tables of an appearance: one entry per byte of the ground and band of distance, one look-up per pixel.
 
 The colour of a byte depends on distance, by fog and by the reflection of the sky on a wet road. Distances are divided
 into bands on a logarithmic scale, each with a table of its own. An entry is a 32-bit word: red,
@@ -64,12 +64,12 @@ def _word(red: float, green: float, blue: float, label: int) -> np.uint32:
 
 
 @kernel
-def mix_ground(table: np.ndarray, look: Record, camera_height: float) -> None:
+def mix_ground(table: np.ndarray, appearance: Record, camera_height: float) -> None:
     """Compute the colours of the ground; about 20 µs.
 
     Args:
         table: (bands, 256) uint32, written; with a single band, as seen from above and near.
-        look: Record of ``LOOK``.
+        appearance: Record of ``APPEARANCE``.
         camera_height: In metres; the lower, the more a wet road reflects.
     """
     from_above = len(table) == 1
@@ -81,37 +81,37 @@ def mix_ground(table: np.ndarray, look: Record, camera_height: float) -> None:
         grain = (byte & 15) / 15.0
         paved = material in (ASPHALT, PATCH, LINE, KERB_RED, KERB_WHITE)
         rough = 0.3 if material in (GRASS, EARTH) else 0.25 if material == GRAVEL else 0.12
-        bright = 1.0 + rough * look.contrast * (2.0 * grain - 1.0)
+        bright = 1.0 + rough * appearance.contrast * (2.0 * grain - 1.0)
         shines[byte] = 0.2
         if paved:
-            bright *= 1.0 - 0.4 * look.wetness
-            shines[byte] = 1.8 if grain > 1.0 - _PUDDLE * look.wetness else 1.0
+            bright *= 1.0 - 0.4 * appearance.wetness
+            shines[byte] = 1.8 if grain > 1.0 - _PUDDLE * appearance.wetness else 1.0
         # Snow covers grass completely and the road in patches.
-        cover = look.snow * (0.95 if not paved else 0.25 + 0.45 * grain)
-        if paved and grain > 1.05 - 0.5 * look.snow:
-            cover = min(1.0, cover + 0.45 * look.snow)
+        cover = appearance.snow * (0.95 if not paved else 0.25 + 0.45 * grain)
+        if paved and grain > 1.05 - 0.5 * appearance.snow:
+            cover = min(1.0, cover + 0.45 * appearance.snow)
         for c in range(3):
-            albedo = (1.0 - cover) * look.material[material, c] * bright + cover * (0.86 + 0.06 * grain)
-            near[byte, c] = albedo * (look.ambient[c] + (0.0 if shaded else look.sun[c]))
+            albedo = (1.0 - cover) * appearance.material[material, c] * bright + cover * (0.86 + 0.06 * grain)
+            near[byte, c] = albedo * (appearance.ambient[c] + (0.0 if shaded else appearance.sun[c]))
     for band in range(len(table)):
         distance = 0.0 if from_above else _band_distance(band)
-        haze = 1.0 - np.exp(-look.fog * distance)
+        haze = 1.0 - np.exp(-appearance.fog * distance)
         sine = 1.0 if from_above else camera_height / np.sqrt(camera_height**2 + distance**2)
-        mirror = look.wetness * (0.04 + 0.75 * (1.0 - sine) ** 5)
+        mirror = appearance.wetness * (0.04 + 0.75 * (1.0 - sine) ** 5)
         for byte in range(256):
             shine = min(0.9, mirror * shines[byte])
             keep = (1.0 - haze) * (1.0 - shine)
             # Fog and reflection both add the colour of the sky at the horizon.
             table[band, byte] = _word(
-                keep * near[byte, 0] + (1.0 - keep) * look.horizon[0],
-                keep * near[byte, 1] + (1.0 - keep) * look.horizon[1],
-                keep * near[byte, 2] + (1.0 - keep) * look.horizon[2],
+                keep * near[byte, 0] + (1.0 - keep) * appearance.horizon[0],
+                keep * near[byte, 1] + (1.0 - keep) * appearance.horizon[1],
+                keep * near[byte, 2] + (1.0 - keep) * appearance.horizon[2],
                 CLASS_OF_MATERIAL[byte >> 5],
             )
 
 
 @kernel
-def _ink_colour(ink: int, look: Record, colour: np.ndarray) -> int:
+def _ink_colour(ink: int, appearance: Record, colour: np.ndarray) -> int:
     """Write the albedo (3,) of an ink and return its class."""
     if ink >= PAINT and ink < GLASS:
         paint, shade = (ink - PAINT) // 3, (ink - PAINT) % 3
@@ -151,73 +151,79 @@ def _ink_colour(ink: int, look: Record, colour: np.ndarray) -> int:
         return TREE
     tint, shade = (ink - FOLIAGE) // 8, (ink - FOLIAGE) % 8
     bright = (0.75 + 0.2 * tint) * (0.45 + 1.1 * shade / 7.0)
-    snowy = look.snow * (0.2 + 0.6 * shade / 7.0)
+    snowy = appearance.snow * (0.2 + 0.6 * shade / 7.0)
     for c in range(3):
-        colour[c] = (1.0 - snowy) * look.foliage[c] * bright * 1.6 + snowy * 0.85
+        colour[c] = (1.0 - snowy) * appearance.foliage[c] * bright * 1.6 + snowy * 0.85
     return TREE
 
 
 @kernel
-def mix_inks(table: np.ndarray, look: Record) -> None:
+def mix_inks(table: np.ndarray, appearance: Record) -> None:
     """Work out the colours of what stands on the ground.
 
     Args:
         table: (bands, INKS) uint32, written; with a single band, without fog.
-        look: Record of ``LOOK``.
+        appearance: Record of ``APPEARANCE``.
     """
     colour = np.empty(3)
     clear = np.ones(len(table))
     if len(table) > 1:
         for band in range(len(table)):
-            clear[band] = np.exp(-look.fog * _band_distance(band))
+            clear[band] = np.exp(-appearance.fog * _band_distance(band))
     for ink in range(1, INKS):
-        label = _ink_colour(ink, look, colour)
+        label = _ink_colour(ink, appearance, colour)
         lit = 0.55 if label != TREE else 0.7
-        glow = look.lamps if ink in (TAIL_LAMP, HEAD_LAMP) else 0.0
+        glow = appearance.lamps if ink in (TAIL_LAMP, HEAD_LAMP) else 0.0
         for c in range(3):
-            colour[c] *= max(look.ambient[c] + lit * look.sun[c], glow)
+            colour[c] *= max(appearance.ambient[c] + lit * appearance.sun[c], glow)
         for band in range(len(table)):
             keep = clear[band]
             table[band, ink] = _word(
-                keep * colour[0] + (1.0 - keep) * look.horizon[0],
-                keep * colour[1] + (1.0 - keep) * look.horizon[1],
-                keep * colour[2] + (1.0 - keep) * look.horizon[2],
+                keep * colour[0] + (1.0 - keep) * appearance.horizon[0],
+                keep * colour[1] + (1.0 - keep) * appearance.horizon[1],
+                keep * colour[2] + (1.0 - keep) * appearance.horizon[2],
                 label,
             )
 
 
 @kernel
-def mix_sky(table: np.ndarray, look: Record) -> None:
+def mix_sky(table: np.ndarray, appearance: Record) -> None:
     """Compute the colours of the sky, by elevation and cloud cover, and of the hills.
 
     Args:
         table: (SKY_ROWS + 1, SKY_SHADES) uint32, written: from the horizon up; the last row is the hills, by distance.
-        look: Record of ``LOOK``.
+        appearance: Record of ``APPEARANCE``.
     """
     for row in range(SKY_ROWS):
         up = (row / (SKY_ROWS - 1.0)) ** 0.7
         for shade in range(SKY_SHADES):
             # Clouds are where the texture is bright, and thinner towards the horizon.
-            density = (shade / (SKY_SHADES - 1.0) - 1.0 + look.clouds) * 2.5
+            density = (shade / (SKY_SHADES - 1.0) - 1.0 + appearance.clouds) * 2.5
             cover = min(1.0, max(0.0, density)) * (0.25 + 0.75 * min(1.0, 2.0 * up))
             mixed = (
-                (1.0 - cover) * ((1.0 - up) * look.horizon[0] + up * look.sky[0]) + cover * look.cloud[0],
-                (1.0 - cover) * ((1.0 - up) * look.horizon[1] + up * look.sky[1]) + cover * look.cloud[1],
-                (1.0 - cover) * ((1.0 - up) * look.horizon[2] + up * look.sky[2]) + cover * look.cloud[2],
+                (1.0 - cover) * ((1.0 - up) * appearance.horizon[0] + up * appearance.sky[0])
+                + cover * appearance.cloud[0],
+                (1.0 - cover) * ((1.0 - up) * appearance.horizon[1] + up * appearance.sky[1])
+                + cover * appearance.cloud[1],
+                (1.0 - cover) * ((1.0 - up) * appearance.horizon[2] + up * appearance.sky[2])
+                + cover * appearance.cloud[2],
             )
             table[row, shade] = _word(mixed[0], mixed[1], mixed[2], SKY)
-    haze = 1.0 - np.exp(-look.fog * 600.0)
+    haze = 1.0 - np.exp(-appearance.fog * 600.0)
     for shade in range(SKY_SHADES):
-        bright = (0.7 + 0.3 * shade / (SKY_SHADES - 1.0)) * (1.0 - look.snow) + 2.6 * look.snow
+        bright = (0.7 + 0.3 * shade / (SKY_SHADES - 1.0)) * (1.0 - appearance.snow) + 2.6 * appearance.snow
         mixed = (
-            0.35 * haze * look.horizon[0] + (1.0 - 0.35 * haze) * 0.24 * bright * (look.ambient[0] + 0.5 * look.sun[0]),
-            0.35 * haze * look.horizon[1] + (1.0 - 0.35 * haze) * 0.30 * bright * (look.ambient[1] + 0.5 * look.sun[1]),
-            0.35 * haze * look.horizon[2] + (1.0 - 0.35 * haze) * 0.28 * bright * (look.ambient[2] + 0.5 * look.sun[2]),
+            0.35 * haze * appearance.horizon[0]
+            + (1.0 - 0.35 * haze) * 0.24 * bright * (appearance.ambient[0] + 0.5 * appearance.sun[0]),
+            0.35 * haze * appearance.horizon[1]
+            + (1.0 - 0.35 * haze) * 0.30 * bright * (appearance.ambient[1] + 0.5 * appearance.sun[1]),
+            0.35 * haze * appearance.horizon[2]
+            + (1.0 - 0.35 * haze) * 0.28 * bright * (appearance.ambient[2] + 0.5 * appearance.sun[2]),
         )
         far = 0.45 + 0.55 * haze
         table[SKY_ROWS, shade] = _word(
-            (1.0 - far) * mixed[0] + far * look.horizon[0],
-            (1.0 - far) * mixed[1] + far * look.horizon[1],
-            (1.0 - far) * mixed[2] + far * look.horizon[2],
+            (1.0 - far) * mixed[0] + far * appearance.horizon[0],
+            (1.0 - far) * mixed[1] + far * appearance.horizon[1],
+            (1.0 - far) * mixed[2] + far * appearance.horizon[2],
             TREE,
         )

@@ -1,7 +1,7 @@
 """Weathers and times of day: the presets, and random mixtures of them.
 
-A ``LOOK`` is a record of colours of light, sky and materials, fog, wetness, snow, lamps and rain. Named presets are
-such records; the look of an episode is a mixture of two of them with random tints. Some presets are *held out*: the
+An ``APPEARANCE`` is a record of colours of light, sky and materials, fog, wetness, snow, lamps and rain. Named presets
+are such records; that of an episode is a mixture of two of them with random tints. Some presets are *held out*: the
 ``train`` split never uses them, so that they measure generalisation. To add a weather, add a preset and its name.
 """
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from rlkit_envs.driving.terrain.materials import ASPHALT, EARTH, GRASS, GRAVEL, KERB_RED, KERB_WHITE, LINE, PATCH
 
-LOOK = np.dtype(
+APPEARANCE = np.dtype(
     [
         ("sky", "f8", 3),  # colour at the zenith; all colours are from 0 to 1
         ("horizon", "f8", 3),  # colour of the sky at the horizon, and of fog
@@ -50,8 +50,8 @@ _MATERIALS[KERB_WHITE] = (0.88, 0.88, 0.86)
 _MATERIALS[EARTH] = (0.36, 0.27, 0.18)
 
 
-def _look(**values: Any) -> npt.NDArray[np.void]:
-    look = np.zeros((), dtype=LOOK)
+def _appearance(**values: Any) -> npt.NDArray[np.void]:
+    appearance = np.zeros((), dtype=APPEARANCE)
     usual: dict[str, Any] = {
         "sky": (0.26, 0.47, 0.82),
         "horizon": (0.72, 0.82, 0.92),
@@ -70,8 +70,8 @@ def _look(**values: Any) -> npt.NDArray[np.void]:
         "foliage": (0.13, 0.25, 0.08),
     }
     for name, value in (usual | values).items():
-        look[name] = value
-    return look
+        appearance[name] = value
+    return appearance
 
 
 TRAINING_WEATHERS = ("clear", "overcast", "dusk", "low sun", "rain", "night")
@@ -81,10 +81,10 @@ WEATHERS = TRAINING_WEATHERS + HELD_OUT_WEATHERS
 
 @cache
 def presets() -> dict[str, npt.NDArray[np.void]]:
-    """Records of ``LOOK`` by the name of the weather."""
+    """Records of ``APPEARANCE`` by the name of the weather."""
     return {
-        "clear": _look(),
-        "overcast": _look(
+        "clear": _appearance(),
+        "overcast": _appearance(
             sky=(0.62, 0.66, 0.71),
             horizon=(0.76, 0.78, 0.80),
             cloud=(0.52, 0.55, 0.60),
@@ -94,7 +94,7 @@ def presets() -> dict[str, npt.NDArray[np.void]]:
             glow=0.0,
             fog=0.0025,
         ),
-        "dusk": _look(
+        "dusk": _appearance(
             sky=(0.16, 0.17, 0.36),
             horizon=(0.86, 0.50, 0.32),
             cloud=(0.52, 0.30, 0.36),
@@ -107,7 +107,7 @@ def presets() -> dict[str, npt.NDArray[np.void]]:
             noise=0.02,
             lamps=0.25,
         ),
-        "low sun": _look(
+        "low sun": _appearance(
             sky=(0.34, 0.50, 0.78),
             horizon=(0.98, 0.85, 0.62),
             cloud=(1.0, 0.88, 0.70),
@@ -118,7 +118,7 @@ def presets() -> dict[str, npt.NDArray[np.void]]:
             sun_height=0.16,
             fog=0.002,
         ),
-        "rain": _look(
+        "rain": _appearance(
             sky=(0.42, 0.45, 0.49),
             horizon=(0.60, 0.62, 0.65),
             cloud=(0.34, 0.36, 0.40),
@@ -133,7 +133,7 @@ def presets() -> dict[str, npt.NDArray[np.void]]:
             lamps=0.1,
             grip=0.75,
         ),
-        "night": _look(
+        "night": _appearance(
             sky=(0.015, 0.02, 0.045),
             horizon=(0.06, 0.07, 0.11),
             cloud=(0.05, 0.05, 0.07),
@@ -145,7 +145,7 @@ def presets() -> dict[str, npt.NDArray[np.void]]:
             noise=0.03,
             lamps=1.0,
         ),
-        "fog": _look(
+        "fog": _appearance(
             sky=(0.74, 0.76, 0.78),
             horizon=(0.74, 0.76, 0.78),
             cloud=(0.72, 0.74, 0.76),
@@ -157,7 +157,7 @@ def presets() -> dict[str, npt.NDArray[np.void]]:
             wetness=0.25,
             grip=0.9,
         ),
-        "snow": _look(
+        "snow": _appearance(
             sky=(0.70, 0.73, 0.78),
             horizon=(0.82, 0.84, 0.87),
             cloud=(0.78, 0.80, 0.84),
@@ -172,7 +172,7 @@ def presets() -> dict[str, npt.NDArray[np.void]]:
             grip=0.35,
             foliage=(0.24, 0.29, 0.24),
         ),
-        "storm": _look(
+        "storm": _appearance(
             sky=(0.15, 0.17, 0.18),
             horizon=(0.34, 0.37, 0.36),
             cloud=(0.09, 0.10, 0.12),
@@ -187,7 +187,7 @@ def presets() -> dict[str, npt.NDArray[np.void]]:
             lamps=0.5,
             grip=0.65,
         ),
-        "dawn": _look(
+        "dawn": _appearance(
             sky=(0.42, 0.46, 0.70),
             horizon=(0.98, 0.72, 0.74),
             cloud=(0.98, 0.70, 0.66),
@@ -217,8 +217,8 @@ _GROUNDS = np.array(
 _ROADS = np.array([(0.30, 0.30, 0.32), (0.14, 0.14, 0.15), (0.46, 0.45, 0.43), (0.40, 0.31, 0.28), (0.58, 0.56, 0.52)])
 
 
-def choose_look(weather: str, random: np.random.Generator) -> npt.NDArray[np.void]:
-    """Draw the look of an episode.
+def choose_appearance(weather: str, random: np.random.Generator) -> npt.NDArray[np.void]:
+    """Draw the appearance of an episode.
 
     Args:
         weather: A preset's name; or ``train``, ``held-out`` or ``all``: a mixture of two presets of that set, mostly
@@ -226,7 +226,7 @@ def choose_look(weather: str, random: np.random.Generator) -> npt.NDArray[np.voi
         random: Generator; the number of draws does not depend on the weather.
 
     Returns:
-        One record of ``LOOK``.
+        One record of ``APPEARANCE``.
     """
     first, second, share = random.random(3)
     tints = random.random((4, 3))
@@ -234,27 +234,29 @@ def choose_look(weather: str, random: np.random.Generator) -> npt.NDArray[np.voi
     turn = random.random(4)
     known = presets()
     if weather in known:
-        look = known[weather].copy()
+        appearance = known[weather].copy()
     else:
         names = {"train": TRAINING_WEATHERS, "held-out": HELD_OUT_WEATHERS, "all": WEATHERS}[weather]
         one, other = (known[names[int(draw * len(names))]] for draw in (first, second))
         mixed = share**3 * 0.5  # more often close to a preset than halfway between two
-        look = np.zeros((), dtype=LOOK)
-        _numbers(look)[:] = (1.0 - mixed) * _numbers(one) + mixed * _numbers(other)
-        _recolour(look, tints, places)
-    look["turn"] = turn[0]
-    look["hills"] *= 0.4 + 1.4 * turn[1]
-    return look
+        appearance = np.zeros((), dtype=APPEARANCE)
+        _numbers(appearance)[:] = (1.0 - mixed) * _numbers(one) + mixed * _numbers(other)
+        _recolour(appearance, tints, places)
+    appearance["turn"] = turn[0]
+    appearance["hills"] *= 0.4 + 1.4 * turn[1]
+    return appearance
 
 
-def _numbers(look: npt.NDArray[np.void]) -> npt.NDArray[np.float64]:
-    """View of a look as a row of numbers."""
-    return look.reshape(1).view(np.float64)
+def _numbers(appearance: npt.NDArray[np.void]) -> npt.NDArray[np.float64]:
+    """View of an appearance as a row of numbers."""
+    return appearance.reshape(1).view(np.float64)
 
 
-def _recolour(look: npt.NDArray[np.void], tints: npt.NDArray[np.float64], places: npt.NDArray[np.float64]) -> None:
+def _recolour(
+    appearance: npt.NDArray[np.void], tints: npt.NDArray[np.float64], places: npt.NDArray[np.float64]
+) -> None:
     """Change the colours of grass, road and light at random."""
-    material = look["material"]
+    material = appearance["material"]
     ground = _GROUNDS[int(places[0] * len(_GROUNDS))]
     road = _ROADS[int(places[1] * len(_ROADS))]
     material[GRASS] += 0.85 * places[2] * (ground - material[GRASS])
@@ -266,7 +268,7 @@ def _recolour(look: npt.NDArray[np.void], tints: npt.NDArray[np.float64], places
     material[EARTH] *= tint[0]
     material[GRAVEL] *= tint[1]
     material[[ASPHALT, PATCH]] *= 0.92 + 0.16 * tints[2]
-    look["foliage"] *= tint[3]
+    appearance["foliage"] *= tint[3]
     brightness = 0.8 + 0.4 * places[4]
     for light in ("sun", "ambient", "sky", "horizon", "cloud"):
-        look[light] *= brightness
+        appearance[light] *= brightness

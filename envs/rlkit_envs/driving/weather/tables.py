@@ -1,15 +1,15 @@
-"""Looks of N cars' episodes, with their colour tables."""
+"""Appearance of N cars' episodes, with their colour tables."""
 
 from typing import Any
 
 import numpy as np
 
 from rlkit_envs.driving.weather.palette import BANDS, INKS, SKY_ROWS, SKY_SHADES, mix_ground, mix_inks, mix_sky
-from rlkit_envs.driving.weather.presets import LOOK, choose_look
+from rlkit_envs.driving.weather.presets import APPEARANCE, choose_appearance
 
 
 class WeatherTables:
-    """Look and colour tables of each car's world; 30 kB per car.
+    """Appearance and colour tables of each car's world; 30 kB per car.
 
     Args:
         num_cars: N.
@@ -17,8 +17,8 @@ class WeatherTables:
             which distances and the sky do not matter.
 
     Attributes:
-        looks: (N,) records of ``LOOK``.
-        keys: (N,) int64 seeds of look, rain and noise.
+        appearances: (N,) records of ``APPEARANCE``.
+        keys: (N,) int64 seeds of appearance, rain and noise.
         ground: (N, BANDS, 256) uint32 colours of the ground.
         inks: (N, BANDS, INKS) uint32 colours of objects on it.
         sky: (N, SKY_ROWS + 1, SKY_SHADES) uint32.
@@ -26,7 +26,7 @@ class WeatherTables:
 
     def __init__(self, num_cars: int, camera_height: float):
         self._camera_height = camera_height
-        self.looks = np.zeros(num_cars, dtype=LOOK)
+        self.appearances = np.zeros(num_cars, dtype=APPEARANCE)
         self.keys = np.zeros(num_cars, dtype=np.int64)
         bands = BANDS if camera_height else 1
         self.ground = np.zeros((num_cars, bands, 256), dtype=np.uint32)
@@ -34,17 +34,17 @@ class WeatherTables:
         self.sky = np.zeros((num_cars, SKY_ROWS + 1, SKY_SHADES), dtype=np.uint32)
 
     def choose(self, i: int, weather: str, key: int, mirrored: bool = False) -> Any:
-        """Draw the look of car ``i`` from a weather and a seed, and return it: a record of ``LOOK``.
+        """Draw the appearance of car ``i`` from a weather and a seed, and return it: a record of ``APPEARANCE``.
 
         In a mirrored world the skyline is rotated the other way.
         """
         self.keys[i] = key
-        self.looks[i] = choose_look(weather, np.random.default_rng(key))
-        look = self.looks[i]
+        self.appearances[i] = choose_appearance(weather, np.random.default_rng(key))
+        appearance = self.appearances[i]
         if mirrored:
-            look["turn"] = 1.0 - look["turn"]
-        mix_ground(self.ground[i], look, self._camera_height)
-        mix_inks(self.inks[i], look)
+            appearance["turn"] = 1.0 - appearance["turn"]
+        mix_ground(self.ground[i], appearance, self._camera_height)
+        mix_inks(self.inks[i], appearance)
         if self._camera_height:
-            mix_sky(self.sky[i], look)
-        return look
+            mix_sky(self.sky[i], appearance)
+        return appearance

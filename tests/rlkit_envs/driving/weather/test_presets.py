@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from rlkit_envs.driving.terrain.materials import ASPHALT, GRASS, SHADOW
 from rlkit_envs.driving.weather.palette import BANDS, CLASS_OF_MATERIAL, mix_ground
-from rlkit_envs.driving.weather.presets import LOOK, WEATHERS, choose_look, presets
+from rlkit_envs.driving.weather.presets import APPEARANCE, WEATHERS, choose_appearance, presets
 
 
-def table(look, bands=BANDS):
+def table(appearance, bands=BANDS):
     colours = np.zeros((bands, 256), dtype=np.uint32)
-    mix_ground(colours, look.reshape(1)[0], 1.3)
+    mix_ground(colours, appearance.reshape(1)[0], 1.3)
     return colours
 
 
@@ -17,20 +17,20 @@ def brightness(word):
 
 @pytest.mark.parametrize("weather", WEATHERS)
 def test_a_named_weather_always_has_the_same_materials(weather):
-    looks = [choose_look(weather, np.random.default_rng(seed)) for seed in (1, 2)]
-    assert np.array_equal(looks[0]["material"], looks[1]["material"])
-    assert np.array_equal(looks[0]["ambient"], presets()[weather]["ambient"])
+    appearances = [choose_appearance(weather, np.random.default_rng(seed)) for seed in (1, 2)]
+    assert np.array_equal(appearances[0]["material"], appearances[1]["material"])
+    assert np.array_equal(appearances[0]["ambient"], presets()[weather]["ambient"])
 
 
 def test_mixtures_fill_the_space_between_presets():
     random = np.random.default_rng(0)
-    looks = np.array([choose_look("train", random) for _ in range(300)], dtype=LOOK)
-    assert len(np.unique(looks["fog"])) > 200
-    assert looks["fog"].max() < 0.02  # thick fog is held out
-    assert looks["wetness"].max() > 0.6
-    assert looks["lamps"].max() > 0.8
-    assert (looks["snow"] == 0.0).all()  # snow is held out
-    grass = looks["material"][:, GRASS]
+    appearances = np.array([choose_appearance("train", random) for _ in range(300)], dtype=APPEARANCE)
+    assert len(np.unique(appearances["fog"])) > 200
+    assert appearances["fog"].max() < 0.02  # thick fog is held out
+    assert appearances["wetness"].max() > 0.6
+    assert appearances["lamps"].max() > 0.8
+    assert (appearances["snow"] == 0.0).all()  # snow is held out
+    grass = appearances["material"][:, GRASS]
     assert (grass.max(axis=0) - grass.min(axis=0) > 0.2).all()
 
 
@@ -38,7 +38,7 @@ def test_choosing_a_look_takes_the_same_draws_whatever_the_weather():
     left = []
     for weather in ("clear", "train", "held-out", "all"):
         random = np.random.default_rng(5)
-        choose_look(weather, random)
+        choose_appearance(weather, random)
         left.append(random.random())
     assert len(set(left)) == 1
 
