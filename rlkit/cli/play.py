@@ -45,7 +45,7 @@ class Play:
             raise UserError(f"--episodes {self.episodes}: expected a whole number of at least 1")
         from rlkit.env.config import EnvConfig
         from rlkit.viewer import play
-        from rlkit.viewer.game import places_of, with_advice
+        from rlkit.viewer.play_session import places_of, with_advice
         from rlkit.viewer.scores import BestFile
 
         bests = BestFile(self.scores)

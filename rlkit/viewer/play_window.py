@@ -11,9 +11,9 @@ import pygame
 from rlkit.errors import UserError
 from rlkit.viewer.controls import START_BUTTON, Controls, Gamepad
 from rlkit.viewer.frame import Frame, short_name
-from rlkit.viewer.game import Game, Place
 from rlkit.viewer.panels import INSTRUMENTS, PERCEPTION, Painter, Panel, Status
 from rlkit.viewer.play_panels import demand_keys, demand_map, demand_table, draw_keys, draw_map, draw_table
+from rlkit.viewer.play_session import Place, PlaySession
 from rlkit.viewer.recorder import LAST_FRAME_SECONDS, SMOOTH_RATE, Recorder
 from rlkit.viewer.scores import Attempt, BestFile
 from rlkit.viewer.theme import Pen
@@ -51,7 +51,7 @@ def play(
     if not has_display():
         raise UserError(f"there is no display here, which playing needs; {instead}")
     with contextlib.ExitStack() as stack:
-        first = stack.enter_context(Game(places[0], seeds(0), bests))
+        first = stack.enter_context(PlaySession(places[0], seeds(0), bests))
         Controls(first.env)  # reports missing keys before a window opens
         stack.enter_context(open_display(size, instead=instead))
         pygame.joystick.init()
@@ -64,11 +64,11 @@ def play(
 
 def _later_games(
     places: Sequence[Place],
-    first: Game,
+    first: PlaySession,
     seeds: Callable[[int], int],
     bests: BestFile,
     stack: contextlib.ExitStack,
-) -> Iterator[Game]:
+) -> Iterator[PlaySession]:
     """The games that follow the first, each made when it is first reached."""
     games = {0: first}
     for turn in itertools.count(1):
@@ -76,7 +76,7 @@ def _later_games(
         if index in games:
             games[index].begin(seeds(turn))
         else:
-            games[index] = stack.enter_context(Game(places[index], seeds(turn), bests))
+            games[index] = stack.enter_context(PlaySession(places[index], seeds(turn), bests))
         yield games[index]
 
 
@@ -91,7 +91,7 @@ class PlayWindow(Window):
         episodes: Number of attempts after which to close; None for no limit.
     """
 
-    def __init__(self, game: Game, others: Callable[[], Iterator[Game]], episodes: int | None = None):
+    def __init__(self, game: PlaySession, others: Callable[[], Iterator[PlaySession]], episodes: int | None = None):
         super().__init__("play")
         self.attempts: list[Attempt] = []
         """Completed attempts, of all games."""
@@ -100,7 +100,7 @@ class PlayWindow(Window):
         self.paused = False
         self.waiting = True
         self._others = others
-        self._coming: Iterator[Game] | None = None
+        self._coming: Iterator[PlaySession] | None = None
         self._episodes = episodes
         self._tapped: set[int] = set()  # pressed since the last decision, so that a short press is not lost
         self._gamepad: Gamepad | None = None
@@ -234,7 +234,7 @@ class PlayWindow(Window):
             return [[*perception, table], [*track, *instruments, keys]]
         return [[table, *track], [*instruments, keys]]
 
-    def _enter(self, game: Game) -> None:
+    def _enter(self, game: PlaySession) -> None:
         self.game = game
         self.controls = Controls(game.env)
         self.set_title(f"{short_name(game.place.config.id)} · play")

@@ -7,7 +7,7 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.arcade.config import Settings
+from rlkit_envs.arcade.config import ArcadeConfig
 from rlkit_envs.arcade.drawing import SIZE
 from rlkit_envs.arcade.game import Game
 from rlkit_envs.utils import Threads
@@ -44,7 +44,7 @@ class GameBatch:
         begun: (N,) bool, whether an episode has ever begun.
     """
 
-    def __init__(self, game: Game, count: int, settings: Settings, num_threads: int):
+    def __init__(self, game: Game, count: int, settings: ArcadeConfig, num_threads: int):
         self.game = game
         self.settings = settings
         self.records = np.zeros(count, dtype=game.state)

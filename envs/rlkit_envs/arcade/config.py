@@ -27,7 +27,7 @@ METADATA: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Settings:
+class ArcadeConfig:
     """Options of a game.
 
     Args:

@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.error import ResetNeeded
 
-from rlkit_envs.arcade.config import METADATA, Settings
+from rlkit_envs.arcade.config import METADATA, ArcadeConfig
 from rlkit_envs.arcade.vector_env import ArcadeVectorEnv, check_options
 from rlkit_envs.utils import shows_fields
 
 
-@shows_fields(Settings)
+@shows_fields(ArcadeConfig)
 class ArcadeEnv(gymnasium.Env[npt.NDArray[np.uint8], np.int64]):
     """A game of the arcade; step for step equal to ``ArcadeVectorEnv``.
 
@@ -42,7 +42,7 @@ class ArcadeEnv(gymnasium.Env[npt.NDArray[np.uint8], np.int64]):
     Args:
         game: One of ``GAMES``, such as ``"bricks"``.
         render_mode: ``rgb_array``, ``human`` or None.
-        **kwargs: See ``Settings``.
+        **kwargs: See ``ArcadeConfig``.
 
     Raises:
         ValueError: A value is out of range, or there is no such game.

@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from rlkit_envs.arcade.batch import GameBatch
-from rlkit_envs.arcade.config import MAX_ENVS, MAX_THREADS, METADATA, Settings, load_game
+from rlkit_envs.arcade.config import MAX_ENVS, MAX_THREADS, METADATA, ArcadeConfig, load_game
 from rlkit_envs.arcade.drawing import SIZE
 from rlkit_envs.utils import (
     available_cores,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _PER_GAME = ("expert_action", "get_state", "render")  # methods that return one value per game
 
 
-@shows_fields(Settings)
+@shows_fields(ArcadeConfig)
 class ArcadeVectorEnv(VectorEnv[Any, Any, Any]):
     """N copies of one game, stepped in one compiled call; each equal to ``ArcadeEnv``, which describes the task.
 
@@ -43,7 +43,7 @@ class ArcadeVectorEnv(VectorEnv[Any, Any, Any]):
         autoreset_mode: ``disabled``, or ``next_step``, which is Gymnasium's default.
         num_threads: Threads that share 128 games or more; None for all cores. Results do not depend on it.
         render_mode: ``rgb_array``, ``human`` (shows the first game) or None.
-        **kwargs: See ``Settings``.
+        **kwargs: See ``ArcadeConfig``.
 
     Raises:
         ValueError: A value is out of range, or there is no such game.
@@ -67,7 +67,7 @@ class ArcadeVectorEnv(VectorEnv[Any, Any, Any]):
         self.num_envs = num_envs
         self.render_mode = render_mode
         self.autoreset_mode = checked_autoreset_mode(autoreset_mode)
-        self.batch = GameBatch(load_game(game), num_envs, Settings(**kwargs), num_threads or available_cores())
+        self.batch = GameBatch(load_game(game), num_envs, ArcadeConfig(**kwargs), num_threads or available_cores())
         self.action_names = self.batch.game.action_names
         self.metadata = METADATA | {"autoreset_mode": self.autoreset_mode, "action_names": self.action_names}
         self.single_observation_space = gymnasium.spaces.Box(0, 255, (SIZE, SIZE, 1), np.uint8)

@@ -50,7 +50,7 @@ PROTOCOLS = {
 
 
 @dataclass(frozen=True)
-class Settings:
+class AtariConfig:
     """Options of a game; None takes the protocol's value.
 
     Args:

@@ -6,17 +6,17 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.atari.config import METADATA, Settings
+from rlkit_envs.atari.config import METADATA, AtariConfig
 from rlkit_envs.atari.vector_env import AtariVectorEnv
 from rlkit_envs.utils import KEYS, shows_fields
 
 
-@shows_fields(Settings)
+@shows_fields(AtariConfig)
 class AtariEnv(gymnasium.Env[npt.NDArray[np.uint8], np.int64]):
     """An Atari 2600 game on ale-py's emulator; step for step equal to ``AtariVectorEnv``.
 
     ## Description
-    A step carries out an action for ``frameskip`` frames of the console, 4 by default. The options of ``Settings``
+    A step carries out an action for ``frameskip`` frames of the console, 4 by default. The options of ``AtariConfig``
     follow one of two protocols, Machado et al. 2018 (default) or Mnih et al. 2015.
 
     ## Action Space
@@ -37,12 +37,12 @@ class AtariEnv(gymnasium.Env[npt.NDArray[np.uint8], np.int64]):
     the same game. Truncated after ``max_num_frames_per_episode`` frames or ``max_episode_steps`` steps.
 
     ## Arguments
-    See Args and ``Settings``.
+    See Args and ``AtariConfig``.
 
     Args:
         game: Name of the game's ROM, such as ``space_invaders``.
         render_mode: ``rgb_array`` or None.
-        **kwargs: See ``Settings``.
+        **kwargs: See ``AtariConfig``.
 
     Raises:
         ValueError: A value is out of range, or there is no such game.

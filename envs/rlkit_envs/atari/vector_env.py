@@ -13,7 +13,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from rlkit_envs.atari.config import MAX_ENVS, MAX_THREADS, METADATA, Settings
+from rlkit_envs.atari.config import MAX_ENVS, MAX_THREADS, METADATA, AtariConfig
 from rlkit_envs.utils import check_count, checked_seeds, shows_fields
 
 Infos = dict[str, Any]
@@ -27,7 +27,7 @@ class _AleVectorEnv(ale_py.AtariVectorEnv):
     metadata: dict[str, Any] = {}  # noqa: RUF012 - as Gymnasium has it
 
 
-@shows_fields(Settings)
+@shows_fields(AtariConfig)
 class AtariVectorEnv(VectorEnv[Any, Any, Any]):
     """N copies of one game, each equal to ``AtariEnv``, which describes the task.
 
@@ -44,7 +44,7 @@ class AtariVectorEnv(VectorEnv[Any, Any, Any]):
         num_threads: Threads; 0 for one per core.
         autoreset_mode: Only ``AutoresetMode.DISABLED``.
         render_mode: ``rgb_array``, which runs every game a second time for its screen in colour, or None.
-        **kwargs: See ``Settings``.
+        **kwargs: See ``AtariConfig``.
 
     Raises:
         ValueError: A value is out of range, or there is no such game.
@@ -62,7 +62,7 @@ class AtariVectorEnv(VectorEnv[Any, Any, Any]):
         render_mode: str | None = None,
         **kwargs: Any,
     ):
-        self.settings = Settings(**kwargs)
+        self.settings = AtariConfig(**kwargs)
         check_count("num_envs", num_envs, 1, MAX_ENVS)
         check_count("num_threads", num_threads, 0, MAX_THREADS)
         if AutoresetMode(autoreset_mode) is not AutoresetMode.DISABLED:

@@ -12,8 +12,8 @@ from rlkit.env.config import EnvConfig
 from rlkit.errors import UserError
 from rlkit.perception.result import PerceptionResult
 from rlkit.viewer import play, play_window
-from rlkit.viewer.game import Game, Place
 from rlkit.viewer.panels import PERCEPTION
+from rlkit.viewer.play_session import Place, PlaySession
 from rlkit.viewer.play_window import PlayWindow
 from rlkit.viewer.scores import BestFile
 
@@ -25,7 +25,7 @@ def make_window(screen):
     pygame.display.init()
     pygame.display.set_mode((1280, 720), pygame.RESIZABLE)
     place = Place(EnvConfig(f"{FILE}:Drift"))
-    with Game(place, 0, BestFile()) as game:
+    with PlaySession(place, 0, BestFile()) as game:
 
         def others():
             for seed in range(1, 9):

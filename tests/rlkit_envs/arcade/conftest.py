@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rlkit_envs.arcade.batch import GameBatch
-from rlkit_envs.arcade.config import Settings, load_game
+from rlkit_envs.arcade.config import ArcadeConfig, load_game
 
 # No test opens a window.
 os.environ["SDL_VIDEODRIVER"] = "dummy"
@@ -15,7 +15,7 @@ class Played:
     """One game, whose record a test may change between steps."""
 
     def __init__(self, name: str, seed: int, **settings: Any):
-        self.batch = GameBatch(load_game(name), 1, Settings(**settings), 1)
+        self.batch = GameBatch(load_game(name), 1, ArcadeConfig(**settings), 1)
         self.batch.begin(np.ones(1, dtype=np.bool_), [seed])
         self.names = self.batch.game.action_names
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rlkit_envs.arcade import GAMES
 from rlkit_envs.arcade.batch import GameBatch
-from rlkit_envs.arcade.config import Settings, load_game
+from rlkit_envs.arcade.config import ArcadeConfig, load_game
 from rlkit_envs.arcade.drawing import SIZE
 from rlkit_envs.arcade.env import ArcadeEnv
 from rlkit_envs.arcade.vector_env import ArcadeVectorEnv
@@ -45,7 +45,7 @@ def actions_for(env: Any, steps: int, num_envs: int, seed: int = 0) -> np.ndarra
 
 def scores(name: str, choose: Any, num_envs: int = 24, limit: int = 1500) -> np.ndarray:
     """Score of one episode per seed, truncated after `limit` steps; `choose(batch)` returns the actions."""
-    batch = GameBatch(load_game(name), num_envs, Settings(max_episode_steps=limit), 1)
+    batch = GameBatch(load_game(name), num_envs, ArcadeConfig(max_episode_steps=limit), 1)
     batch.begin(np.ones(num_envs, dtype=np.bool_), list(range(1000, 1000 + num_envs)))
     final = np.zeros(num_envs)
     running = np.ones(num_envs, dtype=np.bool_)
@@ -84,9 +84,9 @@ def test_kernels_over_a_batch_are_loaded_from_disk_in_the_next_process() -> None
     env.expert_action()
     code = """if True:
         from rlkit_envs.arcade.batch import GameBatch
-        from rlkit_envs.arcade.config import Settings, load_game
+        from rlkit_envs.arcade.config import ArcadeConfig, load_game
         import numpy as np
-        batch = GameBatch(load_game("duel"), 2, Settings(), 1)
+        batch = GameBatch(load_game("duel"), 2, ArcadeConfig(), 1)
         batch.begin(np.ones(2, dtype=np.bool_), [0, 1])
         batch.step(batch.expert_actions())
         game = batch.game
@@ -184,7 +184,7 @@ def test_a_state_restored_from_json_continues_equally(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_sticky_actions_repeat_with_the_given_probability(name: str) -> None:
     num_envs, steps = 256, 40
-    batch = GameBatch(load_game(name), num_envs, Settings(repeat_action_probability=0.25), 1)
+    batch = GameBatch(load_game(name), num_envs, ArcadeConfig(repeat_action_probability=0.25), 1)
     batch.begin(np.ones(num_envs, dtype=np.bool_), list(range(num_envs)))
     repeated = 0
     for _ in range(steps):
@@ -214,7 +214,7 @@ def test_under_any_actions_the_state_stays_in_bounds_and_the_observation_shows_i
     name: str, seed: int, data: st.DataObject
 ) -> None:
     game = load_game(name)
-    batch = GameBatch(game, 4, Settings(), 1)
+    batch = GameBatch(game, 4, ArcadeConfig(), 1)
     batch.begin(np.ones(4, dtype=np.bool_), [seed + i for i in range(4)])
     habits = data.draw(st.lists(st.integers(0, len(game.action_names) - 1), min_size=1, max_size=12))
     lives = batch.records["lives"].copy()

@@ -1,29 +1,29 @@
 import pytest
-from rlkit_envs.atari.config import PROTOCOLS, Protocol, Settings
+from rlkit_envs.atari.config import PROTOCOLS, AtariConfig, Protocol
 
 
 def test_the_default_is_the_protocol_of_machado():
-    assert Settings().rules == Protocol(0.25, True, 0, False, False)
-    assert Settings(training=True).rules == Settings().rules
+    assert AtariConfig().rules == Protocol(0.25, True, 0, False, False)
+    assert AtariConfig(training=True).rules == AtariConfig().rules
 
 
 def test_the_dqn_protocol_ends_episodes_with_lives_only_in_training():
-    assert Settings(protocol="dqn").rules == Protocol(0.0, False, 30, True, False)
-    assert Settings(protocol="dqn", training=True).rules == PROTOCOLS["dqn"]
-    assert not Settings(protocol="dqn", training=True, episodic_life=False).rules.episodic_life
+    assert AtariConfig(protocol="dqn").rules == Protocol(0.0, False, 30, True, False)
+    assert AtariConfig(protocol="dqn", training=True).rules == PROTOCOLS["dqn"]
+    assert not AtariConfig(protocol="dqn", training=True, episodic_life=False).rules.episodic_life
 
 
 def test_single_arguments_override_the_protocol():
-    rules = Settings(protocol="dqn", repeat_action_probability=0.1, full_action_space=True, episodic_life=True).rules
+    rules = AtariConfig(protocol="dqn", repeat_action_probability=0.1, full_action_space=True, episodic_life=True).rules
     assert rules == Protocol(0.1, True, 30, True, True)
-    assert Settings(full_action_space=False).rules.repeat_action_probability == 0.25
+    assert AtariConfig(full_action_space=False).rules.repeat_action_probability == 0.25
 
 
 def test_the_earlier_limit_holds():
-    assert Settings().step_limit == 27_000
-    assert Settings(frameskip=5, max_num_frames_per_episode=11).step_limit == 3
-    assert Settings(max_episode_steps=100).step_limit == 100
-    assert Settings(max_episode_steps=100_000).step_limit == 27_000
+    assert AtariConfig().step_limit == 27_000
+    assert AtariConfig(frameskip=5, max_num_frames_per_episode=11).step_limit == 3
+    assert AtariConfig(max_episode_steps=100).step_limit == 100
+    assert AtariConfig(max_episode_steps=100_000).step_limit == 27_000
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_the_earlier_limit_holds():
 )
 def test_a_value_out_of_range_is_named(wrong, said):
     with pytest.raises(ValueError, match=said):
-        Settings(**wrong)
+        AtariConfig(**wrong)

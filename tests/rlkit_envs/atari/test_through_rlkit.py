@@ -13,7 +13,7 @@ from rlkit.env.config import EnvConfig
 from rlkit.env.make import make_vec_env, read_metadata
 from rlkit.errors import UserError
 from rlkit.training.collector import Collector
-from rlkit.viewer.game import with_advice
+from rlkit.viewer.play_session import with_advice
 
 BREAKOUT = EnvConfig("ALE/Breakout-v5")
 

@@ -21,7 +21,7 @@ Three lives, the first wall, the paddle centred. The ball starts at a random col
 Terminated when no life is left: each missed ball costs one. Truncated after ``max_episode_steps`` steps.
 
 ## Arguments
-``repeat_action_probability``, ``max_episode_steps`` and ``terminal_on_life_loss``: see ``arcade.config.Settings``.
+``repeat_action_probability``, ``max_episode_steps`` and ``terminal_on_life_loss``: see ``arcade.config.ArcadeConfig``.
 """
 
 import numpy as np

@@ -22,7 +22,7 @@ Terminated when no life is left: being hit and running out of time cost one each
 ``max_episode_steps`` steps.
 
 ## Arguments
-``repeat_action_probability``, ``max_episode_steps`` and ``terminal_on_life_loss``: see ``arcade.config.Settings``.
+``repeat_action_probability``, ``max_episode_steps`` and ``terminal_on_life_loss``: see ``arcade.config.ArcadeConfig``.
 """
 
 import numpy as np

@@ -22,7 +22,7 @@ Terminated when the eighth opponent is beaten or no life is left: each missed ba
 ``max_episode_steps`` steps.
 
 ## Arguments
-``repeat_action_probability``, ``max_episode_steps`` and ``terminal_on_life_loss``: see ``arcade.config.Settings``.
+``repeat_action_probability``, ``max_episode_steps`` and ``terminal_on_life_loss``: see ``arcade.config.ArcadeConfig``.
 """
 
 from rlkit_envs.arcade.drawing import SIZE, Canvas, Palette, fill, fill_row

@@ -23,7 +23,7 @@ for 12 steps, and the cats leave their den one by one.
 Terminated when no life is left: being caught costs one. Truncated after ``max_episode_steps`` steps.
 
 ## Arguments
-``repeat_action_probability``, ``max_episode_steps`` and ``terminal_on_life_loss``: see ``arcade.config.Settings``.
+``repeat_action_probability``, ``max_episode_steps`` and ``terminal_on_life_loss``: see ``arcade.config.ArcadeConfig``.
 """
 
 import numpy as np

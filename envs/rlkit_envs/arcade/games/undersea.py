@@ -23,7 +23,7 @@ Terminated when no life is left: a collision, a torpedo and running out of air c
 Truncated after ``max_episode_steps`` steps.
 
 ## Arguments
-``repeat_action_probability``, ``max_episode_steps`` and ``terminal_on_life_loss``: see ``arcade.config.Settings``.
+``repeat_action_probability``, ``max_episode_steps`` and ``terminal_on_life_loss``: see ``arcade.config.ArcadeConfig``.
 """
 
 import numpy as np

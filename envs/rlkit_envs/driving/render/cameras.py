@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from rlkit_envs.driving.episodes import Episodes
 from rlkit_envs.driving.render.ghost import Ghost
-from rlkit_envs.driving.render.renderer import Renderer, Window
+from rlkit_envs.driving.render.renderer import HumanWindow, Renderer
 from rlkit_envs.driving.render.scenery import Scenery
 
 _MOST_SCENERIES = 4  # each takes up to 42 MB
@@ -37,7 +37,7 @@ class Cameras:
         self._size = size
         self._renderers: dict[int, Renderer] = {}
         self._sceneries: OrderedDict[str, Scenery] = OrderedDict()
-        self._window: Window | None = None
+        self._window: HumanWindow | None = None
         self._motions: dict[int, _Motion] = {}
         self._ghosts: dict[int, Ghost] = {}
 
@@ -90,7 +90,7 @@ class Cameras:
     def show(self) -> None:
         """Show the first car in a window, interpolated from the last decision to now."""
         if self._window is None:
-            self._window = Window(self._size, "rlkit/Driving-v0")
+            self._window = HumanWindow(self._size, "rlkit/Driving-v0")
         shares = [k / _PICTURES for k in range(1, _PICTURES)] if self._motion(0).before is not None else []
         for share in (*shares, 1.0):
             self._window.show(self.picture(0, share), _PICTURES / self._episodes.simulator.decision_time)

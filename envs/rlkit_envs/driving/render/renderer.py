@@ -262,7 +262,7 @@ class Renderer:
         screen.blit(panel, (self.size[0] - width - round(16 * unit), self.size[1] - round(154 * unit)))
 
 
-class Window:
+class HumanWindow:
     """A window that shows frames.
 
     Args:

@@ -27,7 +27,7 @@ _MOST_BLURS = 12
 
 
 @dataclass(frozen=True)
-class Style:
+class CircuitStyle:
     """Parameters of the generator.
 
     Args:
@@ -47,7 +47,7 @@ class Style:
     swinging: float = 0.0
 
 
-def style_of(difficulty: float, length: float) -> Style:
+def style_of(difficulty: float, length: float) -> CircuitStyle:
     """Parameters for a difficulty: the harder, the narrower and the tighter, with more curves.
 
     Args:
@@ -57,7 +57,7 @@ def style_of(difficulty: float, length: float) -> Style:
     radius = _WIDEST_RADIUS * (TIGHTEST_RADIUS / _WIDEST_RADIUS) ** difficulty
     radius = max(TIGHTEST_RADIUS, min(radius, length / 14.0))
     half_width = 6.0 - 2.0 * difficulty
-    return Style(
+    return CircuitStyle(
         radius=radius,
         half_widths=(half_width - 0.5, half_width + 0.5),
         blur=0.45 * radius,
@@ -96,7 +96,7 @@ def make_circuit(
         if difficulty is not None:
             style = style_of(difficulty, metres)
         elif high <= LENGTHS[1]:
-            style = Style()
+            style = CircuitStyle()
         else:  # long circuits need additional curves
             style = style_of(random.random(), metres)
         shape = family(random, metres)
@@ -118,7 +118,7 @@ def make_circuit(
             return _begin_on_straight(circuit)
 
 
-def _rounded(shape: Points, metres: float, style: Style, radius: float, corners: int) -> Points | None:
+def _rounded(shape: Points, metres: float, style: CircuitStyle, radius: float, corners: int) -> Points | None:
     """The shape without curves tighter than a radius; None if it cannot be rounded so far."""
     for k in range(_MOST_BLURS):  # no more than needed, so that tight circuits stay tight
         shape = scale_to(blur(shape, metres, style.blur * style.growth**k, corners), metres)

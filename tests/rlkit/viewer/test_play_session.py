@@ -8,7 +8,7 @@ import pytest
 
 from rlkit.env.config import EnvConfig
 from rlkit.errors import UserError
-from rlkit.viewer.game import Game, Place, places_of, with_advice
+from rlkit.viewer.play_session import Place, PlaySession, places_of, with_advice
 from rlkit.viewer.scores import BestFile
 
 FILE = Path(__file__).parent / "drift.py"
@@ -19,7 +19,7 @@ def config(kind: str = "Drift", **kwargs) -> EnvConfig:
     return EnvConfig(f"{FILE}:{kind}", kwargs)
 
 
-def go(game: Game, *actions: int) -> None:
+def go(game: PlaySession, *actions: int) -> None:
     if game.over:
         game.begin()
     for action in actions:
@@ -28,7 +28,7 @@ def go(game: Game, *actions: int) -> None:
 
 @pytest.fixture
 def game():
-    with Game(Place(config()), 7, BestFile()) as made:
+    with PlaySession(Place(config()), 7, BestFile()) as made:
         yield made
 
 
@@ -47,7 +47,7 @@ def test_the_fastest_completed_attempt_is_the_best(game):
 
 
 def test_without_a_time_the_return_decides():
-    with Game(Place(config(scored=True)), 0, BestFile()) as game:
+    with PlaySession(Place(config(scored=True)), 0, BestFile()) as game:
         go(game, *[PUSH_RIGHT] * 5)
         go(game, *[PUSH_LEFT] * 5)
         assert (game.was_best, game.best.episode_return, game.best.time) == (False, 5.0, None)
@@ -91,9 +91,9 @@ def test_default_arguments_for_play_can_be_overridden():
 
 def test_the_best_attempts_come_back_from_their_file(tmp_path):
     path = tmp_path / "best.json"
-    with Game(Place(config()), 7, BestFile(path)) as game:
+    with PlaySession(Place(config()), 7, BestFile(path)) as game:
         go(game, *[PUSH_RIGHT] * 5)
-    with Game(Place(config()), 7, BestFile(path)) as game:
+    with PlaySession(Place(config()), 7, BestFile(path)) as game:
         assert game.best.time == pytest.approx(0.5)
         assert game.env.unwrapped.ghosts[0][:, 0].tolist() == [0, 1, 2, 3, 4, 5]
     for place, seed in ((Place(config(slope=1)), 7), (Place(config()), 8)):
@@ -133,17 +133,20 @@ def test_scenarios_are_places_with_names_of_their_own(tmp_path):
 
 
 def test_an_environment_that_fails_is_named():
-    with Game(Place(config()), 0, BestFile()) as game, pytest.raises(UserError, match=r"drift.py:Drift failed in step"):
+    with (
+        PlaySession(Place(config()), 0, BestFile()) as game,
+        pytest.raises(UserError, match=r"drift.py:Drift failed in step"),
+    ):
         game.step(17)
 
 
 def test_unknown_arguments_are_reported():
     with pytest.raises(UserError, match=r"cannot be made for playing: .*speed"):
-        Game(Place(config(speed=3)), 0, BestFile())
+        PlaySession(Place(config(speed=3)), 0, BestFile())
 
 
 def test_playing_needs_no_torch():
-    code = "import sys, rlkit.viewer.game, rlkit.viewer.play_window; assert 'torch' not in sys.modules"
+    code = "import sys, rlkit.viewer.play_session, rlkit.viewer.play_window; assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.dumps(done.stdout) == '""'
@@ -153,8 +156,8 @@ def test_perception_is_shown_beside_the_game_and_changes_nothing_in_it():
     camera = EnvConfig("rlkit/DrivingCamera-v0", {"camera_size": [32, 48]})
     accelerate = 8
     with (
-        Game(Place(camera), 3, BestFile()) as plain,
-        Game(Place(camera.seen_by("truth")), 3, BestFile()) as seen,
+        PlaySession(Place(camera), 3, BestFile()) as plain,
+        PlaySession(Place(camera.seen_by("truth")), 3, BestFile()) as seen,
     ):
         assert plain.frame().perceived is None
         first = seen.frame().perceived
@@ -172,4 +175,4 @@ def test_perception_is_shown_beside_the_game_and_changes_nothing_in_it():
 
 def test_perception_without_a_camera_is_refused():
     with pytest.raises(UserError, match="camera"):
-        Game(Place(config().seen_by("pretrained:segnet-compact")), 0, BestFile())
+        PlaySession(Place(config().seen_by("pretrained:segnet-compact")), 0, BestFile())

@@ -75,7 +75,7 @@ def with_advice(config: EnvConfig) -> EnvConfig:
     return config.with_defaults({**default_kwargs(metadata, "evaluation"), **default_kwargs(metadata, "play")})
 
 
-class Game:
+class PlaySession:
     """One environment that a person plays, attempt by attempt.
 
     Args:
