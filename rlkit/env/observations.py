@@ -15,7 +15,7 @@ from gymnasium import spaces as gym_spaces
 
 from rlkit import capabilities
 from rlkit.env.config import EnvConfig, EnvOptions
-from rlkit.errors import UserError
+from rlkit.errors import DescribedError, UserError
 from rlkit.perception.config import CAMERA, DRIVABLE, SEGMENTATION, PerceptionConfig
 from rlkit.spaces import Leaf, Observations, Pixels
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 LARGEST_ONE_HOT = 10_000  # entries; a wider one-hot vector is a sign that a number, not a category, was meant
+TOLERANCE = 1e-3  # of an image's range, by which floats may exceed it
 COLOURS = 3  # channels of a picture in colour
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # weights of red, green and blue in ITU-R BT.601
 SUPPORTED = (
@@ -42,6 +43,7 @@ class LeafRule:
         source_shape: Shape of the part, without the batch axis.
         conversion: From (N, *source_shape) to (N, *leaf.shape), always a new array; None for the identity.
         note: Description of the conversion.
+        bounds: Lower and upper bounds, each of source_shape, of an image that is rescaled; None for other parts.
     """
 
     leaf: Leaf
@@ -49,6 +51,7 @@ class LeafRule:
     source_shape: tuple[int, ...]
     conversion: Callable[[Array], Array] | None
     note: str
+    bounds: tuple[Array, Array] | None = None
 
 
 def leaf_rules(
@@ -105,7 +108,13 @@ def left_out(space: gym_spaces.Space[Any]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def convert(rules: tuple[LeafRule, ...], observation: Any, num_envs: int, fresh: bool = False) -> Observations:
+def convert(
+    rules: tuple[LeafRule, ...],
+    observation: Any,
+    num_envs: int,
+    fresh: bool = False,
+    on_clip: Callable[[str, int, str], None] | None = None,
+) -> Observations:
     """Apply the rules to a batched observation.
 
     Args:
@@ -114,12 +123,14 @@ def convert(rules: tuple[LeafRule, ...], observation: Any, num_envs: int, fresh:
         num_envs: Its number of environments, N.
         fresh: Whether the environment never modifies a returned observation; then parts without conversion are not
             copied.
+        on_clip: Called with leaf, index of the environment and a description if an image exceeds its bounds.
 
     Returns:
         Leaves (N, *shape), sharing no memory with the environment unless it is `fresh`.
 
     Raises:
         UserError: The observation does not match the shape of its space, or has a value outside of it.
+        DescribedError: An image is not finite; with the index of the environment.
     """
     leaves: Observations = {}
     for rule in rules:
@@ -133,6 +144,8 @@ def convert(rules: tuple[LeafRule, ...], observation: Any, num_envs: int, fresh:
                 f"{(num_envs, *rule.source_shape)}.",
                 exit_code=1,
             )
+        if rule.bounds is not None:
+            _check_image(rule, part, on_clip)
         if rule.conversion is not None:
             leaves[rule.leaf.name] = rule.conversion(part)
         elif fresh and part.dtype == rule.leaf.dtype:
@@ -140,6 +153,25 @@ def convert(rules: tuple[LeafRule, ...], observation: Any, num_envs: int, fresh:
         else:
             leaves[rule.leaf.name] = _cast(part, rule.leaf.dtype)
     return leaves
+
+
+def _check_image(rule: LeafRule, part: Array, on_clip: Callable[[str, int, str], None] | None) -> None:
+    """Refuse NaN and infinities in an image, and report values beyond its bounds, which are clipped."""
+    assert rule.bounds is not None
+    low, high = rule.bounds
+    if part.dtype.kind == "f" and not np.isfinite(part).all():
+        first = tuple(np.argwhere(~np.isfinite(part))[0])
+        raise DescribedError(
+            f"returned {part[first]} in the observation {rule.leaf.name!r}, not a finite number", first[0]
+        )
+    tolerance = TOLERANCE * (high - low) if part.dtype.kind == "f" else 0
+    outside = (part < low - tolerance) | (part > high + tolerance)
+    if on_clip is not None and outside.any():
+        first = tuple(np.argwhere(outside)[0])
+        bounds = f"{low[first[1:]]:g} to {high[first[1:]]:g}"
+        on_clip(
+            rule.leaf.name, first[0], f"{part[first]:g} in the observation {rule.leaf.name!r} is clipped to {bounds}"
+        )
 
 
 def _cast(part: Array, dtype: str) -> Array:
@@ -235,26 +267,38 @@ def _picture_rule(space: gym_spaces.Box, name: str, path: tuple[str | int, ...])
     notes = [f"picture {height}×{width}×{channels}"]
     if channel_first:
         notes.append("channels moved last")
-    low, high = float(np.min(space.low)), float(np.max(space.high))
-    rescale = not (space.dtype == np.uint8 and low == 0.0 and high == 255.0)
-    if rescale and not (np.isfinite(low) and np.isfinite(high) and high > low):
+    low, high = _channel_bounds(space, channel_first)
+    rescale = not (space.dtype == np.uint8 and (low == 0.0).all() and (high == 255.0).all())
+    if rescale and not (np.isfinite(low).all() and np.isfinite(high).all() and (high > low).any()):
         raise UserError(
-            f"The observation {name!r} is a Box of shape {shape} from {low} to {high}: to be stored as a picture it "
-            "needs finite bounds. Give the Box the bounds that its values really have, or make it a vector."
+            f"The observation {name!r} is a Box of shape {shape} from {low.min()} to {high.max()}: to be stored as an "
+            "image it needs finite bounds. Give the Box the bounds of its values, or make it a vector."
         )
+    scale = np.divide(255.0, high - low, out=np.zeros_like(low), where=high > low)
     if rescale:
-        notes.append(f"[{low:g}, {high:g}] brought to 0…255")
+        ranges = dict.fromkeys(f"[{first:g}, {last:g}]" for first, last in zip(low, high, strict=True))
+        notes.append(f"{', '.join(ranges)} scaled to 0…255" + (" per channel" if len(ranges) > 1 else ""))
 
     def picture(part: Array) -> Array:
         if channel_first:
             part = np.moveaxis(part, 1, -1)
+        part = part.reshape(len(part), height, width, channels)
         if rescale:
-            part = np.rint((np.clip(part.astype(np.float32), low, high) - low) * (255.0 / (high - low)))
-        return part.reshape(len(part), height, width, channels).astype(np.uint8, order="C", copy=True)
+            part = np.rint((np.clip(part.astype(np.float32), low, high) - low) * scale)
+        return part.astype(np.uint8, order="C", copy=True)
 
     needs_conversion = channel_first or rescale or len(shape) == 2
     leaf = Leaf(name, (height, width, channels), "uint8")
-    return LeafRule(leaf, path, shape, picture if needs_conversion else None, ", ".join(notes))
+    bounds = (space.low, space.high) if rescale else None
+    return LeafRule(leaf, path, shape, picture if needs_conversion else None, ", ".join(notes), bounds)
+
+
+def _channel_bounds(space: gym_spaces.Box, channel_first: bool) -> tuple[Array, Array]:
+    """Lowest and highest value of each channel, (C,) float32."""
+    axes = (1, 2) if channel_first else (0, 1)
+    return np.atleast_1d(space.low.min(axis=axes)).astype(np.float32), np.atleast_1d(space.high.max(axis=axes)).astype(
+        np.float32
+    )
 
 
 def _grey_rule(rule: LeafRule) -> LeafRule:
@@ -313,6 +357,7 @@ class ObservationAdapter:
         perceiver: Replaces the camera image; None without perception.
         leaves: The result, before frames are stacked.
         notes: Description of each leaf's conversion.
+        on_clip: Called with index of the environment and a description when an image first exceeds its bounds.
 
     Raises:
         UserError: The space is not supported, or perception does not fit it.
@@ -335,6 +380,8 @@ class ObservationAdapter:
         self.perceiver: PerceptionPipeline | None = None
         self.leaves = [rule.leaf for rule in self._rules]
         self.notes = {rule.leaf.name: rule.note for rule in self._rules}
+        self.on_clip: Callable[[int, str], None] = lambda index, what: None
+        self._clipped: set[str] = set()
         if config.perception is not None:
             self.perceiver = self._make_perception(space, metadata, config.perception, options, config.id)
             self.leaves = [self.perceiver.leaf, *(leaf for leaf in self.leaves if leaf.name != CAMERA)]
@@ -360,7 +407,7 @@ class ObservationAdapter:
         Raises:
             UserError: It does not match the shape of its space, or has a value outside of it.
         """
-        leaves = convert(self._rules, observation, self._num_envs, self._fresh)
+        leaves = convert(self._rules, observation, self._num_envs, self._fresh, self._report_clip)
         if self.perceiver is None:
             return leaves
         pictures: Any = leaves.pop(CAMERA, None)
@@ -369,6 +416,11 @@ class ObservationAdapter:
     def batch_of_one(self, observation: Any) -> Any:
         """Add a batch axis to a single environment's observation."""
         return _batched(observation)
+
+    def _report_clip(self, leaf: str, index: int, what: str) -> None:
+        if leaf not in self._clipped:
+            self._clipped.add(leaf)
+            self.on_clip(index, what)
 
     def _labels(self, observation: Any) -> Pixels | None:
         """Ground-truth classes (N, H, W) of the camera image; None without ground truth."""

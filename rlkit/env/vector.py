@@ -119,6 +119,7 @@ class VecEnv:
         self.observer = ObservationAdapter(
             self.single_observation_space, self.metadata, config, options, self.num_envs, fresh
         )
+        self.observer.on_clip = lambda index, what: self.warn(f"{self._where(index)}: {what}")
         self.actions = self._read_actions(options.action_bins)
         names = self.actions.names
         single = Spaces({leaf.name: leaf for leaf in self.observer.leaves}, names)
@@ -154,7 +155,7 @@ class VecEnv:
             Leaves (N, ...), unchanged outside of the mask.
 
         Raises:
-            UserError: An environment failed, or an observation is NaN.
+            UserError: An environment failed, or an observation is not finite.
         """
         if len(seeds) != self.num_envs:
             raise ValueError(f"{self.num_envs} environments need as many seeds, not {len(seeds)}")
@@ -175,7 +176,8 @@ class VecEnv:
                 options=None if whole else {"reset_mask": mask.copy()},
             )
         self.observer.begin(seeds, mask)
-        leaves = self.observer.see(observation, mask)
+        with self._failures_told("reset"):
+            leaves = self.observer.see(observation, mask)
         self._check_observations(leaves)
         for name in self._stacked:
             leaves[name] = repeat_frame(leaves[name], self._frames)
@@ -193,7 +195,7 @@ class VecEnv:
             actions: (N,) integers from 0 to `spaces.num_actions` - 1.
 
         Raises:
-            UserError: An environment failed, or a reward or observation is NaN.
+            UserError: An environment failed, or a reward or observation is not finite.
         """
         actions = np.asarray(actions, dtype=np.int64)
         if actions.shape != (self.num_envs,):
@@ -203,7 +205,7 @@ class VecEnv:
         self._steps += 1
         with self._failures_told("step"):
             observation, rewards, terminated, truncated, infos = self._vector.step(self.actions.decode(actions))
-        leaves = self.observer.see(observation)
+            leaves = self.observer.see(observation)
         self._check_observations(leaves)
         for name in self._stacked:
             leaves[name] = push_frame(self._observations[name], leaves[name])
@@ -332,10 +334,12 @@ class VecEnv:
 
     def _check_observations(self, leaves: Observations) -> None:
         for name in self._vectors:
-            nan = np.isnan(leaves[name])
-            if nan.any():
-                index = int(np.argwhere(nan)[0, 0])
-                raise EnvironmentFailure(f"{self._where(index)}: the observation {name!r} is not a number (NaN).")
+            if not np.isfinite(leaves[name]).all():
+                index, component = np.argwhere(~np.isfinite(leaves[name]))[0]
+                value = leaves[name][index, component]
+                raise EnvironmentFailure(
+                    f"{self._where(index)}: the observation {name!r} is {value}, not a finite number."
+                )
 
     def _checked_rewards(self, rewards: Any) -> npt.NDArray[np.float32]:
         with np.errstate(over="ignore"):

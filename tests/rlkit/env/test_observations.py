@@ -3,7 +3,7 @@ import pytest
 from gymnasium import spaces
 
 from rlkit.env.observations import convert, leaf_rules, left_out
-from rlkit.errors import UserError
+from rlkit.errors import DescribedError, UserError
 
 
 def leaves_of(space: spaces.Space) -> dict[str, tuple[tuple[int, ...], str]]:
@@ -177,3 +177,35 @@ def test_labels_are_kept_from_agents():
     )
     assert [rule.leaf.name for rule in leaf_rules(space, ("truth",))] == ["camera"]
     assert {rule.leaf.name for rule in leaf_rules(space)} == {"camera", "truth"}
+
+
+def test_channels_of_different_range_are_scaled_each_by_its_own():
+    low, high = np.zeros((4, 4, 2), np.float32), np.ones((4, 4, 2), np.float32)
+    high[..., 1] = 1000.0  # depth beside a mask
+    image = np.stack([np.full((4, 4), 0.5), np.full((4, 4), 250.0)], axis=-1).astype(np.float32)[np.newaxis]
+    (rule,) = leaf_rules(spaces.Box(low, high, dtype=np.float32))
+    assert convert((rule,), image, 1)["observation"][0, 0, 0].tolist() == [128, 64]
+    assert "per channel" in rule.note
+    first = np.moveaxis(image, -1, 1)
+    channels_first = leaf_rules(spaces.Box(np.moveaxis(low, -1, 0), np.moveaxis(high, -1, 0), dtype=np.float32))
+    assert convert(channels_first, first, 1)["observation"][0, 0, 0].tolist() == [128, 64]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_an_image_that_is_not_finite_is_refused_with_its_environment(value):
+    batch = np.zeros((3, 4, 4, 1), np.float32)
+    batch[2, 1, 1, 0] = value
+    with pytest.raises(DescribedError, match="not a finite number") as raised:
+        convert(leaf_rules(spaces.Box(0, 1, (4, 4, 1), np.float32)), batch, 3)
+    assert raised.value.index == 2
+
+
+def test_an_image_beyond_its_bounds_is_reported_and_rounding_is_not():
+    reported = []
+    rules = leaf_rules(spaces.Box(0, 1, (4, 4, 1), np.float32))
+    batch = np.full((2, 4, 4, 1), 1.0 + 1e-6, np.float32)
+    convert(rules, batch, 2, on_clip=lambda *said: reported.append(said))
+    assert reported == []
+    batch[1] = 255.0
+    convert(rules, batch, 2, on_clip=lambda *said: reported.append(said))
+    assert reported == [("observation", 1, "255 in the observation 'observation' is clipped to 0 to 1")]
