@@ -46,6 +46,17 @@ class DescribedError(Exception):
         self.index = index
 
 
+def described(error: Exception, index: int | None = None) -> Exception:
+    """Turn an exception of an environment's call into a `DescribedError` of environment `index`.
+
+    A `UserError` stays as it is.
+    """
+    if isinstance(error, UserError):
+        return error
+    text = str(error) if isinstance(error, DescribedError) else f"raised {describe_error(error)}"
+    return DescribedError(text, index)
+
+
 def describe_error(error: BaseException) -> str:
     """Shorten an exception to `KeyError: 'speed' (my_env.py:12)`.
 

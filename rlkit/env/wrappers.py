@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space, concatenate, create_empty_array,
 from gymnasium.wrappers import OrderEnforcing, TimeLimit
 
 from rlkit.env.timeout import StepTimeout
-from rlkit.errors import UserError
+from rlkit.errors import DescribedError, UserError, described
 
 _PASSES_OBSERVATIONS = (OrderEnforcing, TimeLimit)  # wrappers of `gymnasium.make` that do not read observations
 
@@ -99,8 +99,64 @@ def _draw_nothing(mode: str) -> None:
     """Replace `_render` while a frame is skipped."""
 
 
+class CheckedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Raises `DescribedError` where the results of an environment do not match Gymnasium's API.
+
+    Args:
+        env: A single environment.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any]):
+        super().__init__(env)
+        space = env.observation_space
+        self._shape = space.shape if isinstance(space, gymnasium.spaces.Box) else None
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode."""
+        result = self.env.reset(seed=seed, options=options)
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise DescribedError(f"returned {_kind(result)}; Gymnasium's are 2 values: observation and info")
+        observation, info = result
+        self._check(observation, info)
+        return observation, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Take one step."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        if type(reward) is not float and not _is_number(reward):
+            raise DescribedError(f"returned {_kind(reward)} as reward, not a number")
+        flags: dict[str, Any] = {"terminated": terminated, "truncated": truncated}
+        for name, flag in flags.items():
+            if type(flag) is not bool and np.ndim(flag):
+                raise DescribedError(f"returned {_kind(flag)} as {name}, not a bool")
+        self._check(observation, info)
+        return observation, reward, terminated, truncated, info
+
+    def _check(self, observation: Any, info: Any) -> None:
+        if self._shape is not None and np.shape(observation) != self._shape:
+            raise DescribedError(f"returned an observation of shape {np.shape(observation)}, not {self._shape}")
+        if not isinstance(info, dict):
+            raise DescribedError(f"returned {_kind(info)} as info, not a dict")
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is a scalar: a Python or NumPy number, or an array or tensor without axes."""
+    if isinstance(value, int | float | np.number | np.bool_):
+        return True
+    return hasattr(value, "dtype") and np.ndim(value) == 0
+
+
+def _kind(value: Any) -> str:
+    """Describe a value by its type, or its shape if it has one."""
+    if value is None or isinstance(value, str):
+        return repr(value)
+    if isinstance(value, tuple):
+        return f"a tuple of {len(value)} values"
+    return f"an array of shape {np.shape(value)}" if hasattr(value, "shape") else f"a {type(value).__name__}"
+
+
 class TimedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Restarts a timeout at the begin of each call.
+    """Restarts a timeout at the begin of each call, and adds its index to exceptions.
 
     Args:
         env: A single environment.
@@ -116,12 +172,18 @@ class TimedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode."""
         self._timeout.begin(self._index)
-        return self.env.reset(seed=seed, options=options)
+        try:
+            return self.env.reset(seed=seed, options=options)
+        except Exception as error:
+            raise described(error, self._index) from error
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Take one step."""
         self._timeout.begin(self._index)
-        return self.env.step(action)
+        try:
+            return self.env.step(action)
+        except Exception as error:
+            raise described(error, self._index) from error
 
 
 class TimedSyncVectorEnv(SyncVectorEnv):
@@ -141,7 +203,7 @@ class TimedSyncVectorEnv(SyncVectorEnv):
 
         def timed(index: int) -> gymnasium.Env[Any, Any]:
             timeout.begin(index)
-            return TimedEnv(make(), timeout, index)
+            return TimedEnv(CheckedEnv(make()), timeout, index)
 
         makers = [partial(timed, index) for index in range(num_envs)]
         # No copy: `observations.convert` makes one.

@@ -35,9 +35,10 @@ class EnvServer:
     def make(self, index: int) -> tuple[Any, Any, dict[str, Any], str | None]:
         """Make it; return observation space, action space, metadata and render mode."""
         from rlkit.env.registry import make_single
+        from rlkit.env.wrappers import CheckedEnv
 
         plan = self._blueprint
-        env = make_single(resolve_spec(plan), plan.kwargs, frame_skip=plan.frame_skip)
+        env = CheckedEnv(make_single(resolve_spec(plan), plan.kwargs, frame_skip=plan.frame_skip))
         self._envs[index] = env
         return env.observation_space, env.action_space, dict(env.metadata), env.render_mode
 
@@ -118,14 +119,14 @@ def _end_with_parent(socket: int) -> None:
 
 def _respond(method: Callable[..., Any], index: int, arguments: tuple[Any, ...]) -> "Response":
     from rlkit.env.subproc.worker import Response
-    from rlkit.errors import UserError, describe_error
+    from rlkit.errors import UserError, described
 
     try:
         value = method(index, *arguments)
     except UserError as error:
         return Response("refused", (str(error), error.exit_code))
     except Exception as error:
-        return Response("failed", describe_error(error))
+        return Response("failed", str(described(error)))
     return value if isinstance(value, Response) else Response("value", value)
 
 
@@ -135,9 +136,8 @@ def _send(connection: "Connection[Any, Any]", response: "Response") -> None:
     try:
         packed = ForkingPickler.dumps(response)
     except Exception as error:
-        why = (
-            f"its result cannot be sent to another process{_unpicklable_entry(response.value)}: {error}; use workers=0"
-        )
+        entry = _unpicklable_entry(response.value)
+        why = f"returned a result that cannot be sent to another process{entry}: {error}; use workers=0"
         packed = ForkingPickler.dumps(Response("failed", why))
     connection.send_bytes(packed)
 

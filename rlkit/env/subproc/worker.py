@@ -160,7 +160,9 @@ class Worker:
         try:
             return index, pickle.loads(packed)
         except Exception as error:  # for instance of a class that this process cannot import
-            return index, Response("failed", f"its result cannot be read in this process: {describe_error(error)}")
+            return index, Response(
+                "failed", f"returned a result that cannot be read in this process: {describe_error(error)}"
+            )
 
     def hanging(self, seconds: float) -> str:
         """Kill the hanging process, and describe where it hung."""
@@ -258,4 +260,10 @@ def start_workers(blueprint: Blueprint, num_envs: int, workers: int) -> list[Wor
 
 def unpack(responses: dict[int, Response]) -> dict[int, Any]:
     """The results by environment; raises the error of the first environment without one."""
-    return {index: responses[index].unwrap() for index in sorted(responses)}
+    results: dict[int, Any] = {}
+    for index in sorted(responses):
+        try:
+            results[index] = responses[index].unwrap()
+        except DescribedError as error:
+            raise DescribedError(str(error), index) from None
+    return results

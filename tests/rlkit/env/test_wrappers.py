@@ -289,3 +289,45 @@ def test_a_batch_that_hangs_is_interrupted_and_named():
     ):
         toy.step(np.zeros(3, np.int64))
     assert time.monotonic() - began < 50  # not the minute that it hangs for
+
+
+class Plain(gymnasium.Env):
+    """Returns what `result` says in its third step, which the second environment takes first."""
+
+    observation_space = spaces.Box(-1, 1, (2,))
+    action_space = spaces.Discrete(2)
+
+    def __init__(self, **result):
+        self.result = result
+
+    def reset(self, *, seed=None, options=None):
+        self.seed, self.count = seed, 0
+        return np.zeros(2, np.float32), {}
+
+    def step(self, action):
+        self.count += 1
+        result = {"observation": np.zeros(2, np.float32), "reward": 0.0, "terminated": False, "truncated": False}
+        result |= {"info": {}} | (self.result if self.count == 3 and self.seed == 8 else {})
+        return tuple(result.values())
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        ({"reward": np.zeros(1)}, r"returned an array of shape \(1,\) as reward, not a number"),
+        ({"reward": None}, "returned None as reward, not a number"),
+        ({"reward": "1"}, "returned '1' as reward"),
+        ({"reward": {"a": 1.0}}, "returned a dict as reward"),
+        ({"info": None}, "returned None as info, not a dict"),
+        ({"truncated": np.zeros(1, np.bool_)}, r"returned an array of shape \(1,\) as truncated, not a bool"),
+        ({"observation": np.zeros(3)}, r"returned an observation of shape \(3,\), not \(2,\)"),
+    ],
+)
+def test_results_that_break_the_interface_are_named_with_their_environment(result, said):
+    vector, native, why = vectorize(EnvSpec("Plain", entry_point=Plain), 2, result, None)
+    with VecEnv(vector, EnvConfig("Plain"), native, why) as made:
+        made.reset([5, 8])
+        for _ in range(2):
+            made.step(np.zeros(2, np.int64))
+        with pytest.raises(UserError, match=r"Plain, environment 1 \(seed 8\), step 3: step " + said):
+            made.step(np.zeros(2, np.int64))

@@ -159,7 +159,7 @@ def test_errors_in_a_worker_are_told_as_those_in_one_process():
                 made.step(ZEROS[:2])
         told.append((str(raised.value), raised.value.exit_code))
     assert told[0] == told[1]
-    assert "failed in step (seeds 2, 3; step 3): KeyError: 'speed' (" in told[1][0]
+    assert "environment 1 (seed 3), step 3: step raised KeyError: 'speed' (" in told[1][0]
 
 
 def test_an_environment_that_cannot_be_made_in_a_worker_is_named():

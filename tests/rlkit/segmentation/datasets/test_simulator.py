@@ -132,8 +132,8 @@ def test_pictures_are_the_same_in_however_many_processes_they_are_made(road_came
     ("fault", "workers", "said"),
     [
         ("hang", 0, r", environment 0 \(seed \d+\), step 2: step did not come back within 0.3 s \(.*road_camera.py:\d"),
-        ("raise", 0, r" failed in step \(seeds .*; step 2\): KeyError: 'speed'"),
-        ("raise", 1, r" failed in step \(seeds .*; step 2\): KeyError: 'speed'"),
+        ("raise", 0, r", environment \d \(seed \d+\), step 2: step raised KeyError: 'speed'"),
+        ("raise", 1, r", environment \d \(seed \d+\), step 2: step raised KeyError: 'speed'"),
     ],
 )
 def test_an_environment_that_fails_is_named_with_what_it_did(road_camera, fault, workers, said):
