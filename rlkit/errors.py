@@ -46,7 +46,7 @@ class DescribedError(Exception):
         self.index = index
 
 
-def described(error: Exception, index: int | None = None) -> Exception:
+def described(error: BaseException, index: int | None = None) -> Exception:
     """Turn an exception of an environment's call into a `DescribedError` of environment `index`.
 
     A `UserError` stays as it is.

@@ -28,6 +28,7 @@ from rlkit.env.config import TRAINING_OPTIONS, EnvConfig, EnvOptions, absolute_i
 from rlkit.env.registry import (
     accepted_arguments,
     accepts,
+    check_booleans,
     check_render_mode,
     guarded,
     load_creator,
@@ -72,6 +73,7 @@ def vectorize(
     Raises:
         UserError: The environment does not accept the arguments, lacks a package, fails, or cannot be adapted.
     """
+    check_booleans(spec, kwargs)
     arguments, frame_skip = dict(kwargs), options.frame_skip
     if render_mode is not None:
         check_render_mode(spec, render_mode)

@@ -252,6 +252,7 @@ def make_single(
     Raises:
         UserError: The environment does not accept the arguments, lacks a package, or fails.
     """
+    check_booleans(spec, kwargs)
     arguments = dict(kwargs) if render_mode is None else {**kwargs, "render_mode": render_mode}
     return guarded(spec, lambda: _single(spec, arguments, frame_skip), kwargs)
 
@@ -286,6 +287,26 @@ def accepted_arguments(spec: EnvSpec) -> set[str]:
             with contextlib.suppress(Exception):
                 names.update(p.name for p in _parameters(load_creator(entry_point)) if p.kind is not p.VAR_KEYWORD)
     return names
+
+
+def check_booleans(spec: EnvSpec, kwargs: Mapping[str, Any]) -> None:
+    """Refuse words such as no and off for boolean parameters, in which Python takes any text as true.
+
+    Raises:
+        UserError: A boolean parameter has a text.
+    """
+    texts = {name: value for name, value in kwargs.items() if isinstance(value, str)}
+    if not texts:
+        return
+    boolean = {name for name, value in spec.kwargs.items() if isinstance(value, bool)}
+    for entry_point in (spec.entry_point, spec.vector_entry_point):
+        if entry_point is not None:
+            with contextlib.suppress(Exception):
+                boolean.update(p.name for p in _parameters(load_creator(entry_point)) if isinstance(p.default, bool))
+    for name, text in texts.items():
+        if name in boolean:
+            meant = {"no": "false", "off": "false", "n": "false", "f": "false"}.get(text.lower(), "true or false")
+            raise UserError(f"{name}={text} is a text, and {spec.id} expects true or false: type {name}={meant}.")
 
 
 def check_render_mode(spec: EnvSpec, render_mode: str) -> None:

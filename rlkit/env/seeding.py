@@ -1,7 +1,8 @@
 """Seeds of episodes, and digests that tell whether two processes show the same."""
 
 import hashlib
-from typing import Literal
+import random
+from typing import Any, Literal
 
 import numpy as np
 
@@ -46,3 +47,16 @@ def episode_seed(run_seed: int, env_index: int, episode: int, stream: Stream = "
     sequence = np.random.SeedSequence(run_seed, spawn_key=(number, env_index, episode))
     drawn = int(sequence.generate_state(1, np.uint32)[0]) >> (32 - _SEED_BITS + _STREAM_BITS)
     return drawn | number << (_SEED_BITS - _STREAM_BITS)
+
+
+def seed_global_generators(seed: int) -> None:
+    """Seed `random` and `numpy.random`, from which some environments draw instead of their own generator."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - for environments that draw from it
+
+
+def global_generator_positions() -> tuple[Any, ...]:
+    """Return what changes when a number is drawn from `random` or `numpy.random`."""
+    _, words, gauss = random.getstate()
+    _, keys, position, _, normal = np.random.get_state()  # noqa: NPY002
+    return words[0], words[-1], gauss, keys[0], position, normal

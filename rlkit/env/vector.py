@@ -19,15 +19,18 @@ from rlkit.env.actions import Bins, DiscreteActions, discrete_actions, with_mirr
 from rlkit.env.config import EnvConfig, EnvOptions, absolute_id
 from rlkit.env.frame_stack import default_frame_stack, push_frame, repeat_frame, stacked
 from rlkit.env.observations import ObservationAdapter
+from rlkit.env.seeding import global_generator_positions
 from rlkit.env.subproc.vector_env import LOST, SubprocVectorEnv
 from rlkit.env.wrappers import ListVectorEnv
-from rlkit.errors import EnvironmentFailure, UserError, environment_failures, place
+from rlkit.errors import EnvironmentFailure, UserError, describe_error, environment_failures, place
 from rlkit.spaces import Mirror, Observations, Spaces
 
 if TYPE_CHECKING:
     from rlkit.perception.result import PerceptionResult
 
 AnyVectorEnv = VectorEnv[Any, Any, Any]
+
+WATCHED_STEPS = 50  # after which an environment that has not drawn from the global generators is trusted
 
 _log = logging.getLogger(__name__)
 
@@ -139,6 +142,8 @@ class VecEnv:
         self._stacked = [name for name, leaf in self.spaces.observations.items() if leaf.stack > 1]
         self._vectors = [name for name, leaf in self.spaces.observations.items() if leaf.dtype == "float32"]
         self._unrewarded_limit = options.unrewarded_limit
+        self._watched_steps = 0 if self.busy_elsewhere else WATCHED_STEPS
+        self._warned_of_masks = False
         self._observations: Observations | None = None
         self._seeds = [0] * self.num_envs
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
@@ -171,10 +176,13 @@ class VecEnv:
         self._steps[mask] = 0
         with self._failures_told("reset"):
             # VectorEnv declares `int`; every vector environment takes one seed for each.
-            observation, _ = self._vector.reset(
+            observation, infos = self._vector.reset(
                 seed=seeds,  # type: ignore[arg-type]
                 options=None if whole else {"reset_mask": mask.copy()},
             )
+        if "action_mask" in infos and not self._warned_of_masks:
+            self._warned_of_masks = True
+            self.warn(f"{self.config.id}: info['action_mask'] is ignored; agents choose from all actions")
         self.observer.begin(seeds, mask)
         with self._failures_told("reset"):
             leaves = self.observer.see(observation, mask)
@@ -203,9 +211,12 @@ class VecEnv:
         if self._observations is None or self._ended.any():
             raise ValueError("every environment has to be reset before its first step and after its last")
         self._steps += 1
+        before = global_generator_positions() if self._watched_steps else None
         with self._failures_told("step"):
             observation, rewards, terminated, truncated, infos = self._vector.step(self.actions.decode(actions))
             leaves = self.observer.see(observation)
+        if before is not None:
+            self._warn_of_global_randomness(before)
         self._check_observations(leaves)
         for name in self._stacked:
             leaves[name] = push_frame(self._observations[name], leaves[name])
@@ -272,8 +283,12 @@ class VecEnv:
         return [np.asarray(frame, dtype=np.uint8) for frame in frames if frame is not None]
 
     def close(self) -> None:
-        """Close the environments; idempotent."""
-        self._vector.close()
+        """Close the environments; idempotent. An exception of their own code is a warning."""
+        try:
+            self._vector.close()
+        except Exception as error:
+            self._vector.closed = True
+            self.warn(f"{self.config.id} failed in close: {describe_error(error)}")
 
     def __enter__(self) -> Self:
         return self
@@ -348,6 +363,15 @@ class VecEnv:
             index = int(np.argmin(np.isfinite(checked)))
             raise EnvironmentFailure(f"{self._where(index)}: the reward is {checked[index]}, not a finite number.")
         return checked
+
+    def _warn_of_global_randomness(self, before: tuple[Any, ...]) -> None:
+        self._watched_steps -= 1
+        if global_generator_positions() != before:
+            self._watched_steps = 0
+            self.warn(
+                f"{self.config.id} draws from the global generators random or numpy.random: the seed of an episode "
+                "does not determine it, and a resumed run differs. Draw from self.np_random instead."
+            )
 
     def _where(self, index: int) -> str:
         return place(self.config.id, index, self._seeds, self._steps)

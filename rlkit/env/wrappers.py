@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrap
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 from gymnasium.wrappers import OrderEnforcing, TimeLimit
 
+from rlkit.env.seeding import seed_global_generators
 from rlkit.env.timeout import StepTimeout
 from rlkit.errors import DescribedError, UserError, described
 
@@ -174,7 +175,7 @@ class TimedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._timeout.begin(self._index)
         try:
             return self.env.reset(seed=seed, options=options)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise described(error, self._index) from error
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
@@ -182,7 +183,7 @@ class TimedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._timeout.begin(self._index)
         try:
             return self.env.step(action)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise described(error, self._index) from error
 
 
@@ -210,7 +211,13 @@ class TimedSyncVectorEnv(SyncVectorEnv):
         timeout.watch(super().__init__, makers, copy=False, autoreset_mode=AutoresetMode.DISABLED)
 
     def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:
-        """Reset the environments in `options["reset_mask"]`, or all."""
+        """Reset the environments in `options["reset_mask"]`, or all.
+
+        A reset of all from given seeds also seeds the global generators, in which environments share one state.
+        """
+        seeds = arguments.get("seed")
+        if seeds is not None and arguments.get("options") is None:
+            seed_global_generators(seeds if isinstance(seeds, int) else seeds[0])
         return self._timeout.watch(super().reset, **arguments)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:

@@ -31,6 +31,7 @@ class EnvServer:
     def __init__(self, blueprint: "Blueprint"):
         self._blueprint = blueprint
         self._envs: dict[int, gymnasium.Env[Any, Any]] = {}
+        self._seeded = False
 
     def make(self, index: int) -> tuple[Any, Any, dict[str, Any], str | None]:
         """Make it; return observation space, action space, metadata and render mode."""
@@ -43,7 +44,12 @@ class EnvServer:
         return env.observation_space, env.action_space, dict(env.metadata), env.render_mode
 
     def reset(self, index: int, seed: int | None, options: dict[str, Any] | None) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode."""
+        """Begin an episode; the first from a given seed also seeds the global generators."""
+        if seed is not None and not self._seeded:
+            from rlkit.env.seeding import seed_global_generators
+
+            self._seeded = True
+            seed_global_generators(seed)
         observation, info = self._envs[index].reset(seed=seed, options=options)
         return observation, info
 
@@ -125,7 +131,7 @@ def _respond(method: Callable[..., Any], index: int, arguments: tuple[Any, ...])
         value = method(index, *arguments)
     except UserError as error:
         return Response("refused", (str(error), error.exit_code))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Response("failed", str(described(error)))
     return value if isinstance(value, Response) else Response("value", value)
 

@@ -1,11 +1,12 @@
 import json
+import random
 from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
-from gymnasium.vector import SyncVectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -406,3 +407,93 @@ def test_more_environments_than_memory_holds_are_refused_before_they_are_made():
     config = EnvConfig("rlkit/DrivingCamera-v0", {"camera_size": [1024, 1024], "num_circuits": 1})
     with pytest.raises(UserError, match=r"16,384 environments of .* GiB are free"):
         make_vec_env(config, 16_384)
+
+
+class Careless(gymnasium.Env):
+    """Draws from the global generators, gives a mask of its actions, and fails in `close`."""
+
+    observation_space = spaces.Box(-1, 1, (2,))
+    action_space = spaces.Discrete(2)
+
+    def __init__(self, clean=False, loud: bool = False):
+        self.clean = clean
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.draw(), {} if self.clean else {"action_mask": np.ones(2, np.int8)}
+
+    def step(self, action):
+        if action == 1:
+            raise SystemExit("licence missing")
+        return self.draw(), 0.0, False, False, {}
+
+    def draw(self):
+        if self.clean:
+            return self.np_random.uniform(-1, 1, 2).astype(np.float32)
+        return np.array([random.uniform(-1, 1), np.random.uniform(-1, 1)], np.float32)  # noqa: NPY002
+
+    def close(self):
+        if not self.clean:
+            raise RuntimeError("already closed")
+
+
+CARELESS = f"{__file__}:Careless"
+
+
+def play_careless(**kwargs):
+    """The observations of three steps, and the warnings."""
+    warnings = []
+    with make_vec_env(EnvConfig(CARELESS, kwargs), 2) as made:
+        made.warn = warnings.append
+        seen = [made.reset([3, 4])["observation"].tolist()]
+        seen += [made.step(np.zeros(2, np.int64)).observations["observation"].tolist() for _ in range(3)]
+    return seen, warnings
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_one_seed_fixes_the_global_generators_too(workers):
+    first, _ = play_careless(workers=workers)
+    random.random()
+    assert play_careless(workers=workers)[0] == first
+
+
+def test_carelessness_is_a_warning_each():
+    masks, draws, closing = play_careless()[1]
+    assert "action_mask" in masks
+    assert "global generators" in draws
+    assert "failed in close: RuntimeError: already closed" in closing
+    assert play_careless(clean=True)[1] == []
+
+
+def test_an_environment_that_exits_is_a_failure_with_its_place():
+    with make_vec_env(EnvConfig(CARELESS, {"clean": True}), 2) as made:
+        made.reset([3, 4])
+        with pytest.raises(UserError, match=r"environment 1 \(seed 4\), step 1: step raised SystemExit: licence"):
+            made.step(np.array([0, 1]))
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("no", "false"), ("off", "false"), ("maybe", "true or false")])
+def test_a_text_for_a_boolean_parameter_is_refused(typed, meant):
+    with pytest.raises(UserError, match=f"loud={typed} is a text.*type loud={meant}"):
+        make_vec_env(EnvConfig(CARELESS, {"loud": typed}), 1)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_a_vector_that_is_not_finite_stops_with_its_place(value):
+    class Broken(Careless):
+        def draw(self):
+            return np.array([0.0, value if self.count else 0.0], np.float32)
+
+        def reset(self, **arguments):
+            self.count = 0
+            return super().reset(**arguments)
+
+        def step(self, action):
+            self.count += 1
+            return super().step(action)
+
+    vector = SyncVectorEnv([lambda: Broken(clean=True)], autoreset_mode=AutoresetMode.DISABLED)
+    with VecEnv(vector, EnvConfig("Broken"), False, "") as made:
+        made.reset([7])
+        with pytest.raises(UserError, match=rf"seed 7\), step 1: the observation .* is {value}, not a finite"):
+            made.step(np.zeros(1, np.int64))
