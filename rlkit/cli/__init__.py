@@ -2,10 +2,12 @@
 
 import contextlib
 import ctypes
+import dataclasses
 import logging
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Annotated, Any, Union
 
 from rlkit.errors import UserError
@@ -24,13 +26,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     tune_process()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    verb: Any = tyro.cli(
-        _one_of(_verbs()),
-        prog="rlkit",
-        description="Train, evaluate and watch reinforcement-learning agents, with autonomous driving at the core.",
-        args=arguments,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-    )
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments == ["--version"]:
+        print(f"rlkit {version('rlkit-toolkit')}")
+        return
+    try:
+        verb: Any = tyro.cli(
+            _one_of(_verbs()),
+            prog="rlkit",
+            description="Train, evaluate and watch reinforcement-learning agents, with autonomous driving at the core.",
+            args=arguments,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+        )
+    except SystemExit as stop:
+        if stop.code == 2:
+            _hint_at_hyperparameters(arguments)
+        raise
     try:
         verb.run()
     except UserError as error:
@@ -55,6 +66,20 @@ def tune_process() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
         libc.mallopt(M_TRIM_THRESHOLD, 64 * 2**20)
+
+
+def _hint_at_hyperparameters(arguments: Sequence[str]) -> None:
+    """Print how hyperparameters are set, if `train` or `tune` does not know an option."""
+    verb = _verbs().get(arguments[0]) if arguments[:1] in (["train"], ["tune"]) else None
+    if verb is None:
+        return
+    known = {field.name for field in dataclasses.fields(verb)} | {"help"}
+    for argument in arguments:
+        option = argument.removeprefix("--").partition("=")[0].replace("-", "_")
+        if argument.startswith("--") and option not in known:
+            print(
+                f"if {option} is a hyperparameter: --set {option}=VALUE; rlkit agents NAME lists them", file=sys.stderr
+            )
 
 
 def _verbs() -> dict[str, Any]:

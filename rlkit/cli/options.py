@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
+from tyro.constructors import PrimitiveConstructorSpec
 
 from rlkit.errors import UserError
 from rlkit.utils.terminal import printable
@@ -47,6 +48,27 @@ def unset(metavar: str, *aliases: str) -> Any:
         *aliases: Other names of the option.
     """
     return tyro.conf.arg(metavar=metavar, help_behavior_hint="", aliases=aliases or None)
+
+
+def _read_count(texts: list[str]) -> int:
+    """Parse a whole number, also one such as 1e6."""
+    try:
+        number = float(texts[0]) if "e" in texts[0].lower() else int(texts[0])
+    except ValueError:
+        raise ValueError(f"expected a whole number such as 200000 or 2e5, not {texts[0]}") from None
+    if number != int(number):
+        raise ValueError(f"expected a whole number such as 200000 or 2e5, not {texts[0]}")
+    return int(number)
+
+
+STEPS = PrimitiveConstructorSpec[int | None](
+    nargs=1,
+    metavar="N",
+    instance_from_str=_read_count,
+    is_instance=lambda value: value is None or isinstance(value, int),
+    str_from_instance=lambda value: [str(value)],
+)
+"""Numbers of steps, written as 200000 or 2e5."""
 
 
 def read_pairs(option: str, pairs: Sequence[Sequence[str]]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from rlkit.cli.options import KeyValues, read_kwargs, read_pairs, read_seeds, unset
+from rlkit.cli.options import STEPS, KeyValues, read_kwargs, read_pairs, read_seeds, unset
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Train:
     """Hyperparameters to override, such as gamma=0.997; `rlkit agents dqn` lists them."""
     config: Annotated[Path | None, unset("FILE")] = None
     """Repeat the run that this config.json describes; --seed, --steps and --device may differ."""
-    steps: Annotated[int | None, unset("N")] = None
+    steps: Annotated[int | None, STEPS, unset("N")] = None
     """Total environment steps."""
     time_limit: Annotated[float | None, unset("SECONDS")] = None
     """Stop after this many seconds (with --seeds: of each); the run is saved and can be resumed."""

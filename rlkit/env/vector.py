@@ -127,7 +127,7 @@ class VecEnv:
         names = self.actions.names
         single = Spaces({leaf.name: leaf for leaf in self.observer.leaves}, names)
         self._frames = self._choose_frames(single, options.frame_stack)
-        self._asked_frames = options.frame_stack
+        self._default_frames = options.frame_stack in (None, default_frame_stack(single))
         self.config = replace(config, id=absolute_id(config.id), frame_stack=self._frames)
         components = capabilities.component_names(self.metadata)
         self.spaces = Spaces(
@@ -303,7 +303,7 @@ class VecEnv:
         notes = self.observer.notes
         for name, leaf in self.spaces.observations.items():
             if leaf.stack > 1:
-                reason = "as asked" if self._asked_frames is not None else "a single image shows no motion"
+                reason = "a single image shows no motion" if self._default_frames else "as asked"
                 lines.append(f"{name}: {notes[name]}, {leaf.stack} frames stacked ({reason})")
             else:
                 lines.append(f"{name}: {notes[name]}")

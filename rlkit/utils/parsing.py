@@ -40,7 +40,8 @@ def nearest(name: str, choices: Iterable[str], count: int = 3) -> list[str]:
     for choice in choices:
         lowered = choice.lower()
         short = lowered.rpartition("/")[2]
-        for form in (lowered, short, short.rpartition("-v")[0] or short):
+        initials = "".join(word[:1] for word in short.split("_")) if "_" in short else short  # lr: learning_rate
+        for form in (lowered, short, short.rpartition("-v")[0] or short, initials):
             forms[form].add(choice)
     typed = name.lower()
     similarity: dict[str, tuple[float, float]] = {}

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from rlkit.cli import main
+
 SMALL = ["--set", "batch_size=16", "hidden=16", "learning_starts=100", "--eval-episodes", "2", "-q"]
 
 
@@ -197,3 +199,26 @@ def test_a_run_from_another_environment_is_refused(rlkit, run, capsys):
 def test_a_complete_run_says_so(rlkit, run, capsys):
     assert rlkit("train", "--resume", run) == 0
     assert "this run is complete" in capsys.readouterr().out
+
+
+def test_the_version_is_printed(capsys):
+    main(["--version"])
+    assert capsys.readouterr().out.startswith("rlkit 0.")
+
+
+def test_a_hyperparameter_typed_as_an_option_is_pointed_to_set(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "CartPole-v1", "--learning-rate", "0.1"])
+    assert "if learning_rate is a hyperparameter: --set learning_rate=VALUE" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["train", "CartPole-v1", "--steps", "many"])
+    assert "hyperparameter:" not in capsys.readouterr().err
+
+
+def test_steps_may_be_written_with_an_exponent(rlkit, tmp_path, capsys):
+    assert rlkit("train", "CartPole-v1", "--steps", "2e2", "--run-dir", tmp_path / "run", *SMALL) == 0
+    assert json.loads((tmp_path / "run/config.json").read_text())["steps"] == 200
+    for wrong in ("1.5", "many"):
+        with pytest.raises(SystemExit):
+            main(["train", "CartPole-v1", "--steps", wrong])
+        assert "expected a whole number such as 200000 or 2e5" in " ".join(capsys.readouterr().err.split())
