@@ -12,6 +12,8 @@ from rlkit.utils.parsing import did_you_mean, read_value
 
 C = TypeVar("C")
 
+_NAMES = {types.NoneType: "none", int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
 
 @dataclass(frozen=True)
 class Range:
@@ -53,8 +55,8 @@ def hyperparameter(
     return dataclasses.field(default=default, metadata={**notes, "search": search})
 
 
-def with_settings(config: C, settings: Mapping[str, str]) -> C:
-    """Apply KEY=VALUE pairs as typed on the command line.
+def with_settings(config: C, settings: Mapping[str, Any]) -> C:
+    """Apply hyperparameters, as typed on the command line (`"0.98"`) or as values (`0.98`).
 
     Raises:
         UserError: A key is unknown, or a value has the wrong type or is out of bounds.
@@ -65,7 +67,11 @@ def with_settings(config: C, settings: Mapping[str, str]) -> C:
     for key, text in settings.items():
         if key not in names:
             raise UserError(f"There is no hyperparameter {key!r}.{did_you_mean(key, names)}")
-        values[key] = parse_value(key, text, kinds[key])
+        values[key] = (
+            parse_value(key, text, kinds[key])
+            if isinstance(text, str)
+            else _checked(key, tuple(text) if isinstance(text, list) else text, kinds[key])
+        )
     return validated(dataclasses.replace(config, **values))  # type: ignore[type-var]
 
 
@@ -124,7 +130,7 @@ def _check_bounds(name: str, value: Any, low: float | None, high: float | None) 
 
 def parse_value(key: str, text: str, kind: Any) -> Any:
     """Parse one value as typed on the command line: as JSON if valid, else as text."""
-    value = read_value(text)
+    value = None if text.lower() == "none" else read_value(text)
     if isinstance(value, list):
         value = tuple(value)
     elif _wants_tuple(kind) and isinstance(value, int | float):
@@ -159,5 +165,5 @@ def _checked(key: str, value: Any, kind: Any) -> Any:
             return value
         if option is None and value is None:
             return value
-    expected = " or ".join(getattr(option, "__name__", str(option)) for option in options)
+    expected = " or ".join(_NAMES.get(option, getattr(option, "__name__", str(option))) for option in options)
     raise UserError(f"{key} = {value!r} has the wrong type: expected {expected}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import numpy.typing as npt
 
@@ -17,7 +18,7 @@ from rlkit.env.config import EnvConfig, absolute_id
 from rlkit.env.frame_stack import push_frame, repeat_frame
 from rlkit.env.make import check_arguments, make_vec_env, read_metadata
 from rlkit.env.seeding import episode_seed
-from rlkit.errors import UserError
+from rlkit.errors import DescribedError, UserError
 from rlkit.nn.utils import ParameterLimitExceeded, parameter_limit, torch_set_up
 from rlkit.perception.config import PerceptionConfig
 from rlkit.spaces import Observations, Spaces
@@ -182,7 +183,8 @@ class Policy:
     """Greedy actions for the observations of one environment.
 
     It keeps the last frames if the agent uses a frame stack: call `reset` when an episode begins. With perception, it
-    takes the camera image and predicts the drivable area itself.
+    takes the camera image and predicts the drivable area itself. Each observation counts once, whether `act`,
+    `q_values` or both are called with it.
 
     Args:
         spec: The policy and its environment.
@@ -195,35 +197,93 @@ class Policy:
             self._actions = environments.actions
             self.agent: Agent = spec.agent(environments.spaces, 1)
         self.action_names = self._spaces.action_names
-        self._last: Observations | None = None
+        self._space = environments.single_observation_space
+        self._acted: tuple[Any, Observations] | None = None  # the last observation of `act`, given and converted
+        self._pending: tuple[Any, Observations] | None = None  # of `q_values` since
         self.reset()
 
     def reset(self) -> None:
         """Clear the frame stack."""
-        self._last = None
+        self._acted = self._pending = None
         self._observer.begin([0], np.ones(1, dtype=np.bool_))
 
     def act(self, observation: Any) -> Any:
-        """The greedy action of the Gymnasium environment for one of its observations."""
-        self._last = self._observe(observation)
-        actions: npt.NDArray[np.int64] = self.agent.act(self._last, explore=False)
-        given = self._actions.decode(actions)[0]
-        return int(given) if given.ndim == 0 else given
+        """The greedy action of the Gymnasium environment for one of its observations.
+
+        Raises:
+            UserError: The observation does not fit the environment, or is not finite.
+        """
+        given = self._check(observation)
+        if self._pending is not None and _equal(given, self._pending[0]):
+            leaves = self._pending[1]
+        else:
+            leaves = self._convert(given)
+        self._acted, self._pending = (_copy(given), leaves), None
+        actions: npt.NDArray[np.int64] = self.agent.act(leaves, explore=False)
+        action = self._actions.decode(actions)[0]
+        return int(action) if action.ndim == 0 else action
 
     def q_values(self, observation: Any) -> npt.NDArray[np.float32] | None:
-        """Q-values (A,) float32, None if the agent has none; leaves the frame stack as it is."""
-        inspection: Inspection = self.agent.inspect(self._observe(observation), want=("q",))
+        """Q-values (A,) float32, None if the agent has none, for the next observation or that of the last `act`.
+
+        Raises:
+            UserError: The observation does not fit the environment, or is not finite.
+        """
+        given = self._check(observation)
+        known = [seen for seen in (self._pending, self._acted) if seen is not None and _equal(given, seen[0])]
+        if not known:
+            self._pending = (_copy(given), self._convert(given))
+            known = [self._pending]
+        inspection: Inspection = self.agent.inspect(known[0][1], want=("q",))
         return None if inspection.q is None else inspection.q[0]
 
-    def _observe(self, observation: Any) -> Observations:
-        leaves = self._observer.see(self._observer.batch_of_one(observation))
-        for leaf in self._spaces.observations.values():
-            if leaf.stack > 1:
-                frame = leaves[leaf.name]
-                leaves[leaf.name] = (
-                    repeat_frame(frame, leaf.stack) if self._last is None else push_frame(self._last[leaf.name], frame)
-                )
+    def _check(self, observation: Any) -> Any:
+        """Refuse what is no observation, with the reason; return it with a batch axis."""
+        if isinstance(observation, tuple) and not isinstance(self._space, gymnasium.spaces.Tuple):
+            raise UserError(
+                f"A tuple of {len(observation)} values is no observation: env.reset() returns (observation, info), and "
+                "env.step() begins with the observation; pass that alone."
+            )
+        if isinstance(self._space, gymnasium.spaces.Dict):
+            keys = list(observation) if isinstance(observation, Mapping) else None
+            missing = [] if keys is None else [key for key in self._observer.keys if key not in keys]
+            if keys is None or missing:
+                given = type(observation).__name__ if keys is None else f"a dict with {', '.join(map(str, keys))}"
+                expected = ", ".join(map(str, self._observer.keys))
+                raise UserError(f"The observation should be a dict with {expected}; given was {given}.")
+        return self._observer.batch_of_one(observation)
+
+    def _convert(self, batch: Any) -> Observations:
+        try:
+            leaves = self._observer.see(batch)
+        except DescribedError as error:
+            raise UserError(f"The policy was given an observation that cannot be: it {error}.") from None
+        for name, leaf in leaves.items():
+            if leaf.dtype.kind == "f" and not np.isfinite(leaf).all():
+                raise UserError(f"The observation {name!r} is not finite: {leaf[0]}.")
+        last = None if self._acted is None else self._acted[1]
+        for spec in self._spaces.observations.values():
+            if spec.stack > 1:
+                frame = leaves[spec.name]
+                stacked = repeat_frame(frame, spec.stack) if last is None else push_frame(last[spec.name], frame)
+                leaves[spec.name] = stacked
         return leaves
+
+
+def _copy(tree: Any) -> Any:
+    """Copy the arrays of a nested observation."""
+    if isinstance(tree, Mapping):
+        return {key: _copy(value) for key, value in tree.items()}
+    return tuple(_copy(value) for value in tree) if isinstance(tree, tuple) else np.array(tree)
+
+
+def _equal(first: Any, second: Any) -> bool:
+    """Whether two nested observations are equal."""
+    if isinstance(first, Mapping):
+        return first.keys() == second.keys() and all(_equal(value, second[key]) for key, value in first.items())
+    if isinstance(first, tuple):
+        return len(first) == len(second) and all(map(_equal, first, second))
+    return np.array_equal(first, second)
 
 
 def load_policy(

@@ -417,6 +417,14 @@ class ObservationAdapter:
         """Add a batch axis to a single environment's observation."""
         return _batched(observation)
 
+    @property
+    def keys(self) -> list[str | int]:
+        """The keys or indices of a Dict or Tuple observation that are read."""
+        read = [rule.path[0] for rule in self._rules if rule.path]
+        if self.perceiver is not None:
+            read = [key for key in read if key != CAMERA] + [CAMERA]
+        return list(dict.fromkeys(read))
+
     def _report_clip(self, leaf: str, index: int, what: str) -> None:
         if leaf not in self._clipped:
             self._clipped.add(leaf)

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rlkit.errors import UserError
+from rlkit.errors import EnvironmentFailure, UserError
 from rlkit.experiments.groups import group_runs
 from rlkit.experiments.records import REWARD, read_run
 from rlkit.experiments.report import aggregate_lines, summarise
@@ -46,34 +46,44 @@ def train_seeds(
 
     Raises:
         UserError: The folder holds another run under one of the names, or `training.run.start` refuses a run.
+        EnvironmentFailure: The environment failed with some of the seeds; raised after all were trained.
     """
     configs = {seed: dataclasses.replace(config, seed=seed) for seed in seeds}
     paths = {seed: None if folder is None else folder / f"s{seed}" for seed in seeds}
     existing = {seed for seed, path in paths.items() if path is not None and _is_same(path, configs[seed])}
     done: list[Run] = []
+    failures: dict[int, EnvironmentFailure] = {}
     for seed, path in paths.items():
-        if seed in existing and path is not None:
-            # Damaged checkpoints are reported when the run is resumed.
-            saved = RunFolder.open(path, RunConfig).checkpoints.newest(lambda _: None)
-            if saved is not None and saved.steps >= configs[seed].steps:
-                say(f"{path} is complete and left as it is")
-                done.append(Run(path, saved.steps, None))
-                continue
-            # `_is_same` has compared its arguments with those that were typed.
-            typed = configs[seed].environment.kwargs
-            done.append(training_run.resume(path, env=env, env_kwargs=typed, time_limit=time_limit, reporter=reporter))
-        else:
-            done.append(
-                training_run.start(
+        try:
+            if seed in existing and path is not None:
+                # Damaged checkpoints are reported when the run is resumed.
+                saved = RunFolder.open(path, RunConfig).checkpoints.newest(lambda _: None)
+                if saved is not None and saved.steps >= configs[seed].steps:
+                    say(f"{path} is complete and left as it is")
+                    done.append(Run(path, saved.steps, None))
+                    continue
+                # `_is_same` has compared its arguments with those that were typed.
+                typed = configs[seed].environment.kwargs
+                run = training_run.resume(path, env=env, env_kwargs=typed, time_limit=time_limit, reporter=reporter)
+            else:
+                run = training_run.start(
                     configs[seed], run_dir=path, time_limit=time_limit, reporter=reporter, started=started
                 )
-            )
-        if done[-1].stopped not in (None, "time limit"):
+        except EnvironmentFailure as error:
+            failures[seed] = error
+            if seed != seeds[-1]:
+                say(f"seed {seed} failed, the next one begins: {error}")
+            continue
+        done.append(run)
+        if run.stopped not in (None, "time limit"):
             if folder is not None:
                 say(f"the set of seeds is interrupted; the same command with --run-dir {folder} continues it")
             break
-    for line in summary_lines([run.path for run in done]):
+    for line in summary_lines([run.path for run in done]) if done else []:
         say(line)
+    if failures:
+        numbers, last = ", ".join(map(str, failures)), list(failures.values())[-1]
+        raise EnvironmentFailure(f"{len(failures)} of {len(seeds)} seeds failed ({numbers}), the last with: {last}")
     return done
 
 

@@ -301,7 +301,7 @@ def plan(
     *,
     algo: str = "dqn",
     preset: str | None = None,
-    settings: Mapping[str, str] | None = None,
+    settings: Mapping[str, Any] | None = None,
     steps: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -321,7 +321,7 @@ def plan(
         env: Id of an environment, or its description.
         algo: Name of the agent.
         preset: Name of one of its presets; its first one if not given.
-        settings: Hyperparameters that differ from the preset, as typed: {"gamma": "0.997"}.
+        settings: Hyperparameters that differ from the preset: {"gamma": 0.997}, or as typed: {"gamma": "0.997"}.
         steps: Budget in steps of a single environment; None takes the agent's default for such observations.
         seed: Fixes everything.
         device: "auto", "cpu" or "cuda".

@@ -1,11 +1,12 @@
 """Training an agent as a Python call: train, start, resume."""
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import torch
 
@@ -28,6 +29,7 @@ from rlkit.utils.system import available_memory
 SAVES_MEMORY = ("buffer_size=N", "replay_on_disk=true")  # usual hyperparameters of agents with a replay buffer
 
 MakeReporter = Callable[[int], Reporter]
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,16 @@ class Run:
     stopped: str | None
 
 
+def _with_parameters_of_plan(function: Callable[P, Run]) -> Callable[P, Run]:
+    """Show the parameters of `plan` in the signature of a function that passes them on, for `help` and editors."""
+    own, passed_on = inspect.signature(function), inspect.signature(plan)
+    parameters = [parameter for parameter in own.parameters.values() if parameter.kind is not parameter.VAR_KEYWORD]
+    parameters += [parameter for name, parameter in passed_on.parameters.items() if name not in own.parameters]
+    function.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return function
+
+
+@_with_parameters_of_plan
 def train(
     env: str | EnvConfig,
     *,
@@ -62,7 +74,7 @@ def train(
         time_limit: Seconds after which to stop; the run can be resumed.
         reporter: Makes what shows progress, from the budget in steps.
         started: Called with the run folder once it exists.
-        **plan_options: See `plan`.
+        **plan_options: All others are described at `rlkit.training.config.plan`.
 
     Raises:
         UserError: For anything that the caller can correct.

@@ -32,6 +32,7 @@ class Config:
         ("clip", "1", 1.0),
         ("clip", "null", None),
         ("clip", "None", None),
+        ("clip", "none", None),
         ("loss", "squared", "squared"),
     ],
 )
@@ -45,12 +46,12 @@ def test_values_are_parsed_as_typed_on_the_command_line(key, text, value):
     ("key", "text", "message"),
     [
         ("gama", "0.5", "no hyperparameter 'gama'. Did you mean gamma"),
-        ("gamma", "high", "gamma = 'high' has the wrong type: expected float"),
+        ("gamma", "high", "gamma = 'high' has the wrong type: expected a number"),
         ("gamma", "2", "gamma = 2.0 is out of range: expected a value from 0 to 1"),
-        ("batch_size", "1.5", "wrong type: expected int"),
-        ("batch_size", "true", "wrong type: expected int"),
+        ("batch_size", "1.5", "wrong type: expected a whole number"),
+        ("batch_size", "true", "wrong type: expected a whole number"),
         ("batch_size", "-3", "at least 1"),
-        ("double", "1", "wrong type: expected bool"),
+        ("double", "1", "wrong type: expected true or false"),
         ("loss", "mse", "not one of huber, squared"),
     ],
 )

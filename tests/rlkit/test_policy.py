@@ -1,3 +1,6 @@
+import inspect
+import json
+
 import gymnasium
 import numpy as np
 import pytest
@@ -5,6 +8,7 @@ import pytest
 import rlkit
 from rlkit.env.config import EnvConfig
 from rlkit.env.make import make_vec_env
+from rlkit.errors import UserError
 from rlkit.training.progress import PlainReporter
 
 SMALL = {"batch_size": "16", "hidden": "16", "learning_starts": "100"}
@@ -14,7 +18,7 @@ def trained(env, folder, **options):
     return rlkit.train(
         env,
         steps=300,
-        settings=SMALL,
+        settings=options.pop("settings", SMALL),
         eval_episodes=1,
         run_dir=folder,
         reporter=lambda total: PlainReporter(total, quiet=True),
@@ -80,3 +84,52 @@ def test_a_policy_stacks_frames_as_the_agent_saw_them_in_training(moving, tmp_pa
                 leaves = step.observations
                 if truncated:
                     break
+
+
+def test_q_values_and_actions_count_each_observation_once(moving, tmp_path):
+    run = trained(moving, tmp_path / "run")
+    asked, plain = rlkit.load_policy(run), rlkit.load_policy(run)
+    env = gymnasium.make(moving)
+    observation, _ = env.reset(seed=3)
+    for count in range(8):
+        before = asked.q_values(observation)
+        action = asked.act(observation)
+        np.testing.assert_array_equal(asked.q_values(observation), before)
+        if count % 2:
+            asked.q_values(observation)
+        assert action == plain.act(observation) == int(before.argmax()) + 5
+        observation, _, _, truncated, _ = env.step(action)
+        if truncated:
+            break
+
+
+@pytest.mark.parametrize(
+    ("observation", "said"),
+    [
+        ((np.zeros(4, np.float32), {}), r"A tuple of 2 values is no observation: env.reset\(\) returns"),
+        (np.full(4, np.nan, np.float32), "is not finite"),
+        (np.zeros(3, np.float32), r"shape \(1, 3\)"),
+    ],
+)
+def test_what_is_no_observation_is_refused_with_the_reason(observation, said):
+    policy = rlkit.load_policy("random", env="CartPole-v1")
+    with pytest.raises(UserError, match=said):
+        policy.act(observation)
+
+
+def test_a_missing_key_is_named():
+    policy = rlkit.load_policy("random", env="rlkit/Driving-v0")
+    observation, _ = gymnasium.make("rlkit/Driving-v0").reset(seed=0)
+    assert policy.act(observation) in range(15)
+    key, *_ = observation
+    del observation[key]
+    with pytest.raises(UserError, match=f"should be a dict with .*{key}.*given was a dict with"):
+        policy.act(observation)
+
+
+def test_training_shows_all_its_parameters_and_takes_values_as_numbers(tmp_path):
+    parameters = inspect.signature(rlkit.train).parameters
+    assert {"env", "run_dir", "steps", "settings", "seed", "env_kwargs"} <= parameters.keys()
+    run = trained("CartPole-v1", tmp_path / "run", settings={**SMALL, "gamma": 0.98, "hidden": [16, 16]})
+    config = json.loads((run / "config.json").read_text())["hyperparameters"]
+    assert (config["gamma"], config["hidden"]) == (0.98, [16, 16])

@@ -61,3 +61,13 @@ def test_nothing_is_promised_where_nothing_was_saved(rlkit, tmp_path, capsys, mo
     told = capsys.readouterr().err
     assert "KeyError: 'speed'" in told
     assert "kept" not in told
+
+
+def test_seeds_go_on_with_the_next_after_a_failure(rlkit, tmp_path, capsys):
+    folder, marker = tmp_path / "runs", tmp_path / "once"
+    command = ["train", WALK, "--save-freq", 20, "--seeds", "0..1", "--run-dir", folder, *SMALL]
+    assert rlkit(*command, *fault("raise", 30, f"marker={marker}")) == 1
+    told = capsys.readouterr()
+    assert "1 of 2 seeds failed (0), the last with:" in told.err
+    assert "the same command resumes them" in told.err
+    assert {path.name for path in folder.iterdir() if (path / "config.json").exists()} == {"s0", "s1"}
