@@ -38,6 +38,7 @@ class Transitions:
         terminated: (N,) bool, whether s_t+1 is terminal: its value is 0.
         truncated: (N,) bool, whether a limit ended the episode at s_t+1: its value is bootstrapped.
         next_observations: s_t+1; where an episode ended, its last observation and not the first of the next one.
+        lost: (N,) bool, whether the environment's process ended in this step, so that s_t+1 is unknown; None for none.
     """
 
     observations: Observations
@@ -46,6 +47,7 @@ class Transitions:
     terminated: npt.NDArray[np.bool_]
     truncated: npt.NDArray[np.bool_]
     next_observations: Observations
+    lost: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -160,11 +162,17 @@ class ReplayBuffer:
     # ------------------------------------------------------------------------------------------------------- writing
 
     def add(self, transitions: Transitions) -> None:
-        """Store one step of every environment; it can be sampled once the next step is stored too."""
+        """Store one step of every environment; it can be sampled once the next step is stored too.
+
+        Of a lost step only the observation is stored, as the last one of its episode.
+        """
         envs = np.arange(len(transitions.actions))
         discounts = np.where(transitions.terminated, 0, 1)
-        self._append(envs, transitions.observations, transitions.actions, transitions.rewards, discounts)
-        ended = np.flatnonzero(transitions.terminated | transitions.truncated)
+        lost = np.zeros(len(envs), dtype=np.bool_) if transitions.lost is None else transitions.lost
+        actions = np.where(lost, NO_ACTION, transitions.actions)
+        self._append(envs, transitions.observations, actions, transitions.rewards, discounts)
+        self._last[lost] = -1
+        ended = np.flatnonzero((transitions.terminated | transitions.truncated) & ~lost)
         if len(ended):
             last = {name: leaf[ended] for name, leaf in transitions.next_observations.items()}
             zeros = np.zeros(len(ended))

@@ -78,7 +78,9 @@ class AgentTrainer(Trainer[RunConfig]):
             step = stepping.result()
         self.steps += len(actions)
         self.agent.observe(
-            Transitions(observations, actions, step.rewards, step.terminated, step.truncated, step.observations)
+            Transitions(
+                observations, actions, step.rewards, step.terminated, step.truncated, step.observations, step.lost
+            )
         )
         if self._thread is None:
             self._update()
