@@ -26,7 +26,7 @@ from rlkit.training.checkpoint import Checkpoint, read_checkpoint
 from rlkit.training.config import MEASURED_ENVS, PYTHON_ENVS, RunConfig
 from rlkit.training.evaluation import Evaluation, evaluate
 from rlkit.training.run import build_agent
-from rlkit.training.run_folder import RunFolder
+from rlkit.training.run_folder import RunFolder, check_spaces
 from rlkit.utils.parsing import did_you_mean
 from rlkit.utils.terminal import printable
 
@@ -70,6 +70,9 @@ class PolicySpec:
             }
             plain |= {key: value for key, value in smaller.items() if key in plain}
         config = dataclasses.replace(self.config, hyperparameters=plain, num_envs=num_envs)
+        then, now = (_describe_perception(environment) for environment in (self.config.environment, self.environment))
+        if then == now:
+            check_spaces(self.checkpoint.folder.parent.parent, spaces)
         try:
             with parameter_limit(self.checkpoint.weights_bytes):
                 agent = build_agent(config, spaces)
@@ -83,9 +86,6 @@ class PolicySpec:
         try:
             agent.load_weights(self.checkpoint.weights())
         except (RuntimeError, KeyError) as error:
-            then, now = (
-                _describe_perception(environment) for environment in (self.config.environment, self.environment)
-            )
             perception = "" if then == now else f" It was trained with {then}, and would be used with {now}."
             raise UserError(
                 f"{self.checkpoint.folder} was trained in {self.config.environment.id} and does not fit "

@@ -87,6 +87,24 @@ class Spaces:
         """Number of discrete actions."""
         return len(self.action_names)
 
+    def describe(self) -> dict[str, str]:
+        """Describe what a network depends on: each leaf by kind and shape, and the number of actions."""
+        leaves = {
+            name: f"image {'×'.join(map(str, leaf.shape))}" if leaf.is_picture else f"vector of {leaf.shape[0]}"
+            for name, leaf in self.observations.items()
+        }
+        return {**leaves, "actions": str(self.num_actions)}
+
+
+def space_changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Compare two descriptions of `Spaces`: `state: vector of 3 then, vector of 4 now`, for each difference."""
+    names = dict.fromkeys([*then, *now])
+    return [
+        f"{name}: {then.get(name, 'missing')} then, {now.get(name, 'missing')} now"
+        for name in names
+        if then.get(name) != now.get(name)
+    ]
+
 
 @dataclass(frozen=True)
 class Classes:

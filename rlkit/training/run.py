@@ -22,8 +22,9 @@ from rlkit.spaces import Spaces
 from rlkit.training.agent_trainer import AgentTrainer
 from rlkit.training.config import MEASURED_ENVS, PYTHON_ENVS, RunConfig, plan
 from rlkit.training.progress import Reporter, make_reporter
-from rlkit.training.run_folder import RunFolder
+from rlkit.training.run_folder import RunFolder, check_spaces
 from rlkit.training.trainer import Trainer
+from rlkit.utils.io import disk_errors, write_json
 from rlkit.utils.system import available_memory
 
 SAVES_MEMORY = ("buffer_size=N", "replay_on_disk=true")  # usual hyperparameters of agents with a replay buffer
@@ -107,6 +108,8 @@ def start(
         agent = build_agent(config, environments.spaces)
         check_memory(agent)
         run = RunFolder.create(None if run_dir is None else Path(run_dir), config)
+        with disk_errors(str(run.path)):
+            write_json(run.file("spaces.json"), environments.spaces.describe())
         if started is not None:
             started(run.path)
         return _go(run, agent, environments, stack.enter_context(reporter(config.steps)), time_limit, resume=False)
@@ -142,6 +145,7 @@ def resume(
     environment = config.environment
     with ExitStack() as stack:
         environments = stack.enter_context(make_vec_env(environment, config.num_envs, allow_code=env is not None))
+        check_spaces(run.path, environments.spaces)
         agent = build_agent(config, environments.spaces)
         check_memory(agent)
         return _go(run, agent, environments, stack.enter_context(reporter(config.steps)), time_limit, resume=True)

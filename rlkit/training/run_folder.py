@@ -1,6 +1,7 @@
 """A run on disk: its folder, its configuration, and the lock that keeps a second process out.
 
 config.json                    everything needed to repeat the run, with the format and the kind of run
+spaces.json                    observations and actions of an agent's environment, in words
 metrics.jsonl, events.out.*    the same scalars for programs and for TensorBoard
 checkpoints/, replay/, best/   see `rlkit.training.checkpoint`; a segmentation run has best/model.safetensors
 """
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from rlkit.errors import UserError
+from rlkit.spaces import Spaces, space_changes
 from rlkit.training.checkpoint import Checkpoints
 from rlkit.training.config import StoredConfig
 from rlkit.training.logger import logged_steps
@@ -124,6 +126,31 @@ class RunFolder(Generic[C]):
                 "step 0 and cut its log. Start again with another --run-dir.",
                 exit_code=1,
             )
+
+
+def check_spaces(path: Path, spaces: Spaces) -> None:
+    """Refuse an environment whose observations or actions differ from those of the run.
+
+    Args:
+        path: The run folder.
+        spaces: Of the environment as it is now.
+
+    Raises:
+        UserError: They differ, or spaces.json is damaged.
+    """
+    file = path / "spaces.json"
+    if not file.is_file():
+        return
+    then = read_config(file)
+    if not isinstance(then, dict) or not all(isinstance(text, str) for text in then.values()):
+        raise UserError(f"{file} is damaged: it should hold a text for each observation", exit_code=1)
+    changes = space_changes(then, spaces.describe())
+    if changes:
+        raise UserError(
+            f"The environment is not that of the run {path}: {'; '.join(changes)}. Use the environment and the "
+            "arguments that the run was trained with.",
+            exit_code=1,
+        )
 
 
 def read_config(file: Path) -> Any:

@@ -212,3 +212,32 @@ def test_weights_are_loaded_and_act_as_they_did(tmp_path):
     spaces = make_vec_env(who.environment, 1).spaces
     loaded = who.agent(spaces, 1).weights()
     assert all(torch.equal(best[name], loaded[name]) for name in best)
+
+
+SIZED = """
+import gymnasium, numpy as np
+
+class Sized(gymnasium.Env):
+    observation_space = gymnasium.spaces.Box(-1, 1, ({size},), np.float32)
+    action_space = gymnasium.spaces.Discrete({actions})
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros({size}, np.float32), {{}}
+
+    def step(self, action):
+        return np.zeros({size}, np.float32), 1.0, True, False, {{}}
+"""
+
+
+def test_an_environment_that_has_changed_is_named_leaf_by_leaf(tmp_path):
+    file, run = tmp_path / "sized.py", tmp_path / "run"
+    file.write_text(SIZED.format(size=3, actions=2))
+    env = f"{file}:Sized"
+    training_run.train(env, steps=160, num_envs=4, eval_freq=0, save_freq=80, run_dir=run, settings=SETTINGS)
+    file.write_text(SIZED.format(size=5, actions=4))
+    os.utime(file, (1, 1))  # it is imported again where its time has changed
+    with pytest.raises(UserError, match="observation: vector of 3 then, vector of 5 now; actions: 2 then, 4 now"):
+        training_run.resume(run, env=env)
+    (run / "spaces.json").write_text('["observation"]')
+    with pytest.raises(UserError, match="spaces.json is damaged"):
+        training_run.resume(run, env=env)
