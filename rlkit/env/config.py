@@ -6,6 +6,7 @@ receives it itself.
 """
 
 import json
+import math
 import reprlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -47,6 +48,7 @@ class EnvOptions:
         frame_skip: Steps of the environment per action; their rewards are summed.
         grayscale: Whether RGB images are converted to gray (luma of ITU-R BT.601).
         resize: Height and width that images are resized to by area averaging; one number for both.
+        image_bounds: Lowest and highest value of images whose space is unbounded; None if all spaces have bounds.
         frame_stack: Number of stacked frames; None chooses by `frame_stack.default_frame_stack`.
         action_bins: Number of values along each continuous axis; None for the default of `actions`.
         mirror_actions: For each action the number of its mirror image; None if unknown.
@@ -62,6 +64,7 @@ class EnvOptions:
     frame_skip: int = 1
     grayscale: bool = False
     resize: tuple[int, int] | None = None
+    image_bounds: tuple[float, float] | None = None
     frame_stack: int | None = None
     action_bins: Bins | None = None
     mirror_actions: tuple[int, ...] | None = None
@@ -83,6 +86,8 @@ class EnvOptions:
                     f"{stack} frames of {height}×{width} (height × width) are {stack * height * width:,} pixels; an "
                     f"observation has at most {MAX_STACKED_PIXELS:,}. Choose a smaller resize or frame_stack."
                 )
+        if self.image_bounds is not None:
+            object.__setattr__(self, "image_bounds", _bounds(self.image_bounds))
         if self.action_bins is not None:
             object.__setattr__(self, "action_bins", read_bins(self.action_bins))
         if self.mirror_actions is not None:
@@ -142,6 +147,17 @@ def _size(size: Any) -> tuple[int, int]:
             f"{reprlib.repr(size)}."
         )
     return sides[0], sides[1]
+
+
+def _bounds(bounds: Any) -> tuple[float, float]:
+    """A lower and a higher finite number."""
+    values = bounds if isinstance(bounds, list | tuple) else ()
+    if len(values) != 2 or any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
+        raise UserError(f"image_bounds is a lowest and a highest value as in -1,1, not {reprlib.repr(bounds)}.")
+    low, high = map(float, values)
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise UserError(f"image_bounds needs a lower and a higher finite number, not {low:g} and {high:g}.")
+    return low, high
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ def leaf_rules(
     labels: tuple[str, ...] = (),
     grayscale: bool = False,
     resize: tuple[int, int] | None = None,
+    image_bounds: tuple[float, float] | None = None,
 ) -> tuple[LeafRule, ...]:
     """Derive the conversion of each part of a single environment's observation space.
 
@@ -70,13 +71,14 @@ def leaf_rules(
         labels: Keys of a Dict that are ground truth, and hidden from agents.
         grayscale: Whether RGB images are converted to gray.
         resize: Height and width of resized images; None for no resizing.
+        image_bounds: Lowest and highest value of images whose space is unbounded.
 
     Raises:
         UserError: A part of the space is not supported.
     """
     if isinstance(space, gym_spaces.Dict):
         space = gym_spaces.Dict({key: part for key, part in space.items() if key not in labels})
-    rules = tuple(_rules(space, ()))
+    rules = tuple(_rules(space, (), image_bounds))
     if not rules:
         texts = ", ".join(left_out(space))
         why = f"holds nothing but text ({texts}), which no network reads" if texts else "is empty"
@@ -179,16 +181,18 @@ def _cast(part: Array, dtype: str) -> Array:
         return part.astype(dtype, order="C", copy=True)
 
 
-def _rules(space: gym_spaces.Space[Any], path: tuple[str | int, ...]) -> list[LeafRule]:
+def _rules(
+    space: gym_spaces.Space[Any], path: tuple[str | int, ...], image_bounds: tuple[float, float] | None
+) -> list[LeafRule]:
     if isinstance(space, gym_spaces.Dict):
-        return [rule for key, part in space.spaces.items() for rule in _rules(part, (*path, key))]
+        return [rule for key, part in space.spaces.items() for rule in _rules(part, (*path, key), image_bounds)]
     if isinstance(space, gym_spaces.Tuple):
-        return [rule for index, part in enumerate(space.spaces) for rule in _rules(part, (*path, index))]
+        return [rule for index, part in enumerate(space.spaces) for rule in _rules(part, (*path, index), image_bounds)]
     if path and _is_text(space):
         return []
     name = ".".join(str(key) for key in path) or "observation"
     if isinstance(space, gym_spaces.Box):
-        return [_box_rule(space, name, path)]
+        return [_box_rule(space, name, path, image_bounds)]
     if isinstance(space, gym_spaces.Discrete):
         return [_one_hot_rule(name, path, (), np.array([space.n]), np.array([space.start]))]
     if isinstance(space, gym_spaces.MultiDiscrete):
@@ -202,7 +206,9 @@ def _is_text(space: gym_spaces.Space[Any]) -> bool:
     return space.dtype is not None and np.dtype(space.dtype).kind == "U"  # MiniGrid's missions are no Text space
 
 
-def _box_rule(space: gym_spaces.Box, name: str, path: tuple[str | int, ...]) -> LeafRule:
+def _box_rule(
+    space: gym_spaces.Box, name: str, path: tuple[str | int, ...], image_bounds: tuple[float, float] | None
+) -> LeafRule:
     shape = space.shape
     if 0 in shape:
         raise UserError(f"The observation {name!r} is a Box of shape {shape}: there is nothing in it. {SUPPORTED}")
@@ -211,7 +217,7 @@ def _box_rule(space: gym_spaces.Box, name: str, path: tuple[str | int, ...]) -> 
             f"The observation {name!r} is a Box of shape {shape}; pictures have 2 or 3 axes (height, width, channels)."
         )
     if len(shape) == 3 or (len(shape) == 2 and space.dtype == np.uint8):
-        return _picture_rule(space, name, path)
+        return _picture_rule(space, name, path, image_bounds)
     if space.dtype == np.uint8 and np.all(space.high == 255):
         return _vector_rule(name, path, shape, f"{math.prod(shape)} bytes, divided by 255", divisor=255.0)
     return _vector_rule(name, path, shape, f"vector of {math.prod(shape)}")
@@ -260,19 +266,23 @@ def _one_hot_rule(
     return LeafRule(Leaf(name, (width,), "float32"), path, shape, one_hot, f"{kind}, one-hot")
 
 
-def _picture_rule(space: gym_spaces.Box, name: str, path: tuple[str | int, ...]) -> LeafRule:
+def _picture_rule(
+    space: gym_spaces.Box, name: str, path: tuple[str | int, ...], image_bounds: tuple[float, float] | None
+) -> LeafRule:
     shape = space.shape
     channel_first = len(shape) == 3 and _is_channel_first(shape)
     height, width, channels = (*shape, 1) if len(shape) == 2 else (*shape[1:], shape[0]) if channel_first else shape
     notes = [f"picture {height}×{width}×{channels}"]
     if channel_first:
         notes.append("channels moved last")
+    if image_bounds is not None and not space.is_bounded():
+        space = gym_spaces.Box(*image_bounds, shape, np.float32)
     low, high = _channel_bounds(space, channel_first)
     rescale = not (space.dtype == np.uint8 and (low == 0.0).all() and (high == 255.0).all())
     if rescale and not (np.isfinite(low).all() and np.isfinite(high).all() and (high > low).any()):
         raise UserError(
             f"The observation {name!r} is a Box of shape {shape} from {low.min()} to {high.max()}: to be stored as an "
-            "image it needs finite bounds. Give the Box the bounds of its values, or make it a vector."
+            "image it needs finite bounds. Give the Box the bounds of its values, or set image_bounds=LOW,HIGH."
         )
     scale = np.divide(255.0, high - low, out=np.zeros_like(low), where=high > low)
     if rescale:
@@ -373,7 +383,7 @@ class ObservationAdapter:
         fresh: bool,
     ):
         labels = capabilities.labels(metadata)
-        self._rules = leaf_rules(space, labels, options.grayscale, options.resize)
+        self._rules = leaf_rules(space, labels, options.grayscale, options.resize, options.image_bounds)
         self._num_envs = num_envs
         self._fresh = fresh
         self.left_out = left_out(space)

@@ -52,6 +52,7 @@ _MEANINGLESS = {
     "frame_skip": "the distance between two pictures is fixed",
     "frame_stack": "training uses single pictures",
     "grayscale": "training uses colour pictures",
+    "image_bounds": "images of the camera have bounds",
     "mirror_actions": "no actions are learned",
     "resize": "the size of the pictures is set by --size, or by the model",
     "unrewarded_limit": "rewards are not used",

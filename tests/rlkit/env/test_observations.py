@@ -209,3 +209,14 @@ def test_an_image_beyond_its_bounds_is_reported_and_rounding_is_not():
     batch[1] = 255.0
     convert(rules, batch, 2, on_clip=lambda *said: reported.append(said))
     assert reported == [("observation", 1, "255 in the observation 'observation' is clipped to 0 to 1")]
+
+
+def test_an_image_without_bounds_needs_image_bounds():
+    space = spaces.Box(-np.inf, np.inf, (4, 4, 2), np.float32)
+    with pytest.raises(UserError, match=r"needs finite bounds.*image_bounds=LOW,HIGH"):
+        leaf_rules(space)
+    rules = leaf_rules(space, image_bounds=(-1.0, 1.0))
+    batch = np.stack([np.full((4, 4, 2), value, np.float32) for value in (-1.0, 0.0, 1.0)])
+    assert convert(rules, batch, 3)["observation"][:, 0, 0, 0].tolist() == [0, 128, 255]
+    bounded = spaces.Box(0, 4, (4, 4, 2), np.float32)
+    assert convert(leaf_rules(bounded, image_bounds=(-1.0, 1.0)), batch[2:], 1)["observation"][0, 0, 0, 0] == 64

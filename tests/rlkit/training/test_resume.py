@@ -239,5 +239,5 @@ def test_an_environment_that_has_changed_is_named_leaf_by_leaf(tmp_path):
     with pytest.raises(UserError, match="observation: vector of 3 then, vector of 5 now; actions: 2 then, 4 now"):
         training_run.resume(run, env=env)
     (run / "spaces.json").write_text('["observation"]')
-    with pytest.raises(UserError, match="spaces.json is damaged"):
+    with pytest.raises(UserError, match=r"spaces\.json is damaged"):
         training_run.resume(run, env=env)
