@@ -207,7 +207,7 @@ class TimedSyncVectorEnv(SyncVectorEnv):
             return TimedEnv(CheckedEnv(make()), timeout, index)
 
         makers = [partial(timed, index) for index in range(num_envs)]
-        # No copy: `observations.convert` makes one.
+        # No copy: `leaf_rules.convert` makes one.
         timeout.watch(super().__init__, makers, copy=False, autoreset_mode=AutoresetMode.DISABLED)
 
     def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:

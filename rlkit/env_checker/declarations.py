@@ -14,7 +14,7 @@ from gymnasium.utils.env_checker import check_env
 
 from rlkit import capabilities
 from rlkit.env.actions import Bins, discrete_actions
-from rlkit.env.observations import LeafRule, leaf_rules
+from rlkit.env.leaf_rules import LeafRule, leaf_rules
 from rlkit.env_checker.rollout import close
 from rlkit.env_checker.subject import Env, Subject
 from rlkit.errors import UserError, describe_error

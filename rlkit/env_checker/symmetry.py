@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector.utils import concatenate, create_empty_array
 
-from rlkit.env.observations import convert
+from rlkit.env.leaf_rules import convert
 from rlkit.env_checker.compare import ABSOLUTE, RELATIVE, StepResult, difference
 from rlkit.env_checker.declarations import DeclaredMirror, declared_mirror
 from rlkit.env_checker.rollout import close, sampler

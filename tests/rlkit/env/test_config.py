@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlkit.env.config import MAX_UNREWARDED, OPTION_NAMES, EnvConfig, EnvOptions, split_kwargs
+from rlkit.env.leaf_rules import convert, leaf_rules
 from rlkit.env.make import make_vec_env, played_to_the_end, vectorize
-from rlkit.env.observations import convert, leaf_rules
 from rlkit.env.wrappers import UnrewardedLimit
 from rlkit.errors import UserError
 from rlkit.training import config as training_config

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from rlkit.env.observations import convert, leaf_rules, left_out
+from rlkit.env.leaf_rules import convert, leaf_rules, left_out
 from rlkit.errors import DescribedError, UserError
 
 
