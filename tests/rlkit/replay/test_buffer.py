@@ -111,6 +111,24 @@ def test_every_sampled_transition_is_one_that_was_added(num_envs, n_step, stack,
         check_transition(worlds, batch, index, n_step)
 
 
+@pytest.mark.parametrize("alpha", [0.0, 0.6])
+def test_a_lost_step_is_no_transition_and_the_one_before_it_leads_to_its_observation(alpha):
+    buffer = make_buffer(num_envs=2, n_step=3, per_alpha=alpha)
+    false = np.zeros(2, np.bool_)
+    serial = [observations([[1 + 10 * step], [2 + 10 * step]]) for step in range(6)]
+    for step in range(5):
+        lost = np.array([step == 2, False])
+        reward = np.full(2, 2.0**step, np.float32)
+        buffer.add(Transitions(serial[step], np.zeros(2, int), reward, false, lost, serial[step + 1], lost))
+    batch = buffer.sample(400)
+    seen = batch.observations["vector"][:, 0]
+    assert set(seen) == {1, 11, 31} | {2, 12, 22, 32}  # not 21, whose action was lost
+    before = seen == 11
+    assert set(batch.next_observations["vector"][before, 0]) == {21}
+    assert set(batch.returns[before]) == {2.0}
+    assert set(batch.discounts[before]) == {GAMMA}
+
+
 @settings(max_examples=60)
 @given(
     num_envs=st.integers(1, 4),
