@@ -3,7 +3,7 @@
 The same: images of 96x96x3 from above, five discrete actions or steering, gas and brake, the reward, and at most 1,000
 frames. Different: the car, the roads, the speed, and that nothing is painted over the image, the view does not zoom in
 at the beginning, and a lap ends where it began (in CarRacing-v3 the line counts only while tiles are left:
-Farama-Foundation/Gymnasium#1269).
+Farama-Foundation/Gymnasium#1269). ``weather="train"`` replaces ``domain_randomize`` and the option ``randomize``.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 
-from rlkit_envs.driving.config import DrivingConfig
+from rlkit_envs.driving.config import DrivingConfig, check_number
 from rlkit_envs.driving.env import DrivingEnv
 from rlkit_envs.driving.episodes import Episodes
 from rlkit_envs.driving.jit import Record, kernel
@@ -27,7 +27,6 @@ LAP_REWARD = 1000.0
 FRAME_PENALTY = 0.1
 FIELD_PENALTY = 100.0
 TILE = 3.5  # m of road
-LAP_SHARE = 0.95  # of the tiles that a lap takes
 SLOW = 5.0  # m/s, below which the scripted driver with five actions only accelerates
 FIELD = 40.0  # m from the border of the road to that of the field
 
@@ -63,7 +62,7 @@ TILES = np.dtype([("passed", "i8"), ("visited", "i8"), ("lap_done", "?"), ("left
 
 
 @kernel
-def sum_rewards(terms: Record, tiles: Record, car: Record, line: np.ndarray, length: float) -> float:
+def sum_rewards(terms: Record, tiles: Record, car: Record, line: np.ndarray, length: float, lap_share: float) -> float:
     """Work out the terms of the reward of one frame, and return their sum.
 
     | term  | formula                                                                                           |
@@ -78,6 +77,7 @@ def sum_rewards(terms: Record, tiles: Record, car: Record, line: np.ndarray, len
         car: Record of ``CAR``.
         line: (n, 8) packed centre line.
         length: Of the circuit, in metres.
+        lap_share: Share of the tiles that a lap takes.
     """
     count = max(1, int(np.rint(length / TILE)))
     reached = min(count, int(np.floor(car.progress / length * count)))
@@ -86,7 +86,7 @@ def sum_rewards(terms: Record, tiles: Record, car: Record, line: np.ndarray, len
     if car.wheels_off == 4:
         new = 0
     tiles.visited += new
-    tiles.lap_done = car.progress >= length and tiles.visited >= LAP_SHARE * count
+    tiles.lap_done = car.progress >= length and tiles.visited >= lap_share * count
     tiles.left_field = max(car.offset - line[car.index, LEFT], -car.offset - line[car.index, RIGHT]) > FIELD
     terms.tiles = 0.0 if tiles.left_field else new * LAP_REWARD / count
     terms.frame = 0.0 if tiles.left_field else -FRAME_PENALTY
@@ -102,11 +102,12 @@ def reward_range(
     cars: np.ndarray,
     lines: np.ndarray,
     circuits: np.ndarray,
+    lap_share: float,
 ) -> None:
     """Write the rewards (N,) of a frame and their terms; see ``sum_rewards``."""
     for i in range(len(cars)):
         slot = cars[i].slot
-        rewards[i] = sum_rewards(terms[i], tiles[i], cars[i], lines[slot], circuits[slot].length)
+        rewards[i] = sum_rewards(terms[i], tiles[i], cars[i], lines[slot], circuits[slot].length, lap_share)
 
 
 class CarRacingEpisodes(Episodes):
@@ -117,11 +118,15 @@ class CarRacingEpisodes(Episodes):
         config: Arguments of the environment.
         num_threads: Threads that share the cars of a large batch.
         continuous: Whether actions are (N, 3) steering, gas and brake rather than (N,) indices.
+        lap_complete_percent: Share of the tiles that a lap takes.
     """
 
-    def __init__(self, num_envs: int, config: DrivingConfig, num_threads: int, continuous: bool):
+    def __init__(
+        self, num_envs: int, config: DrivingConfig, num_threads: int, continuous: bool, lap_complete_percent: float
+    ):
         super().__init__(num_envs, config, num_threads)
         self._continuous = continuous
+        self._lap_share = lap_complete_percent
         self._tiles = np.zeros(num_envs, dtype=TILES)
 
     def begin(
@@ -137,7 +142,7 @@ class CarRacingEpisodes(Episodes):
         simulator, tiles = self.simulator, self._tiles
         cars = simulator.cars
         terms, rewards = np.empty(len(cars), dtype=TERMS), np.empty(len(cars))
-        reward_range(terms, rewards, tiles, cars, simulator.pool.lines, simulator.pool.circuits)
+        reward_range(terms, rewards, tiles, cars, simulator.pool.lines, simulator.pool.circuits, self._lap_share)
         terminated = driven.terminated | tiles["lap_done"] | tiles["left_field"]
         cars["ended"] |= terminated
         return Outcome(terms, rewards, terminated, driven.truncated & ~terminated, driven.finished)
@@ -193,8 +198,22 @@ class CarRacingVectorEnv(DrivingVectorEnv):
 
     action_names = ACTION_NAMES
 
-    def __init__(self, num_envs: int = 1, continuous: bool = True, **kwargs: Any):
+    def __init__(
+        self,
+        num_envs: int = 1,
+        continuous: bool = True,
+        lap_complete_percent: float = 0.95,
+        domain_randomize: bool = False,
+        **kwargs: Any,
+    ):
+        check_number("lap_complete_percent", lap_complete_percent, 0.0, 1.0)
+        if domain_randomize:
+            raise ValueError(
+                f"domain_randomize={domain_randomize!r}: colours are randomised by weather='train' (random mixtures of "
+                "weathers and colours), not by this argument"
+            )
         self.continuous = continuous
+        self.lap_complete_percent = float(lap_complete_percent)
         super().__init__(num_envs, **(_DEFAULTS | kwargs))
         self.metadata = _metadata(self.metadata, continuous)
         self.single_action_space = (
@@ -205,7 +224,7 @@ class CarRacingVectorEnv(DrivingVectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
 
     def _make_episodes(self, num_envs: int, config: DrivingConfig, num_threads: int) -> Episodes:
-        return CarRacingEpisodes(num_envs, config, num_threads, self.continuous)
+        return CarRacingEpisodes(num_envs, config, num_threads, self.continuous, self.lap_complete_percent)
 
 
 @shows_fields(DrivingConfig)
@@ -230,17 +249,30 @@ class CarRacingEnv(DrivingEnv):
         That of ``DrivingEnv``: anywhere on a random circuit on the train split, else at the start line.
 
     Episode End:
-        Terminated: a lap over 95 % of the tiles, or the field left. Truncated: 1,000 frames, a lap with fewer tiles, or
-        10 s without progress. The last info holds the metrics of the lap and ``lap_finished``.
+        Terminated: a lap over ``lap_complete_percent`` of the tiles, or the field left. Truncated: 1,000 frames, a lap
+        with fewer tiles, or 10 s without progress. The last info holds the metrics of the lap and ``lap_finished``.
 
     Arguments:
         continuous: Whether actions are numbers rather than one of five.
+        lap_complete_percent: Share of the tiles that a lap takes, as in CarRacing-v3.
+        domain_randomize: Only False; ``weather="train"`` randomises colours.
         **kwargs: See ``DrivingEnv``; they override what CarRacing sets.
     """
 
     action_names = ACTION_NAMES
     vector_type = CarRacingVectorEnv
 
-    def __init__(self, continuous: bool = True, **kwargs: Any):
-        super().__init__(continuous=continuous, **kwargs)
+    def __init__(
+        self,
+        continuous: bool = True,
+        lap_complete_percent: float = 0.95,
+        domain_randomize: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            continuous=continuous,
+            lap_complete_percent=lap_complete_percent,
+            domain_randomize=domain_randomize,
+            **kwargs,
+        )
         self.continuous = continuous

@@ -119,9 +119,10 @@ def reset_options(options: dict[str, Any] | None) -> tuple[Any, bool]:
     given = options or {}
     unknown = set(given) - {"circuit", "mirrored", "reset_mask"}
     if unknown:
+        hint = "; colours are randomised by weather='train' of the environment" if "randomize" in unknown else ""
         raise ValueError(
             f"options {sorted(unknown)}: 'circuit' (a number or the path of a CSV file) and 'mirrored' (True for the "
-            "mirror image of the episode) are known"
+            f"mirror image of the episode) are known{hint}"
         )
     mirrored = given.get("mirrored", False)
     if not isinstance(mirrored, bool | np.bool_):

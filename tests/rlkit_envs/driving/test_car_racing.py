@@ -117,3 +117,31 @@ def test_wrong_actions_are_named(action):
     env.reset(seed=0)
     with pytest.raises(ValueError, match="steering, gas and brake"):
         env.unwrapped.step(np.array(action))
+
+
+@pytest.mark.parametrize(("share", "done"), [(0.5, True), (0.9, False)])
+def test_a_lap_takes_the_share_of_the_tiles_that_is_asked_for(circle, share, done):
+    env = make(continuous=False, circuit=circle, start="line", lap_complete_percent=share).unwrapped
+    env.reset(seed=0)
+    episodes = env.episodes
+    state = episodes.get_state(0)
+    count = round(episodes.simulator.circuit_of(0).length / 3.5)
+    state["tiles"][0], state["tiles"][1] = count, int(0.7 * count)  # all are passed, 70 % of them were driven over
+    state["car"]["progress"] = episodes.simulator.circuit_of(0).length + 1.0
+    episodes.set_state(0, state)
+    assert env.step(NOTHING)[2] is done
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, "95", None])
+def test_a_share_of_tiles_that_cannot_be_is_refused(wrong):
+    with pytest.raises(ValueError, match="lap_complete_percent"):
+        make(lap_complete_percent=wrong)
+
+
+def test_arguments_of_the_original_that_do_not_exist_here_name_their_replacement():
+    gymnasium.make("rlkit/CarRacing-v0", domain_randomize=False).close()
+    with pytest.raises(ValueError, match="domain_randomize=True: colours are randomised by weather='train'"):
+        gymnasium.make("rlkit/CarRacing-v0", domain_randomize=True)
+    env = gymnasium.make("rlkit/CarRacing-v0")
+    with pytest.raises(ValueError, match=r"options \['randomize'\].*weather='train'"):
+        env.reset(options={"randomize": True})
