@@ -193,6 +193,10 @@ class ArcadeVectorEnv(VectorEnv[Any, Any, Any]):
         if not self.batch.begun.all():
             raise ResetNeeded(f"{method}() before the first reset(): call reset() first")
 
+    def __getstate__(self) -> dict[str, Any]:
+        """State for ``copy.deepcopy``: a copy makes a renderer of its own when it is first needed."""
+        return self.__dict__ | {"_renderer": None}
+
     def _made_renderer(self) -> "Renderer":
         if self._renderer is None:
             from rlkit_envs.arcade.renderer import Renderer  # imports Pillow, which training does without

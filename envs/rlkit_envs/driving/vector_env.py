@@ -252,6 +252,10 @@ class DrivingVectorEnv(VectorEnv[Any, Any, Any]):
             self._cameras = Cameras(self.episodes, self._render_size)
         return self._cameras
 
+    def __getstate__(self) -> dict[str, Any]:
+        """State for ``copy.deepcopy``: a copy makes a renderer of its own when it is first needed."""
+        return self.__dict__ | {"_cameras": None}
+
     def close_extras(self, **kwargs: Any) -> None:
         """Close the window and stop the threads."""
         if self._cameras is not None:
