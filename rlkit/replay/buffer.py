@@ -95,6 +95,7 @@ class ReplayBuffer:
         n_step: Number of rewards summed before bootstrapping (Sutton 1988).
         gamma: Discount per step.
         generator: Randomness of sampling.
+        num_actions: Number of actions, against which restored rows are checked; None for no check.
         per_alpha: Exponent alpha of prioritized replay (Schaul et al. 2016); 0 samples uniformly.
         on_disk: Whether frames are stored in a temporary file instead of in memory.
 
@@ -114,6 +115,7 @@ class ReplayBuffer:
         n_step: int,
         gamma: float,
         generator: np.random.Generator,
+        num_actions: int | None = None,
         per_alpha: float = 0.0,
         on_disk: bool = False,
     ):
@@ -124,6 +126,7 @@ class ReplayBuffer:
         self.n_step = n_step
         self.gamma = np.float32(gamma)
         self.generator = generator
+        self.num_actions = num_actions
         self.written = 0  # rows ever written; row r is stored at index r % capacity
 
         self._frames = (frames_on_disk if on_disk else frames_in_memory)(self.leaves, capacity)
@@ -331,8 +334,13 @@ class ReplayBuffer:
         return saved
 
     def restore_rows(self, start: int, saved: npt.NDArray[np.void]) -> None:
-        """Write rows that `rows` returned back to their place; call it in the order of the rows."""
+        """Write rows that `rows` returned back to their place; call it in the order of the rows.
+
+        Raises:
+            ValueError: They hold values that no buffer writes.
+        """
         rows = start + np.arange(len(saved))
+        self._check_rows(rows, saved)
         indices = rows % self.capacity
         for name, frames in self._frames.items():
             frames[indices] = saved[name]
@@ -341,6 +349,15 @@ class ReplayBuffer:
         self._discounts[indices] = saved["discount"]
         self._link(rows, saved["back"])
         self.written = start + len(saved)
+
+    def _check_rows(self, rows: Rows, saved: npt.NDArray[np.void]) -> None:
+        actions, back, discounts = saved["action"], saved["back"], saved["discount"]
+        if (actions < NO_ACTION).any() or (self.num_actions is not None and (actions >= self.num_actions).any()):
+            raise ValueError("the replay buffer holds an action that does not exist")
+        if (back < 0).any() or (back > rows).any():
+            raise ValueError("the replay buffer holds an offset that leads out of it")
+        if not np.isfinite(saved["reward"]).all() or not np.isin(discounts, (0.0, 1.0)).all():
+            raise ValueError("the replay buffer holds a reward that is not finite, or a discount other than 0 and 1")
 
     def state(self) -> dict[str, Any]:
         """Everything except the rows that exact resumption needs."""

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import tokenize
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,7 @@ def read_array(path: Path, dtype: np.dtype[Any], count: int) -> npt.NDArray[Any]
             raise ValueError(f"it has {size:,} bytes of rows, expected {count * dtype.itemsize:,}")
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing", exit_code=1) from error
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError, tokenize.TokenError) as error:
         raise UserError(f"{path} is damaged: {error}", exit_code=1) from error
     return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=(count,))
 

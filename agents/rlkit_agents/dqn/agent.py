@@ -88,6 +88,7 @@ class DQN(Agent):
             n_step=config.n_step,
             gamma=config.gamma,
             generator=np.random.default_rng(for_sampling),
+            num_actions=spaces.num_actions,
             per_alpha=config.per_alpha,
             on_disk=config.replay_on_disk,
         )

@@ -111,6 +111,28 @@ def test_every_sampled_transition_is_one_that_was_added(num_envs, n_step, stack,
         check_transition(worlds, batch, index, n_step)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("action", 3, "an action that does not exist"),
+        ("action", -2, "an action that does not exist"),
+        ("back", -1, "an offset that leads out of it"),
+        ("back", 9, "an offset that leads out of it"),
+        ("reward", np.nan, "a reward that is not finite"),
+        ("discount", 0.5, "a discount other than 0 and 1"),
+    ],
+)
+def test_rows_that_no_buffer_writes_are_refused(field, value, said):
+    buffer, other = (make_buffer(num_actions=3) for _ in range(2))
+    worlds = Worlds(2, 1, 0)
+    for _ in range(3):
+        worlds.step(buffer, terminate=0, truncate=0)
+    saved = buffer.rows(0, 6)
+    saved[field][4] = value
+    with pytest.raises(ValueError, match=said):
+        other.restore_rows(0, saved)
+
+
 @pytest.mark.parametrize("alpha", [0.0, 0.6])
 def test_a_lost_step_is_no_transition_and_the_one_before_it_leads_to_its_observation(alpha):
     buffer = make_buffer(num_envs=2, n_step=3, per_alpha=alpha)
