@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -62,6 +62,30 @@ class Dataset(Protocol):
 
     def measured(self, split: str) -> Iterator[LabelledImages]:
         """Yield the images of a split once, the same every time."""
+        ...
+
+
+@runtime_checkable
+class CheckedDataset(Protocol):
+    """A data set whose labels are not known to hold drivable pixels: those of users, not of a simulator."""
+
+    notes: tuple[str, ...]
+    """Remarks for the user."""
+
+    def check_training(self) -> tuple[str, ...]:
+        """Check the labels of the training and validation images; return warnings.
+
+        Raises:
+            UserError: There are no training images, or not one pixel is drivable.
+        """
+        ...
+
+    def check_split(self, split: str) -> None:
+        """Check the labels of a split.
+
+        Raises:
+            UserError: There is no such split, or not one pixel is drivable.
+        """
         ...
 
 

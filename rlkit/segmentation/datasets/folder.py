@@ -13,6 +13,7 @@ from rlkit.errors import UserError
 from rlkit.segmentation.datasets import read_dataset
 from rlkit.segmentation.datasets.base import DatasetIndex, LabelledImages
 from rlkit.segmentation.datasets.bounds import check_batch
+from rlkit.segmentation.datasets.drivable import check_files
 from rlkit.segmentation.datasets.image_file import read_size
 from rlkit.segmentation.datasets.io import ImageFiles, check_sizes, read_pair, resize_labels, resize_picture
 from rlkit.spaces import Pixels
@@ -61,6 +62,7 @@ class FolderDataset:
         if not 0.0 <= held_out < 1.0:
             raise UserError(f"The fraction of pictures held out must be from 0 to below 1, not {held_out:g}.")
         self.name, self.kind, self.classes = name, dataset.kind, dataset.classes
+        self.notes: tuple[str, ...] = ()
         self._decode = dataset.decode
         self._splits = {split: pairs for split, pairs in dataset.splits.items() if split != TRAIN}
         training = dataset.splits.get(TRAIN, ())
@@ -68,6 +70,7 @@ class FolderDataset:
             training, self._splits[VAL] = hold_out(training, held_out)
         training, block = hold_out(training, 0.0 if dataset.selection else held_out)
         self._training, self._selection = training, dataset.selection or block
+        self._chosen_by_block = not dataset.selection
         self.splits: tuple[str, ...] = tuple(self._splits) or (TRAIN,)
         self.training_pictures: int | None = len(training)
         files = [*training, *self._selection, *(pair for pairs in self._splits.values() for pair in pairs)]
@@ -80,6 +83,35 @@ class FolderDataset:
         self._pool = ThreadPoolExecutor(decoding_threads(largest, threads), thread_name_prefix="pictures")
         picture_bytes = 4 * self.size[0] * self.size[1]
         self._cache: dict[Path, Pair] | None = {} if len(files) * picture_bytes <= memory else None
+
+    def check_training(self) -> tuple[str, ...]:
+        """Check that training and validation labels hold drivable pixels; return warnings.
+
+        Raises:
+            UserError: There are no training images, or labels hold no drivable pixel. A held-out block without any is
+                a warning.
+        """
+        if not self._training:
+            raise UserError(
+                f"{self.name} has no pictures to train on, only {', '.join(self._known()) or 'none'}: expected a split "
+                f"called {TRAIN}, beside which others are measured."
+            )
+        warnings = check_files(self._training, self._decode, self.classes, "training masks", self._pool)
+        try:
+            warnings += check_files(self._selection, self._decode, self.classes, "validation masks", self._pool)
+        except UserError as error:
+            if not self._chosen_by_block:
+                raise
+            warnings += (f"{error} The best weights cannot be chosen by them: see --val-fraction.",)
+        return warnings
+
+    def check_split(self, split: str) -> None:
+        """Check that the labels of a split hold drivable pixels.
+
+        Raises:
+            UserError: There is no such split, or its labels hold no drivable pixel.
+        """
+        check_files(self._files(split), self._decode, self.classes, f"masks of the split {split}", self._pool)
 
     def training(self, batch_size: int, generator: np.random.Generator) -> Iterator[LabelledImages]:
         """Yield full batches without end, shuffled in each epoch.
@@ -112,10 +144,18 @@ class FolderDataset:
         Raises:
             UserError: There is no such split, or an image is damaged.
         """
+        return self._in_order(self._files(split))
+
+    def _known(self) -> dict[str, tuple[ImageFiles, ...]]:
+        """The files of each split that has any."""
         known = {TRAIN: self._training, SELECTION: self._selection, **self._splits}
-        if split not in known or not known[split]:
+        return {split: files for split, files in known.items() if files}
+
+    def _files(self, split: str) -> tuple[ImageFiles, ...]:
+        known = self._known()
+        if split not in known:
             raise UserError(f"{self.name} ({self.kind}) has no split {split!r}: it has {', '.join(self.splits)}.")
-        return self._in_order(known[split])
+        return known[split]
 
     def _in_order(self, files: Sequence[ImageFiles]) -> Iterator[LabelledImages]:
         count = max(1, min(BATCH, BATCH_PIXELS // (self.size[0] * self.size[1])))
