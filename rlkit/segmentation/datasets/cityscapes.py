@@ -6,7 +6,7 @@ import numpy as np
 
 from rlkit.errors import UserError
 from rlkit.segmentation.datasets.base import DatasetIndex, matched, pictures_in
-from rlkit.segmentation.datasets.image_file import load_picture
+from rlkit.segmentation.datasets.image_file import load_stored
 from rlkit.segmentation.datasets.io import ImageFiles, Numbers, same_numbers
 from rlkit.spaces import IGNORED, Classes
 
@@ -115,7 +115,7 @@ def _check_meaning(files: list[ImageFiles], ending: str) -> None:
     """
     counts = np.zeros(256, dtype=np.int64)
     for one in files[:: max(1, len(files) // _CHECKED)]:
-        numbers = np.asarray(load_picture(one.labels))
+        numbers = np.asarray(load_stored(one.labels))
         if numbers.ndim != 2 or int(numbers.max()) > IGNORED or int(numbers.min()) < 0:
             return  # the decoder says what is wrong
         counts += np.bincount(numbers[len(numbers) // 2 :].astype(np.int64).ravel(), minlength=256)

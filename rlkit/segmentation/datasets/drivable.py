@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.image_file import load_picture
+from rlkit.segmentation.datasets.image_file import load_stored
 from rlkit.segmentation.datasets.io import Decoder, ImageFiles, Numbers, read_labels
 from rlkit.spaces import IGNORED, Classes, Pixels
 
@@ -94,7 +94,7 @@ def _described(files: Sequence[ImageFiles], decode: Decoder, classes: Classes, c
         return described(counts, classes)
     stored: Counts = np.zeros(256, dtype=np.int64)
     for one in files:  # the decoder has accepted them: all numbers are from 0 to 255
-        stored += np.bincount(np.asarray(load_picture(one.labels)).astype(np.int64).ravel(), minlength=256)
+        stored += np.bincount(np.asarray(load_stored(one.labels)).astype(np.int64).ravel(), minlength=256)
     return described(stored, classes, decode.meaning)
 
 

@@ -1,7 +1,7 @@
 """`FolderDataset`: labelled images from the files of a data set on disk."""
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +14,7 @@ from rlkit.segmentation.datasets import read_dataset
 from rlkit.segmentation.datasets.base import DatasetIndex, LabelledImages
 from rlkit.segmentation.datasets.bounds import check_batch
 from rlkit.segmentation.datasets.drivable import check_files
-from rlkit.segmentation.datasets.image_file import read_size
+from rlkit.segmentation.datasets.image_file import Header, check_lossless, read_header
 from rlkit.segmentation.datasets.io import ImageFiles, check_sizes, read_pair, resize_labels, resize_picture
 from rlkit.spaces import Pixels
 
@@ -62,7 +62,6 @@ class FolderDataset:
         if not 0.0 <= held_out < 1.0:
             raise UserError(f"The fraction of pictures held out must be from 0 to below 1, not {held_out:g}.")
         self.name, self.kind, self.classes = name, dataset.kind, dataset.classes
-        self.notes: tuple[str, ...] = ()
         self._decode = dataset.decode
         self._splits = {split: pairs for split, pairs in dataset.splits.items() if split != TRAIN}
         training = dataset.splits.get(TRAIN, ())
@@ -76,10 +75,12 @@ class FolderDataset:
         files = [*training, *self._selection, *(pair for pairs in self._splits.values() for pair in pairs)]
         if not files:
             raise UserError(f"{name} holds no labelled pictures.")
-        self.size = size or read_size(files[0].picture)
+        self.size = size or read_header(files[0].picture).upright
         threads = threads or os.cpu_count() or 1
         with ThreadPoolExecutor(threads, thread_name_prefix="headers") as pool:
-            largest = max(pool.map(_pixels, files, chunksize=64))
+            headers = list(pool.map(_headers, files, chunksize=64))
+        self.notes = tuple(_remarks(headers, self.size, asked=size is not None))
+        largest = max(picture.stored[0] * picture.stored[1] for picture, _ in headers)
         self._pool = ThreadPoolExecutor(decoding_threads(largest, threads), thread_name_prefix="pictures")
         picture_bytes = 4 * self.size[0] * self.size[1]
         self._cache: dict[Path, Pair] | None = {} if len(files) * picture_bytes <= memory else None
@@ -223,11 +224,31 @@ def _passes(count: int, generator: np.random.Generator) -> Iterator[int]:
         yield from order.tolist()
 
 
-def _pixels(files: ImageFiles) -> int:
-    """Number of pixels of an image by its header, after a check against its labels' header."""
-    height, width = read_size(files.picture)
-    check_sizes(files, (height, width), read_size(files.labels))
-    return height * width
+def _headers(files: ImageFiles) -> tuple[Header, Header]:
+    """The headers of an image and its labels, after a check of their sizes and of the labels' compression."""
+    picture, labels = read_header(files.picture), read_header(files.labels)
+    check_lossless(files.labels, labels)
+    check_sizes(files, picture.upright, labels.stored)
+    return picture, labels
+
+
+def _remarks(headers: Sequence[tuple[Header, Header]], size: tuple[int, int], *, asked: bool) -> Iterator[str]:
+    """What the user is told about the files."""
+    turned = sum(picture.turned for picture, _ in headers)
+    if turned:
+        yield (
+            f"{turned} of {len(headers)} pictures have an EXIF orientation and are turned upright; labels are read as "
+            "they are stored, so that they must show the upright pictures"
+        )
+    if any(labels.turned for _, labels in headers):
+        yield "labels have an EXIF orientation, which is ignored: they are read as they are stored"
+    sizes = Counter(picture.upright for picture, _ in headers)
+    if len(sizes) > 1:
+        common = [f"{height}×{width} ({count})" for (height, width), count in sizes.most_common(4)]
+        yield (
+            f"pictures have {len(sizes)} sizes: {', '.join(common)}{', …' if len(sizes) > 4 else ''} (height × width); "
+            f"all are resized to {size[0]}×{size[1]}{'' if asked else ', that of the first: --size chooses another'}"
+        )
 
 
 def open_folder(

@@ -13,6 +13,7 @@ from rlkit.errors import UserError
 from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.segmentation.datasets.bounds import check_batch, check_size
 from rlkit.segmentation.datasets.drivable import check_labels, described
+from rlkit.segmentation.datasets.image_file import in_colour
 from rlkit.segmentation.datasets.io import resize_labels, resize_picture
 from rlkit.spaces import IGNORED, Classes, Pixels
 
@@ -138,7 +139,7 @@ class TorchDataset:
 
 def _image(given: Any, where: str) -> Pixels:
     """An image as (H, W, 3) uint8."""
-    pixels = np.asarray(given.convert("RGB")) if isinstance(given, Image.Image) else _array(given)
+    pixels = np.asarray(in_colour(given, where)) if isinstance(given, Image.Image) else _array(given)
     if isinstance(given, torch.Tensor) and pixels.ndim == 3:
         pixels = np.moveaxis(pixels, 0, -1)
     expected = "expected (H, W, 3) uint8, a PIL image, or a tensor (3, H, W) of uint8 or of floats from 0 to 1"

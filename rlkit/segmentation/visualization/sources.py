@@ -127,7 +127,7 @@ def read_photo(path: Path) -> Pixels:
         UserError: It is no image, damaged, or too large.
     """
     try:
-        picture = load_picture(path, mode="RGB", upright=True)
+        picture = load_picture(path)
     except NotAnImageError as error:
         known = ", ".join((*PHOTOS, *VIDEOS))
         raise UserError(f"{path} is neither a picture nor a video that can be read ({known})") from error
