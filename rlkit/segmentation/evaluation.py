@@ -273,8 +273,7 @@ def evaluate(
     notes: list[str] = []
     comparison = Comparison.between(model.classes, source.classes, drivable_only)
     if isinstance(source, CheckedDataset):
-        source.check_split(split)
-        notes += source.notes
+        notes += (*source.notes, *source.check_split(split))
     size = model.card.size
     if size != source.size:
         notes.append(

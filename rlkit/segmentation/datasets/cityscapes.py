@@ -5,9 +5,18 @@ from pathlib import Path
 import numpy as np
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.base import DatasetIndex, matched, pictures_in
+from rlkit.segmentation.datasets.base import DatasetIndex
 from rlkit.segmentation.datasets.image_file import load_stored
 from rlkit.segmentation.datasets.io import ImageFiles, Numbers, same_numbers
+from rlkit.segmentation.datasets.listing import (
+    composed,
+    folders_in,
+    is_hidden,
+    loose_pictures,
+    matched,
+    pictures_in,
+    split_folders,
+)
 from rlkit.spaces import IGNORED, Classes
 
 # The 19 classes of the benchmark, with their numbers in `labelIds` files.
@@ -79,30 +88,37 @@ class Cityscapes:
         for part in (_PICTURES, _LABELS):
             if not (folder / part).is_dir():
                 raise UserError(f"{folder / part} is missing: Cityscapes has {self.structure}.")
-        there = [split for split in _SPLITS if (folder / _PICTURES / split).is_dir()]
+        pictures, labels = split_folders(folder / _PICTURES), split_folders(folder / _LABELS)
+        there = [split for split in _SPLITS if split in pictures]
         if not there:
             raise UserError(f"{folder / _PICTURES} has none of the folders {', '.join(_SPLITS)}.")
-        ending = _LABEL_IDS if next((folder / _LABELS).glob(f"*/*/*{_LABEL_IDS}.*"), None) else _TRAIN_IDS
-        splits = {split: _pairs(folder, split, ending) for split in there}
+        found = (folder / _LABELS).glob(f"*/*/*{_LABEL_IDS}.*")
+        ending = _LABEL_IDS if any(not is_hidden(path.name) for path in found) else _TRAIN_IDS
+        splits = {
+            split: _pairs(pictures[split], labels.get(split, folder / _LABELS / split), ending) for split in there
+        }
         _check_meaning([files for pairs in splits.values() for files in pairs], ending)
         return DatasetIndex(self.name, CLASSES, splits, _NUMBERS[ending])
 
 
-def _pairs(folder: Path, split: str, ending: str) -> tuple[ImageFiles, ...]:
+def _pairs(pictures: Path, annotations: Path, ending: str) -> tuple[ImageFiles, ...]:
     files: list[ImageFiles] = []
-    for city in sorted(path for path in (folder / _PICTURES / split).iterdir() if path.is_dir()):
-        labels = folder / _LABELS / split / city.name
-        if not labels.is_dir():
-            raise UserError(f"{labels} is missing: there are pictures for it in {city}.")
+    if loose_pictures(pictures):
+        raise UserError(f"{pictures} holds pictures beside its cities: expected each in the folder of a city.")
+    by_name = {composed(path.name): path for path in folders_in(annotations)} if annotations.is_dir() else {}
+    for city in folders_in(pictures):
+        labels = by_name.get(composed(city.name))
+        if labels is None:
+            raise UserError(f"{annotations / city.name} is missing: there are pictures for it in {city}.")
         pairs = matched(
             pictures_in(city, _PICTURE),
             pictures_in(labels, ending),
             lambda path: path.stem.removesuffix(_PICTURE),
             lambda path: path.stem.removesuffix(ending),
         )
-        files += [ImageFiles(picture, label, city.name) for picture, label in pairs]
+        files += [ImageFiles(picture, label, composed(city.name)) for picture, label in pairs]
     if not files:
-        raise UserError(f"{folder / _PICTURES / split} holds no cities: expected a folder for each.")
+        raise UserError(f"{pictures} holds no cities: expected a folder for each.")
     return tuple(files)
 
 

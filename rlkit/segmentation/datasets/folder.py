@@ -16,13 +16,15 @@ from rlkit.segmentation.datasets.bounds import check_batch
 from rlkit.segmentation.datasets.drivable import check_files
 from rlkit.segmentation.datasets.image_file import Header, check_lossless, read_header
 from rlkit.segmentation.datasets.io import ImageFiles, check_sizes, read_pair, resize_labels, resize_picture
+from rlkit.segmentation.datasets.listing import TRAIN, VAL
 from rlkit.spaces import Pixels
 
 MEMORY = 1 << 30  # bytes of the cache of decoded images
 DECODE_MEMORY = 1 << 30  # bytes of all threads while they decode
 DECODE_BYTES = 12  # per pixel of an image with labels, while it is decoded
 BATCH, BATCH_PIXELS = 16, 1 << 26  # maximum images, and pixels, of a batch for validation and tests
-TRAIN, SELECTION, VAL = "train", "selection", "val"
+SELECTION = "selection"
+FEW = 2  # training pictures
 
 Pair = tuple[Pixels, Pixels]
 
@@ -66,9 +68,11 @@ class FolderDataset:
         self._splits = {split: pairs for split, pairs in dataset.splits.items() if split != TRAIN}
         training = dataset.splits.get(TRAIN, ())
         if not self._splits and held_out:
-            training, self._splits[VAL] = hold_out(training, held_out)
+            training, apart = hold_out(training, held_out)
+            self._splits = {VAL: apart} if apart else {}
         training, block = hold_out(training, 0.0 if dataset.selection else held_out)
         self._training, self._selection = training, dataset.selection or block
+        self._held_out = held_out
         self._chosen_by_block = not dataset.selection
         self.splits: tuple[str, ...] = tuple(self._splits) or (TRAIN,)
         self.training_pictures: int | None = len(training)
@@ -79,7 +83,7 @@ class FolderDataset:
         threads = threads or os.cpu_count() or 1
         with ThreadPoolExecutor(threads, thread_name_prefix="headers") as pool:
             headers = list(pool.map(_headers, files, chunksize=64))
-        self.notes = tuple(_remarks(headers, self.size, asked=size is not None))
+        self.notes = (*dataset.notes, *_remarks(headers, self.size, asked=size is not None))
         largest = max(picture.stored[0] * picture.stored[1] for picture, _ in headers)
         self._pool = ThreadPoolExecutor(decoding_threads(largest, threads), thread_name_prefix="pictures")
         picture_bytes = 4 * self.size[0] * self.size[1]
@@ -98,6 +102,12 @@ class FolderDataset:
                 f"called {TRAIN}, beside which others are measured."
             )
         warnings = check_files(self._training, self._decode, self.classes, "training masks", self._pool)
+        count, left = len(self._training), "" if self._selection else "none is left for validation"
+        if count <= FEW:
+            pictures = f"{count} picture{'s'[: count - 1]}"
+            warnings += (f"there is only {pictures} to train on{f', and {left}' if left else ''}",)
+        elif left and self._held_out:
+            warnings += (f"{left}, since every sequence has one picture: the newest weights are kept as the best",)
         try:
             warnings += check_files(self._selection, self._decode, self.classes, "validation masks", self._pool)
         except UserError as error:
@@ -106,13 +116,17 @@ class FolderDataset:
             warnings += (f"{error} The best weights cannot be chosen by them: see --val-fraction.",)
         return warnings
 
-    def check_split(self, split: str) -> None:
-        """Check that the labels of a split hold drivable pixels.
+    def check_split(self, split: str) -> tuple[str, ...]:
+        """Check that the labels of a split hold drivable pixels; return warnings.
 
         Raises:
             UserError: There is no such split, or its labels hold no drivable pixel.
         """
-        check_files(self._files(split), self._decode, self.classes, f"masks of the split {split}", self._pool)
+        what = f"masks of the split {split}"
+        warnings = check_files(self._files(split), self._decode, self.classes, what, self._pool)
+        if split == TRAIN:
+            warnings += (f"the pictures of {TRAIN} may be those that the network was trained on",)
+        return warnings
 
     def training(self, batch_size: int, generator: np.random.Generator) -> Iterator[LabelledImages]:
         """Yield full batches without end, shuffled in each epoch.

@@ -70,13 +70,13 @@ class TorchDataset:
         """
         return self._check(range(self.training_pictures or 0), "training items")
 
-    def check_split(self, split: str) -> None:
-        """Check that labels hold drivable pixels.
+    def check_split(self, split: str) -> tuple[str, ...]:
+        """Check that labels hold drivable pixels; return warnings.
 
         Raises:
             UserError: Not one pixel is drivable.
         """
-        self._check(range(len(self._dataset)), "items")
+        return self._check(range(len(self._dataset)), "items")
 
     def _check(self, indices: Sequence[int], what: str) -> tuple[str, ...]:
         labels = (self._pair(index, None)[1] for index in indices)

@@ -13,6 +13,7 @@ from PIL import Image
 from rlkit.errors import UserError
 from rlkit.segmentation.datasets.base import Dataset
 from rlkit.segmentation.datasets.image_file import MAX_PIXELS, NotAnImageError, check_pixels, load_picture
+from rlkit.segmentation.datasets.listing import is_hidden
 from rlkit.spaces import Pixels
 from rlkit.utils import paths
 
@@ -110,7 +111,7 @@ def views_of_path(path: Path, count: int | None) -> Views:
     if not path.exists():
         raise UserError(f"--input {path}: there is no such file or folder")
     if path.is_dir():
-        photos = sorted(file for file in path.iterdir() if file.suffix.lower() in PHOTOS)
+        photos = sorted(file for file in path.iterdir() if file.suffix.lower() in PHOTOS and not is_hidden(file.name))
         if not photos:
             raise UserError(f"--input {path}: this folder holds no pictures ({', '.join(PHOTOS)})")
         chosen = _spread(photos, count)
