@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,15 +98,17 @@ def _in_turn(by_condition: dict[str, list[View]], count: int) -> list[View]:
     return chosen
 
 
-def views_of_path(path: Path, count: int | None) -> Views:
+def views_of_path(path: Path, count: int | None, skipped: Callable[[UserError], None] | None = None) -> Views:
     """Photos, or the frames of a video.
 
     Args:
         path: A photo, a folder of photos, or a video.
         count: Maximum number, spread over a folder, or from the beginning of a video; None for all.
+        skipped: Called with the error of each photo of a folder that cannot be read, which is then passed over; None
+            to raise it.
 
     Raises:
-        UserError: The path is missing or of another kind.
+        UserError: The path is missing or of another kind. On iteration: not one photo of the folder can be read.
     """
     if not path.exists():
         raise UserError(f"--input {path}: there is no such file or folder")
@@ -115,10 +117,29 @@ def views_of_path(path: Path, count: int | None) -> Views:
         if not photos:
             raise UserError(f"--input {path}: this folder holds no pictures ({', '.join(PHOTOS)})")
         chosen = _spread(photos, count)
-        return Views((View(read_photo(photo), caption=photo.name) for photo in chosen), count=len(chosen))
+        return Views(_views_of_photos(path, chosen, skipped), count=len(chosen))
     if path.suffix.lower() in VIDEOS:
         return _views_of_video(path, count)
     return Views(iter([View(read_photo(path), caption=path.name)]), count=1)
+
+
+def _views_of_photos(
+    folder: Path, photos: Sequence[Path], skipped: Callable[[UserError], None] | None
+) -> Iterator[View]:
+    shown, error = 0, None
+    for photo in photos:
+        try:
+            image = read_photo(photo)
+        except UserError as why:
+            if skipped is None:
+                raise
+            skipped(why)
+            error = why
+            continue
+        shown += 1
+        yield View(image, caption=photo.name)
+    if error is not None and not shown:
+        raise UserError(f"--input {folder}: none of {len(photos)} pictures can be read. {error}", exit_code=1)
 
 
 def read_photo(path: Path) -> Pixels:
