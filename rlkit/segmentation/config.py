@@ -207,7 +207,7 @@ def plan(
         raise UserError(f"classes are for a torch dataset: {data} brings its own.")
     where = choose_device(device)
     source = open_data(data, classes, size=size, seed=seed, env_kwargs=env_kwargs, held_out=val_fraction)
-    remarks = (*source.notes, *source.check_training()) if isinstance(source, CheckedDataset) else ()
+    remarks = checked(source)
     pictures = source.training_pictures
     name = preset or usual_preset(pictures)
     if name not in PRESETS:
@@ -304,6 +304,15 @@ def open_data(
         kind = type(data).__name__
         raise UserError(f"Say what the labels of {kind} mean: classes=Classes(names, drivable), two tuples of names.")
     return TorchDataset(data, classes, size, held_out=held_out)
+
+
+def checked(source: Dataset) -> tuple[str, ...]:
+    """Check the labels of a data set to train on; return remarks for the user.
+
+    Raises:
+        UserError: There is nothing to train on, or not one pixel is drivable.
+    """
+    return (*source.notes, *source.check_training()) if isinstance(source, CheckedDataset) else ()
 
 
 def _absolute(data: Data, source: Dataset) -> str:

@@ -18,16 +18,20 @@ _SPLITS = {
     "tst": TEST,
     **{name: name for name in (TRAIN, VAL, TEST, "selection")},
 }
-_MARKS = (".", "@", "#", "$", "~")  # begin the names of what editors, network drives and archives leave behind
-_LEFT_BEHIND = {"__macosx", "__pycache__", "lost+found", "system volume information"}
+_LEFT_BEHIND = {"__macosx", "__pycache__", "lost+found", "#recycle", "#snapshot", "$recycle.bin"}
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name belongs to an editor, a network drive or an archive.
+    """Whether a file of this name is hidden, such as `._photo.jpg`, which an archive leaves behind."""
+    return name.startswith(".")
 
-    Such as `.ipynb_checkpoints`, `@eaDir`, `._photo.jpg` and `__MACOSX`.
+
+def is_hidden_folder(name: str) -> bool:
+    """Whether a folder of this name belongs to an editor, a network drive or an archive.
+
+    Such as `.ipynb_checkpoints`, `@eaDir` and `__MACOSX`.
     """
-    return name.startswith(_MARKS) or name.casefold() in _LEFT_BEHIND
+    return name.startswith((".", "@")) or name.casefold() in _LEFT_BEHIND
 
 
 def composed(name: str) -> str:
@@ -37,7 +41,7 @@ def composed(name: str) -> str:
 
 def folders_in(folder: Path) -> list[Path]:
     """The folders in a folder, without hidden ones, sorted by name."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden_folder(path.name))
 
 
 def split_of(name: str) -> str:

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from rlkit.errors import UserError
 from rlkit.perception.model import SegmentationModel
 from rlkit.perception.model_card import ModelCard
+from rlkit.segmentation import resume, train
 from rlkit.segmentation.config import plan
 from rlkit.segmentation.datasets import open_dataset
 from rlkit.segmentation.datasets.torch_dataset import TorchDataset
@@ -64,6 +66,15 @@ def test_a_split_without_road_is_not_measured(own):
     model = SegmentationModel(network, ModelCard("tiny", CLASSES, (12, 16)))
     with pytest.raises(UserError, match=r"the 1 masks of the split test .* is drivable"):
         evaluate(model, source, "test", timed=False)
+
+
+def test_masks_that_changed_are_refused_on_resuming(own, tmp_path):
+    folder = own({str(number): mask(0, 1) for number in range(6)})
+    train(folder, network="tiny", steps=2, settings={"batch_size": "2", "bn_samples": "2"}, run_dir=tmp_path / "run")
+    for path in (folder / "masks").iterdir():
+        Image.fromarray(mask(0, 255)).save(path)
+    with pytest.raises(UserError, match="Not one pixel"):
+        resume(tmp_path / "run")
 
 
 def test_labels_of_a_torch_dataset_are_checked():

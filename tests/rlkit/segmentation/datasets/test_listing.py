@@ -88,6 +88,11 @@ def test_hidden_folders_and_files_are_passed_over(own, save, picture, hidden, sp
     assert [one.name for one in read_dataset(folder).splits["train"]] == ["a", "b"]
 
 
+def test_pictures_whose_names_begin_with_a_sign_count(own):
+    names = ["#1", "$2", "@3", "~4"]
+    assert [one.name for one in read_dataset(own(masks(*names))).splits["train"]] == names
+
+
 @pytest.mark.parametrize(("first", "second"), [("NFC", "NFD"), ("NFD", "NFC")])
 def test_forms_of_a_name_in_unicode_are_one(own, first, second):
     folder = own(masks(*(unicodedata.normalize(first, f"{split}/Straße-Köln-{split}") for split in ("train", "süd"))))
