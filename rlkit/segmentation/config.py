@@ -18,7 +18,7 @@ from rlkit.perception.model_card import read_model_card
 from rlkit.perception.networks import build_network, check_network
 from rlkit.perception.networks.vgg16 import load_vgg16
 from rlkit.segmentation.datasets import open_dataset
-from rlkit.segmentation.datasets.base import Dataset
+from rlkit.segmentation.datasets.base import CheckedDataset, Dataset
 from rlkit.segmentation.datasets.torch_dataset import TorchDataset
 from rlkit.segmentation.hyperparameters import PRESETS, Hyperparameters, usual_preset
 from rlkit.segmentation.loader import batches_in_a_pass
@@ -207,6 +207,7 @@ def plan(
         raise UserError(f"classes are for a torch dataset: {data} brings its own.")
     where = choose_device(device)
     source = open_data(data, classes, size=size, seed=seed, env_kwargs=env_kwargs, held_out=val_fraction)
+    remarks = checked(source)
     pictures = source.training_pictures
     name = preset or usual_preset(pictures)
     if name not in PRESETS:
@@ -235,7 +236,7 @@ def plan(
         save_freq=max(1, budget // CHECKPOINTS) if save_freq is None else save_freq,
         start=begun,
     )
-    return Plan(config, source, built, notes)
+    return Plan(config, source, built, (*remarks, *notes))
 
 
 def _budget(steps: int | None, epochs: int | None, pictures: int | None, batch_size: int) -> int:
@@ -303,6 +304,15 @@ def open_data(
         kind = type(data).__name__
         raise UserError(f"Say what the labels of {kind} mean: classes=Classes(names, drivable), two tuples of names.")
     return TorchDataset(data, classes, size, held_out=held_out)
+
+
+def checked(source: Dataset) -> tuple[str, ...]:
+    """Check the labels of a data set to train on; return remarks for the user.
+
+    Raises:
+        UserError: There is nothing to train on, or not one pixel is drivable.
+    """
+    return (*source.notes, *source.check_training()) if isinstance(source, CheckedDataset) else ()
 
 
 def _absolute(data: Data, source: Dataset) -> str:

@@ -13,7 +13,7 @@ import torch
 
 from rlkit.errors import UserError
 from rlkit.perception.model import SegmentationModel
-from rlkit.segmentation.datasets.base import Dataset, LabelledImages
+from rlkit.segmentation.datasets.base import CheckedDataset, Dataset, LabelledImages
 from rlkit.segmentation.datasets.io import resize_label_batch, resize_pictures
 from rlkit.segmentation.metrics.boundary import BoundaryF1
 from rlkit.segmentation.metrics.calibration import Calibration
@@ -266,11 +266,14 @@ def evaluate(
         progress: Called after each batch.
 
     Raises:
-        UserError: There is no such split or no image in it, or the classes of model and data set differ.
+        UserError: There is no such split or no image in it, no pixel of it is drivable, or the classes of model and
+            data set differ.
     """
     split = source.splits[0] if split is None else split
     notes: list[str] = []
     comparison = Comparison.between(model.classes, source.classes, drivable_only)
+    if isinstance(source, CheckedDataset):
+        notes += (*source.notes, *source.check_split(split))
     size = model.card.size
     if size != source.size:
         notes.append(

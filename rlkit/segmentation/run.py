@@ -12,7 +12,7 @@ from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain
 from rlkit.nn.utils import torch_set_up
 from rlkit.perception.networks import build_network
-from rlkit.segmentation.config import Data, Plan, SegmentationConfig, open_data, plan
+from rlkit.segmentation.config import Data, Plan, SegmentationConfig, checked, open_data, plan
 from rlkit.segmentation.datasets import environment_id, is_simulator
 from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.learner import SegmentationLearner
@@ -107,9 +107,9 @@ def resume(
     )
     if source.classes != config.classes:
         raise UserError(f"{source.name} has other classes than this run: {', '.join(source.classes.names)}.")
-    notes: tuple[str, ...] = ()
+    notes = checked(source)
     if source.training_pictures != config.pictures:
-        notes = (
+        notes += (
             f"{source.name} now has {source.training_pictures} training pictures; the run began with {config.pictures}",
         )
     # Without a checkpoint, the run begins again with the same random weights.

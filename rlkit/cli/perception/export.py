@@ -22,7 +22,8 @@ SUFFIXES = {"onnx": ".onnx", INT8: ".onnx", "torch": ".pt2"}
 class Export:
     """Convert a model to a file that runs without rlkit, and compare the outputs.
 
-    Input: images (N, 3, H, W), floats from 0 to 1, any N. Output: class probabilities (N, C, H, W).
+    Input: images (N, 3, H, W), floats from 0 to 1, any N unless --batch fixes it. Output: class
+    probabilities (N, C, H, W).
     """
 
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
@@ -31,6 +32,8 @@ class Export:
     """ONNX, ONNX with convolutions in 8-bit integers, or a torch.export program."""
     out: Annotated[Path | None, unset("FILE")] = None
     """The file to write (named after the model if not given); nothing is overwritten."""
+    batch: Annotated[int | None, unset("N")] = None
+    """Fix the batch size, and with it all shapes, for runtimes that take no symbolic ones (any size if not given)."""
     data: str = "sim"
     """For onnx-int8, the calibration images: sim, env:ID, or a folder."""
     env_kwargs: KeyValues = ()
@@ -50,8 +53,9 @@ class Export:
             raise UserError(f"--calibration {self.calibration}: expected a whole number of at least 8")
         from rlkit.perception.model import find_model, load_model
         from rlkit.perception.model_card import read_model_card
-        from rlkit.segmentation.export.common import check_target
+        from rlkit.segmentation.export.common import check_batch_size, check_target
 
+        check_batch_size(self.batch)
         path = find_model(self.model)
         card = read_model_card(path)
         out = self.out or Path(
@@ -64,15 +68,15 @@ class Export:
         if self.format == "torch":
             from rlkit.segmentation.export.torch_export import export_torch
 
-            return export_torch(model, out)
+            return export_torch(model, out, self.batch)
         from rlkit.segmentation.export.onnx_export import export_onnx, need
 
         if self.format == "onnx":
-            return export_onnx(model, out)
+            return export_onnx(model, out, self.batch)
         need("onnx", "onnxscript", "onnxruntime")
         from rlkit.segmentation.export.onnx_export import export_int8
 
-        return export_int8(model, out, self._pictures(model))
+        return export_int8(model, out, self._pictures(model), self.batch)
 
     def _pictures(self, model: "SegmentationModel") -> "Pixels":
         import numpy as np

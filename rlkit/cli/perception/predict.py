@@ -1,5 +1,6 @@
 """`rlkit perception predict`: show the predictions of a segmentation model."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,8 +10,11 @@ import tyro
 from rlkit.cli.options import KeyValues, print_line, read_kwargs, unset
 from rlkit.cli.perception.evaluate import usual_data
 from rlkit.errors import UserError
+from rlkit.utils.terminal import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rlkit.perception.model import SegmentationModel
     from rlkit.segmentation.visualization.predictor import Predictor
     from rlkit.segmentation.visualization.sources import Views
@@ -37,7 +41,7 @@ class Predict:
     split: Annotated[str | None, unset("NAME")] = None
     """The split, such as test, held-out or val; the first if not given."""
     input: Annotated[Path | None, unset("FILE|FOLDER|VIDEO")] = None
-    """A photo, a folder of photos or a video, of any size."""
+    """A photo, a folder of photos or a video, of any size. Files of a folder that cannot be read are skipped."""
     out: Annotated[Path | None, unset("FILE")] = None
     """Write an image grid (.png, .jpg) or a video (.mp4) instead of opening a window."""
     num_images: Annotated[int | None, unset("N")] = None
@@ -66,7 +70,13 @@ class Predict:
         if out is None and not has_display():
             out = _free_name()
             print_line(f"no display: writing {out} instead")
-        classes, views = self._views(model, film=out is None or out.suffix.lower() == ".mp4")
+        skipped: list[UserError] = []
+
+        def skip(error: UserError) -> None:
+            skipped.append(error)
+            print(f"skipped: {printable(error)}", file=sys.stderr, flush=True)
+
+        classes, views = self._views(model, out is None or out.suffix.lower() == ".mp4", skip)
         predictor = Predictor(model, classes, self.samples)
         if predictor.note:
             print_line(f"note: {predictor.note}")
@@ -76,6 +86,8 @@ class Predict:
             self._film(predictor, views, out)
         else:
             self._sheet(predictor, views, out)
+        if skipped:
+            print_line(f"{len(skipped)} of {views.count} pictures could not be read and were skipped (see above)")
 
     def _check(self) -> None:
         if self.data is not None and self.input is not None:
@@ -94,12 +106,15 @@ class Predict:
         if self.out.exists():
             raise UserError(f"--out {self.out}: the file exists; choose another name or remove it", exit_code=1)
 
-    def _views(self, model: "SegmentationModel", film: bool) -> "tuple[Classes | None, Views]":
+    def _views(
+        self, model: "SegmentationModel", film: bool, skip: "Callable[[UserError], None]"
+    ) -> "tuple[Classes | None, Views]":
         from rlkit.segmentation.datasets import is_simulator, open_dataset
         from rlkit.segmentation.visualization.sources import views_of_path, views_of_source
 
         if self.input is not None:
-            return None, views_of_path(self.input.expanduser(), self.num_images or (None if film else IMAGES_PER_SHEET))
+            count = self.num_images or (None if film else IMAGES_PER_SHEET)
+            return None, views_of_path(self.input.expanduser(), count, skip)
         data = self.data or usual_data(self.model, model.card)
         source = open_dataset(
             data,

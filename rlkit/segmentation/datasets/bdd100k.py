@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.base import DatasetIndex, matched, pictures_in
+from rlkit.segmentation.datasets.base import DatasetIndex
 from rlkit.segmentation.datasets.io import ImageFiles, Numbers, read_labels
 from rlkit.segmentation.datasets.json_entries import read_entries
+from rlkit.segmentation.datasets.listing import matched, pictures_in, split_folders
 from rlkit.spaces import IGNORED, MAX_NAME, Classes, is_word
 
 CLASSES = Classes(("background", "direct", "alternative"), ("direct", "alternative"))
@@ -78,20 +79,24 @@ class BDD100K:
         release = next(release for release in _RELEASES if (folder / release.labels).is_dir())
         if not (folder / _PICTURES).is_dir():
             raise UserError(f"{folder / _PICTURES} is missing: expected the pictures of {release.labels} there.")
-        there = [split for split in _SPLITS if (folder / release.labels / split).is_dir()]
+        labels = split_folders(folder / release.labels)
+        pictures = split_folders(folder / _PICTURES)
+        there = [split for split in _SPLITS if split in labels]
         if not there:
             raise UserError(f"{folder / release.labels} has none of the folders {', '.join(_SPLITS)}.")
-        splits = {split: _pairs(folder, split, release) for split in there}
+        splits = {split: _pairs(folder, split, pictures, labels[split], release) for split in there}
         _check_meaning([files for pairs in splits.values() for files in pairs], release)
         return DatasetIndex(f"{self.name} ({release.year})", CLASSES, splits, release.numbers)
 
 
-def _pairs(folder: Path, split: str, release: _Release) -> tuple[ImageFiles, ...]:
-    if not (folder / _PICTURES / split).is_dir():
+def _pairs(
+    folder: Path, split: str, pictures: Mapping[str, Path], labels: Path, release: _Release
+) -> tuple[ImageFiles, ...]:
+    if split not in pictures:
         raise UserError(f"{folder / _PICTURES / split} is missing: there are labels for it.")
     pairs = matched(
-        pictures_in(folder / _PICTURES / split),
-        pictures_in(folder / release.labels / split, release.ending),
+        pictures_in(pictures[split]),
+        pictures_in(labels, release.ending),
         label_key=lambda path: path.stem.removesuffix(release.ending),
     )
     names = {picture.name for picture, _ in pairs}

@@ -7,12 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.base import DatasetIndex, matched, pictures_in
+from rlkit.segmentation.datasets.base import DatasetIndex
 from rlkit.segmentation.datasets.io import ImageFiles, same_numbers
+from rlkit.segmentation.datasets.listing import (
+    TRAIN,
+    composed,
+    loose_pictures,
+    matched,
+    pictures_in,
+    renamed_splits,
+    split_folders,
+)
 from rlkit.spaces import MAX_NAME, Classes, is_word
 
 IMAGES, MASKS, CLASSES, CONDITIONS = "images", "masks", "classes.json", "conditions.json"
-TRAIN, SELECTION = "train", "selection"
+SELECTION = "selection"
 
 
 class Own:
@@ -25,7 +34,9 @@ class Own:
                                       distinguished
 
     Subfolders `images/train/`, `masks/train/`, `images/test/`, `masks/test/` … are splits: `train` is for training,
-    `selection`, if present, for validation, all others are test splits. Names must differ over all splits.
+    `selection`, if present, for validation, all others are test splits. Capitals do not matter, and `training`,
+    `validation` and `testing` are read as `train`, `val` and `test`. Names must differ over all splits. Hidden folders
+    are passed over.
     """
 
     name = "own pictures"
@@ -53,13 +64,15 @@ class Own:
         except UserError as error:
             raise UserError(f"{folder / CLASSES}: {error}") from error
         conditions = _conditions(folder / CONDITIONS)
-        names = sorted(path.name for path in (folder / IMAGES).iterdir() if path.is_dir())
-        splits = {name: _pairs(folder, name, conditions) for name in names} or {TRAIN: _pairs(folder, "", conditions)}
+        pictures, masks = split_folders(folder / IMAGES), split_folders(folder / MASKS)
+        _check_folders(folder, pictures, masks)
+        splits = {split: _pairs(path, masks[split], conditions) for split, path in pictures.items()}
+        splits = splits or {TRAIN: _pairs(folder / IMAGES, folder / MASKS, conditions)}
         if TRAIN in splits:
             splits = {TRAIN: splits.pop(TRAIN), **splits}
         selection = splits.pop(SELECTION, ())
         numbers = same_numbers(len(classes), f"the {len(classes)} classes of {CLASSES} (255 is ignored)")
-        return DatasetIndex(self.name, classes, splits, numbers, selection)
+        return DatasetIndex(self.name, classes, splits, numbers, selection, renamed_splits(pictures))
 
 
 def _conditions(path: Path) -> Mapping[str, str]:
@@ -75,12 +88,33 @@ def _conditions(path: Path) -> Mapping[str, str]:
             raise UserError(
                 f"{path} holds {reprlib.repr(text)}: a condition has at most {MAX_NAME} printable characters."
             )
-    return tree
+    return {composed(name): text for name, text in tree.items()}
 
 
-def _pairs(folder: Path, split: str, conditions: Mapping[str, str]) -> tuple[ImageFiles, ...]:
-    pictures, masks = folder / IMAGES / split, folder / MASKS / split
-    if not masks.is_dir():
-        raise UserError(f"{masks} is missing: every folder of pictures needs a folder of masks.")
+def _check_folders(folder: Path, pictures: Mapping[str, Path], masks: Mapping[str, Path]) -> None:
+    """Check that each folder of pictures has one of masks, and that nothing lies beside these folders.
+
+    Raises:
+        UserError: It is not so.
+    """
+    for split, path in pictures.items():
+        if split not in masks:
+            raise UserError(
+                f"{folder / MASKS / path.name} is missing: every folder of pictures needs a folder of masks."
+            )
+    for split, path in masks.items():
+        if split not in pictures:
+            raise UserError(f"{folder / IMAGES / path.name} is missing: there are masks for it in {path}.")
+    for kind in (IMAGES, MASKS) if pictures else ():
+        beside = loose_pictures(folder / kind)
+        if beside:
+            folders = ", ".join(path.name for path in pictures.values())
+            raise UserError(
+                f"{folder / kind} holds {len(beside)} pictures ({beside[0].name}, …) beside its folders ({folders}), "
+                f"each of which is a split: move them into a folder too, such as {kind}/{TRAIN}."
+            )
+
+
+def _pairs(pictures: Path, masks: Path, conditions: Mapping[str, str]) -> tuple[ImageFiles, ...]:
     pairs = matched(pictures_in(pictures), pictures_in(masks))
-    return tuple(ImageFiles(picture, mask, conditions.get(picture.stem, "")) for picture, mask in pairs)
+    return tuple(ImageFiles(picture, mask, conditions.get(composed(picture.stem), "")) for picture, mask in pairs)

@@ -1,7 +1,7 @@
 """`FolderDataset`: labelled images from the files of a data set on disk."""
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -13,15 +13,18 @@ from rlkit.errors import UserError
 from rlkit.segmentation.datasets import read_dataset
 from rlkit.segmentation.datasets.base import DatasetIndex, LabelledImages
 from rlkit.segmentation.datasets.bounds import check_batch
-from rlkit.segmentation.datasets.image_file import read_size
+from rlkit.segmentation.datasets.drivable import check_files
+from rlkit.segmentation.datasets.image_file import Header, check_lossless, read_header
 from rlkit.segmentation.datasets.io import ImageFiles, check_sizes, read_pair, resize_labels, resize_picture
+from rlkit.segmentation.datasets.listing import TRAIN, VAL
 from rlkit.spaces import Pixels
 
 MEMORY = 1 << 30  # bytes of the cache of decoded images
 DECODE_MEMORY = 1 << 30  # bytes of all threads while they decode
 DECODE_BYTES = 12  # per pixel of an image with labels, while it is decoded
 BATCH, BATCH_PIXELS = 16, 1 << 26  # maximum images, and pixels, of a batch for validation and tests
-TRAIN, SELECTION, VAL = "train", "selection", "val"
+SELECTION = "selection"
+FEW = 2  # training pictures
 
 Pair = tuple[Pixels, Pixels]
 
@@ -65,21 +68,65 @@ class FolderDataset:
         self._splits = {split: pairs for split, pairs in dataset.splits.items() if split != TRAIN}
         training = dataset.splits.get(TRAIN, ())
         if not self._splits and held_out:
-            training, self._splits[VAL] = hold_out(training, held_out)
+            training, apart = hold_out(training, held_out)
+            self._splits = {VAL: apart} if apart else {}
         training, block = hold_out(training, 0.0 if dataset.selection else held_out)
         self._training, self._selection = training, dataset.selection or block
+        self._held_out = held_out
+        self._chosen_by_block = not dataset.selection
         self.splits: tuple[str, ...] = tuple(self._splits) or (TRAIN,)
         self.training_pictures: int | None = len(training)
         files = [*training, *self._selection, *(pair for pairs in self._splits.values() for pair in pairs)]
         if not files:
             raise UserError(f"{name} holds no labelled pictures.")
-        self.size = size or read_size(files[0].picture)
+        self.size = size or read_header(files[0].picture).upright
         threads = threads or os.cpu_count() or 1
         with ThreadPoolExecutor(threads, thread_name_prefix="headers") as pool:
-            largest = max(pool.map(_pixels, files, chunksize=64))
+            headers = list(pool.map(_headers, files, chunksize=64))
+        self.notes = (*dataset.notes, *_remarks(headers, self.size, asked=size is not None))
+        largest = max(picture.stored[0] * picture.stored[1] for picture, _ in headers)
         self._pool = ThreadPoolExecutor(decoding_threads(largest, threads), thread_name_prefix="pictures")
         picture_bytes = 4 * self.size[0] * self.size[1]
         self._cache: dict[Path, Pair] | None = {} if len(files) * picture_bytes <= memory else None
+
+    def check_training(self) -> tuple[str, ...]:
+        """Check that training and validation labels hold drivable pixels; return warnings.
+
+        Raises:
+            UserError: There are no training images, or labels hold no drivable pixel. A held-out block without any is
+                a warning.
+        """
+        if not self._training:
+            raise UserError(
+                f"{self.name} has no pictures to train on, only {', '.join(self._known()) or 'none'}: expected a split "
+                f"called {TRAIN}, beside which others are measured."
+            )
+        warnings = check_files(self._training, self._decode, self.classes, "training masks", self._pool)
+        count, left = len(self._training), "" if self._selection else "none is left for validation"
+        if count <= FEW:
+            pictures = f"{count} picture{'s'[: count - 1]}"
+            warnings += (f"there is only {pictures} to train on{f', and {left}' if left else ''}",)
+        elif left and self._held_out:
+            warnings += (f"{left}, since every sequence has one picture: the newest weights are kept as the best",)
+        try:
+            warnings += check_files(self._selection, self._decode, self.classes, "validation masks", self._pool)
+        except UserError as error:
+            if not self._chosen_by_block:
+                raise
+            warnings += (f"{error} The best weights cannot be chosen by them: see --val-fraction.",)
+        return warnings
+
+    def check_split(self, split: str) -> tuple[str, ...]:
+        """Check that the labels of a split hold drivable pixels; return warnings.
+
+        Raises:
+            UserError: There is no such split, or its labels hold no drivable pixel.
+        """
+        what = f"masks of the split {split}"
+        warnings = check_files(self._files(split), self._decode, self.classes, what, self._pool)
+        if split == TRAIN:
+            warnings += (f"the pictures of {TRAIN} may be those that the network was trained on",)
+        return warnings
 
     def training(self, batch_size: int, generator: np.random.Generator) -> Iterator[LabelledImages]:
         """Yield full batches without end, shuffled in each epoch.
@@ -112,10 +159,18 @@ class FolderDataset:
         Raises:
             UserError: There is no such split, or an image is damaged.
         """
+        return self._in_order(self._files(split))
+
+    def _known(self) -> dict[str, tuple[ImageFiles, ...]]:
+        """The files of each split that has any."""
         known = {TRAIN: self._training, SELECTION: self._selection, **self._splits}
-        if split not in known or not known[split]:
+        return {split: files for split, files in known.items() if files}
+
+    def _files(self, split: str) -> tuple[ImageFiles, ...]:
+        known = self._known()
+        if split not in known:
             raise UserError(f"{self.name} ({self.kind}) has no split {split!r}: it has {', '.join(self.splits)}.")
-        return self._in_order(known[split])
+        return known[split]
 
     def _in_order(self, files: Sequence[ImageFiles]) -> Iterator[LabelledImages]:
         count = max(1, min(BATCH, BATCH_PIXELS // (self.size[0] * self.size[1])))
@@ -183,11 +238,31 @@ def _passes(count: int, generator: np.random.Generator) -> Iterator[int]:
         yield from order.tolist()
 
 
-def _pixels(files: ImageFiles) -> int:
-    """Number of pixels of an image by its header, after a check against its labels' header."""
-    height, width = read_size(files.picture)
-    check_sizes(files, (height, width), read_size(files.labels))
-    return height * width
+def _headers(files: ImageFiles) -> tuple[Header, Header]:
+    """The headers of an image and its labels, after a check of their sizes and of the labels' compression."""
+    picture, labels = read_header(files.picture), read_header(files.labels)
+    check_lossless(files.labels, labels)
+    check_sizes(files, picture.upright, labels.stored)
+    return picture, labels
+
+
+def _remarks(headers: Sequence[tuple[Header, Header]], size: tuple[int, int], *, asked: bool) -> Iterator[str]:
+    """What the user is told about the files."""
+    turned = sum(picture.turned for picture, _ in headers)
+    if turned:
+        yield (
+            f"{turned} of {len(headers)} pictures have an EXIF orientation and are turned upright; labels are read as "
+            "they are stored, so that they must show the upright pictures"
+        )
+    if any(labels.turned for _, labels in headers):
+        yield "labels have an EXIF orientation, which is ignored: they are read as they are stored"
+    sizes = Counter(picture.upright for picture, _ in headers)
+    if len(sizes) > 1:
+        common = [f"{height}×{width} ({count})" for (height, width), count in sizes.most_common(4)]
+        yield (
+            f"pictures have {len(sizes)} sizes: {', '.join(common)}{', …' if len(sizes) > 4 else ''} (height × width); "
+            f"all are resized to {size[0]}×{size[1]}{'' if asked else ', that of the first: --size chooses another'}"
+        )
 
 
 def open_folder(

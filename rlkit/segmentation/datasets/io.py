@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.image_file import load_picture
+from rlkit.segmentation.datasets.image_file import load_picture, load_stored
 from rlkit.spaces import IGNORED, Pixels
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
@@ -81,21 +81,21 @@ def same_numbers(count: int, where: str, ignored: tuple[int, ...] = (IGNORED,)) 
 
 
 def read_picture(path: Path) -> Pixels:
-    """Read an image: (H, W, 3) uint8, RGB.
+    """Read an image, upright: (H, W, 3) uint8, RGB.
 
     Raises:
         UserError: It is missing, damaged or too large.
     """
-    return np.array(load_picture(path, mode="RGB"))
+    return np.array(load_picture(path))
 
 
 def read_labels(path: Path, decode: Decoder) -> Pixels:
-    """Read the class of each pixel: (H, W) uint8.
+    """Read the class of each pixel, as stored: (H, W) uint8.
 
     Raises:
-        UserError: The file is missing, damaged or too large, or holds no such labels.
+        UserError: The file is missing, damaged, too large or compressed with loss, or holds no such labels.
     """
-    return decode(load_picture(path), path)
+    return decode(load_stored(path, lossless=True), path)
 
 
 def read_pair(files: ImageFiles, decode: Decoder) -> tuple[Pixels, Pixels]:
@@ -119,9 +119,12 @@ def check_sizes(files: ImageFiles, picture: tuple[int, int], labels: tuple[int, 
         UserError: They differ.
     """
     if picture != labels:
+        turned = ""
+        if picture == labels[::-1]:
+            turned = " The picture is read upright, by its EXIF orientation, and labels as they are stored."
         raise UserError(
             f"{files.picture} is {picture[1]}×{picture[0]} pixels, but its labels {files.labels} are "
-            f"{labels[1]}×{labels[0]}: both must have the same size."
+            f"{labels[1]}×{labels[0]}: both must have the same size.{turned}"
         )
 
 

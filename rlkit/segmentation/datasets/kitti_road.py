@@ -6,8 +6,9 @@ import numpy as np
 from PIL import Image
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.base import DatasetIndex, matched, pictures_in
+from rlkit.segmentation.datasets.base import DatasetIndex
 from rlkit.segmentation.datasets.io import ImageFiles
+from rlkit.segmentation.datasets.listing import matched, pictures_in
 from rlkit.spaces import IGNORED, Classes, Pixels
 
 CLASSES = Classes(("background", "road"), ("road",))

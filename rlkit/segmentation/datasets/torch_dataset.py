@@ -12,6 +12,8 @@ from PIL import Image
 from rlkit.errors import UserError
 from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.segmentation.datasets.bounds import check_batch, check_size
+from rlkit.segmentation.datasets.drivable import check_labels, described
+from rlkit.segmentation.datasets.image_file import in_colour
 from rlkit.segmentation.datasets.io import resize_labels, resize_picture
 from rlkit.spaces import IGNORED, Classes, Pixels
 
@@ -52,12 +54,35 @@ class TorchDataset:
             check_size(size)
         count = len(dataset)
         self.name = f"dataset:{kind}"
+        self.notes: tuple[str, ...] = ()
         self.classes = classes
         self._dataset = dataset
         apart = min(count - 1, max(1, round(held_out * count))) if held_out else 0
         self.training_pictures: int | None = count - apart
         image, _ = self._pair(0, None)
         self.size = size or (image.shape[0], image.shape[1])
+
+    def check_training(self) -> tuple[str, ...]:
+        """Check that the labels of training items hold drivable pixels; return warnings.
+
+        Raises:
+            UserError: Not one pixel is drivable.
+        """
+        return self._check(range(self.training_pictures or 0), "training items")
+
+    def check_split(self, split: str) -> tuple[str, ...]:
+        """Check that labels hold drivable pixels; return warnings.
+
+        Raises:
+            UserError: Not one pixel is drivable.
+        """
+        return self._check(range(len(self._dataset)), "items")
+
+    def _check(self, indices: Sequence[int], what: str) -> tuple[str, ...]:
+        labels = (self._pair(index, None)[1] for index in indices)
+        what = f"{len(indices)} {what} of {self.name}"
+        warning = check_labels(labels, self.classes, what, lambda counts: described(counts, self.classes))
+        return (warning,) if warning else ()
 
     def training(self, batch_size: int, generator: np.random.Generator) -> Iterator[LabelledImages]:
         """Give full batches for ever; each pass over the training items goes in another order.
@@ -114,7 +139,7 @@ class TorchDataset:
 
 def _image(given: Any, where: str) -> Pixels:
     """An image as (H, W, 3) uint8."""
-    pixels = np.asarray(given.convert("RGB")) if isinstance(given, Image.Image) else _array(given)
+    pixels = np.asarray(in_colour(given, where)) if isinstance(given, Image.Image) else _array(given)
     if isinstance(given, torch.Tensor) and pixels.ndim == 3:
         pixels = np.moveaxis(pixels, 0, -1)
     expected = "expected (H, W, 3) uint8, a PIL image, or a tensor (3, H, W) of uint8 or of floats from 0 to 1"

@@ -14,7 +14,8 @@ from PIL import Image
 
 from rlkit.errors import UserError
 from rlkit.segmentation.datasets.base import Dataset, LabelledImages
-from rlkit.segmentation.datasets.custom import CLASSES, CONDITIONS, IMAGES, MASKS, SELECTION, TRAIN
+from rlkit.segmentation.datasets.custom import CLASSES, CONDITIONS, IMAGES, MASKS, SELECTION
+from rlkit.segmentation.datasets.listing import TRAIN
 from rlkit.spaces import Pixels
 from rlkit.utils.io import disk_errors, new_folder
 from rlkit.utils.paths import path_inside

@@ -18,6 +18,7 @@ TOLERANCE = 1e-4  # of a probability
 # Maxima of a pooling window that are equal up to rounding may have another index in another runtime, so that a few
 # pixels around it differ.
 MIN_EQUAL = 0.99  # fraction of pixels within the tolerance
+MAX_BATCH = 1024  # images in a fixed batch
 _BATCHES = (1, 3)  # batch sizes of the comparison; not the one it was traced with
 
 
@@ -62,6 +63,7 @@ def compare(
     probabilities: Callable[[Floats], Floats],
     pictures: Pixels | None = None,
     min_equal: float = MIN_EQUAL,
+    batch: int | None = None,
 ) -> Exported:
     """Compare the probabilities of the model and the exported file on the same images.
 
@@ -71,14 +73,15 @@ def compare(
         probabilities: Runs the file: (N, 3, H, W) float32 in [0, 1] -> (N, C, H, W).
         pictures: (N, H, W, 3) uint8; None for noise.
         min_equal: Fraction of pixels that must be within `TOLERANCE`.
+        batch: The batch size of the file; None if it takes any.
 
     Raises:
         UserError: Fewer pixels are.
     """
     folded = SegmentationModel(model.network, model.card, model.device, fuse=True)
     differences, same_class = [], []
-    for batch in _noise(model.card.size) if pictures is None else [pictures]:
-        ours, theirs = folded.probabilities(batch), probabilities(as_input(batch))
+    for images in _noise(model.card.size, batch) if pictures is None else [pictures]:
+        ours, theirs = folded.probabilities(images), probabilities(as_input(images))
         differences.append(np.abs(ours - theirs).max(axis=1).ravel())
         same_class.append((ours.argmax(1) == theirs.argmax(1)).ravel())
     difference = np.concatenate(differences)
@@ -99,9 +102,22 @@ def as_input(pictures: Pixels) -> Floats:
     return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), dtype=np.float32) / np.float32(255)
 
 
-def _noise(size: tuple[int, int]) -> list[Pixels]:
+def _noise(size: tuple[int, int], batch: int | None) -> list[Pixels]:
     generator = np.random.default_rng(0)
-    return [generator.integers(0, 256, (count, *size, 3), dtype=np.uint8) for count in _BATCHES]
+    return [
+        generator.integers(0, 256, (count, *size, 3), dtype=np.uint8)
+        for count in (_BATCHES if batch is None else (batch,))
+    ]
+
+
+def check_batch_size(batch: int | None) -> None:
+    """Check a fixed batch size of an exported file.
+
+    Raises:
+        UserError: It is no number from 1 to `MAX_BATCH`.
+    """
+    if batch is not None and not 1 <= batch <= MAX_BATCH:
+        raise UserError(f"--batch {batch}: expected a whole number from 1 to {MAX_BATCH}, or none for any batch size.")
 
 
 def check_target(out: Path, suffix: str) -> None:

@@ -4,6 +4,7 @@ import importlib
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,45 +20,58 @@ from rlkit.spaces import Pixels
 
 SUFFIX = ".onnx"
 OPSET = 18
+TESTED = "ONNX Runtime and the reference evaluator of the onnx package"
 EXTRA = 'pip install "rlkit-toolkit[export]"'
 
 CALIBRATION = 128  # images
 MIN_CALIBRATION = 8
 
 
-def export_onnx(model: SegmentationModel, out: Path) -> Exported:
+def export_onnx(model: SegmentationModel, out: Path, batch: int | None = None) -> Exported:
     """Write an ONNX file, and compare it with the model where ONNX Runtime is installed.
 
-    Its input `pictures` is (N, 3, H, W) float32 in [0, 1], for any N and the model's H and W; its output
-    `probabilities` is (N, C, H, W) float32. Unpooling is exported as ScatterElements, since runtimes disagree about
+    Its input `pictures` is (N, 3, H, W) float32 in [0, 1], for the model's H and W and for any N or the one of `batch`;
+    its output `probabilities` is (N, C, H, W) float32. With a fixed batch all shapes in the file are numbers, which
+    runtimes need that take no symbolic shapes. Unpooling is exported as ScatterElements, since runtimes disagree about
     MaxUnpool. The metadata holds the model's card under `card`.
 
     Args:
         model: The model.
         out: The file to create, named *.onnx.
+        batch: Fixed batch size; None for any.
 
     Raises:
-        UserError: A package is missing, the file exists already or cannot be written, or the network cannot be
-            exported.
+        UserError: A package is missing, the batch size is out of range, the file exists already or cannot be written,
+            or the network cannot be exported.
     """
     check_target(out, SUFFIX)
-    write_target(out, onnx_bytes(model))
+    write_target(out, onnx_bytes(model, batch))
     try:
         session = session_of(out.read_bytes())
     except ModuleNotFoundError:
-        note = f"it was not compared, because ONNX Runtime is not installed ({EXTRA})"
+        note = f"It was not compared, because ONNX Runtime is not installed ({EXTRA}). {about(batch)}"
         return Exported(out, out.stat().st_size, None, None, None, note)
-    return compare(model, out, lambda pictures: run(session, pictures))
+    return replace(compare(model, out, lambda pictures: run(session, pictures), batch=batch), note=about(batch))
 
 
-def onnx_bytes(model: SegmentationModel) -> bytes:
+def about(batch: int | None) -> str:
+    """What a runtime must know of an exported file, and which runtimes were tested."""
+    shape = "any batch size" if batch is None else f"a batch of {batch} (all shapes are fixed)"
+    return f"ONNX opset {OPSET}, {shape}, tested with {TESTED}"
+
+
+def onnx_bytes(model: SegmentationModel, batch: int | None = None) -> bytes:
     """Return the content of an ONNX file.
 
+    Args:
+        model: The model.
+        batch: Fixed batch size; None for any.
+
     Raises:
-        UserError: A package is missing, or the network cannot be exported.
+        UserError: A package is missing, the batch size is out of range, or the network cannot be exported.
     """
     need("onnx", "onnxscript")
-    program = traced(model)
+    program = traced(model, batch)
     with quietly():
         exported = torch.onnx.export(
             program,
@@ -139,12 +153,22 @@ def session_of(content: bytes, threads: int = 0) -> Any:
 
 
 def run(session: Any, pictures: Floats) -> Floats:
-    """(N, 3, H, W) float32 from 0 to 1 -> (N, C, H, W) float32 probabilities."""
-    probabilities: Floats = session.run([OUTPUT], {INPUT: pictures})[0]
+    """(N, 3, H, W) float32 from 0 to 1 -> (N, C, H, W) float32 probabilities; in parts where the batch is fixed."""
+    batch = session.get_inputs()[0].shape[0]
+    size = batch if isinstance(batch, int) else len(pictures)
+    parts = [session.run([OUTPUT], {INPUT: part})[0] for part in _batches(pictures, size)]
+    probabilities: Floats = np.concatenate(parts)[: len(pictures)]
     return probabilities
 
 
-def export_int8(model: SegmentationModel, out: Path, calibration: Pixels) -> Exported:
+def _batches(pictures: Floats, size: int) -> Iterator[Floats]:
+    """Full batches; the last one is filled up with its last picture."""
+    for first in range(0, len(pictures), size):
+        part = pictures[first : first + size]
+        yield np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)]) if len(part) < size else part
+
+
+def export_int8(model: SegmentationModel, out: Path, calibration: Pixels, batch: int | None = None) -> Exported:
     """Write an ONNX file with convolutions in int8.
 
     Weights are signed with one scale per output channel, activations unsigned with one scale per tensor, as
@@ -156,18 +180,21 @@ def export_int8(model: SegmentationModel, out: Path, calibration: Pixels) -> Exp
         out: The file to create, named *.onnx.
         calibration: (N, H, W, 3) uint8, of the model's size: representative images, for the ranges of the activations
             and for the comparison with the model.
+        batch: Fixed batch size; None for any.
 
     Raises:
-        UserError: A package is missing, there are too few images or they have another size, the file exists already or
-            cannot be written, or the network cannot be exported.
+        UserError: A package is missing, there are too few images or they have another size, the batch size is out of
+            range, the file exists already or cannot be written, or the network cannot be exported.
     """
     check_target(out, SUFFIX)
-    write_target(out, int8_bytes(model, calibration))
+    write_target(out, int8_bytes(model, calibration, batch))
     session = session_of(out.read_bytes())
-    return compare(model, out, lambda pictures: run(session, pictures), calibration[:MIN_CALIBRATION], min_equal=0.0)
+    sample = calibration[:MIN_CALIBRATION]
+    made = compare(model, out, lambda pictures: run(session, pictures), sample, min_equal=0.0)
+    return replace(made, note=about(batch))
 
 
-def int8_bytes(model: SegmentationModel, calibration: Pixels) -> bytes:
+def int8_bytes(model: SegmentationModel, calibration: Pixels, batch: int | None = None) -> bytes:
     """Return the content of an int8 ONNX file; arguments and errors as in `export_int8`."""
     need("onnx", "onnxscript", "onnxruntime")
     height, width = model.card.size
@@ -189,12 +216,12 @@ def int8_bytes(model: SegmentationModel, calibration: Pixels) -> bytes:
     # These functions work on files only.
     with tempfile.TemporaryDirectory() as folder, quietly():
         floats, prepared, integers = (Path(folder, f"{name}.onnx") for name in ("floats", "prepared", "integers"))
-        floats.write_bytes(onnx_bytes(model))
+        floats.write_bytes(onnx_bytes(model, batch))
         quant_pre_process(floats, prepared, skip_symbolic_shape=True)
         quantize_static(
             prepared,
             integers,
-            _Calibration(calibration),
+            _Calibration(calibration, batch or 1),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
             per_channel=True,
@@ -224,10 +251,11 @@ def calibration_images(source: Dataset, generator: np.random.Generator, count: i
 class _Calibration:
     """ONNX Runtime's `CalibrationDataReader` over images."""
 
-    def __init__(self, pictures: Pixels):
-        self._pictures = iter(pictures)
+    def __init__(self, pictures: Pixels, batch: int):
+        whole = pictures[: max(batch, len(pictures) // batch * batch)]  # no picture counts twice
+        self._batches = _batches(as_input(whole), batch)
 
     def get_next(self) -> dict[str, Floats] | None:
-        """Return the next image as the network's input; None after the last."""
-        picture = next(self._pictures, None)
-        return None if picture is None else {INPUT: as_input(picture[np.newaxis])}
+        """Return the next batch as the network's input; None after the last."""
+        pictures = next(self._batches, None)
+        return None if pictures is None else {INPUT: pictures}

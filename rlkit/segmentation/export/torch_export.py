@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from rlkit.errors import UserError, describe_error
 from rlkit.perception.model import SegmentationModel
 from rlkit.perception.networks.layers import fold_batch_norm
-from rlkit.segmentation.export.common import Exported, Floats, check_target, compare, write_target
+from rlkit.segmentation.export.common import Exported, Floats, check_batch_size, check_target, compare, write_target
 
 SUFFIX = ".pt2"
 CARD = "card.json"  # the model card's name inside the file
@@ -36,21 +36,23 @@ class Probabilities(nn.Module):
         return shares / shares.sum(1, keepdim=True)
 
 
-def export_torch(model: SegmentationModel, out: Path) -> Exported:
+def export_torch(model: SegmentationModel, out: Path, batch: int | None = None) -> Exported:
     """Write a `torch.export` program; `torch.export.load(FILE).module()` is then a function of images.
 
-    Its input is (N, 3, H, W) float32 in [0, 1], for any N and the model's H and W, its output (N, C, H, W) float32
-    probabilities.
+    Its input is (N, 3, H, W) float32 in [0, 1], for the model's H and W and for any N or the one of `batch`, its output
+    (N, C, H, W) float32 probabilities.
 
     Args:
         model: The model.
         out: The file to create, named *.pt2.
+        batch: Fixed batch size; None for any.
 
     Raises:
-        UserError: The file exists already or cannot be written, or the network cannot be exported.
+        UserError: The batch size is out of range, the file exists already or cannot be written, or the network cannot
+            be exported.
     """
     check_target(out, SUFFIX)
-    program = traced(model)
+    program = traced(model, batch)
     buffer = io.BytesIO()
     with quietly():
         torch.export.save(program, buffer, extra_files={CARD: json.dumps(model.card.to_json())})
@@ -63,21 +65,25 @@ def export_torch(model: SegmentationModel, out: Path) -> Exported:
             found: Floats = run(torch.from_numpy(pictures)).numpy()
         return found
 
-    return compare(model, out, probabilities)
+    return compare(model, out, probabilities, batch=batch)
 
 
-def traced(model: SegmentationModel) -> torch.export.ExportedProgram:
-    """Trace a model by `torch.export`, for any batch size.
+def traced(model: SegmentationModel, batch: int | None = None) -> torch.export.ExportedProgram:
+    """Trace a model by `torch.export`.
+
+    Args:
+        model: The model.
+        batch: Fixed batch size; None for any.
 
     Raises:
-        UserError: The network does something that `torch.export` does not support.
+        UserError: The batch size is out of range, or the network does something that `torch.export` does not support.
     """
-    example = torch.zeros(2, 3, *model.card.size)
+    check_batch_size(batch)
+    example = torch.zeros(2 if batch is None else batch, 3, *model.card.size)
+    shapes = {INPUT: {0: torch.export.Dim("batch")}} if batch is None else None
     try:
         with quietly(), torch.no_grad():
-            return torch.export.export(
-                Probabilities(model.network), (example,), dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}}
-            )
+            return torch.export.export(Probabilities(model.network), (example,), dynamic_shapes=shapes)
     except Exception as error:
         raise UserError(
             f"The network {model.card.network!r} cannot be exported: {describe_error(error)}", exit_code=1

@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from PIL import Image
 from rlkit.errors import UserError
 from rlkit.segmentation.datasets.base import Dataset
 from rlkit.segmentation.datasets.image_file import MAX_PIXELS, NotAnImageError, check_pixels, load_picture
+from rlkit.segmentation.datasets.listing import is_hidden
 from rlkit.spaces import Pixels
 from rlkit.utils import paths
 
@@ -97,27 +98,48 @@ def _in_turn(by_condition: dict[str, list[View]], count: int) -> list[View]:
     return chosen
 
 
-def views_of_path(path: Path, count: int | None) -> Views:
+def views_of_path(path: Path, count: int | None, skipped: Callable[[UserError], None] | None = None) -> Views:
     """Photos, or the frames of a video.
 
     Args:
         path: A photo, a folder of photos, or a video.
         count: Maximum number, spread over a folder, or from the beginning of a video; None for all.
+        skipped: Called with the error of each photo of a folder that cannot be read, which is then passed over; None
+            to raise it.
 
     Raises:
-        UserError: The path is missing or of another kind.
+        UserError: The path is missing or of another kind. On iteration: not one photo of the folder can be read.
     """
     if not path.exists():
         raise UserError(f"--input {path}: there is no such file or folder")
     if path.is_dir():
-        photos = sorted(file for file in path.iterdir() if file.suffix.lower() in PHOTOS)
+        photos = sorted(file for file in path.iterdir() if file.suffix.lower() in PHOTOS and not is_hidden(file.name))
         if not photos:
             raise UserError(f"--input {path}: this folder holds no pictures ({', '.join(PHOTOS)})")
         chosen = _spread(photos, count)
-        return Views((View(read_photo(photo), caption=photo.name) for photo in chosen), count=len(chosen))
+        return Views(_views_of_photos(path, chosen, skipped), count=len(chosen))
     if path.suffix.lower() in VIDEOS:
         return _views_of_video(path, count)
     return Views(iter([View(read_photo(path), caption=path.name)]), count=1)
+
+
+def _views_of_photos(
+    folder: Path, photos: Sequence[Path], skipped: Callable[[UserError], None] | None
+) -> Iterator[View]:
+    shown, error = 0, None
+    for photo in photos:
+        try:
+            image = read_photo(photo)
+        except UserError as why:
+            if skipped is None:
+                raise
+            skipped(why)
+            error = why
+            continue
+        shown += 1
+        yield View(image, caption=photo.name)
+    if error is not None and not shown:
+        raise UserError(f"--input {folder}: none of {len(photos)} pictures can be read. {error}", exit_code=1)
 
 
 def read_photo(path: Path) -> Pixels:
@@ -127,7 +149,7 @@ def read_photo(path: Path) -> Pixels:
         UserError: It is no image, damaged, or too large.
     """
     try:
-        picture = load_picture(path, mode="RGB", upright=True)
+        picture = load_picture(path)
     except NotAnImageError as error:
         known = ", ".join((*PHOTOS, *VIDEOS))
         raise UserError(f"{path} is neither a picture nor a video that can be read ({known})") from error

@@ -118,3 +118,26 @@ def make_camvid(save, picture, tmp_path):
         return tmp_path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """Small data sets of forms that users have, which are not part of this repository."""
+    folder = Path(os.environ.get("RLKIT_CASES", Path(__file__).parents[4] / "shared" / "cases")) / "segmentation"
+    if not folder.is_dir():
+        pytest.skip(f"the sample data sets are not in {folder}; RLKIT_CASES may name another folder")
+    return folder
+
+
+@pytest.fixture
+def own(save, picture, tmp_path):
+    """Writes pictures beside masks: names of pictures below images/, each with the (H, W) numbers of its mask."""
+
+    def make(masks, ending="png"):
+        for name, mask in masks.items():
+            save(f"images/{name}.{ending}", picture(size=np.shape(mask)))
+            save(f"masks/{name}.png", mask)
+        (tmp_path / "classes.json").write_text('{"names": ["grass", "road"], "drivable": ["road"]}')
+        return tmp_path
+
+    return make

@@ -44,9 +44,16 @@ def test_a_folder_of_pictures_calibrates_the_integers(model_file, tmp_path, caps
     assert "have the model's class" in capsys.readouterr().out
 
 
+def test_a_fixed_batch_and_the_opset_are_told(model_file, tmp_path, capsys):
+    pytest.importorskip("onnxruntime", reason="needs the extra export")
+    Export(str(model_file), out=tmp_path / "m.onnx", batch=1).run()
+    assert "ONNX opset 18, a batch of 1 (all shapes are fixed), tested with" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
+        ({"batch": 0}, "--batch 0"),
         ({"out": "m.bin"}, r"ends in \.onnx"),
         ({"calibration": 9}, "belong to --format onnx-int8"),
         ({"format": "onnx-int8", "calibration": 2}, "at least 8"),

@@ -58,6 +58,34 @@ def test_a_folder_becomes_a_film_and_a_film_another(rlkit, model, photos, tmp_pa
     assert len(list(views_of_path(tmp_path / "b.mp4", None).views)) == 2
 
 
+@pytest.mark.parametrize(("out", "told"), [("sheet.png", "3 pictures: sheet.png"), ("a.mp4", "3 pictures, 2 per")])
+def test_files_of_a_folder_that_cannot_be_read_are_skipped_and_said(rlkit, model, photos, out, told, capsys):
+    (photos / "00-broken.png").write_bytes((photos / "0.png").read_bytes()[:100])
+    (photos / "words.jpg").write_text("no picture")
+    (photos / "._0.png").write_bytes(b"resource fork")
+    assert rlkit("perception", "predict", model, "--input", photos, "--out", out) == 0
+    said = capsys.readouterr()
+    assert told in said.out
+    assert "2 of 5 pictures could not be read and were skipped" in said.out
+    lines = [line for line in said.err.splitlines() if line.startswith("skipped: ")]
+    assert [name in line for name, line in zip(("00-broken.png", "words.jpg"), lines, strict=True)] == [True, True]
+
+
+@pytest.mark.parametrize("out", ["sheet.png", "a.mp4"])
+def test_a_folder_of_which_nothing_can_be_read_is_an_error(rlkit, model, out, tmp_path, capsys):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/a.png").write_text("no picture")
+    assert rlkit("perception", "predict", model, "--input", "photos", "--out", out) == 1
+    assert "none of 1 pictures can be read" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
+def test_a_single_file_that_cannot_be_read_is_an_error(rlkit, model, tmp_path, capsys):
+    (tmp_path / "a.png").write_text("no picture")
+    assert rlkit("perception", "predict", model, "--input", "a.png", "--out", "sheet.png") == 2
+    assert "neither a picture nor a video" in capsys.readouterr().err
+
+
 def test_a_simulators_pictures_are_shown_beside_their_truth(rlkit, model, capsys):
     data = ["--data", "sim", "--env-kwargs", "num_circuits=2", "weather=clear", "--num-images", 2]
     assert rlkit("perception", "predict", model, *data, "--out", "sheet.png") == 0

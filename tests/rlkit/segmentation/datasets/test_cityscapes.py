@@ -45,3 +45,30 @@ def test_a_picture_without_labels_and_a_missing_city_are_named(cityscapes, save,
     save(PICTURE.format("train", "aaa", 99), picture())
     with pytest.raises(UserError, match=r"aaa is missing"):
         read_dataset(cityscapes)
+
+
+def test_train_ids_are_read_where_there_are_no_label_ids(tmp_path, save, picture):
+    save(PICTURE.format("train", "aachen", 10), picture())
+    save(LABELS.format("train", "aachen", 10, "labelTrainIds"), np.repeat([[10], [0], [255]], 4, axis=0).repeat(16, 1))
+    dataset = read_dataset(tmp_path)
+    labels = read_labels(dataset.splits["train"][0].labels, dataset.decode)
+    assert labels[:, 0].tolist() == [10] * 4 + [0] * 4 + [255] * 4
+
+
+def test_the_sample_of_train_ids_is_read(cases):
+    dataset = read_dataset(cases / "city_trainids_only")
+    assert {split: len(files) for split, files in dataset.splits.items()} == {"train": 8, "val": 8}
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers", "sentence"),
+    [
+        ("labelIds", (10, 7, 0, 0), r"labelTrainIds, in which road is 0 instead of 7"),  # 7 is a traffic sign
+        ("labelTrainIds", (11, 0, 7, 7), r"labelIds, in which road is 7 instead of 0"),
+    ],
+)
+def test_numbers_of_the_other_kind_of_file_are_refused(tmp_path, save, picture, name, numbers, sentence):
+    save(PICTURE.format("train", "aachen", 10), picture())
+    save(LABELS.format("train", "aachen", 10, name), np.repeat(numbers, 3)[:, None].repeat(16, 1))
+    with pytest.raises(UserError, match=sentence):
+        read_dataset(tmp_path)

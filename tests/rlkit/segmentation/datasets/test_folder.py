@@ -2,6 +2,7 @@ import os
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from rlkit.errors import UserError
 from rlkit.segmentation.datasets import folder as folder_module
@@ -165,3 +166,62 @@ def test_pictures_and_folders_may_be_links(make_camvid, tmp_path):
     (folder / "train").rename(folder / "elsewhere")
     (folder / "train").symlink_to("elsewhere")
     assert open_folder(folder).training_pictures == 1
+
+
+def with_orientation(folder, orientation, shape=(12, 16)):
+    """Gives the pictures of a folder stored turned, with an orientation tag by which they are upright."""
+    back = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90}[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for path in (folder / "images").iterdir():
+        pixels = np.asarray(Image.open(folder / "masks" / path.name)) * 200
+        Image.fromarray(pixels).transpose(back).save(path, exif=exif)
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_pictures_are_upright_in_training_and_evaluation(own, orientation):
+    masks = {f"{number}": np.repeat([[0], [0], [1]], 4, axis=0).repeat(16, 1) for number in range(6)}
+    folder = own(masks)
+    with_orientation(folder, orientation)
+    source = open_folder(folder)
+    assert source.size == (12, 16)
+    for batch in (next(source.training(2, np.random.default_rng(0))), *source.measured("val"), *source.selection()):
+        assert ((batch.images[..., 0] > 100) == (batch.labels == 1)).all()
+    assert any("6 of 6 pictures have an EXIF orientation" in note for note in source.notes)
+
+
+def test_masks_of_the_stored_picture_are_refused_where_they_differ_in_size(own):
+    folder = own({"a": np.eye(12, 16), "b": np.eye(12, 16)})
+    with_orientation(folder, 6)
+    for path in (folder / "masks").iterdir():
+        Image.open(path).transpose(Image.Transpose.ROTATE_90).save(path)
+    with pytest.raises(UserError, match=r"same size.*read upright, by its EXIF orientation"):
+        open_folder(folder)
+
+
+def test_jpeg_masks_are_refused_at_the_start(own):
+    folder = own({"a": np.eye(12, 16), "b": np.eye(12, 16)})
+    Image.open(folder / "masks/b.png").save(folder / "masks/b.jpg")
+    (folder / "masks/b.png").unlink()
+    with pytest.raises(UserError, match=r"b\.jpg is compressed as a photo"):
+        open_folder(folder)
+
+
+def test_mixed_sizes_are_said(own):
+    folder = own({"a": np.eye(12, 16), "b": np.eye(12, 16), "c": np.eye(20, 30)})
+    assert open_folder(folder).notes[0].startswith("pictures have 2 sizes: 12×16 (2), 20×30 (1)")
+    assert "--size" not in open_folder(folder, (12, 16)).notes[0]
+
+
+@pytest.mark.parametrize("case", ["exif_90", "exif_180"])
+def test_sample_pictures_with_an_orientation_match_their_masks(cases, case):
+    source = open_folder(cases / case)
+    assert source.size == (72, 96)
+    road = [(batch.images.mean(-1)[batch.labels == 1]).std() for batch in source.measured("val")]
+    flipped = [(batch.images.mean(-1)[batch.labels[:, ::-1] == 1]).std() for batch in source.measured("val")]
+    assert np.mean(road) < np.mean(flipped)  # the road is of one shade
+
+
+def test_sample_masks_in_jpeg_are_refused(cases):
+    with pytest.raises(UserError, match=r"invents classes"):
+        open_folder(cases / "mask_jpg")

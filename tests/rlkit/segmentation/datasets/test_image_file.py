@@ -16,6 +16,8 @@ from rlkit.segmentation.datasets.image_file import (
     MAX_SCANS,
     NotAnImageError,
     load_picture,
+    load_stored,
+    read_header,
     read_size,
 )
 
@@ -155,7 +157,8 @@ def test_damaged_files_raise_only_user_errors(tmp_path):
             content[random.integers(min(300, len(content)), size=6)] = random.integers(256, size=6)
             path.write_bytes(content.tobytes())
             try:
-                load_picture(path, mode="RGB", upright=True)
+                load_picture(path)
+                read_header(path)
             except UserError as error:
                 assert "damaged" in str(error)  # noqa: PT017 - either is right
 
@@ -164,7 +167,7 @@ def test_of_several_pictures_in_one_file_the_first_is_read(tmp_path):
     path = tmp_path / "pages.tif"
     pages = [Image.new("L", (8, 8), shade) for shade in (10, 20, 30)]
     pages[0].save(path, save_all=True, append_images=pages[1:])
-    assert load_picture(path, mode="RGB").getpixel((0, 0)) == (10, 10, 10)
+    assert load_picture(path).getpixel((0, 0)) == (10, 10, 10)
 
 
 @pytest.mark.parametrize("read", [load_picture, read_size])
@@ -178,3 +181,78 @@ def test_links_to_pictures_are_followed(tmp_path):
     Image.new("L", (5, 4)).save(tmp_path / "there.png")
     (tmp_path / "here.png").symlink_to("there.png")
     assert read_size(tmp_path / "here.png") == (4, 5)
+
+
+def turned(path, orientation, late=False, size=(8, 4)):
+    """A picture whose first row is white as stored, with an orientation tag; `late` behind the pixels of a PNG."""
+    pixels = np.zeros((size[1], size[0]), np.uint8)
+    pixels[0] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(path, exif=exif, **({"quality": 95} if path.suffix == ".jpg" else {}))
+    if late:
+        content = path.read_bytes()
+        place = content.index(b"eXIf") - 4
+        chunk = content[place : place + 12 + int.from_bytes(content[place : place + 4], "big")]
+        path.write_bytes(content[:place] + content[place + len(chunk) : -12] + chunk + content[-12:])
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "late.png", "a.tif"])
+@pytest.mark.parametrize(("orientation", "row"), [(1, "top"), (3, "bottom"), (6, "right"), (8, "left")])
+def test_a_picture_is_upright_whatever_its_format(name, orientation, row, tmp_path):
+    path = turned(tmp_path / name, orientation, late=name == "late.png")
+    image = np.asarray(load_picture(path)).mean(axis=-1)
+    shades = {"top": image[0], "bottom": image[-1], "left": image[:, 0], "right": image[:, -1]}
+    assert shades[row].mean() > 200
+    assert image.mean() < 150
+    assert read_header(path).upright == image.shape
+
+
+def test_a_png_is_not_decoded_for_its_orientation(tmp_path, undecoded):
+    Image.new("L", (8, 4)).save(tmp_path / "a.png")
+    assert read_header(tmp_path / "a.png").upright == (4, 8)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_grey_of_16_bits_is_scaled_to_8(suffix, tmp_path):
+    values = np.linspace(0, 65_535, 256).reshape(16, 16).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / f"deep.{suffix}")
+    pixels = np.asarray(load_picture(tmp_path / f"deep.{suffix}"))
+    assert pixels.shape == (16, 16, 3)
+    assert np.abs(pixels[..., 0].ravel().astype(int) - np.arange(256)).max() <= 1
+
+
+@pytest.mark.parametrize("highest", [200, 4095])
+def test_a_picture_of_16_bits_that_would_turn_black_is_refused(highest, tmp_path):
+    Image.fromarray(np.full((8, 8), highest, np.uint16)).save(tmp_path / "dark.png")
+    with pytest.raises(UserError, match=rf"dark\.png is a picture of 16 bits, but its largest value is {highest:,}"):
+        load_picture(tmp_path / "dark.png")
+
+
+@pytest.mark.parametrize(("kind", "word"), [(np.float32, "floats"), (np.int32, "integers of 32 bits")])
+def test_numbers_that_are_no_shades_are_refused(kind, word, tmp_path):
+    Image.fromarray(np.ones((8, 8), kind)).save(tmp_path / "heights.tif")
+    with pytest.raises(UserError, match=rf"heights\.tif holds {word}"):
+        load_picture(tmp_path / "heights.tif")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "lossy"),
+    [
+        ("a.jpg", {}, True),
+        ("a.webp", {}, True),
+        ("b.webp", {"lossless": True}, False),
+        ("a.tif", {"compression": "jpeg"}, True),
+        ("b.tif", {"compression": "tiff_lzw"}, False),
+        ("a.png", {}, False),
+    ],
+)
+def test_labels_compressed_with_loss_are_refused(name, options, lossy, tmp_path):
+    Image.new("RGB", (32, 32)).save(tmp_path / name, **options)
+    if lossy:
+        with pytest.raises(UserError, match=r"invents classes along edges: save the labels again"):
+            load_stored(tmp_path / name, lossless=True)
+    else:
+        load_stored(tmp_path / name, lossless=True)
+    load_stored(tmp_path / name)

@@ -64,6 +64,41 @@ def test_onnx_runtime_predicts_the_same_as_torch(model, pictures, tmp_path):
     )
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_fixed_batch_leaves_no_symbolic_shape(model, pictures, tmp_path, batch):
+    onnx = pytest.importorskip("onnx", reason="needs the extra export")
+    pytest.importorskip("onnxscript", reason="needs the extra export")
+    reference = pytest.importorskip("onnx.reference", reason="needs the extra export")
+    made = export_onnx(model, tmp_path / "m.onnx", batch)
+    assert made.agreement in (None, 1.0)
+    assert f"ONNX opset 18, a batch of {batch} (all shapes are fixed), tested with ONNX Runtime" in str(made)
+    proto = onnx.load(tmp_path / "m.onnx")
+    assert [one.version for one in proto.opset_import if one.domain == ""] == [18]
+    values = [*proto.graph.input, *proto.graph.output, *onnx.shape_inference.infer_shapes(proto).graph.value_info]
+    assert not [value.name for value in values for side in value.type.tensor_type.shape.dim if side.dim_param]
+    (found,) = reference.ReferenceEvaluator(proto).run(None, {"pictures": as_input(pictures[1 : 1 + batch])})
+    assert np.allclose(found, model.probabilities(pictures[1 : 1 + batch]), atol=1e-4)
+
+
+def test_a_file_for_any_batch_runs_in_the_reference_evaluator_too(model, pictures, tmp_path):
+    pytest.importorskip("onnxscript", reason="needs the extra export")
+    reference = pytest.importorskip("onnx.reference", reason="needs the extra export")
+    made = export_onnx(model, tmp_path / "m.onnx")
+    assert "ONNX opset 18, any batch size" in str(made)
+    (found,) = reference.ReferenceEvaluator(str(tmp_path / "m.onnx")).run(None, {"pictures": as_input(pictures[1:])})
+    assert np.allclose(found, model.probabilities(pictures[1:]), atol=1e-4)
+
+
+def test_a_torch_program_may_have_a_fixed_batch(model, tmp_path):
+    assert export_torch(model, tmp_path / "m.pt2", 2).agreement == 1.0
+
+
+@pytest.mark.parametrize("batch", [0, -1, 2000])
+def test_a_batch_out_of_range_is_refused(model, tmp_path, batch):
+    with pytest.raises(UserError, match=f"--batch {batch}: expected a whole number from 1 to 1024"):
+        export_torch(model, tmp_path / "m.pt2", batch)
+
+
 def test_onnx_is_written_without_comparison_if_no_runtime_is_installed(model, tmp_path, monkeypatch):
     pytest.importorskip("onnxscript", reason="needs the extra export")
 

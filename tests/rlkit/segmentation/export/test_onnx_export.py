@@ -42,6 +42,13 @@ def test_int8_convolutions_predict_nearly_the_same(model, pictures, tmp_path):
     assert np.abs(found - model.probabilities(pictures)).mean() < 0.05
 
 
+def test_int8_takes_a_fixed_batch(model, pictures, tmp_path):
+    made = export_int8(model, tmp_path / "m.onnx", pictures, 3)
+    assert made.agreement > 0.9
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].shape == [3, 3, 16, 16]
+
+
 @pytest.mark.parametrize("shape", [(10, 16, 20, 3), (3, 16, 16, 3)])
 def test_pictures_of_another_size_or_too_few_are_refused(model, tmp_path, shape):
     with pytest.raises(UserError, match="at least 8 calibration images of 16×16"):
