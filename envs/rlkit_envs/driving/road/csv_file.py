@@ -44,8 +44,8 @@ def load_circuit(path: str | Path, *, backwards: bool = False) -> Circuit:
 
     The four columns are separated by commas, semicolons, tabs or spaces; with another separator than the comma, numbers
     may have decimal commas. A header that names the columns, commented or not, may stand first, and then they may come
-    in any order, among others. Comments begin with ``#``. The last point may repeat the first. A circuit may cross over
-    itself by a bridge.
+    in any order, among others, and under other names that are known (``csv_header``). Comments begin with ``#``. The
+    last point may repeat the first. A circuit may cross over itself by a bridge.
 
     Two things are repaired. Points closer than half a metre on average are averaged over steps of one metre, with a
     warning. The inner border of a hairpin is cut back where it would pass the curve's centre, with a warning from

@@ -77,7 +77,7 @@ def test_backwards_gives_the_circuit_the_other_way_round(tmp_path, plain):
         (["# nothing but a comment"], ": 0 points"),
         ([HEADER], ": 0 points"),
         (GOOD[:5], ": 5 points"),
-        (["x,y,width", *GOOD], "line 1: the header 'x,y,width' does not name all of x_m, y_m"),
+        (["x,y,width", *GOOD], "line 1: the header names the columns x, y, width; the width to the right and the w"),
         ([f"{row},1" for row in GOOD], "line 1: 5 columns without a header"),
         ([*GOOD[:10], "nan,1,4,4", *GOOD[11:]], "line 11: a value is not finite"),
         ([HEADER, *GOOD[:10], "1,inf,4,4", *GOOD[11:]], "line 12: a value is not finite"),
