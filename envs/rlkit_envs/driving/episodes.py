@@ -59,7 +59,7 @@ class Episodes:
             return f"{config.split}-{circuit}", partial(self._made, int(circuit))
         path = str(circuit)
         if path not in self._files:
-            self._files[path] = load_circuit(path, backwards=config.backwards)
+            self._files[path] = load_circuit(path, backwards=config.backwards, scale=float(config.scale))
         return path, partial(self._files.__getitem__, path)
 
     def _made(self, number: int) -> Circuit:
