@@ -4,7 +4,9 @@ A file holds one point of the centre line per row: x and y in metres and the met
 (``x_m, y_m, w_tr_right_m, w_tr_left_m``, as TUM's race-track database has them).
 """
 
+import hashlib
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +84,14 @@ def load_circuit(path: str | Path, *, backwards: bool = False, scale: float = 1.
         why = describe_pass(rows)
         raise ValueError(f"{path}: {why}" if why else str(error)) from None
     _trim_folds(path, circuit, rows)
+    circuit = replace(circuit, content=_digest(rows))
     return circuit.reversed() if backwards else circuit
+
+
+def _digest(rows: Rows) -> str:
+    """Digest of the points, to the centimetre: the same for all ways to write them down."""
+    rounded = np.rint(100.0 * rows.values).astype("<i8")
+    return hashlib.sha256(rounded.tobytes()).hexdigest()
 
 
 # Points
