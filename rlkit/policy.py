@@ -320,11 +320,13 @@ def evaluate_policy(
         scenario: A file, or a folder of them, for the environment's scenario option.
 
     Raises:
-        UserError: The environment takes no scenarios, or a file is missing.
+        UserError: The environment takes no scenarios, or a file is missing or cannot be used; all are read first.
     """
     if scenario is None:
         return _evaluate(spec, spec.environment, EPISODES if episodes is None else episodes, seed)
     places = scenarios(spec.environment, scenario)
+    if len(places) > 1:
+        _check_scenarios(places, scenario)
     option = scenario_option(read_metadata(spec.environment)) or ""
     results = []
     for place in places:
@@ -352,10 +354,10 @@ def _evaluate(spec: PolicySpec, environment: EnvConfig, episodes: int, seed: int
 
 
 def scenarios(environment: EnvConfig, path: Path) -> list[EnvConfig]:
-    """The environment for each scenario file, sorted by name; it is made once with each, so that all can be read.
+    """The environment for each scenario file, sorted by name.
 
     Raises:
-        UserError: The environment takes no scenarios, there is no file, or some cannot be read.
+        UserError: The environment takes no scenarios, or there is no file.
     """
     option = scenario_option(read_metadata(environment))
     if option is None:
@@ -367,7 +369,15 @@ def scenarios(environment: EnvConfig, path: Path) -> list[EnvConfig]:
     files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv" and not file.name.startswith("."))
     if not files:
         raise UserError(f"--scenario {path}: the folder holds no .csv file")
-    places = [environment.with_kwargs({option: str(file)}) for file in files]
+    return [environment.with_kwargs({option: str(file)}) for file in files]
+
+
+def _check_scenarios(places: list[EnvConfig], path: Path) -> None:
+    """Make the environment once with each scenario, so that all files are read.
+
+    Raises:
+        UserError: Some cannot be used.
+    """
     failures = []
     for place in places:
         try:
@@ -377,8 +387,7 @@ def scenarios(environment: EnvConfig, path: Path) -> list[EnvConfig]:
     if failures:
         hidden = f"\n… and {len(failures) - _SHOWN_FAILURES} more" if len(failures) > _SHOWN_FAILURES else ""
         raise UserError(
-            f"--scenario {path}: {len(failures)} of {len(files)} files cannot be used; mend them or take them away:\n"
+            f"--scenario {path}: {len(failures)} of {len(places)} files cannot be used; mend them or take them away:\n"
             + "\n".join(failures[:_SHOWN_FAILURES])
             + hidden
         )
-    return places

@@ -140,3 +140,24 @@ def test_cases_of_users_load(name):
         circuit = load_circuit(path)
     assert circuit.length == pytest.approx(740.0, rel=0.05)
     assert (circuit.line[0, RIGHT], circuit.line[0, LEFT]) == (6.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "x_y_yaw_speed_unnamed.csv",
+            "names the columns x, y, yaw, speed; the width to the right and the width to the",
+        ),
+        ("json_track.csv", "begins with JSON"),
+        ("mpcc_style.json", "begins with JSON"),
+        ("html.csv", "begins with an HTML page"),
+        ("lfs_pointer.csv", "begins with a pointer file of Git LFS"),
+    ],
+)
+def test_cases_of_users_are_refused_with_the_reason(name, message):
+    path = CASES / name
+    if not path.is_file():
+        pytest.skip(f"no {path}; RLKIT_CASES may name another folder with circuits/")
+    with pytest.raises(ValueError, match=message):
+        load_circuit(path)
