@@ -33,6 +33,7 @@ from rlkit.utils.terminal import printable
 SMALL_BUFFER = 128  # steps; capacity for an agent that does not learn, at least the n of any n-step return
 
 EPISODES = 20  # per evaluation
+_SHOWN_FAILURES = 10
 
 
 @dataclass(frozen=True)
@@ -319,11 +320,21 @@ def evaluate_policy(
         scenario: A file, or a folder of them, for the environment's scenario option.
 
     Raises:
-        UserError: The environment takes no scenarios, or a file is missing.
+        UserError: The environment takes no scenarios, or a file is missing or cannot be used; all are read first.
     """
     if scenario is None:
         return _evaluate(spec, spec.environment, EPISODES if episodes is None else episodes, seed)
-    results = [_evaluate(spec, place, episodes or 1, seed) for place in scenarios(spec.environment, scenario)]
+    places = scenarios(spec.environment, scenario)
+    if len(places) > 1:
+        _check_scenarios(places, scenario)
+    option = scenario_option(read_metadata(spec.environment)) or ""
+    results = []
+    for place in places:
+        result = _evaluate(spec, place, episodes or 1, seed)
+        name = Path(str(place.kwargs[option])).name
+        results.append(
+            dataclasses.replace(result, episodes=[{"scenario": name, **episode} for episode in result.episodes])
+        )
     return dataclasses.replace(
         results[0],
         episodes=[episode for result in results for episode in result.episodes],
@@ -353,7 +364,30 @@ def scenarios(environment: EnvConfig, path: Path) -> list[EnvConfig]:
         raise UserError(f"{environment.id} has no scenarios: leave out --scenario")
     if not path.exists():
         raise UserError(f"--scenario {path}: there is no such file or folder")
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv") if path.is_dir() else [path]
+    if not path.is_dir():
+        return [environment.with_kwargs({option: str(path)})]
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv" and not file.name.startswith("."))
     if not files:
         raise UserError(f"--scenario {path}: the folder holds no .csv file")
     return [environment.with_kwargs({option: str(file)}) for file in files]
+
+
+def _check_scenarios(places: list[EnvConfig], path: Path) -> None:
+    """Make the environment once with each scenario, so that all files are read.
+
+    Raises:
+        UserError: Some cannot be used.
+    """
+    failures = []
+    for place in places:
+        try:
+            make_vec_env(place, 1).close()
+        except UserError as error:
+            failures.append(str(error))
+    if failures:
+        hidden = f"\n… and {len(failures) - _SHOWN_FAILURES} more" if len(failures) > _SHOWN_FAILURES else ""
+        raise UserError(
+            f"--scenario {path}: {len(failures)} of {len(places)} files cannot be used; mend them or take them away:\n"
+            + "\n".join(failures[:_SHOWN_FAILURES])
+            + hidden
+        )

@@ -35,7 +35,7 @@ class Evaluate:
     perception: PerceptionOption = None
     perception_kwargs: PerceptionOptions = ()
     scenario: Annotated[Path | None, unset("FILE|FOLDER")] = None
-    """A scenario file, or a folder of them: one episode on each (driving: circuits as CSV)."""
+    """A scenario file, or a folder of them, all read first: one episode on each (driving: circuits as CSV)."""
     episodes: Annotated[int | None, unset("N")] = None
     """Number of episodes (20 if not given; one for each scenario)."""
     seed: int = 0
@@ -53,6 +53,11 @@ class Evaluate:
         result, arguments = self._evaluate()
         if self.json != "-":
             print_line(f"{result.agent} in {result.environment}{arguments}")
+            if self.scenario is not None:
+                from rlkit.training.evaluation import describe_scenarios
+
+                for line in describe_scenarios(result):
+                    print_line(line)
             print_line(result.summary(("share", "seconds", "ratio", "number")))
             if result.all_alike:
                 print_line(f"warning: all {result.episodes} evaluation episodes were identical; one is enough")

@@ -1,6 +1,7 @@
 """Evaluating an agent: complete episodes with greedy actions, in environments of their own."""
 
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,6 +76,28 @@ class Evaluation:
         shown = [metric for metric in self.metrics.values() if metric.name in means and metric.kind in kinds]
         parts += [describe_metric(metric, means[metric.name]) for metric in shown]
         return f"{len(self.episodes)} episodes: " + ", ".join(parts)
+
+
+def describe_scenarios(result: Evaluation, kinds: Collection[MetricKind] = ("seconds", "ratio")) -> list[str]:
+    """One line per scenario: its reward, the environment's metrics of these kinds, and why its episodes ended.
+
+    Args:
+        result: Its episodes have the entry `scenario`, and `end` if the environment says why they end.
+        kinds: The metrics to show.
+    """
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for episode in result.episodes:
+        groups.setdefault(str(episode["scenario"]), []).append(episode)
+    lines = []
+    for name, episodes in groups.items():
+        parts = [f"reward {float(np.mean([episode['reward'] for episode in episodes])):.4g}"]
+        means = mean_metrics(episodes, result.metrics)
+        shown = [metric for metric in result.metrics.values() if metric.name in means and metric.kind in kinds]
+        parts += [describe_metric(metric, means[metric.name]) for metric in shown]
+        ends = Counter(str(episode["end"]) for episode in episodes if episode.get("end") is not None)
+        reasons = [end if len(episodes) == 1 else f"{end} {count}" for end, count in ends.most_common()]
+        lines.append(f"{name}: " + ", ".join(reasons + parts))
+    return lines
 
 
 def mean_metrics(episodes: Sequence[Mapping[str, Any]], metrics: Mapping[str, EpisodeMetric]) -> dict[str, float]:

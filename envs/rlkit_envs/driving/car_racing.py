@@ -151,6 +151,13 @@ class CarRacingEpisodes(Episodes):
         """What ``Episodes`` reports, and ``lap_finished``: whether the lap counts by the rules of CarRacing."""
         return super().ending(i, outcome) | {"lap_finished": bool(self._tiles["lap_done"][i])}
 
+    def _reason(self, i: int, outcome: Outcome) -> str:
+        if self._tiles["lap_done"][i]:
+            return "lap finished"
+        if self._tiles["left_field"][i]:
+            return "field left"
+        return "too few tiles" if outcome.finished[i] else super()._reason(i, outcome)
+
     def expert_action(self, i: int) -> Any:
         """Action of the scripted driver for car ``i``: (3,) steering, gas and brake, or the closest of the five."""
         steering, pedal = super().expert_action(i)

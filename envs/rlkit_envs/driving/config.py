@@ -36,6 +36,8 @@ class DrivingConfig:
         split: ``train`` or ``test``: two disjoint streams of procedural circuits, and of weathers.
         circuit: One circuit for all episodes: a number (that circuit of the split) or the path of a CSV file with the
             columns x_m, y_m, w_tr_right_m, w_tr_left_m. None: a random procedural circuit in every episode.
+        scale: Metres per unit of the files of circuits, such as 10 for a track of model cars in 1:10. Procedural
+            circuits have none.
         backwards: Whether circuits are driven in the opposite direction.
         num_circuits: Number of procedural circuits of the train split; they stay in memory, 0.1 MB each for a bird's
             view of the road, 2 MB each where a camera needs finer ground, but never more than 4 GB of them.
@@ -89,6 +91,7 @@ class DrivingConfig:
 
     split: Split = "train"
     circuit: int | str | None = None
+    scale: float = 1.0
     backwards: bool = False
     num_circuits: int = 256
     circuit_length: tuple[float, float] = LENGTHS
@@ -135,6 +138,9 @@ class DrivingConfig:
         check_choice("collision", self.collision, ("terminate", "bounce"))
         check_choice("weather", self.weather, (None, *MIXTURES, *WEATHERS))
         check_circuit(self.circuit)
+        check_number("scale", self.scale, 1e-4, 1e4)
+        if self.scale != 1.0 and isinstance(self.circuit, numbers.Integral):
+            raise ValueError(f"scale={shown(self.scale)}: for circuits from files, not for circuit={self.circuit}")
         if not isinstance(self.backwards, bool | np.bool_):
             raise ValueError(f"backwards={shown(self.backwards)}: expected True or False")
         check_integer("num_circuits", self.num_circuits, 1, 100_000)

@@ -59,7 +59,7 @@ class Episodes:
             return f"{config.split}-{circuit}", partial(self._made, int(circuit))
         path = str(circuit)
         if path not in self._files:
-            self._files[path] = load_circuit(path, backwards=config.backwards)
+            self._files[path] = load_circuit(path, backwards=config.backwards, scale=float(config.scale))
         return path, partial(self._files.__getitem__, path)
 
     def _made(self, number: int) -> Circuit:
@@ -165,7 +165,7 @@ class Episodes:
             ``finished``; ``lap_time`` (s, NaN without a finished lap); ``reference_time`` (s, estimate for the same car
             on the racing line from the same start); ``ratio`` of the two; ``sector_times`` (3,) (s, NaN if not done);
             ``off_road_seconds``; ``cut`` (m gained by cutting across with all wheels off the road); ``jerk`` (m/s³, its
-            root mean square); ``circuit`` (its name).
+            root mean square); ``circuit`` (its name); ``end`` (why the episode ended).
         """
         car = self.simulator.cars[i]
         finished = bool(outcome.finished[i])
@@ -183,7 +183,19 @@ class Episodes:
             "cut": float(car["gained"]),
             "jerk": float(np.sqrt(car["jerk_squared"] / max(1, car["step"]))),
             "circuit": circuit.name,
+            "end": self._reason(i, outcome),
         }
+
+    def _reason(self, i: int, outcome: Outcome) -> str:
+        """Why the episode of car ``i`` has ended."""
+        car = self.simulator.cars[i]
+        if outcome.finished[i]:
+            return "lap finished"
+        if outcome.terminated[i]:
+            return "off the road" if self.config.terminate_off_road and car["off_road"] else "collision"
+        if car["progress"] >= self.simulator.circuit_of(i).length:
+            return "lap cut short"
+        return "out of time" if car["step"] >= car["max_steps"] else "no progress"
 
     def expert(self, i: int) -> ExpertDriver:
         """The scripted driver for car ``i``'s circuit and grip."""

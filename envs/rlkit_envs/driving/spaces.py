@@ -26,6 +26,7 @@ METADATA: dict[str, Any] = {
         "collisions": {"name": "collisions", "kind": "number"},
         "jerk": {"name": "jerk", "kind": "number"},
         "circuit": {"name": "circuit", "kind": "label"},
+        "end": {"name": "end", "kind": "label"},
     },
     "training_kwargs": {"reward_speed_cap": 14.0},  # m/s; without the cap laps are faster, but fewer are finished
     "evaluation_kwargs": {"split": "test"},

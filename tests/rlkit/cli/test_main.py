@@ -1,8 +1,10 @@
 """The command line as a stranger meets it: what it prints, and with which status it leaves."""
 
 import json
+import math
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -222,3 +224,36 @@ def test_steps_may_be_written_with_an_exponent(rlkit, tmp_path, capsys):
         with pytest.raises(SystemExit):
             main(["train", "CartPole-v1", "--steps", wrong])
         assert "expected a whole number such as 200000 or 2e5" in " ".join(capsys.readouterr().err.split())
+
+
+def _write_circle(path: Path, half_width: float = 5.0) -> None:
+    points = [(60.0 * math.cos(0.05236 * k), 60.0 * math.sin(0.05236 * k)) for k in range(120)]
+    path.write_text("\n".join(f"{x:.3f},{y:.3f},{half_width},{half_width}" for x, y in points))
+
+
+def test_each_scenario_has_a_line_with_the_reason_of_its_end(rlkit, tmp_path, capsys):
+    _write_circle(tmp_path / "good.csv")
+    _write_circle(tmp_path / "narrow.csv", 1.3)
+    assert rlkit("evaluate", "expert", "--env", "rlkit/Driving-v0", "--scenario", tmp_path, "--json", "-") == 0
+    written = json.loads(capsys.readouterr().out)
+    assert [(e["scenario"], e["circuit"]) for e in written["episodes"]] == [
+        ("good.csv", "good"),
+        ("narrow.csv", "narrow"),
+    ]
+    assert written["episodes"][0]["end"] == "lap finished"
+    assert rlkit("evaluate", "expert", "--env", "rlkit/Driving-v0", "--scenario", tmp_path) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("good.csv: lap finished, reward 100, lap time") for line in lines)
+    assert any(line.startswith("narrow.csv: ") for line in lines)
+
+
+def test_all_scenarios_are_read_before_the_first_is_driven(rlkit, tmp_path, capsys, monkeypatch):
+    _write_circle(tmp_path / "a.csv")
+    (tmp_path / "b.csv").write_text("{}")
+    _write_circle(tmp_path / "c.csv", 50.0)
+    monkeypatch.setattr("rlkit.policy._evaluate", lambda *_: pytest.fail("an episode was driven"))
+    assert rlkit("evaluate", "expert", "--env", "rlkit/Driving-v0", "--scenario", tmp_path) == 2
+    told = capsys.readouterr().err
+    assert "2 of 3 files cannot be used" in told
+    assert "b.csv: begins with JSON" in told
+    assert "c.csv, line 1: 50 m of road" in told

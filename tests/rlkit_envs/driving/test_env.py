@@ -518,3 +518,20 @@ def test_metadata_tell_the_looks_and_how_the_camera_is_mounted():
     assert make(weather=conditions["held-out"][0])
     assert conditions["option"] == "weather"
     assert "camera" not in make().metadata
+
+
+def test_the_last_info_says_why_the_episode_ended():
+    ends = {}
+    for name, action, kwargs in (
+        ("leaves", 14, {}),
+        ("waits", 0, {}),
+    ):
+        env = gymnasium.make("rlkit/Driving-v0", split="test", disable_env_checker=True, **kwargs).unwrapped
+        env.reset(seed=0)
+        over = False
+        while not over:
+            _, _, terminated, truncated, info = env.step(action)
+            over = terminated or truncated
+        ends[name] = info["end"]
+    assert ends["leaves"] == "off the road"
+    assert ends["waits"] == "no progress"

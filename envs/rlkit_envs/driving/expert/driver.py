@@ -35,6 +35,10 @@ GRIP_SHARE = 0.94  # of the grip
 NO_LIMIT = 1e3  # m/s
 
 _RESPONSE_TIME = 0.2  # s until wheels and body respond to a command
+# Where the line lies further than this from the middle of the road, a car that starts in the middle is far from it. It
+# then aims at a point further ahead, so that it does not drive towards the border at a right angle.
+_WIDE = 6.0  # m
+_APPROACH = 2.5  # m ahead for each metre off the line
 _OVERSPEED_BRAKING = 4.0  # m/s² of braking per share of grip that the curve needs in excess
 _GO, _STOP = 0.5, -3.5  # m/s², wanted accelerations beyond which the discrete pedals are used
 
@@ -115,7 +119,7 @@ def pursuit_distance(pace: float) -> float:
 
 @kernel
 def pursue(
-    car: Record, vehicle: Record, line: np.ndarray, speed: np.ndarray, limit: float, aside: float
+    car: Record, vehicle: Record, line: np.ndarray, speed: np.ndarray, limit: float, aside: float, approach: float = 0.0
 ) -> tuple[float, float]:
     """Pure pursuit: steer along the arc from the car to a point of the line at the look-ahead distance.
 
@@ -126,6 +130,7 @@ def pursue(
         speed: (n,) speeds to drive there, in m/s.
         limit: Speed limit by traffic, in m/s; ``NO_LIMIT`` for none.
         aside: Offset to keep to the left of the line, in metres.
+        approach: Least look-ahead distance for each metre that the car is off the line.
 
     Returns:
         Steering command in [-1, 1] and wanted acceleration in m/s².
@@ -142,6 +147,11 @@ def pursue(
     course += turned
     reach = pursuit_distance(pace)
     i = car.index
+    if approach > 0.0:
+        j, k = (i + 1) % count, (i - 1) % count
+        tx, ty = line[j, 0] - line[k, 0], line[j, 1] - line[k, 1]
+        away = (tx * (y - line[i, 1]) - ty * (x - line[i, 0])) / np.sqrt(tx * tx + ty * ty)
+        reach = max(reach, approach * abs(away - aside))
     dx = dy = squared = 0.0
     for _ in range(60):
         i = (i + 1) % count
@@ -260,7 +270,8 @@ class ExpertDriver:
 
     def _pursue(self, car: Any, limit: float, aside: float) -> tuple[float, float]:
         plan = self.target
-        wish: tuple[float, float] = pursue(car, self.vehicle[0], plan.line, plan.speed, limit, aside)
+        approach = _APPROACH if abs(plan.offset[car["index"]]) > _WIDE else 0.0
+        wish: tuple[float, float] = pursue(car, self.vehicle[0], plan.line, plan.speed, limit, aside, approach)
         return wish
 
     def act(self, car: Any, limit: float = NO_LIMIT, aside: float = 0.0) -> int:

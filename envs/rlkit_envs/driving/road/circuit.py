@@ -32,12 +32,19 @@ class Circuit:
             one step before the first.
         length: Length of the centre line, in metres.
         is_mirrored: Whether it is the mirror image of the circuit of its name, including its roadside.
+        content: Text that determines the scenery, such as a digest of a file's points; "" for the name.
     """
 
     name: str
     line: npt.NDArray[np.float64]
     length: float
     is_mirrored: bool = False
+    content: str = ""
+
+    @property
+    def scenery(self) -> str:
+        """Text that determines the scenery: circuits with the same one look the same."""
+        return self.content or self.name
 
     @property
     def step(self) -> float:
@@ -64,14 +71,15 @@ class Circuit:
         line = np.roll(self.line[::-1], 1, axis=0)  # so that sample 0 stays where it is
         line[:, [TX, TY, CURVATURE]] *= -1.0
         line[:, [LEFT, RIGHT]] = line[:, [RIGHT, LEFT]]
-        return Circuit(f"{self.name}-reversed", np.ascontiguousarray(line), self.length, self.is_mirrored)
+        content = f"{self.content}-reversed" if self.content else ""
+        return Circuit(f"{self.name}-reversed", np.ascontiguousarray(line), self.length, self.is_mirrored, content)
 
     def mirrored(self) -> "Circuit":
         """The mirror image of the road: y changes its sign, and left and right are exchanged."""
         line = self.line.copy()
         line[:, [Y, TY, CURVATURE]] *= -1.0
         line[:, [LEFT, RIGHT]] = line[:, [RIGHT, LEFT]]
-        return Circuit(self.name, line, self.length, not self.is_mirrored)
+        return Circuit(self.name, line, self.length, not self.is_mirrored, self.content)
 
     def borders(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """(n, 2) left and (n, 2) right edge of the road, in metres."""

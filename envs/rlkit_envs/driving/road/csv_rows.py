@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +11,17 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-COLUMNS = ("x_m", "y_m", "w_tr_right_m", "w_tr_left_m")
+from rlkit_envs.driving.road.csv_header import (
+    COLUMNS,
+    is_units,
+    looks_like_names,
+    names_in_comment,
+    positions,
+    separator_of,
+    split_names,
+)
+from rlkit_envs.driving.road.file_kind import SNIFFED, beginning, kind_of
+
 MOST_BYTES = 200_000_000  # of a file
 MOST_LINES = 2_000_000  # a log of an hour at 500 Hz
 LONGEST_LINE = 10_000  # characters
@@ -61,6 +70,13 @@ def _lines(path: Path) -> Iterator[str]:
     wanted = f"a text file with the columns {', '.join(COLUMNS)} is expected"
     try:
         # Comments may have another encoding.
+        with _opened(path) as binary:
+            start = binary.read(SNIFFED)
+        kind = kind_of(start)
+        if kind is not None:
+            line = beginning(start)
+            shown = f" ({line!r})" if line.isprintable() and "\ufffd" not in line and "(" not in kind else ""
+            raise ValueError(f"{path}: begins with {kind}{shown}, not a table of numbers; {wanted}")
         with _opened(path) as binary, io.TextIOWrapper(binary, "utf-8-sig", errors="replace") as file:
             number = 0
             while line := file.readline(LONGEST_LINE + 1):
@@ -98,32 +114,32 @@ def read_rows(path: Path) -> Rows:
     Raises:
         ValueError: The file cannot be read or holds something else than rows of numbers; the message names the line.
     """
-    order: list[int] = []
     contents: list[str] = []
     numbers: list[int] = []
+    comments: list[tuple[int, str]] = []  # before the first row: one of them may be the header
     for number, raw in enumerate(_lines(path), start=1):
         content = raw if "#" not in raw else raw.partition("#")[0]
         if content and not content.isspace():
             contents.append(content)
             numbers.append(number)
-        elif not contents and not order:
-            order = _header(raw.replace("#", " "))
-    if contents and not order:
-        order = _header(contents[0])
-        if order:
-            del contents[0], numbers[0]
+        elif not contents and raw.strip(" #\t\r"):
+            comments.append((number, raw.replace("#", " ")))
+    number, names = 0, [""]
+    if contents and looks_like_names(split_names(contents[0])):
+        number, names = numbers.pop(0), split_names(contents.pop(0))
+        if contents and is_units(split_names(contents[0])):
+            del numbers[0], contents[0]
+        if not contents or looks_like_names(split_names(contents[0])):
+            _check_table(path, number, names)
     if len(contents) < FEWEST_POINTS:
         raise ValueError(f"{path}: {len(contents)} points; a circuit needs at least {FEWEST_POINTS}")
-    separator = next((mark for mark in (";", "\t", ",") if mark in contents[0]), None)  # None: spaces
+    contents = [content.replace('"', "") for content in contents]
+    separator = separator_of(contents[0])
     if separator != ",":
         contents = [content.replace(",", ".") for content in contents]
-    count = len(contents[0].rstrip(f" {separator}").split(separator))
-    if not order and count > len(COLUMNS):
-        raise ValueError(
-            f"{path}, line {numbers[0]}: {count} columns without a header that names them; "
-            f"four are expected: {', '.join(COLUMNS)}"
-        )
-    order = order or [0, 1, 2, 3]
+    if not number:
+        number, names = _commented(len(_fields(contents[0], separator)), comments)
+    order = _order(path, contents, numbers, separator, number, names)
     try:
         values = np.loadtxt(contents, delimiter=separator, comments=None, usecols=order, ndmin=2)
     except ValueError:
@@ -133,12 +149,73 @@ def read_rows(path: Path) -> Rows:
     return Rows(values, np.array(numbers))
 
 
-def _header(content: str) -> list[int]:
-    """Positions of the ``COLUMNS`` in a line of column names; an empty list if it does not name all of them."""
-    fields = [field for field in re.split(r"[,;\s]+", content.strip().lower()) if field]
-    if not set(COLUMNS) <= set(fields):
-        return []
-    return [fields.index(name) for name in COLUMNS]
+def _fields(content: str, separator: str | None) -> list[str]:
+    return content.rstrip(f" \r{separator or ''}").split(separator)
+
+
+def _check_table(path: Path, number: int, names: list[str]) -> None:
+    """Raise ValueError if a header without rows of numbers below it is none, but the beginning of another text."""
+    try:
+        positions(names)
+    except ValueError:
+        shown = " ".join(names)[:60]
+        raise ValueError(
+            f"{path}, line {number}: begins with {shown!r}, not a table of numbers; "
+            f"a text file with the columns {', '.join(COLUMNS)} is expected"
+        ) from None
+
+
+def _commented(count: int, comments: list[tuple[int, str]]) -> tuple[int, list[str]]:
+    """Line and names of the comment that is the header of rows of ``count`` columns; 0 and none if there is none."""
+    likely: tuple[int, list[str]] = (0, [])
+    for number, text in reversed(comments):
+        names, is_certain = names_in_comment(text, count)
+        if is_certain:
+            return number, names
+        if names and not likely[0]:
+            likely = number, names
+    return likely
+
+
+def _order(
+    path: Path, contents: list[str], numbers: list[int], separator: str | None, line: int, names: list[str]
+) -> list[int]:
+    """Positions of the ``COLUMNS`` in the rows, by the header on a line; 0 for none.
+
+    Raises:
+        ValueError: The header does not name them all, or not the columns that the rows have.
+    """
+    rows = [_fields(content, separator) for content in contents[:FEWEST_POINTS]]
+    count = len(rows[0])
+    expected = f"four are expected: {', '.join(COLUMNS)}"
+    if line:
+        try:
+            order = positions(names)
+        except ValueError as error:
+            raise ValueError(f"{path}, line {line}: {error}") from None
+        if len(names) == count or (len(names) > count > max(order)):
+            return order
+        if len(names) + 1 == count and _counts([row[0] for row in rows]):  # an index that the header leaves out
+            return [column + 1 for column in order]
+        raise ValueError(
+            f"{path}, line {numbers[0]}: {count} columns, and the header on line {line} names {len(names)}; "
+            "a name for each column is expected"
+        )
+    where = f"{path}, line {numbers[0]}: {count} columns without a header that names them"
+    if count != len(COLUMNS):
+        raise ValueError(f"{where}; {expected}")
+    if _counts(rows[0]) and not _counts([row[0] for row in rows]):
+        raise ValueError(f"{where}, but their numbers (of a data frame without names?); {expected}")
+    if _counts([row[0] for row in rows]) and not _counts([row[1] for row in rows]):
+        raise ValueError(f"{where}, the first of which counts the rows; {expected}")
+    return list(range(len(COLUMNS)))
+
+
+def _counts(fields: list[str]) -> bool:
+    """Whether fields are the whole numbers from 0 or from 1 on."""
+    return all(field.strip() == str(i) for i, field in enumerate(fields)) or all(
+        field.strip() == str(i) for i, field in enumerate(fields, start=1)
+    )
 
 
 def _first_bad_row(
@@ -148,9 +225,6 @@ def _first_bad_row(
     for number, content in zip(numbers, contents, strict=True):
         where = f"{path}, line {number}"
         fields = content.split(separator)
-        if number == numbers[0] and not re.search(r"\d", content):
-            header = content.strip()[:60]
-            return ValueError(f"{where}: the header {header!r} does not name all of {', '.join(COLUMNS)}")
         if len(fields) <= max(order):
             return ValueError(f"{where}: {len(fields)} columns; {', '.join(COLUMNS)} are expected")
         try:

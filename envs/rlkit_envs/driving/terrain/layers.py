@@ -105,8 +105,8 @@ class Style:
 
 
 def style_of(circuit: Circuit) -> Style:
-    """Style of a circuit, determined by its name; that of the mirrored circuit is mirrored."""
-    seed = zlib.crc32(circuit.name.encode())
+    """Style of a circuit, determined by its name or the content of its file; that of the mirrored one is mirrored."""
+    seed = zlib.crc32(circuit.scenery.encode())
     wear, dashes, sun = np.random.default_rng(seed).random(3)
     direction = float(2.0 * np.pi * sun) * (-1.0 if circuit.is_mirrored else 1.0)
     flipped = bool(seed & 1) != circuit.is_mirrored

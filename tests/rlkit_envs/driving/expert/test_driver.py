@@ -121,6 +121,28 @@ def test_the_expert_finishes_real_circuits(real_circuits, vehicle):
     assert ((ratios > 1.0) & (ratios <= 1.05)).all(), ratios
 
 
+WIDE = [(3.0, 12.0), (12.0, 3.0), (12.0, 12.0), (2.0, 10.0), (4.0, 20.0)]  # m to the right, m to the left
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"vehicle": "race_car"}, {"actions": "continuous"}, {"grip": 0.35}])
+def test_the_expert_finishes_circuits_with_a_wide_side(kwargs, tmp_path):
+    angles = np.linspace(0.0, 2.0 * np.pi, 240, endpoint=False)
+    radius = 110.0 + 18.0 * np.cos(3.0 * angles)
+    paths = []
+    for right, left in WIDE:
+        path = tmp_path / f"{right}-{left}.csv"
+        rows = zip(radius * np.cos(angles), radius * np.sin(angles), strict=True)
+        path.write_text("\n".join(f"{x:.3f},{y:.3f},{right},{left}" for x, y in rows))
+        paths.append(str(path))
+    vector = gymnasium.make_vec(
+        "rlkit/Driving-v0", num_envs=len(paths), split="test", autoreset_mode="next_step", **kwargs
+    )
+    vector.reset(seed=0, options={"circuit": paths})
+    finished, ratios = drive_all(vector)
+    assert finished.all()
+    assert (ratios < 1.12).all(), ratios
+
+
 def test_with_continuous_actions_the_expert_is_smoother_and_faster():
     times, jerks = [], []
     for continuous in (False, True):

@@ -1,9 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from rlkit_envs.driving.road.circuit import KERB, LEFT
 from rlkit_envs.driving.road.csv_file import load_circuit
 from rlkit_envs.driving.road.generator import make_circuit
-from rlkit_envs.driving.terrain.layers import LIMIT, MATERIAL_LEVELS, Needs, build_ground
+from rlkit_envs.driving.terrain.layers import LIMIT, MATERIAL_LEVELS, Needs, build_ground, style_of
 from rlkit_envs.driving.terrain.materials import (
     ASPHALT,
     EARTH,
@@ -126,3 +128,20 @@ def test_the_same_circuit_is_drawn_the_same_twice(circuit, ground):
     again = build_ground(circuit, Needs((1.0, 2.0), 0.25), place_roadside(circuit, 1, 0.5))
     assert np.array_equal(again.cells, ground.cells)
     assert np.array_equal(again.tiles, ground.tiles)
+
+
+def test_the_scenery_of_a_file_follows_its_content_not_its_name(write_circuit):
+    angles = np.linspace(0.0, 2.0 * np.pi, 120, endpoint=False)
+    points = 50.0 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    one, same, other = (
+        load_circuit(write_circuit(points, half_width, name))
+        for name, half_width in (("one", 5.0), ("same", 5.0), ("other", 6.0))
+    )
+    assert (one.name, same.name) == ("one", "same")
+    assert style_of(one) == style_of(same) != style_of(other)
+    assert style_of(one.reversed()) == style_of(same.reversed()) != style_of(one)
+    assert style_of(one.mirrored().mirrored()) == style_of(one)
+    _, *rows = Path(write_circuit(points, name="again")).read_text().splitlines()
+    path = Path(write_circuit(points, name="written differently"))
+    path.write_text("\n".join(row.replace(",", ";") for row in (*rows, rows[0])))
+    assert style_of(load_circuit(path)) == style_of(one)
