@@ -101,6 +101,8 @@ class DQNLearner:
             set_dropout_generator(self.online, self.generator)
 
         targets = bellman_target(self.distribution, self.online, self.target, transitions, config)
+        if config.noisy and config.double:  # the online network has selected actions: it learns with other noise
+            reset_noise(self.online, self.generator)
         sample = self.distribution.losses(self.online, transitions.observations, transitions.actions, targets)
         loss = (transitions.weights * sample.losses).mean()
 

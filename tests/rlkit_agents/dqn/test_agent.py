@@ -243,3 +243,57 @@ def test_contradictory_hyperparameters_are_refused(wrong, message):
 def test_random_shift_without_images_is_refused():
     with pytest.raises(UserError, match="random_shift = 4: there is no image"):
         DQN.build(VECTOR, dataclasses.replace(QUICK, random_shift=4), num_envs=1, device="cpu", seed=0)
+
+
+def called_with(agent, monkeypatch):
+    """The importance exponents and n-step lengths that the agent samples with, in a list that grows."""
+    calls, sample = [], agent.replay.sample
+
+    def record(batch_size, per_beta=0.0):
+        calls.append((per_beta, agent.replay.n_step))
+        return sample(batch_size, per_beta)
+
+    monkeypatch.setattr(agent.replay, "sample", record)
+    return calls
+
+
+def test_the_importance_exponent_is_annealed_to_one(monkeypatch):
+    """Schaul et al. 2016: linear from beta to 1."""
+    config = dataclasses.replace(QUICK, per_alpha=0.6, per_beta=0.4, per_beta_steps=400)
+    agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
+    calls = called_with(agent, monkeypatch)
+    teach(agent, 600)
+    exponents = [beta for beta, _ in calls[1:]]  # the first call is for the statistics of vectors
+    due = range(QUICK.learning_starts + 4, 601, 4)
+    assert exponents == pytest.approx([min(0.4 + 0.6 * steps / 400, 1.0) for steps in due])
+
+
+def test_n_step_begins_anew_after_a_reset(monkeypatch):
+    """Schwarzer et al. 2023 anneal n from 10 to 3 after each reset."""
+    config = dataclasses.replace(QUICK, n_step=10, n_step_final=3, n_step_decay_updates=20, reset_interval=40)
+    agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
+    calls = called_with(agent, monkeypatch)
+    teach(agent, 64 + 4 * 100)
+    lengths = [n_step for _, n_step in calls[1:]]
+    assert agent.updates == len(lengths) == 100
+    assert lengths[:40] == lengths[40:80]
+    assert (lengths[0], lengths[20], lengths[39]) == (10, 3, 3)
+    assert lengths[40] == 10
+
+
+def test_the_averaged_weights_act_and_are_saved():
+    config = dataclasses.replace(QUICK, ema_decay=0.9999, learning_rate=3e-2)
+    agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
+    teach(agent, 120)
+    seen = observations(VECTOR, 200, np.random.default_rng(5))
+    with torch.no_grad():
+        tensors = {name: torch.from_numpy(leaf) for name, leaf in seen.items()}
+        averaged, latest = (
+            network(tensors).squeeze(2).numpy() for network in (agent.learner.ema, agent.learner.online)
+        )
+    assert not np.allclose(averaged, latest)
+    np.testing.assert_array_equal(agent.inspect(seen).q, averaged)
+    assert (averaged.argmax(1) != latest.argmax(1)).any()
+    np.testing.assert_array_equal(agent.act(seen, explore=False), averaged.argmax(1))
+    average = agent.learner.ema.state_dict()
+    assert all(torch.equal(tensor, average[name]) for name, tensor in agent.weights().items())

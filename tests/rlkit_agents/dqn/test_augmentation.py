@@ -2,7 +2,9 @@ import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from rlkit_agents.dqn.augmentation import random_shift, shift
+from rlkit_agents.dqn.augmentation import random_shift, shift, shift_batch
+
+from rlkit.replay import Batch
 
 
 @given(
@@ -34,3 +36,20 @@ def test_frames_of_a_stack_move_together_and_the_input_is_unchanged():
     out = random_shift(stack, 2, torch.Generator().manual_seed(3))
     assert (out == out[..., :1]).all()
     assert torch.equal(stack, before)
+
+
+def test_images_of_both_states_are_shifted_independently_and_anew_in_every_batch():
+    """Yarats et al. 2021 draw the shifts of s and s' at every update."""
+    places = torch.arange(49, dtype=torch.uint8).view(1, 7, 7, 1).expand(64, 7, 7, 1)
+    one = torch.ones(64)
+    leaves = {"view": places, "speed": torch.zeros(64, 2)}
+    still = Batch(leaves, one.long(), one, one, leaves, np.arange(64), one)
+    generator = torch.Generator().manual_seed(0)
+    centres = []
+    for _ in range(3):
+        shifted = shift_batch(still, 2, generator)
+        centres += [each["view"][:, 3, 3, 0].tolist() for each in (shifted.observations, shifted.next_observations)]
+        assert torch.equal(shifted.next_observations["speed"], leaves["speed"])
+    assert len({tuple(each) for each in centres}) == 6
+    agreement = np.corrcoef(np.array(centres)) - np.eye(6)
+    assert np.abs(agreement).max() < 0.5

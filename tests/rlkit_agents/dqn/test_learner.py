@@ -184,3 +184,60 @@ def test_a_restored_learner_continues_exactly(options):
     assert resumed.updates == whole.updates
     for network in ("online", "target", "ema"):
         assert torch.equal(flat(getattr(whole, network)), flat(getattr(resumed, network)))
+
+
+def noises_of_a_step(trained, number=0):
+    """The noise of the first noisy layer in each forward pass of a gradient step, with the network that made it."""
+    used = []
+    hooks = [
+        network.register_forward_pre_hook(lambda module, _, name=name: used.append((name, first_noise(module))))
+        for name, network in (("online", trained.online), ("target", trained.target))
+    ]
+    trained.step(batch(number), 1e-3)
+    for hook in hooks:
+        hook.remove()
+    return used
+
+
+def first_noise(network):
+    return next(layer.in_noise.clone() for layer in network.modules() if isinstance(layer, NoisyLinear))
+
+
+@pytest.mark.parametrize("distribution", ["none", "categorical", "implicit"])
+def test_selector_learner_and_target_draw_noise_of_their_own_at_every_update(distribution):
+    """Hessel et al. 2018 evaluate three networks per update, as dqn_zoo does with three keys."""
+    trained = learner(noisy=True, double=True, distribution=distribution)
+    used = [noises_of_a_step(trained, number) for number in range(2)]
+    assert [sorted(name for name, _ in step) for step in used] == [["online", "online", "target"]] * 2
+    drawn = torch.stack([noise for step in used for _, noise in step])
+    assert len(drawn.unique(dim=0)) == 6
+    assert (drawn != 0).all()
+
+
+def test_without_double_online_and_target_network_draw_fresh_noise():
+    trained = learner(noisy=True, double=False)
+    drawn = torch.stack([noise for number in range(2) for _, noise in noises_of_a_step(trained, number)])
+    assert len(drawn.unique(dim=0)) == len(drawn) == 4
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_greedy_values_are_those_of_the_mean_weights_whatever_noise_was_drawn(ema_decay):
+    trained = learner(noisy=True, ema_decay=ema_decay)
+    seen = batch().map(torch.from_numpy).observations
+    before = trained.inspect(seen)["q"]
+    noisy = trained.exploration_values(seen)
+    assert not torch.allclose(noisy, before)
+    assert torch.equal(trained.inspect(seen)["q"], before)
+
+
+def grad_norm(network):
+    return torch.sqrt(sum(parameter.grad.square().sum() for parameter in network.parameters())).item()
+
+
+def test_the_gradient_is_clipped_to_the_norm_that_is_allowed():
+    free, clipped, loose = learner(max_grad_norm=None), learner(max_grad_norm=1e-2), learner(max_grad_norm=1e6)
+    norms = [each.step(batch(), 1e-3)[0]["grad_norm"].item() for each in (free, clipped, loose)]
+    assert norms == [norms[0]] * 3
+    assert norms[0] > 0.1
+    assert grad_norm(clipped.online) == pytest.approx(1e-2, rel=1e-3)
+    assert grad_norm(free.online) == grad_norm(loose.online) == pytest.approx(norms[0], rel=1e-5)

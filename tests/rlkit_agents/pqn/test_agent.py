@@ -120,6 +120,51 @@ def test_the_summary_names_rollouts_and_replay():
     assert agent.memory_estimate() > 2 * 8 * 4 * 36 * 36 * 4
 
 
+def test_the_step_size_decays_linearly_to_its_final_value():
+    settings = dataclasses.replace(SMALL, learning_rate_final=1e-3, learning_rate_steps=320)
+    agent = PQN.build(VECTOR, settings, 4, "cpu", seed=0)
+    used = []
+    agent.optimizer.register_step_pre_hook(lambda optimizer, *_: used.append(optimizer.param_groups[0]["lr"]))
+    trained(agent, 0, 120)  # 15 rollouts of 32 transitions, 4 gradient steps each
+    expected = [1e-2 - 9e-3 * min(32 * rollout / 320, 1) for rollout in range(1, 16) for _ in range(4)]
+    assert used == pytest.approx(expected)
+
+
+def test_the_gradient_is_clipped_to_the_norm_that_is_allowed():
+    free, clipped = (
+        PQN.build(VECTOR, dataclasses.replace(SMALL, max_grad_norm=norm), 4, "cpu", seed=0) for norm in (1e6, 1e-3)
+    )
+    for agent in (free, clipped):
+        trained(agent, 0, 8)
+    norms = [
+        torch.sqrt(sum(parameter.grad.square().sum() for parameter in agent.network.parameters())).item()
+        for agent in (free, clipped)
+    ]
+    assert norms[0] > 1e-2
+    assert norms[1] == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_minibatches_are_drawn_anew_in_every_epoch():
+    agent = PQN.build(VECTOR, dataclasses.replace(SMALL, epochs=3), 4, "cpu", seed=0)
+    for number in range(8):
+        agent.observe(step_of(agent, numbers(number)))
+    batches = []
+
+    def record(module, arguments):
+        if torch.is_grad_enabled():
+            batches.append(arguments[0]["state"][:, 0].tolist())
+
+    agent.network.register_forward_pre_hook(record)
+    agent.update(agent.steps)
+    assert [len(batch) for batch in batches] == [16] * 6
+    epochs = [batches[k] + batches[k + 1] for k in (0, 2, 4)]
+    rollout = sorted(value for number in range(8) for value in numbers(number)["state"][:, 0].tolist())
+    assert [sorted(epoch) for epoch in epochs] == [rollout] * 3
+    first = [frozenset(batches[k]) for k in (0, 2, 4)]
+    assert len(set(first)) == 3
+    assert epochs[0] != rollout
+
+
 class StopAfter(PlainReporter):
     def __init__(self, total, steps):
         super().__init__(total, quiet=True)
