@@ -200,7 +200,8 @@ class DQN(Agent):
         """The network, the loss, the replay buffer and the updates, one line each."""
         config, network = self.config, self.learner.online
         layers = [_name(layer) for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear | NoisyLinear)]
-        precision = str(network.precision).removeprefix("torch.")
+        short = network.precision != torch.float32 and bool(network.encoder.images)
+        precision = "convolutions in bfloat16, the rest in float32" if short else "float32"
         options = [name for name in ("double", "dueling", "munchausen", "layer_norm", "noisy") if getattr(config, name)]
         replay = [f"{config.buffer_size:,} steps, {self._replay_bytes / 2**20:,.0f} MiB when full; {_returns(config)}"]
         if config.per_alpha > 0:

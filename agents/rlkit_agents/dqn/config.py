@@ -216,7 +216,8 @@ class DQNConfig:
     )
     precision: str = hyperparameter(
         "float32",
-        "Data type of computation; auto is bfloat16 for large images on devices with instructions for it.",
+        "Data type of the image encoder; auto is bfloat16 for large images on devices with instructions for it. Dense "
+        "layers, values and losses are float32 in any case.",
         "Kalamkar 2019",
         choices=("float32", "bfloat16", "auto"),
     )

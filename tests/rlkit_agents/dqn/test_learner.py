@@ -153,6 +153,34 @@ def test_bfloat16_is_close_to_float32_and_outputs_float32():
     assert loss[1] == pytest.approx(loss[0], rel=0.05)
 
 
+@pytest.mark.parametrize("dueling", [False, True])
+@pytest.mark.parametrize("distribution", ["none", "quantile", "categorical", "implicit"])
+def test_bfloat16_chooses_the_same_of_values_near_50_that_differ_by_hundredths(distribution, dueling):
+    """bfloat16 rounds numbers near 50 to multiples of 0.25: layers after the encoder must not compute in it."""
+    options = {"distribution": distribution, "dueling": dueling, "value_min": 0.0, "value_max": 100.0}
+    exact, short = (learner(**options, precision=each) for each in ("float32", "bfloat16"))
+    generator = torch.Generator().manual_seed(4)
+    seen = {
+        "view": torch.randint(0, 256, (500, 24, 24, 1), generator=generator, dtype=torch.uint8),
+        "speed": torch.randn(500, 2, generator=generator),
+    }
+    raised = dict(exact.online.state_dict())
+    if distribution != "categorical":  # whose support makes its values about 50 in any case
+        (bias,) = (name for name in raised if name.endswith(f"{'value' if dueling else 'values'}.output.bias"))
+        raised[bias] = raised[bias] + 50
+    for each in (exact, short):
+        each.online.load_state_dict(raised)
+        each.ema.load_state_dict(raised)
+    right, found = (each.inspect(seen)["q"] for each in (exact, short))
+    assert found.dtype == torch.float32
+    assert not torch.equal(right, found)
+    assert (right - 50).abs().max() < 20
+    near = (right[:, 0] - right[:, 1]).abs()
+    assert (near < 0.1).sum() > 20
+    decided = near > 0.02
+    assert torch.equal(found.argmax(1)[decided], right.argmax(1)[decided])
+
+
 def test_weight_decay_is_decoupled_from_the_gradient():
     """AdamW subtracts learning rate × decay of each weight (Loshchilov and Hutter 2019)."""
     plain, decaying = learner(ema_decay=0.0), learner(ema_decay=0.0, weight_decay=0.1)
