@@ -18,12 +18,14 @@ from rlkit.replay.mirroring import mirror_every_second
 from rlkit.schedules import Geometric, Linear
 from rlkit.spaces import Mirror, Observations, Spaces
 from rlkit_agents.dqn.config import DQNConfig
-from rlkit_agents.dqn.distributions import DISTRIBUTIONS
+from rlkit_agents.dqn.distributions import DISTRIBUTIONS, Categorical
 from rlkit_agents.dqn.exploration import EpsilonGreedy, ExplorationSteps
 from rlkit_agents.dqn.learner import DQNLearner, build_optimizer
 from rlkit_agents.dqn.network import build_network
 from rlkit_agents.dqn.presets import PRESETS
 
+SUPPORT_ADVICE = "set value_min and value_max to the range of returns, or use distribution=quantile, which needs none"
+CLAMPED = 0.1  # share of the distance of two atoms: a target that clamping moves by more is warned of
 NORMALIZATION_SAMPLES = 4_096  # observations that mean and standard deviation of vectors are computed from
 
 
@@ -58,6 +60,7 @@ class DQN(Agent):
         self._replay = replay
         self._mirror: Mirror | None = spaces.mirror if config.mirror else None
         self._exploration = exploration
+        self._watches_support = self._support_may_be_too_small()
         self._epsilon = Linear(
             config.exploration_initial_epsilon, config.exploration_final_epsilon, config.exploration_steps
         )
@@ -159,11 +162,43 @@ class DQN(Agent):
             metrics, priorities = self.learner.step(batch, learning_rate)
             if self.config.per_alpha > 0:
                 self._replay.update_priorities(batch.rows, priorities.cpu().numpy())
+        self._warn_of_clamped_targets()
         return {f"train/{name}": float(value) for name, value in metrics.items()} | {
             "train/learning_rate": learning_rate,
             "train/n_updates": self.updates,
             "rollout/exploration_rate": self.epsilon,
         }
+
+    def _support_may_be_too_small(self) -> bool:
+        """Whether returns may lie outside of the support of `categorical`.
+
+        With the rewards of Atari, which environments with a recommended `reward_clip` have, the published support is
+        taken as it is.
+        """
+        config = self.config
+        if config.distribution != "categorical" or self.spaces.reward_clip is not None:
+            return False
+        if config.reward_clip is None or config.gamma == 1:
+            return True
+        largest = config.reward_clip / (1 - config.gamma)
+        return config.value_max < largest or config.value_min > -largest
+
+    def _warn_of_clamped_targets(self) -> None:
+        """Warn once of a target that the support clamped."""
+        distribution = self.learner.distribution
+        if not self._watches_support or not isinstance(distribution, Categorical):
+            return
+        moved = float(distribution.clamped)
+        if moved > CLAMPED * distribution.atom_distance:
+            self._watches_support = False
+            self.warn(
+                f"a target was clamped to the support of C51, {self._support}, after {self.steps:,} steps: its mean "
+                f"moved by {moved:.3g}. Larger returns cannot be learned; {SUPPORT_ADVICE}"
+            )
+
+    @property
+    def _support(self) -> str:
+        return f"value_min={self.config.value_min:g} to value_max={self.config.value_max:g}"
 
     @property
     def updates(self) -> int:
@@ -218,6 +253,16 @@ class DQN(Agent):
             f"learns: {', '.join([self.learner.distribution.describe(), *options])}",
             f"replay: {'; '.join(replay)}",
             f"updates: {', '.join(updates)}",
+        ]
+
+    def cautions(self) -> list[str]:
+        """That the range of returns is unknown, where the network predicts probabilities of fixed returns."""
+        if not self._support_may_be_too_small():
+            return []
+        return [
+            f"C51 learns discounted returns from {self._support} only, the published range for Atari's clipped rewards "
+            f"unless set otherwise; those that this environment reaches are unknown, and others are clamped: "
+            f"{SUPPORT_ADVICE}"
         ]
 
     def weights(self) -> dict[str, Tensor]:

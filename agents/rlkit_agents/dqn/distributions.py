@@ -91,12 +91,17 @@ class Distribution:
 
 
 class Categorical(Distribution):
-    """The logits of K evenly spaced returns (C51)."""
+    """The logits of K evenly spaced returns (C51).
+
+    Attributes:
+        clamped: () the most by which clamping to the support has moved the expectation of a target.
+    """
 
     def __init__(self, config: DQNConfig, generator: torch.Generator):
         super().__init__(config, generator)
         self.outputs = config.num_atoms
         self._support = torch.linspace(config.value_min, config.value_max, config.num_atoms, device=generator.device)
+        self.clamped = torch.zeros((), device=generator.device)
 
     def evaluate(self, network: Network, observations: Mapping[str, Tensor]) -> Tensor:
         """Probabilities of the support, (B, A, K)."""
@@ -109,7 +114,15 @@ class Categorical(Distribution):
     def backup(self, rewards: Tensor, discounts: Tensor, z: Tensor) -> Tensor:
         """Shift and scale the support, then project it back onto itself."""
         atoms = rewards.unsqueeze(1) + discounts.unsqueeze(1) * self._support
-        return project(atoms, z, self._support)
+        projected = project(atoms, z, self._support)
+        moved = (self.mean(projected) - (atoms * z).sum(dim=1)).abs().amax()
+        self.clamped = torch.maximum(self.clamped, moved.detach())
+        return projected
+
+    @property
+    def atom_distance(self) -> float:
+        """The distance of two neighbouring atoms."""
+        return (self.config.value_max - self.config.value_min) / (self.outputs - 1)
 
     def losses(
         self, network: Network, observations: Mapping[str, Tensor], actions: Tensor, targets: Tensor

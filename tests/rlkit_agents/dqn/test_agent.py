@@ -297,3 +297,41 @@ def test_the_averaged_weights_act_and_are_saved():
     np.testing.assert_array_equal(agent.act(seen, explore=False), averaged.argmax(1))
     average = agent.learner.ema.state_dict()
     assert all(torch.equal(tensor, average[name]) for name, tensor in agent.weights().items())
+
+
+C51 = {"distribution": "categorical", "gamma": 0.99, "exploration_min_events": 0}
+
+
+def test_a_target_beyond_the_support_is_warned_of_once():
+    config = dataclasses.replace(QUICK, **C51, value_min=-0.5, value_max=0.5)  # rewards are 0 and 1
+    agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
+    said = []
+    agent.warn = said.append
+    assert "value_min=-0.5 to value_max=0.5" in agent.cautions()[0]
+    teach(agent, QUICK.learning_starts)
+    assert said == []
+    teach(agent, 400)
+    assert len(said) == 1
+    assert "value_min=-0.5 to value_max=0.5" in said[0]
+    assert "moved by 0.5" in said[0]
+
+
+def test_targets_within_the_support_are_not_warned_of():
+    config = dataclasses.replace(QUICK, **C51, value_min=-2.0, value_max=2.0)
+    agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
+    agent.warn = pytest.fail
+    teach(agent, 400)
+    for settings, spaces in (
+        ({"value_min": -100, "value_max": 100, "reward_clip": 1.0}, VECTOR),  # 1 / (1 - gamma) at most
+        ({"reward_clip": 1.0}, dataclasses.replace(VECTOR, reward_clip=1.0)),  # Atari
+        ({"distribution": "quantile"}, VECTOR),
+    ):
+        config = dataclasses.replace(QUICK, **C51 | settings)
+        assert DQN.build(spaces, config, num_envs=1, device="cpu", seed=0).cautions() == []
+
+
+@pytest.mark.parametrize("preset", ["rainbow", "data-efficient-rainbow"])
+def test_c51_presets_say_outside_of_atari_that_their_support_may_be_too_small(preset):
+    agent = DQN.build(VECTOR, DQN.presets[preset](VECTOR, 1_000), num_envs=1, device="cpu", seed=0)
+    (sentence,) = agent.cautions()
+    assert "value_min=-10 to value_max=10" in sentence
