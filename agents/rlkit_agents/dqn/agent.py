@@ -15,7 +15,7 @@ from rlkit.nn.layers import NoisyLinear
 from rlkit.nn.utils import count, to_tensors
 from rlkit.replay import ReplayBuffer, Transitions
 from rlkit.replay.mirroring import mirror_every_second
-from rlkit.schedules import Geometric, Linear
+from rlkit.schedules import Exponential, Geometric, Linear
 from rlkit.spaces import Mirror, Observations, Spaces
 from rlkit_agents.dqn.config import DQNConfig
 from rlkit_agents.dqn.distributions import DISTRIBUTIONS, Categorical
@@ -61,7 +61,8 @@ class DQN(Agent):
         self._mirror: Mirror | None = spaces.mirror if config.mirror else None
         self._exploration = exploration
         self._watches_support = self._support_may_be_too_small()
-        self._epsilon = Linear(
+        decay = Exponential if config.exploration_decay == "exponential" else Linear
+        self._epsilon = decay(
             config.exploration_initial_epsilon, config.exploration_final_epsilon, config.exploration_steps
         )
         self._exploration_steps = ExplorationSteps(config.exploration_min_events, config.exploration_steps // 10)
@@ -118,7 +119,9 @@ class DQN(Agent):
     @property
     def epsilon(self) -> float:
         """Share of random actions during exploration."""
-        return self._epsilon(self._exploration_steps.steps)
+        steps = self._exploration_steps.steps
+        end = self.config.exploration_end
+        return 0.0 if end is not None and steps >= end else self._epsilon(steps)
 
     def inspect(self, observations: Observations, want: Collection[str] = ("q",)) -> Inspection:
         """Action values of N observations, the distributions of their returns, and the network's input."""

@@ -18,8 +18,8 @@ from rlkit_agents.dqn.config import DQNConfig
 class QNetwork(nn.Module):
     """K outputs for each action: leaves (B, ...) -> (B, A, K) float32.
 
-    Only the encoder computes in `precision`. Dense layers and head compute in float32: bfloat16 has steps of 0.25 at 50,
-    so that actions whose values differ by less would be chosen by rounding.
+    Only the encoder computes in `precision`. Dense layers and head compute in float32: bfloat16 has steps of 0.25 at
+    50, so that actions whose values differ by less would be chosen by rounding.
 
     Args:
         encoder: Observations to features.
@@ -116,7 +116,7 @@ def build_network(
     if config.dueling:
         head = DuelingHead(width, spaces.num_actions, outputs, config.dueling_hidden, config.layer_norm, make_dense)
     else:
-        head = LinearHead(width, spaces.num_actions, outputs, make_dense)
+        head = LinearHead(width, spaces.num_actions, outputs, make_dense, config.shared_bias)
     network = QNetwork(encoder, dense, head, precision)
     if config.distribution == "implicit":
         dense_first = not any(leaf.is_picture for leaf in spaces.observations.values())

@@ -42,6 +42,13 @@ class PQNConfig:
         True, "Normalize every layer, for stability without a target network.", "Gallici 2024; Ba 2016"
     )
 
+    norm_over: str = hyperparameter(
+        "image",
+        "What layer_norm normalizes of a convolution: the channels of each pixel, or the whole image.",
+        "pixel: Gallici 2024, as flax does",
+        choices=("image", "pixel"),
+    )
+
     # Optimization
     rollout_steps: int = hyperparameter(
         32, "Steps of each environment between updates.", "Gallici 2024", low=1, high=16_384, search=(16, 32, 64, 128)
@@ -99,8 +106,8 @@ class PQNConfig:
 def paper(spaces: Spaces, steps: int) -> PQNConfig:
     """Gallici et al. 2024: their values for Atari with images of 64 pixels and more, for MinAtar with smaller ones.
 
-    The paper runs 128 environments at once; with fewer, rollouts are smaller and have fewer minibatches. The values
-    for vectors are ours.
+    The paper runs 128 environments at once; with fewer, rollouts are smaller and have fewer minibatches. Its step size
+    is constant on Atari and decays on MinAtar. The values for vectors are ours.
     """
     images = [leaf for leaf in spaces.observations.values() if leaf.is_picture]
     if not images:
@@ -113,10 +120,12 @@ def _large_images(spaces: Spaces, steps: int) -> PQNConfig:
         lambda_=0.65,
         reward_clip=spaces.reward_clip,
         hidden=(512,),
+        norm_over="pixel",
         rollout_steps=32,
         minibatches=8,
         epochs=2,
         learning_rate=2.5e-4,
+        learning_rate_final=2.5e-4,
         learning_rate_steps=steps,
         exploration_final_epsilon=0.001,
         exploration_steps=max(1, steps // 10),
@@ -128,6 +137,7 @@ def _small_images(spaces: Spaces, steps: int) -> PQNConfig:
         _large_images(spaces, steps),
         hidden=(128,),
         learning_rate=5e-4,
+        learning_rate_final=0.0,
         exploration_final_epsilon=0.05,
     )
 

@@ -159,6 +159,23 @@ def test_epsilon_is_held_until_min_events_were_observed():
     assert go_on(config.exploration_steps, terminated=True) == pytest.approx(config.exploration_final_epsilon)
 
 
+def test_epsilon_decays_exponentially_and_ends_as_in_btr():
+    """Clark et al. 2024: the distance to the final epsilon shrinks by 1 / steps at every step."""
+    config = dataclasses.replace(
+        QUICK, exploration_decay="exponential", exploration_final_epsilon=0.01, exploration_end=400
+    )
+    agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
+    epsilon = 1.0
+    for steps in range(4, 397, 4):
+        teach(agent, 4)
+        for _ in range(4):
+            epsilon -= (epsilon - 0.01) / config.exploration_steps
+        assert agent.steps == steps
+        assert agent.epsilon == pytest.approx(epsilon)
+    teach(agent, 4)
+    assert agent.epsilon == 0
+
+
 @pytest.mark.parametrize("exponent", [0.0, 0.6])
 def test_an_update_due_before_the_first_transition_is_caught_up(exponent):
     config = dataclasses.replace(QUICK, n_step=10, learning_starts=0, per_alpha=exponent)
@@ -232,6 +249,9 @@ def test_memory_estimate_covers_the_replay_buffer():
         ({"noisy": True, "hidden": ()}, "noisy = True with hidden"),
         ({"dueling_hidden": (512,), "dueling": False}, "dueling_hidden .* dueling = False"),
         ({"weight_decay": 0.1, "optimizer": "rmsprop"}, "weight_decay .* optimizer"),
+        ({"shared_bias": True}, "shared_bias = True with dueling = True"),
+        ({"shared_bias": True, "dueling": False, "noisy": True}, "shared_bias = True .* noisy = True"),
+        ({"per_error": "quantiles"}, "per_error = 'quantiles' with distribution = 'none'"),
         ({"distribution": "gaussian"}, "not one of none, categorical"),
     ],
 )

@@ -230,3 +230,35 @@ def test_kappa_of_the_configuration_is_that_of_the_loss(name, kappa):
         if k != kappa
     ]
     assert all(not torch.allclose(found, other) for other in others)
+
+
+@pytest.mark.parametrize("policy", ["target", "online"])
+def test_the_log_policy_is_of_the_network_that_is_asked_for(random_batch, policy):
+    """Clark et al. 2024 add the online network's log-probability, Vieillard et al. 2020 the target network's."""
+    transitions, online, target = random_batch
+    settings = {"munchausen": True, "munchausen_temperature": 0.3, "munchausen_clip": -5.0}
+    none, some = (kind("quantile", **settings, munchausen_scale=a, munchausen_policy=policy) for a in (0.0, 0.9))
+    found = [bellman_target(each, table(online), table(target), transitions, each.config) for each in (none, some)]
+    for b in range(B):
+        chooser = (online if policy == "online" else target)[b].mean(dim=1)
+        probability = softmax([float(q) / 0.3 for q in chooser])[transitions.actions[b]]
+        bonus = 0.9 * max(0.3 * math.log(probability), -5.0)
+        assert (found[1] - found[0])[b].tolist() == pytest.approx([bonus] * K, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["quantile", "implicit"])
+def test_priorities_may_be_the_errors_of_all_pairs_of_quantiles(name):
+    """Clark et al. 2024: absolute errors summed over the predicted quantiles, averaged over the targets."""
+    each = kind(name, per_error="quantiles")
+    predicted = []
+
+    def network(observations, at=None):
+        z = torch.tensor([[1.0, 4.0]]) if at is None else 5 * at
+        predicted[:] = z[0].tolist()
+        return torch.stack([0 * z, z], dim=1)
+
+    targets = torch.tensor([[5.0, 1.0, -0.5]])
+    found = each.losses(network, {"state": torch.zeros(1, 1)}, torch.tensor([1]), targets)
+    expected = sum(abs(t - z) for t in targets[0].tolist() for z in predicted) / 3
+    assert found.priorities.tolist() == pytest.approx([expected])
+    assert not found.priorities.requires_grad

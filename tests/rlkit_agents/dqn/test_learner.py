@@ -197,6 +197,7 @@ def test_weight_decay_is_decoupled_from_the_gradient():
         {"distribution": "implicit", "double": False, "munchausen": True},
         {"distribution": "categorical", "tau": 0.1},
         {"optimizer": "rmsprop", "distribution": "quantile"},
+        {"optimizer": "rmsprop-published", "dueling": False, "shared_bias": True},
     ],
 )
 def test_a_restored_learner_continues_exactly(options):
@@ -269,3 +270,42 @@ def test_the_gradient_is_clipped_to_the_norm_that_is_allowed():
     assert norms[0] > 0.1
     assert grad_norm(clipped.online) == pytest.approx(1e-2, rel=1e-3)
     assert grad_norm(free.online) == grad_norm(loose.online) == pytest.approx(norms[0], rel=1e-5)
+
+
+def test_the_published_rmsprop_is_centred_and_torchs_one_too():
+    gradients = [0.3, -0.1, 0.25, 0.4]
+    for optimizer, inside in (("rmsprop-published", True), ("rmsprop", False)):
+        config = dataclasses.replace(CONFIG, optimizer=optimizer, adam_epsilon=1e-2, learning_rate=0.1)
+        layer = torch.nn.Linear(1, 1, bias=False)
+        start = layer.weight.item()
+        built = build_optimizer(layer, config)
+        square = mean = moved = 0.0
+        for gradient in gradients:
+            layer.weight.grad = torch.tensor([[gradient]])
+            built.step()
+            square, mean = 0.95 * square + 0.05 * gradient**2, 0.95 * mean + 0.05 * gradient
+            variance = square - mean**2
+            moved -= 0.1 * gradient / ((variance + 1e-2) ** 0.5 if inside else variance**0.5 + 1e-2)
+        assert layer.weight.item() - start == pytest.approx(moved, rel=1e-3)
+
+
+def test_a_noisy_network_that_gives_the_munchausen_policy_learns_with_other_noise():
+    trained = learner(noisy=True, double=False, munchausen=True, munchausen_policy="online")
+    used = noises_of_a_step(trained)
+    assert [name for name, _ in used] == ["target", "online", "online"]
+    assert len(torch.stack([noise for _, noise in used]).unique(dim=0)) == 3
+
+
+def test_all_actions_share_one_bias_if_asked_for():
+    """van Hasselt et al. 2016, the tuned version."""
+    shared, own = learner(dueling=False, shared_bias=True), learner(dueling=False)
+    difference = sum(map(torch.numel, own.online.parameters())) - sum(map(torch.numel, shared.online.parameters()))
+    assert difference == SPACES.num_actions - 1
+    seen = batch().map(torch.from_numpy).observations
+    before = shared.exploration_values(seen)
+    with torch.no_grad():
+        shared.online.head.bias += 3.0
+    torch.testing.assert_close(shared.exploration_values(seen), before + 3.0)
+    before = shared.online.head.bias.clone()
+    shared.step(batch(), 1e-2)
+    assert shared.online.head.bias != before
