@@ -249,6 +249,8 @@ class DQN(Agent):
             updates.append("half of each batch mirrored")
         if config.random_shift > 0:
             updates.append(f"images shifted by up to {config.random_shift} pixels")
+        if config.random_intensity > 0:
+            updates.append(f"their intensity varied by {100 * config.random_intensity:g} %")
         if config.reset_interval > 0:
             updates.append(f"reset every {config.reset_interval:,} updates")
         return [

@@ -228,6 +228,13 @@ class DQNConfig:
     random_shift: int = hyperparameter(
         0, "Shift images at random by up to this many pixels; 0 disables shifts.", "Yarats 2021 takes 4", low=0, high=64
     )
+    random_intensity: float = hyperparameter(
+        0.0,
+        "Multiply each image of a batch by 1 + this times a normal number within ±2; 0 disables it.",
+        "Yarats 2021 takes 0.05",
+        low=0,
+        high=0.5,
+    )
     precision: str = hyperparameter(
         "float32",
         "Data type of the image encoder; auto is bfloat16 for large images on devices with instructions for it. Dense "
@@ -395,8 +402,10 @@ class DQNConfig:
         Raises:
             UserError: One of them does not apply, or is too large for them.
         """
-        if self.random_shift > 0 and not any(leaf.is_picture for leaf in spaces.observations.values()):
-            raise UserError(f"random_shift = {self.random_shift}: there is no image to shift; use random_shift=0")
+        if not any(leaf.is_picture for leaf in spaces.observations.values()):
+            for name in ("random_shift", "random_intensity"):
+                if getattr(self, name) > 0:
+                    raise UserError(f"{name} = {getattr(self, name)}: there is no image to change; use {name}=0")
         width = (1, *self.hidden, *self.dueling_hidden)[-1]
         if width * spaces.num_actions * self._outputs > MAX_WEIGHTS:
             raise UserError(

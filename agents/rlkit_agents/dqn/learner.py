@@ -14,7 +14,7 @@ from rlkit.nn.heads import kaiming_init_
 from rlkit.nn.layers import disable_noise, reset_noise, set_dropout_generator
 from rlkit.nn.utils import gather_actions, to_tensor
 from rlkit.replay import Batch
-from rlkit_agents.dqn.augmentation import shift_batch
+from rlkit_agents.dqn.augmentation import shift_batch, vary_intensity
 from rlkit_agents.dqn.config import DQNConfig
 from rlkit_agents.dqn.distributions import Distribution, Network
 from rlkit_agents.dqn.network import QNetwork
@@ -97,6 +97,8 @@ class DQNLearner:
         transitions = batch.map(partial(to_tensor, device=self.generator.device.type))
         if config.random_shift > 0:
             transitions = shift_batch(transitions, config.random_shift, self.generator)
+        if config.random_intensity > 0:
+            transitions = vary_intensity(transitions, config.random_intensity, self.generator)
         if config.noisy:
             reset_noise(self.online, self.generator)
             reset_noise(self.target, self.generator)

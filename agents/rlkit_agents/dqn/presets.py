@@ -266,7 +266,7 @@ def data_efficient_rainbow(spaces: Spaces, steps: int) -> DQNConfig:
 
 
 def drq_eps(spaces: Spaces, steps: int) -> DQNConfig:
-    """DrQ(ε): Yarats et al. 2021 as corrected by Agarwal et al. 2021; random shifts of images."""
+    """DrQ(ε): Yarats et al. 2021 as corrected by Agarwal et al. 2021; random shifts and intensity."""
     return replace(
         dqn_nature(spaces, steps),
         n_step=10,
@@ -282,6 +282,7 @@ def drq_eps(spaces: Spaces, steps: int) -> DQNConfig:
         update_interval=1,
         target_update_interval=1,
         random_shift=4 if _images(spaces) else 0,
+        random_intensity=0.05 if _images(spaces) else 0.0,
         learning_starts=fraction(steps, 20, 1_600),
         exploration_final_epsilon=0.01,
         exploration_steps=fraction(steps, 10, 5_000),

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from rlkit.errors import UserError
 from rlkit.hyperparameters import Range, hyperparameter
-from rlkit.nn.encoders import ENCODERS, is_small
+from rlkit.nn.encoders import ENCODERS, is_small, is_tiny
 from rlkit.spaces import Spaces
 
 # Limits far beyond sensible use: a configuration from a file must not exhaust memory before it is refused.
@@ -107,7 +107,8 @@ def paper(spaces: Spaces, steps: int) -> PQNConfig:
     """Gallici et al. 2024: their values for Atari with images of 64 pixels and more, for MinAtar with smaller ones.
 
     The paper runs 128 environments at once; with fewer, rollouts are smaller and have fewer minibatches. Its step size
-    is constant on Atari and decays on MinAtar. The values for vectors are ours.
+    is constant on Atari and decays on MinAtar. Images of 16 to 63 pixels have MinAtar's values, but normalize whole
+    images; the values for vectors are ours.
     """
     images = [leaf for leaf in spaces.observations.values() if leaf.is_picture]
     if not images:
@@ -133,9 +134,11 @@ def _large_images(spaces: Spaces, steps: int) -> PQNConfig:
 
 
 def _small_images(spaces: Spaces, steps: int) -> PQNConfig:
+    images = [leaf for leaf in spaces.observations.values() if leaf.is_picture]
     return replace(
         _large_images(spaces, steps),
         hidden=(128,),
+        norm_over="pixel" if all(map(is_tiny, images)) else "image",
         learning_rate=5e-4,
         learning_rate_final=0.0,
         exploration_final_epsilon=0.05,

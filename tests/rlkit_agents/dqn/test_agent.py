@@ -261,7 +261,7 @@ def test_contradictory_hyperparameters_are_refused(wrong, message):
 
 
 def test_random_shift_without_images_is_refused():
-    with pytest.raises(UserError, match="random_shift = 4: there is no image"):
+    with pytest.raises(UserError, match="random_shift = 4: there is no image to change"):
         DQN.build(VECTOR, dataclasses.replace(QUICK, random_shift=4), num_envs=1, device="cpu", seed=0)
 
 
@@ -355,3 +355,8 @@ def test_c51_presets_say_outside_of_atari_that_their_support_may_be_too_small(pr
     agent = DQN.build(VECTOR, DQN.presets[preset](VECTOR, 1_000), num_envs=1, device="cpu", seed=0)
     (sentence,) = agent.cautions()
     assert "value_min=-10 to value_max=10" in sentence
+
+
+def test_random_intensity_without_images_is_refused():
+    with pytest.raises(UserError, match=r"random_intensity = 0\.05: there is no image"):
+        DQN.build(VECTOR, dataclasses.replace(QUICK, random_intensity=0.05), num_envs=1, device="cpu", seed=0)

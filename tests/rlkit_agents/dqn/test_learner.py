@@ -193,7 +193,7 @@ def test_weight_decay_is_decoupled_from_the_gradient():
 @pytest.mark.parametrize(
     "options",
     [
-        {"noisy": True, "dropout": 0.2, "random_shift": 2, "reset_interval": 4},
+        {"noisy": True, "dropout": 0.2, "random_shift": 2, "random_intensity": 0.05, "reset_interval": 4},
         {"distribution": "implicit", "double": False, "munchausen": True},
         {"distribution": "categorical", "tau": 0.1},
         {"optimizer": "rmsprop", "distribution": "quantile"},
@@ -309,3 +309,19 @@ def test_all_actions_share_one_bias_if_asked_for():
     before = shared.online.head.bias.clone()
     shared.step(batch(), 1e-2)
     assert shared.online.head.bias != before
+
+
+def test_pictures_of_floats_are_read_like_bytes_and_left_as_they_are():
+    trained = learner()
+    seen = batch().map(torch.from_numpy).observations
+    floats = {name: leaf.float() for name, leaf in seen.items()}
+    before = {name: leaf.clone() for name, leaf in floats.items()}
+    for _ in range(2):
+        torch.testing.assert_close(trained.inspect(floats)["q"], trained.inspect(seen)["q"])
+    assert all(torch.equal(leaf, before[name]) for name, leaf in floats.items())
+
+
+def test_the_intensity_of_images_changes_the_loss_at_every_update():
+    plain, varied = learner(), learner(random_intensity=0.05)
+    losses = [each.step(batch(), 1e-3)[0]["loss"].item() for each in (plain, varied)]
+    assert losses[0] != losses[1] == pytest.approx(losses[0], rel=0.2)

@@ -15,6 +15,7 @@ from rlkit.training.progress import PlainReporter
 
 VECTOR = Spaces({"state": Leaf("state", (2,), "float32")}, ("left", "right"))
 PICTURE = Spaces({"view": Leaf("view", (36, 36, 4), "uint8", stack=4)}, ("left", "right"))
+LARGE = Spaces({"view": Leaf("view", (84, 84, 4), "uint8", stack=4)}, ("left", "right"))
 GRID = Spaces({"grid": Leaf("grid", (10, 10, 4), "uint8")}, ("left", "right"))
 SMALL = PQNConfig(hidden=(16,), rollout_steps=8, minibatches=2, epochs=2, learning_rate=1e-2, exploration_steps=400)
 
@@ -81,7 +82,7 @@ def test_every_layer_but_the_last_is_normalized():
 
 def test_the_papers_networks_normalize_the_channels_of_each_pixel():
     """purejaxql: flax's LayerNorm has the last axis, the channels."""
-    for spaces in (PICTURE, GRID):
+    for spaces in (LARGE, GRID):
         config = PQN.presets["paper"](spaces, 10_000)
         network = build_network(spaces, config, torch.Generator())
         (leaf,) = spaces.observations.values()
@@ -97,8 +98,7 @@ def test_the_papers_networks_normalize_the_channels_of_each_pixel():
 
 def test_the_papers_step_size_is_constant_on_atari_and_decays_on_minatar():
     minatar = PQN.presets["paper"](GRID, 10_000)
-    large = dataclasses.replace(PICTURE, observations={"view": Leaf("view", (84, 84, 4), "uint8", stack=4)})
-    atari = PQN.presets["paper"](large, 10_000)
+    atari = PQN.presets["paper"](LARGE, 10_000)
     assert atari.learning_rate == atari.learning_rate_final == 2.5e-4
     assert (minatar.learning_rate, minatar.learning_rate_final) == (5e-4, 0.0)
 
