@@ -1,5 +1,6 @@
 """The interface between agents and the training loop."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from rlkit.spaces import Observations, Spaces
 
 if TYPE_CHECKING:
     from rlkit.replay import ReplayBuffer, Transitions
+
+_log = logging.getLogger(__name__)
 
 State = dict[str, Any]
 """A plain tree: nested dicts of arrays, tensors, numbers, strings, booleans, None and lists of plain values."""
@@ -42,7 +45,12 @@ class Agent(ABC):
 
     `Config` is a frozen dataclass of all hyperparameters; `presets` maps names to pure functions
     (spaces, budget in steps) -> Config, the first of which is the default.
+
+    Attributes:
+        warn: Called with a sentence on what may need mending; logs it by default.
     """
+
+    warn: Callable[[str], None] = _log.warning
 
     Config: ClassVar[type]
     presets: ClassVar[Mapping[str, Callable[[Spaces, int], Any]]]
@@ -97,6 +105,10 @@ class Agent(ABC):
 
     def describe(self) -> list[str]:
         """The agent's configuration, one line each, printed before training starts."""
+        return []
+
+    def cautions(self) -> list[str]:
+        """Sentences to warn the user with before training starts."""
         return []
 
     def weights(self) -> dict[str, Any]:

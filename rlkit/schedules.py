@@ -18,6 +18,19 @@ class Linear:
 
 
 @dataclass(frozen=True)
+class Exponential:
+    """From `start` towards `end`, the distance shrinking by 1 / `steps` at every step."""
+
+    start: float
+    end: float
+    steps: int
+
+    def __call__(self, step: int) -> float:
+        """The value after `step` steps."""
+        return float(self.end + (self.start - self.end) * (1 - 1 / self.steps) ** step)
+
+
+@dataclass(frozen=True)
 class Geometric:
     """Geometric from `start` to `end` over `steps` steps, then constant."""
 

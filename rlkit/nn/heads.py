@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -58,16 +59,26 @@ class LinearHead(nn.Module):
         num_actions: A.
         outputs: K.
         make_dense: Constructor of a dense layer.
+        shared_bias: Whether all actions have the same K biases (van Hasselt et al. 2016); with `nn.Linear` only.
     """
 
-    def __init__(self, features: int, num_actions: int, outputs: int = 1, make_dense: MakeDense = nn.Linear):
+    def __init__(
+        self,
+        features: int,
+        num_actions: int,
+        outputs: int = 1,
+        make_dense: MakeDense = nn.Linear,
+        shared_bias: bool = False,
+    ):
         super().__init__()
-        self.values = stream(features, num_actions, outputs, (), False, make_dense)
+        self.bias = nn.Parameter(torch.zeros(outputs)) if shared_bias else None
+        make = partial(nn.Linear, bias=False) if shared_bias else make_dense
+        self.values = stream(features, num_actions, outputs, (), False, make)
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (..., F) to (..., A, K)."""
         values: Tensor = self.values(features)
-        return values
+        return values if self.bias is None else values + self.bias
 
 
 class DuelingHead(nn.Module):
@@ -138,6 +149,8 @@ def kaiming_init_(module: nn.Module, generator: torch.Generator) -> None:
     for name, layer in module.named_modules():
         if isinstance(layer, NoisyLinear):
             layer.initialise(generator)
+        elif isinstance(layer, LinearHead) and layer.bias is not None:
+            layer.bias.zero_()
         elif isinstance(layer, nn.LayerNorm):
             layer.reset_parameters()  # draws nothing; needed when a trained network is reset
         elif isinstance(layer, nn.Conv2d | nn.Linear):

@@ -13,7 +13,7 @@ from rlkit.spaces import Leaf
 class ObservationEncoder(nn.Module):
     """Encode images by convolutions, and concatenate their features with the vectors.
 
-    Images (B, H, W, C) uint8 become channel-first floats in [0, 1] here and nowhere else.
+    Images (B, H, W, C), uint8 or floats from 0 to 255, become channel-first floats in [0, 1] here and nowhere else.
 
     Args:
         leaves: Leaves of an observation.
@@ -54,8 +54,9 @@ class ObservationEncoder(nn.Module):
         parts = []
         for name, encoder in zip(self.images, self.encoders, strict=True):
             # Permuting a channel-last image gives torch's channels_last layout without a copy.
-            image = observations[name].permute(0, 3, 1, 2).to(torch.float32)
-            parts.append(self.dropout(encoder(image.mul_(1 / 255))))
+            image = observations[name].permute(0, 3, 1, 2)
+            copied = image.to(torch.float32, copy=True)  # of floats too: the caller's own stay as they are
+            parts.append(self.dropout(encoder(copied.mul_(1 / 255))))
         if self.vectors:
             parts.append(self.normalize(self._concatenate_vectors(observations)))
         return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]

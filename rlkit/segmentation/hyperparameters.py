@@ -29,7 +29,12 @@ class Hyperparameters:
         choices=("one-cycle", "poly", "constant"),
     )
     warmup: float = hyperparameter(0.1, "Share of the budget in which the learning rate rises.", low=0.0, high=0.9)
-    momentum: float = hyperparameter(0.9, "Nesterov momentum of sgd.", low=0.0, high=0.999)
+    momentum: float = hyperparameter(0.9, "Momentum of sgd.", "SegNet 2017", low=0.0, high=0.999)
+    nesterov: bool = hyperparameter(
+        False,
+        "Nesterov's momentum for sgd, rather than the plain one that SegNet was published with.",
+        "Sutskever 2013",
+    )
     weight_decay: float = hyperparameter(
         1e-2,
         "Weight decay of kernels; biases and batch norm have none.",

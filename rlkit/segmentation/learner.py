@@ -252,7 +252,7 @@ def _optimizer(network: nn.Module, settings: Hyperparameters) -> torch.optim.Opt
     others = [parameter for parameter in network.parameters() if parameter.requires_grad and parameter.ndim <= 1]
     groups = [{"params": kernels, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
     if settings.optimizer == "sgd":
-        nesterov = settings.momentum > 0
+        nesterov = settings.nesterov and settings.momentum > 0
         return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=nesterov)
     return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
 

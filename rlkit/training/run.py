@@ -171,9 +171,11 @@ def _go(
         make_vec_env(evaluation, count) as measured,
         torch_set_up(count_threads, config.deterministic),
     ):
-        environments.warn = measured.warn = reporter.warn
+        environments.warn = measured.warn = agent.warn = reporter.warn
         for line in [*environments.describe(), *agent.describe()]:
             reporter.say(line)
+        for sentence in agent.cautions():
+            reporter.warn(sentence)
         arguments = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())
         reporter.say(
             f"evaluation: {config.eval_episodes} episodes of its own{f' with {arguments}' if arguments else ''}"

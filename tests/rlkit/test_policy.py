@@ -133,3 +133,10 @@ def test_training_shows_all_its_parameters_and_takes_values_as_numbers(tmp_path)
     run = trained("CartPole-v1", tmp_path / "run", settings={**SMALL, "gamma": 0.98, "hidden": [16, 16]})
     config = json.loads((run / "config.json").read_text())["hyperparameters"]
     assert (config["gamma"], config["hidden"]) == (0.98, [16, 16])
+
+
+def test_a_run_with_long_n_step_returns_can_be_evaluated(tmp_path):
+    """The small replay buffer of an agent that does not learn holds them all the same."""
+    settings = SMALL | {"n_step": "100", "n_step_final": "90"}
+    policy = rlkit.load_policy(trained("CartPole-v1", tmp_path / "run", settings=settings))
+    assert policy.act(np.zeros(4, np.float32)) in (0, 1)

@@ -15,15 +15,17 @@ from rlkit.nn.layers import NoisyLinear
 from rlkit.nn.utils import count, to_tensors
 from rlkit.replay import ReplayBuffer, Transitions
 from rlkit.replay.mirroring import mirror_every_second
-from rlkit.schedules import Geometric, Linear
+from rlkit.schedules import Exponential, Geometric, Linear
 from rlkit.spaces import Mirror, Observations, Spaces
 from rlkit_agents.dqn.config import DQNConfig
-from rlkit_agents.dqn.distributions import DISTRIBUTIONS
+from rlkit_agents.dqn.distributions import DISTRIBUTIONS, Categorical
 from rlkit_agents.dqn.exploration import EpsilonGreedy, ExplorationSteps
 from rlkit_agents.dqn.learner import DQNLearner, build_optimizer
 from rlkit_agents.dqn.network import build_network
 from rlkit_agents.dqn.presets import PRESETS
 
+SUPPORT_ADVICE = "set value_min and value_max to the range of returns, or use distribution=quantile, which needs none"
+CLAMPED = 0.1  # share of the distance of two atoms: a target that clamping moves by more is warned of
 NORMALIZATION_SAMPLES = 4_096  # observations that mean and standard deviation of vectors are computed from
 
 
@@ -58,7 +60,9 @@ class DQN(Agent):
         self._replay = replay
         self._mirror: Mirror | None = spaces.mirror if config.mirror else None
         self._exploration = exploration
-        self._epsilon = Linear(
+        self._watches_support = self._support_may_be_too_small()
+        decay = Exponential if config.exploration_decay == "exponential" else Linear
+        self._epsilon = decay(
             config.exploration_initial_epsilon, config.exploration_final_epsilon, config.exploration_steps
         )
         self._exploration_steps = ExplorationSteps(config.exploration_min_events, config.exploration_steps // 10)
@@ -116,7 +120,9 @@ class DQN(Agent):
     @property
     def epsilon(self) -> float:
         """Share of random actions during exploration."""
-        return self._epsilon(self._exploration_steps.steps)
+        steps = self._exploration_steps.steps
+        end = self.config.exploration_end
+        return 0.0 if end is not None and steps >= end else self._epsilon(steps)
 
     def inspect(self, observations: Observations, want: Collection[str] = ("q",)) -> Inspection:
         """Action values of N observations, the distributions of their returns, and the network's input."""
@@ -160,11 +166,43 @@ class DQN(Agent):
             metrics, priorities = self.learner.step(batch, learning_rate)
             if self.config.per_alpha > 0:
                 self._replay.update_priorities(batch.rows, priorities.cpu().numpy())
+        self._warn_of_clamped_targets()
         return {f"train/{name}": float(value) for name, value in metrics.items()} | {
             "train/learning_rate": learning_rate,
             "train/n_updates": self.updates,
             "rollout/exploration_rate": self.epsilon,
         }
+
+    def _support_may_be_too_small(self) -> bool:
+        """Whether returns may lie outside of the support of `categorical`.
+
+        With the rewards of Atari, which environments with a recommended `reward_clip` have, the published support is
+        taken as it is.
+        """
+        config = self.config
+        if config.distribution != "categorical" or self.spaces.reward_clip is not None:
+            return False
+        if config.reward_clip is None or config.gamma == 1:
+            return True
+        largest = config.reward_clip / (1 - config.gamma)
+        return config.value_max < largest or config.value_min > -largest
+
+    def _warn_of_clamped_targets(self) -> None:
+        """Warn once of a target that the support clamped."""
+        distribution = self.learner.distribution
+        if not self._watches_support or not isinstance(distribution, Categorical):
+            return
+        moved = float(distribution.clamped)
+        if moved > CLAMPED * distribution.atom_distance:
+            self._watches_support = False
+            self.warn(
+                f"a target was clamped to the support of C51, {self._support}, after {self.steps:,} steps: its mean "
+                f"moved by {moved:.3g}. Larger returns cannot be learned; {SUPPORT_ADVICE}"
+            )
+
+    @property
+    def _support(self) -> str:
+        return f"value_min={self.config.value_min:g} to value_max={self.config.value_max:g}"
 
     @property
     def updates(self) -> int:
@@ -201,7 +239,8 @@ class DQN(Agent):
         """The network, the loss, the replay buffer and the updates, one line each."""
         config, network = self.config, self.learner.online
         layers = [_name(layer) for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear | NoisyLinear)]
-        precision = str(network.precision).removeprefix("torch.")
+        short = network.precision != torch.float32 and bool(network.encoder.images)
+        precision = "convolutions in bfloat16, the rest in float32" if short else "float32"
         options = [name for name in ("double", "dueling", "munchausen", "layer_norm", "noisy") if getattr(config, name)]
         replay = [f"{config.buffer_size:,} steps, {self._replay_bytes / 2**20:,.0f} MiB when full; {_returns(config)}"]
         if config.per_alpha > 0:
@@ -211,6 +250,8 @@ class DQN(Agent):
             updates.append("half of each batch mirrored")
         if config.random_shift > 0:
             updates.append(f"images shifted by up to {config.random_shift} pixels")
+        if config.random_intensity > 0:
+            updates.append(f"their intensity varied by {100 * config.random_intensity:g} %")
         if config.reset_interval > 0:
             updates.append(f"reset every {config.reset_interval:,} updates")
         return [
@@ -218,6 +259,16 @@ class DQN(Agent):
             f"learns: {', '.join([self.learner.distribution.describe(), *options])}",
             f"replay: {'; '.join(replay)}",
             f"updates: {', '.join(updates)}",
+        ]
+
+    def cautions(self) -> list[str]:
+        """That the range of returns is unknown, where the network predicts probabilities of fixed returns."""
+        if not self._support_may_be_too_small():
+            return []
+        return [
+            f"C51 learns discounted returns from {self._support} only, the published range for Atari's clipped rewards "
+            f"unless set otherwise; those that this environment reaches are unknown, and others are clamped: "
+            f"{SUPPORT_ADVICE}"
         ]
 
     def weights(self) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Random shifts of the images of a batch (Yarats et al. 2021)."""
+"""Random shifts and intensity of the images of a batch (Yarats et al. 2021)."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +16,36 @@ def shift_batch(batch: Batch[Tensor], pixels: int, generator: torch.Generator) -
         observations=_shift_leaves(batch.observations, pixels, generator),
         next_observations=_shift_leaves(batch.next_observations, pixels, generator),
     )
+
+
+def vary_intensity(batch: Batch[Tensor], scale: float, generator: torch.Generator) -> Batch[Tensor]:
+    """Scale the brightness of every image of a batch, those of s_t and of s_t+k independently."""
+    return replace(
+        batch,
+        observations=_vary_leaves(batch.observations, scale, generator),
+        next_observations=_vary_leaves(batch.next_observations, scale, generator),
+    )
+
+
+def _vary_leaves(leaves: Mapping[str, Tensor], scale: float, generator: torch.Generator) -> dict[str, Tensor]:
+    return {
+        name: random_intensity(leaf, scale, generator) if leaf.dim() == 4 else leaf for name, leaf in leaves.items()
+    }
+
+
+def random_intensity(images: Tensor, scale: float, generator: torch.Generator) -> Tensor:
+    """Multiply each image by 1 + scale · r, where r is standard normal and clipped to ±2.
+
+    Args:
+        images: (B, H, W, C) uint8.
+        scale: Strength; Yarats et al. 2021 take 0.05.
+        generator: Randomness, on the same device.
+
+    Returns:
+        (B, H, W, C) float32, not rounded, about 0 to 255.
+    """
+    numbers = torch.randn((len(images), 1, 1, 1), generator=generator, device=images.device)
+    return images * (1 + scale * numbers.clamp_(-2, 2))
 
 
 def _shift_leaves(leaves: Mapping[str, Tensor], pixels: int, generator: torch.Generator) -> dict[str, Tensor]:

@@ -65,6 +65,12 @@ class DQNConfig:
     munchausen_clip: float = hyperparameter(
         -1.0, "Munchausen l0: lower bound of the scaled log-probability.", "Vieillard 2020", low=-MAX_NUMBER, high=0
     )
+    munchausen_policy: str = hyperparameter(
+        "target",
+        "Network that the log-probability added to the reward is of.",
+        "target: Vieillard 2020; online: Clark 2024",
+        choices=("target", "online"),
+    )
     reward_scale: float = hyperparameter(
         1.0,
         "Multiply rewards by this before reward_clip; reported returns are unscaled.",
@@ -130,6 +136,11 @@ class DQNConfig:
         low=1,
         high=16_384,
     )
+    shared_bias: bool = hyperparameter(
+        False,
+        "One bias for the values of all actions, in the last layer; needs dueling=False.",
+        "van Hasselt 2016, tuned version",
+    )
     layer_norm: bool = hyperparameter(True, "Layer normalization of the dense layers.", "Ba 2016; Gallici 2024")
     dropout: float = hyperparameter(0.0, "Dropout probability during updates.", "Srivastava 2014", low=0, high=0.99)
     noisy: bool = hyperparameter(
@@ -147,7 +158,10 @@ class DQNConfig:
         choices=("huber", "squared"),
     )
     optimizer: str = hyperparameter(
-        "adam", "Optimizer: Adam, or centred RMSProp.", "Mnih 2015", choices=("adam", "rmsprop")
+        "adam",
+        "Optimizer: Adam, or centred RMSProp with epsilon added to the root (rmsprop) or under it (rmsprop-published).",
+        "rmsprop-published: Mnih 2015; Graves 2013",
+        choices=("adam", "rmsprop", "rmsprop-published"),
     )
     learning_rate: float = hyperparameter(
         1e-3, "Initial learning rate.", "Kingma 2015", low=0, high=1, search=Range(3e-5, 3e-3, log=True)
@@ -214,9 +228,17 @@ class DQNConfig:
     random_shift: int = hyperparameter(
         0, "Shift images at random by up to this many pixels; 0 disables shifts.", "Yarats 2021 takes 4", low=0, high=64
     )
+    random_intensity: float = hyperparameter(
+        0.0,
+        "Multiply each image of a batch by 1 + this times a normal number within ±2; 0 disables it.",
+        "Yarats 2021 takes 0.05",
+        low=0,
+        high=0.5,
+    )
     precision: str = hyperparameter(
         "float32",
-        "Data type of computation; auto is bfloat16 for large images on devices with instructions for it.",
+        "Data type of the image encoder; auto is bfloat16 for large images on devices with instructions for it. Dense "
+        "layers, values and losses are float32 in any case.",
         "Kalamkar 2019",
         choices=("float32", "bfloat16", "auto"),
     )
@@ -241,14 +263,32 @@ class DQNConfig:
         high=1,
     )
     per_beta_steps: int = hyperparameter(100_000, "Steps until beta is 1.", "Schaul 2016", low=1, high=MAX_STEPS)
+    per_error: str = hyperparameter(
+        "mean",
+        "Priorities of quantile distributions: the error of the means (mean), or the absolute errors of all pairs of "
+        "quantiles, summed over the predicted ones and averaged over the targets (quantiles).",
+        "quantiles: Clark 2024",
+        choices=("mean", "quantiles"),
+    )
     learning_starts: int = hyperparameter(1_000, "Steps before the first update.", low=1, high=MAX_STEPS)
     exploration_initial_epsilon: float = hyperparameter(
         1.0, "Initial epsilon, the share of random actions.", low=0, high=1
     )
-    exploration_final_epsilon: float = hyperparameter(
-        0.02, "Final epsilon, reached linearly.", low=0, high=1, search=(0.01, 0.05, 0.1)
-    )
+    exploration_final_epsilon: float = hyperparameter(0.02, "Final epsilon.", low=0, high=1, search=(0.01, 0.05, 0.1))
     exploration_steps: int = hyperparameter(25_000, "Steps until the final epsilon.", low=1, high=MAX_STEPS)
+    exploration_decay: str = hyperparameter(
+        "linear",
+        "Decay of epsilon: linear, or exponential with exploration_steps as the time constant.",
+        "exponential: Clark 2024",
+        choices=("linear", "exponential"),
+    )
+    exploration_end: int | None = hyperparameter(
+        None,
+        "Steps after which epsilon is 0; None keeps the final epsilon.",
+        "Clark 2024, half of training",
+        low=1,
+        high=MAX_STEPS,
+    )
     exploration_repeat: float = hyperparameter(
         1.0,
         "Initial mean number of steps for which a random action is repeated; falls to 1 with epsilon.",
@@ -323,6 +363,16 @@ class DQNConfig:
                 "noisy = True with hidden = () has no dense layer for the noise; use hidden=512",
             ),
             (
+                self.shared_bias and (self.dueling or self.noisy),
+                f"shared_bias = True with dueling = {self.dueling} and noisy = {self.noisy}: only a plain last layer "
+                "shares its bias; use dueling=False and noisy=False",
+            ),
+            (
+                self.per_error == "quantiles" and self.distribution not in ("quantile", "implicit"),
+                f"per_error = 'quantiles' with distribution = {self.distribution!r}: there are no quantiles; use "
+                "per_error=mean, or distribution=quantile or implicit",
+            ),
+            (
                 bool(self.dueling_hidden) and not self.dueling,
                 f"dueling_hidden = {self.dueling_hidden} with dueling = False: there are no streams; use dueling=True",
             ),
@@ -352,8 +402,10 @@ class DQNConfig:
         Raises:
             UserError: One of them does not apply, or is too large for them.
         """
-        if self.random_shift > 0 and not any(leaf.is_picture for leaf in spaces.observations.values()):
-            raise UserError(f"random_shift = {self.random_shift}: there is no image to shift; use random_shift=0")
+        if not any(leaf.is_picture for leaf in spaces.observations.values()):
+            for name in ("random_shift", "random_intensity"):
+                if getattr(self, name) > 0:
+                    raise UserError(f"{name} = {getattr(self, name)}: there is no image to change; use {name}=0")
         width = (1, *self.hidden, *self.dueling_hidden)[-1]
         if width * spaces.num_actions * self._outputs > MAX_WEIGHTS:
             raise UserError(

@@ -91,12 +91,17 @@ class Distribution:
 
 
 class Categorical(Distribution):
-    """The logits of K evenly spaced returns (C51)."""
+    """The logits of K evenly spaced returns (C51).
+
+    Attributes:
+        clamped: () the most by which clamping to the support has moved the expectation of a target.
+    """
 
     def __init__(self, config: DQNConfig, generator: torch.Generator):
         super().__init__(config, generator)
         self.outputs = config.num_atoms
         self._support = torch.linspace(config.value_min, config.value_max, config.num_atoms, device=generator.device)
+        self.clamped = torch.zeros((), device=generator.device)
 
     def evaluate(self, network: Network, observations: Mapping[str, Tensor]) -> Tensor:
         """Probabilities of the support, (B, A, K)."""
@@ -109,7 +114,15 @@ class Categorical(Distribution):
     def backup(self, rewards: Tensor, discounts: Tensor, z: Tensor) -> Tensor:
         """Shift and scale the support, then project it back onto itself."""
         atoms = rewards.unsqueeze(1) + discounts.unsqueeze(1) * self._support
-        return project(atoms, z, self._support)
+        projected = project(atoms, z, self._support)
+        moved = (self.mean(projected) - (atoms * z).sum(dim=1)).abs().amax()
+        self.clamped = torch.maximum(self.clamped, moved.detach())
+        return projected
+
+    @property
+    def atom_distance(self) -> float:
+        """The distance of two neighbouring atoms."""
+        return (self.config.value_max - self.config.value_min) / (self.outputs - 1)
 
     def losses(
         self, network: Network, observations: Mapping[str, Tensor], actions: Tensor, targets: Tensor
@@ -143,9 +156,9 @@ class Quantile(Distribution):
     def losses(
         self, network: Network, observations: Mapping[str, Tensor], actions: Tensor, targets: Tensor
     ) -> SampleLosses:
-        """Quantile regression; priorities are the errors of the means."""
+        """Quantile regression; for priorities see `quantile_losses`."""
         z_tm1 = gather_actions(network(observations), actions)
-        return quantile_losses(z_tm1, self._fractions, targets, self.config.huber_kappa)
+        return quantile_losses(z_tm1, self._fractions, targets, self.config)
 
     def inspect(self, network: Network, observations: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The expected returns and the quantiles."""
@@ -183,10 +196,10 @@ class Implicit(Distribution):
     def losses(
         self, network: Network, observations: Mapping[str, Tensor], actions: Tensor, targets: Tensor
     ) -> SampleLosses:
-        """Quantile regression at N random fractions; priorities are the errors of the means."""
+        """Quantile regression at N random fractions; for priorities see `quantile_losses`."""
         fractions = self._draw_fractions(len(actions), self.config.num_quantiles)
         z_tm1 = gather_actions(network(observations, fractions), actions)
-        return quantile_losses(z_tm1, fractions, targets, self.config.huber_kappa)
+        return quantile_losses(z_tm1, fractions, targets, self.config)
 
     def inspect(self, network: Network, observations: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The expected returns and the quantiles that they are the means of."""
@@ -201,11 +214,20 @@ class Implicit(Distribution):
         return torch.rand((batch_size, count), generator=self.generator, device=self.generator.device)
 
 
-def quantile_losses(z_tm1: Tensor, fractions: Tensor, targets: Tensor, kappa: float) -> SampleLosses:
-    """Quantile regression of (B, K) quantiles at `fractions` to (B, J) targets; priorities are errors of the means."""
-    losses = quantile_huber_loss(z_tm1, fractions, targets, kappa)
-    q_tm1 = z_tm1.detach().mean(dim=1)
-    return SampleLosses(losses, (targets.mean(dim=1) - q_tm1).abs(), q_tm1.mean())
+def quantile_losses(z_tm1: Tensor, fractions: Tensor, targets: Tensor, config: DQNConfig) -> SampleLosses:
+    """Quantile regression of (B, K) quantiles at `fractions` to (B, J) targets.
+
+    Priorities are errors of the means, or with `per_error="quantiles"` the absolute errors of all pairs, summed over
+    the predictions and averaged over the targets (Clark et al. 2024).
+    """
+    losses = quantile_huber_loss(z_tm1, fractions, targets, config.huber_kappa)
+    predicted = z_tm1.detach()
+    q_tm1 = predicted.mean(dim=1)
+    if config.per_error == "quantiles":
+        priorities = (targets.unsqueeze(1) - predicted.unsqueeze(2)).abs().sum(dim=1).mean(dim=1)
+    else:
+        priorities = (targets.mean(dim=1) - q_tm1).abs()
+    return SampleLosses(losses, priorities, q_tm1.mean())
 
 
 def _batch_size(observations: Mapping[str, Tensor]) -> int:

@@ -14,10 +14,11 @@ from rlkit.nn.heads import kaiming_init_
 from rlkit.nn.layers import disable_noise, reset_noise, set_dropout_generator
 from rlkit.nn.utils import gather_actions, to_tensor
 from rlkit.replay import Batch
-from rlkit_agents.dqn.augmentation import shift_batch
+from rlkit_agents.dqn.augmentation import shift_batch, vary_intensity
 from rlkit_agents.dqn.config import DQNConfig
 from rlkit_agents.dqn.distributions import Distribution, Network
 from rlkit_agents.dqn.network import QNetwork
+from rlkit_agents.dqn.rmsprop import CentredRMSProp
 
 
 @torch.no_grad()
@@ -30,12 +31,14 @@ def bellman_target(
     - DQN (Mnih et al. 2015): the action in s_t is the best one by the target network, which also evaluates it.
     - double (van Hasselt et al. 2016): the online network selects the action, the target network evaluates it.
     - Munchausen (Vieillard et al. 2020, equation 1): actions follow π = softmax(q / τ) and earn its entropy,
-      -τ ln π(a|s_t); the reward is increased by α max(τ ln π(a_tm1|s_tm1), l₀), of the first of n steps only.
+      -τ ln π(a|s_t); the reward is increased by α max(τ ln π(a_tm1|s_tm1), l₀), of the first of n steps only. BTR
+      (Clark et al. 2024) takes this logarithm of the online network (`munchausen_policy`).
     """
     z_t, q_t = distribution.evaluate_target(target, batch.next_observations)  # (B, A, K), (B, A)
     if config.munchausen:
         tau = config.munchausen_temperature
-        q_tm1 = distribution.expected(target, batch.observations)
+        policy = online if config.munchausen_policy == "online" else target
+        q_tm1 = distribution.expected(policy, batch.observations)
         log_pi_tm1 = gather_actions(F.log_softmax(q_tm1 / tau, dim=1), batch.actions)
         bonus = config.munchausen_scale * (tau * log_pi_tm1).clamp(min=config.munchausen_clip, max=0)
         log_pi_t = F.log_softmax(q_t / tau, dim=1).unsqueeze(2)  # (B, A, 1)
@@ -94,6 +97,8 @@ class DQNLearner:
         transitions = batch.map(partial(to_tensor, device=self.generator.device.type))
         if config.random_shift > 0:
             transitions = shift_batch(transitions, config.random_shift, self.generator)
+        if config.random_intensity > 0:
+            transitions = vary_intensity(transitions, config.random_intensity, self.generator)
         if config.noisy:
             reset_noise(self.online, self.generator)
             reset_noise(self.target, self.generator)
@@ -101,6 +106,9 @@ class DQNLearner:
             set_dropout_generator(self.online, self.generator)
 
         targets = bellman_target(self.distribution, self.online, self.target, transitions, config)
+        # If the online network took part in the target, it learns with other noise.
+        if config.noisy and (config.double or (config.munchausen and config.munchausen_policy == "online")):
+            reset_noise(self.online, self.generator)
         sample = self.distribution.losses(self.online, transitions.observations, transitions.actions, targets)
         loss = (transitions.weights * sample.losses).mean()
 
@@ -229,6 +237,8 @@ class DQNLearner:
 def build_optimizer(network: nn.Module, config: DQNConfig) -> torch.optim.Optimizer:
     """Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019) with weight decay, or centred RMSProp."""
     parameters = network.parameters()
+    if config.optimizer == "rmsprop-published":
+        return CentredRMSProp(parameters, lr=config.learning_rate, alpha=0.95, eps=config.adam_epsilon)
     if config.optimizer == "rmsprop":
         return torch.optim.RMSprop(
             parameters, lr=config.learning_rate, alpha=0.95, eps=config.adam_epsilon, centered=True

@@ -18,11 +18,14 @@ from rlkit_agents.dqn.config import DQNConfig
 class QNetwork(nn.Module):
     """K outputs for each action: leaves (B, ...) -> (B, A, K) float32.
 
+    Only the encoder computes in `precision`. Dense layers and head compute in float32: bfloat16 has steps of 0.25 at
+    50, so that actions whose values differ by less would be chosen by rounding.
+
     Args:
         encoder: Observations to features.
         dense: Features to features.
         head: Features (..., F) to (..., A, K).
-        precision: Data type that layers compute in; the output is float32.
+        precision: Data type that the encoder computes in.
     """
 
     def __init__(
@@ -36,9 +39,14 @@ class QNetwork(nn.Module):
 
     def forward(self, observations: Mapping[str, Tensor], fractions: Tensor | None = None) -> Tensor:
         """Leaves (B, ...) to (B, A, K); `fractions` are for implicit quantiles only."""
+        values: Tensor = self.head(self.dense(self.encoded(observations)))
+        return values
+
+    def encoded(self, observations: Mapping[str, Tensor]) -> Tensor:
+        """Leaves (B, ...) to features (B, F) float32."""
         with computing_in(self.precision, _device_of(observations)):
-            values: Tensor = self.head(self.dense(self.encoder(observations)))
-        return values.float()
+            features: Tensor = self.encoder(observations)
+        return features.float()
 
 
 class ImplicitQNetwork(QNetwork):
@@ -53,7 +61,7 @@ class ImplicitQNetwork(QNetwork):
         head: Features (..., F) to (..., A, 1).
         embedding: Features (B, F) and fractions (B, K) to (B, K, F).
         dense_first: Whether the dense layers come before the embedding.
-        precision: Data type that layers compute in; the output is float32.
+        precision: Data type that the encoder computes in.
     """
 
     def __init__(
@@ -73,14 +81,13 @@ class ImplicitQNetwork(QNetwork):
         """Leaves (B, ...) and fractions (B, K) to quantiles (B, A, K); without fractions the median."""
         if fractions is None:
             fractions = self.embedding.frequencies.new_full((len(next(iter(observations.values()))), 1), 0.5)
-        with computing_in(self.precision, _device_of(observations)):
-            features = self.encoder(observations)
-            if self.dense_first:
-                embedded = self.embedding(self.dense(features), fractions)
-            else:
-                embedded = self.dense(self.embedding(features, fractions))
-            values: Tensor = self.head(embedded).squeeze(-1)  # (B, K, A)
-        return values.float().transpose(1, 2)
+        features = self.encoded(observations)
+        if self.dense_first:
+            embedded = self.embedding(self.dense(features), fractions)
+        else:
+            embedded = self.dense(self.embedding(features, fractions))
+        values: Tensor = self.head(embedded).squeeze(-1)  # (B, K, A)
+        return values.transpose(1, 2)
 
 
 def build_network(
@@ -109,7 +116,7 @@ def build_network(
     if config.dueling:
         head = DuelingHead(width, spaces.num_actions, outputs, config.dueling_hidden, config.layer_norm, make_dense)
     else:
-        head = LinearHead(width, spaces.num_actions, outputs, make_dense)
+        head = LinearHead(width, spaces.num_actions, outputs, make_dense, config.shared_bias)
     network = QNetwork(encoder, dense, head, precision)
     if config.distribution == "implicit":
         dense_first = not any(leaf.is_picture for leaf in spaces.observations.values())

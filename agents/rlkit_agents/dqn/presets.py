@@ -2,8 +2,8 @@
 
 The published ones are for Atari at 84×84 and begin with `dqn_nature`: each changes what its paper changes. Steps are
 those of the agent, of 4 emulator frames. If the budget is shorter than a paper's schedule, exploration takes a tenth of
-it and updates start after a twentieth; epsilon decays linearly from the first step on. The evidence for our own presets
-is in `scripts/bench/README.md`.
+it and updates start after a twentieth; epsilon decays from the first step on. What each field is taken from, and what
+differs on purpose, is in `docs/fidelity.md`; the evidence for our own presets is in `scripts/bench/README.md`.
 """
 
 from collections.abc import Callable, Mapping
@@ -179,7 +179,7 @@ def gpu(spaces: Spaces, steps: int) -> DQNConfig:
 
 
 def dqn_nature(spaces: Spaces, steps: int) -> DQNConfig:
-    """DQN: Mnih et al. 2015, Extended Data Table 1, with RMSProp as in dqn_zoo."""
+    """DQN: Mnih et al. 2015, Extended Data Table 1."""
     return DQNConfig(
         gamma=0.99,
         n_step=1,
@@ -191,11 +191,11 @@ def dqn_nature(spaces: Spaces, steps: int) -> DQNConfig:
         hidden=(512,),
         dueling=False,
         layer_norm=False,
-        optimizer="rmsprop",
+        optimizer="rmsprop-published",
         learning_rate=2.5e-4,
         learning_rate_final=2.5e-4,
         learning_rate_steps=steps,
-        adam_epsilon=0.1 / 32,  # dqn_zoo adds 0.01/32² under the square root, torch adds epsilon to the root
+        adam_epsilon=0.01 / 32**2,  # 0.01 for gradients summed over the batch, as published; ours are means
         max_grad_norm=None,
         batch_size=32,
         update_interval=4,
@@ -214,6 +214,7 @@ def double_dqn(spaces: Spaces, steps: int) -> DQNConfig:
     return replace(
         dqn_nature(spaces, steps),
         double=True,
+        shared_bias=True,
         target_update_interval=30_000,
         exploration_final_epsilon=0.01,
     )
@@ -265,7 +266,7 @@ def data_efficient_rainbow(spaces: Spaces, steps: int) -> DQNConfig:
 
 
 def drq_eps(spaces: Spaces, steps: int) -> DQNConfig:
-    """DrQ(ε): Yarats et al. 2021 as corrected by Agarwal et al. 2021; random shifts of images."""
+    """DrQ(ε): Yarats et al. 2021 as corrected by Agarwal et al. 2021; random shifts and intensity."""
     return replace(
         dqn_nature(spaces, steps),
         n_step=10,
@@ -281,6 +282,7 @@ def drq_eps(spaces: Spaces, steps: int) -> DQNConfig:
         update_interval=1,
         target_update_interval=1,
         random_shift=4 if _images(spaces) else 0,
+        random_intensity=0.05 if _images(spaces) else 0.0,
         learning_starts=fraction(steps, 20, 1_600),
         exploration_final_epsilon=0.01,
         exploration_steps=fraction(steps, 10, 5_000),
@@ -292,6 +294,7 @@ def iqn_munchausen(spaces: Spaces, steps: int) -> DQNConfig:
     return replace(
         dqn_nature(spaces, steps),
         munchausen=True,
+        munchausen_policy="target",
         munchausen_scale=0.9,
         munchausen_temperature=0.03,
         munchausen_clip=-1.0,
@@ -313,11 +316,12 @@ def iqn_munchausen(spaces: Spaces, steps: int) -> DQNConfig:
 
 
 def btr(spaces: Spaces, steps: int) -> DQNConfig:
-    """Beyond the Rainbow: Clark et al. 2024; Munchausen-IQN with a residual encoder, dueling, noisy, prioritized."""
+    """Beyond the Rainbow: Clark et al. 2024 and their code; Munchausen-IQN, residual, dueling, noisy, prioritized."""
     return replace(
         iqn_munchausen(spaces, steps),
         gamma=0.997,
         n_step=3,
+        munchausen_policy="online",
         num_quantiles=8,
         num_target_quantiles=8,
         num_eval_quantiles=8,
@@ -337,8 +341,11 @@ def btr(spaces: Spaces, steps: int) -> DQNConfig:
         per_alpha=0.2,
         per_beta=0.4,
         per_beta_steps=steps,
+        per_error="quantiles",
         learning_starts=fraction(steps, 20, 200_000),
         exploration_steps=fraction(steps, 10, 2_000_000),
+        exploration_decay="exponential",
+        exploration_end=max(1, steps // 2),
     )
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from rlkit.errors import UserError
 from rlkit.hyperparameters import Range, hyperparameter
-from rlkit.nn.encoders import ENCODERS, is_small
+from rlkit.nn.encoders import ENCODERS, is_small, is_tiny
 from rlkit.spaces import Spaces
 
 # Limits far beyond sensible use: a configuration from a file must not exhaust memory before it is refused.
@@ -40,6 +40,13 @@ class PQNConfig:
     )
     layer_norm: bool = hyperparameter(
         True, "Normalize every layer, for stability without a target network.", "Gallici 2024; Ba 2016"
+    )
+
+    norm_over: str = hyperparameter(
+        "image",
+        "What layer_norm normalizes of a convolution: the channels of each pixel, or the whole image.",
+        "pixel: Gallici 2024, as flax does",
+        choices=("image", "pixel"),
     )
 
     # Optimization
@@ -99,8 +106,9 @@ class PQNConfig:
 def paper(spaces: Spaces, steps: int) -> PQNConfig:
     """Gallici et al. 2024: their values for Atari with images of 64 pixels and more, for MinAtar with smaller ones.
 
-    The paper runs 128 environments at once; with fewer, rollouts are smaller and have fewer minibatches. The values
-    for vectors are ours.
+    The paper runs 128 environments at once; with fewer, rollouts are smaller and have fewer minibatches. Its step size
+    is constant on Atari and decays on MinAtar. Images of 16 to 63 pixels have MinAtar's values, but normalize whole
+    images; the values for vectors are ours.
     """
     images = [leaf for leaf in spaces.observations.values() if leaf.is_picture]
     if not images:
@@ -113,10 +121,12 @@ def _large_images(spaces: Spaces, steps: int) -> PQNConfig:
         lambda_=0.65,
         reward_clip=spaces.reward_clip,
         hidden=(512,),
+        norm_over="pixel",
         rollout_steps=32,
         minibatches=8,
         epochs=2,
         learning_rate=2.5e-4,
+        learning_rate_final=2.5e-4,
         learning_rate_steps=steps,
         exploration_final_epsilon=0.001,
         exploration_steps=max(1, steps // 10),
@@ -124,10 +134,13 @@ def _large_images(spaces: Spaces, steps: int) -> PQNConfig:
 
 
 def _small_images(spaces: Spaces, steps: int) -> PQNConfig:
+    images = [leaf for leaf in spaces.observations.values() if leaf.is_picture]
     return replace(
         _large_images(spaces, steps),
         hidden=(128,),
+        norm_over="pixel" if all(map(is_tiny, images)) else "image",
         learning_rate=5e-4,
+        learning_rate_final=0.0,
         exploration_final_epsilon=0.05,
     )
 

@@ -31,7 +31,7 @@ def build_network(spaces: Spaces, config: PQNConfig, generator: torch.Generator)
     """Build the network that `config` describes and initialise its weights."""
     encoder = ObservationEncoder(spaces.observations, choose_encoder(config.encoder, spaces.observations))
     if config.layer_norm:
-        normalize_convolutions(encoder)
+        normalize_convolutions(encoder, config.norm_over)
     dense = dense_layers(encoder.features, config.hidden, config.layer_norm)
     width = config.hidden[-1] if config.hidden else encoder.features
     network = QNetwork(encoder, dense, LinearHead(width, spaces.num_actions))
@@ -39,10 +39,24 @@ def build_network(spaces: Spaces, config: PQNConfig, generator: torch.Generator)
     return network
 
 
-def normalize_convolutions(module: nn.Module) -> None:
-    """Append layer normalization to every convolution: over channels and positions, affine per channel."""
+class PixelNorm(nn.LayerNorm):
+    """Layer normalization of the channels of each pixel, as flax's `LayerNorm` does: (B, C, H, W) to (B, C, H, W)."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Normalize over C, affine per channel."""
+        return super().forward(image.movedim(1, -1)).movedim(-1, 1)
+
+
+def normalize_convolutions(module: nn.Module, over: str = "image") -> None:
+    """Append layer normalization to every convolution, affine per channel.
+
+    Args:
+        module: Changed in place.
+        over: "pixel" for the channels of each pixel, "image" for channels and positions.
+    """
     for name, child in module.named_children():
         if isinstance(child, nn.Conv2d):
-            setattr(module, name, nn.Sequential(child, nn.GroupNorm(1, child.out_channels)))
+            norm = PixelNorm(child.out_channels) if over == "pixel" else nn.GroupNorm(1, child.out_channels)
+            setattr(module, name, nn.Sequential(child, norm))
         else:
-            normalize_convolutions(child)
+            normalize_convolutions(child, over)

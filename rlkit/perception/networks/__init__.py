@@ -14,7 +14,7 @@ from torch import nn
 
 from rlkit.errors import UserError, describe_error
 from rlkit.nn.heads import kaiming_init_
-from rlkit.perception.networks.fcn import FCN8s, FCN8sCompact, FCN32s
+from rlkit.perception.networks.fcn import FCN, FCN8s, FCN8sCompact, FCN32s
 from rlkit.perception.networks.segnet import BayesianSegNet, SegNet, SegNetBasic, SegNetCompact
 from rlkit.utils.parsing import did_you_mean
 
@@ -58,7 +58,8 @@ def build_network(
         num_classes: C.
         allow_code: Whether the module in the name may be imported; false for names read from a file.
         generator: Initialises the weights: by Kaiming initialisation (He et al. 2015) for the networks of `NETWORKS`,
-            by their own for others. None for networks whose weights are loaded afterwards.
+            with score layers of zeros for FCN, and by their own for others. None for networks whose weights are loaded
+            afterwards.
 
     Raises:
         UserError: There is no such network (the nearest are offered), its code cannot or may not be imported, or its
@@ -80,6 +81,8 @@ def build_network(
     network = NETWORKS[name](num_classes)
     if generator is not None:
         kaiming_init_(network, generator)
+        if isinstance(network, FCN):
+            network.zero_scores()
     return network
 
 

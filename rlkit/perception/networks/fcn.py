@@ -56,6 +56,13 @@ class FCN(nn.Module):
         self.skip_scores = nn.ModuleList(nn.Conv2d(widths[-2 - k], num_classes, 1) for k in range(skips))
         self.upsamplings = nn.ModuleList(_bilinear_doubling(num_classes) for _ in range(skips))
 
+    @torch.no_grad()
+    def zero_scores(self) -> None:
+        """Set the layers that score classes to zero, as the paper initialises them: all classes are equal at first."""
+        for layer in (self.score, *self.skip_scores):
+            for parameter in layer.parameters():
+                parameter.zero_()
+
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) floats from 0 to 1 -> (B, C, H, W) logits."""
         height, width = images.shape[-2:]

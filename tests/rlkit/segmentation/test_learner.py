@@ -82,6 +82,20 @@ def test_weight_decay_changes_kernels_and_neither_biases_nor_batch_norm(batch):
         assert torch.equal(ours, theirs) == (ours.ndim == 1), name
 
 
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_momentum_of_sgd_is_plain_as_in_segnet_unless_set_otherwise(batch, nesterov):
+    """v = m v + g, and a step of -lr v; with Nesterov's momentum of -lr (g + m v)."""
+    settings = {"optimizer": "sgd", "momentum": 0.8, "schedule": "constant", "warmup": 0.0, "weight_decay": 0.0}
+    trained = learner(learning_rate=0.1, **settings, **({"nesterov": True} if nesterov else {}))
+    weight = trained.network[0].weight
+    expected, velocity = weight.detach().clone(), torch.zeros_like(weight)
+    for step in range(3):
+        trained.update(*batch, step)
+        velocity = 0.8 * velocity + weight.grad
+        expected -= 0.1 * (weight.grad + 0.8 * velocity if nesterov else velocity)
+        torch.testing.assert_close(weight.detach(), expected)
+
+
 def test_gradients_are_cut_to_the_longest_that_is_allowed(batch):
     trained = learner(max_grad_norm=1e-3)
     trained.update(*batch, 0)
@@ -156,7 +170,7 @@ def test_statistics_are_those_of_the_pictures_and_dropout_stays_off():
     generator = torch.Generator().manual_seed(1)
     batches = [3 + 2 * torch.randn(8, 3, 16, 16, generator=generator) for _ in range(4)]
     network = nn.Sequential(nn.Dropout(0.5), nn.BatchNorm2d(3, momentum=0.1))
-    network[1].running_mean.fill_(100)
+    network.train()(100 + torch.randn(8, 3, 16, 16, generator=generator))  # as if it had learned from others
     estimate_statistics(network, batches)
     everything = torch.cat(batches).transpose(0, 1).flatten(1)
     assert torch.allclose(network[1].running_mean, everything.mean(1), atol=1e-4)

@@ -159,6 +159,23 @@ def test_epsilon_is_held_until_min_events_were_observed():
     assert go_on(config.exploration_steps, terminated=True) == pytest.approx(config.exploration_final_epsilon)
 
 
+def test_epsilon_decays_exponentially_and_ends_as_in_btr():
+    """Clark et al. 2024: the distance to the final epsilon shrinks by 1 / steps at every step."""
+    config = dataclasses.replace(
+        QUICK, exploration_decay="exponential", exploration_final_epsilon=0.01, exploration_end=400
+    )
+    agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
+    epsilon = 1.0
+    for steps in range(4, 397, 4):
+        teach(agent, 4)
+        for _ in range(4):
+            epsilon -= (epsilon - 0.01) / config.exploration_steps
+        assert agent.steps == steps
+        assert agent.epsilon == pytest.approx(epsilon)
+    teach(agent, 4)
+    assert agent.epsilon == 0
+
+
 @pytest.mark.parametrize("exponent", [0.0, 0.6])
 def test_an_update_due_before_the_first_transition_is_caught_up(exponent):
     config = dataclasses.replace(QUICK, n_step=10, learning_starts=0, per_alpha=exponent)
@@ -232,6 +249,9 @@ def test_memory_estimate_covers_the_replay_buffer():
         ({"noisy": True, "hidden": ()}, "noisy = True with hidden"),
         ({"dueling_hidden": (512,), "dueling": False}, "dueling_hidden .* dueling = False"),
         ({"weight_decay": 0.1, "optimizer": "rmsprop"}, "weight_decay .* optimizer"),
+        ({"shared_bias": True}, "shared_bias = True with dueling = True"),
+        ({"shared_bias": True, "dueling": False, "noisy": True}, "shared_bias = True .* noisy = True"),
+        ({"per_error": "quantiles"}, "per_error = 'quantiles' with distribution = 'none'"),
         ({"distribution": "gaussian"}, "not one of none, categorical"),
     ],
 )
@@ -241,5 +261,102 @@ def test_contradictory_hyperparameters_are_refused(wrong, message):
 
 
 def test_random_shift_without_images_is_refused():
-    with pytest.raises(UserError, match="random_shift = 4: there is no image"):
+    with pytest.raises(UserError, match="random_shift = 4: there is no image to change"):
         DQN.build(VECTOR, dataclasses.replace(QUICK, random_shift=4), num_envs=1, device="cpu", seed=0)
+
+
+def called_with(agent, monkeypatch):
+    """The importance exponents and n-step lengths that the agent samples with, in a list that grows."""
+    calls, sample = [], agent.replay.sample
+
+    def record(batch_size, per_beta=0.0):
+        calls.append((per_beta, agent.replay.n_step))
+        return sample(batch_size, per_beta)
+
+    monkeypatch.setattr(agent.replay, "sample", record)
+    return calls
+
+
+def test_the_importance_exponent_is_annealed_to_one(monkeypatch):
+    """Schaul et al. 2016: linear from beta to 1."""
+    config = dataclasses.replace(QUICK, per_alpha=0.6, per_beta=0.4, per_beta_steps=400)
+    agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
+    calls = called_with(agent, monkeypatch)
+    teach(agent, 600)
+    exponents = [beta for beta, _ in calls[1:]]  # the first call is for the statistics of vectors
+    due = range(QUICK.learning_starts + 4, 601, 4)
+    assert exponents == pytest.approx([min(0.4 + 0.6 * steps / 400, 1.0) for steps in due])
+
+
+def test_n_step_begins_anew_after_a_reset(monkeypatch):
+    """Schwarzer et al. 2023 anneal n from 10 to 3 after each reset."""
+    config = dataclasses.replace(QUICK, n_step=10, n_step_final=3, n_step_decay_updates=20, reset_interval=40)
+    agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
+    calls = called_with(agent, monkeypatch)
+    teach(agent, 64 + 4 * 100)
+    lengths = [n_step for _, n_step in calls[1:]]
+    assert agent.updates == len(lengths) == 100
+    assert lengths[:40] == lengths[40:80]
+    assert (lengths[0], lengths[20], lengths[39]) == (10, 3, 3)
+    assert lengths[40] == 10
+
+
+def test_the_averaged_weights_act_and_are_saved():
+    config = dataclasses.replace(QUICK, ema_decay=0.9999, learning_rate=3e-2)
+    agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
+    teach(agent, 120)
+    seen = observations(VECTOR, 200, np.random.default_rng(5))
+    with torch.no_grad():
+        tensors = {name: torch.from_numpy(leaf) for name, leaf in seen.items()}
+        averaged, latest = (
+            network(tensors).squeeze(2).numpy() for network in (agent.learner.ema, agent.learner.online)
+        )
+    assert not np.allclose(averaged, latest)
+    np.testing.assert_array_equal(agent.inspect(seen).q, averaged)
+    assert (averaged.argmax(1) != latest.argmax(1)).any()
+    np.testing.assert_array_equal(agent.act(seen, explore=False), averaged.argmax(1))
+    average = agent.learner.ema.state_dict()
+    assert all(torch.equal(tensor, average[name]) for name, tensor in agent.weights().items())
+
+
+C51 = {"distribution": "categorical", "gamma": 0.99, "exploration_min_events": 0}
+
+
+def test_a_target_beyond_the_support_is_warned_of_once():
+    config = dataclasses.replace(QUICK, **C51, value_min=-0.5, value_max=0.5)  # rewards are 0 and 1
+    agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
+    said = []
+    agent.warn = said.append
+    assert "value_min=-0.5 to value_max=0.5" in agent.cautions()[0]
+    teach(agent, QUICK.learning_starts)
+    assert said == []
+    teach(agent, 400)
+    assert len(said) == 1
+    assert "value_min=-0.5 to value_max=0.5" in said[0]
+    assert "moved by 0.5" in said[0]
+
+
+def test_targets_within_the_support_are_not_warned_of():
+    config = dataclasses.replace(QUICK, **C51, value_min=-2.0, value_max=2.0)
+    agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
+    agent.warn = pytest.fail
+    teach(agent, 400)
+    for settings, spaces in (
+        ({"value_min": -100, "value_max": 100, "reward_clip": 1.0}, VECTOR),  # 1 / (1 - gamma) at most
+        ({"reward_clip": 1.0}, dataclasses.replace(VECTOR, reward_clip=1.0)),  # Atari
+        ({"distribution": "quantile"}, VECTOR),
+    ):
+        config = dataclasses.replace(QUICK, **C51 | settings)
+        assert DQN.build(spaces, config, num_envs=1, device="cpu", seed=0).cautions() == []
+
+
+@pytest.mark.parametrize("preset", ["rainbow", "data-efficient-rainbow"])
+def test_c51_presets_say_outside_of_atari_that_their_support_may_be_too_small(preset):
+    agent = DQN.build(VECTOR, DQN.presets[preset](VECTOR, 1_000), num_envs=1, device="cpu", seed=0)
+    (sentence,) = agent.cautions()
+    assert "value_min=-10 to value_max=10" in sentence
+
+
+def test_random_intensity_without_images_is_refused():
+    with pytest.raises(UserError, match=r"random_intensity = 0\.05: there is no image"):
+        DQN.build(VECTOR, dataclasses.replace(QUICK, random_intensity=0.05), num_envs=1, device="cpu", seed=0)

@@ -190,3 +190,75 @@ def test_the_munchausen_bonus_is_the_log_probability_of_a_uniform_policy(name):
     outcome = sample_losses(kind(name, munchausen=True, munchausen_temperature=0.5), flat, flat, batch())
     expected = 0.5 - 0.9 * 0.5 * 0.6931472 + 0.5 * 0.5 * 0.6931472
     assert outcome.priorities.item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_priorities_of_categorical_are_divergences_and_not_cross_entropies(random_batch):
+    """Hessel et al. 2018: the Kullback-Leibler divergence of the projected target from the prediction."""
+    transitions, _, _ = random_batch
+    categorical = kind("categorical")
+    generator = torch.Generator().manual_seed(3)
+    online, target = (torch.randn(2 * B, A, 3, generator=generator) for _ in range(2))
+    targets = bellman_target(categorical, table(online), table(target), transitions, categorical.config)
+    outcome = categorical.losses(table(online), transitions.observations, transitions.actions, targets)
+    for b in range(B):
+        predicted = softmax(online[b, transitions.actions[b]].tolist())
+        wanted = targets[b].tolist()
+        divergence = sum(m * math.log(m / p) for m, p in zip(wanted, predicted, strict=True) if m > 0)
+        assert outcome.priorities[b].item() == pytest.approx(divergence, abs=1e-5)
+        entropy = -sum(m * math.log(m) for m in wanted if m > 0)
+        assert outcome.losses[b].item() == pytest.approx(divergence + entropy, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["quantile", "implicit"])
+@pytest.mark.parametrize("kappa", [0.0, 0.3, 3.0])
+def test_kappa_of_the_configuration_is_that_of_the_loss(name, kappa):
+    each = kind(name, huber_kappa=kappa)
+    fractions = []
+
+    def network(observations, at=None):
+        fractions[:] = [torch.tensor([0.25, 0.75]) if at is None else at]
+        z = fractions[0].expand(1, -1)
+        return torch.stack([z, 2 * z], dim=1)
+
+    targets = torch.tensor([[5.0, 1.0, -0.5]])
+    found = each.losses(network, {"state": torch.zeros(1, 1)}, torch.tensor([1]), targets).losses
+    expected = quantile_huber_loss(2 * fractions[0].expand(1, -1), fractions[0], targets, kappa)
+    torch.testing.assert_close(found, expected)
+    others = [
+        quantile_huber_loss(2 * fractions[0].expand(1, -1), fractions[0], targets, k)
+        for k in (0.0, 0.3, 1.0, 3.0)
+        if k != kappa
+    ]
+    assert all(not torch.allclose(found, other) for other in others)
+
+
+@pytest.mark.parametrize("policy", ["target", "online"])
+def test_the_log_policy_is_of_the_network_that_is_asked_for(random_batch, policy):
+    """Clark et al. 2024 add the online network's log-probability, Vieillard et al. 2020 the target network's."""
+    transitions, online, target = random_batch
+    settings = {"munchausen": True, "munchausen_temperature": 0.3, "munchausen_clip": -5.0}
+    none, some = (kind("quantile", **settings, munchausen_scale=a, munchausen_policy=policy) for a in (0.0, 0.9))
+    found = [bellman_target(each, table(online), table(target), transitions, each.config) for each in (none, some)]
+    for b in range(B):
+        chooser = (online if policy == "online" else target)[b].mean(dim=1)
+        probability = softmax([float(q) / 0.3 for q in chooser])[transitions.actions[b]]
+        bonus = 0.9 * max(0.3 * math.log(probability), -5.0)
+        assert (found[1] - found[0])[b].tolist() == pytest.approx([bonus] * K, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["quantile", "implicit"])
+def test_priorities_may_be_the_errors_of_all_pairs_of_quantiles(name):
+    """Clark et al. 2024: absolute errors summed over the predicted quantiles, averaged over the targets."""
+    each = kind(name, per_error="quantiles")
+    predicted = []
+
+    def network(observations, at=None):
+        z = torch.tensor([[1.0, 4.0]]) if at is None else 5 * at
+        predicted[:] = z[0].tolist()
+        return torch.stack([0 * z, z], dim=1)
+
+    targets = torch.tensor([[5.0, 1.0, -0.5]])
+    found = each.losses(network, {"state": torch.zeros(1, 1)}, torch.tensor([1]), targets)
+    expected = sum(abs(t - z) for t in targets[0].tolist() for z in predicted) / 3
+    assert found.priorities.tolist() == pytest.approx([expected])
+    assert not found.priorities.requires_grad

@@ -153,6 +153,34 @@ def test_bfloat16_is_close_to_float32_and_outputs_float32():
     assert loss[1] == pytest.approx(loss[0], rel=0.05)
 
 
+@pytest.mark.parametrize("dueling", [False, True])
+@pytest.mark.parametrize("distribution", ["none", "quantile", "categorical", "implicit"])
+def test_bfloat16_chooses_the_same_of_values_near_50_that_differ_by_hundredths(distribution, dueling):
+    """bfloat16 rounds numbers near 50 to multiples of 0.25: layers after the encoder must not compute in it."""
+    options = {"distribution": distribution, "dueling": dueling, "value_min": 0.0, "value_max": 100.0}
+    exact, short = (learner(**options, precision=each) for each in ("float32", "bfloat16"))
+    generator = torch.Generator().manual_seed(4)
+    seen = {
+        "view": torch.randint(0, 256, (500, 24, 24, 1), generator=generator, dtype=torch.uint8),
+        "speed": torch.randn(500, 2, generator=generator),
+    }
+    raised = dict(exact.online.state_dict())
+    if distribution != "categorical":  # whose support makes its values about 50 in any case
+        (bias,) = (name for name in raised if name.endswith(f"{'value' if dueling else 'values'}.output.bias"))
+        raised[bias] = raised[bias] + 50
+    for each in (exact, short):
+        each.online.load_state_dict(raised)
+        each.ema.load_state_dict(raised)
+    right, found = (each.inspect(seen)["q"] for each in (exact, short))
+    assert found.dtype == torch.float32
+    assert not torch.equal(right, found)
+    assert (right - 50).abs().max() < 20
+    near = (right[:, 0] - right[:, 1]).abs()
+    assert (near < 0.1).sum() > 20
+    decided = near > 0.02
+    assert torch.equal(found.argmax(1)[decided], right.argmax(1)[decided])
+
+
 def test_weight_decay_is_decoupled_from_the_gradient():
     """AdamW subtracts learning rate × decay of each weight (Loshchilov and Hutter 2019)."""
     plain, decaying = learner(ema_decay=0.0), learner(ema_decay=0.0, weight_decay=0.1)
@@ -165,10 +193,11 @@ def test_weight_decay_is_decoupled_from_the_gradient():
 @pytest.mark.parametrize(
     "options",
     [
-        {"noisy": True, "dropout": 0.2, "random_shift": 2, "reset_interval": 4},
+        {"noisy": True, "dropout": 0.2, "random_shift": 2, "random_intensity": 0.05, "reset_interval": 4},
         {"distribution": "implicit", "double": False, "munchausen": True},
         {"distribution": "categorical", "tau": 0.1},
         {"optimizer": "rmsprop", "distribution": "quantile"},
+        {"optimizer": "rmsprop-published", "dueling": False, "shared_bias": True},
     ],
 )
 def test_a_restored_learner_continues_exactly(options):
@@ -184,3 +213,115 @@ def test_a_restored_learner_continues_exactly(options):
     assert resumed.updates == whole.updates
     for network in ("online", "target", "ema"):
         assert torch.equal(flat(getattr(whole, network)), flat(getattr(resumed, network)))
+
+
+def noises_of_a_step(trained, number=0):
+    """The noise of the first noisy layer in each forward pass of a gradient step, with the network that made it."""
+    used = []
+    hooks = [
+        network.register_forward_pre_hook(lambda module, _, name=name: used.append((name, first_noise(module))))
+        for name, network in (("online", trained.online), ("target", trained.target))
+    ]
+    trained.step(batch(number), 1e-3)
+    for hook in hooks:
+        hook.remove()
+    return used
+
+
+def first_noise(network):
+    return next(layer.in_noise.clone() for layer in network.modules() if isinstance(layer, NoisyLinear))
+
+
+@pytest.mark.parametrize("distribution", ["none", "categorical", "implicit"])
+def test_selector_learner_and_target_draw_noise_of_their_own_at_every_update(distribution):
+    """Hessel et al. 2018 evaluate three networks per update, as dqn_zoo does with three keys."""
+    trained = learner(noisy=True, double=True, distribution=distribution)
+    used = [noises_of_a_step(trained, number) for number in range(2)]
+    assert [sorted(name for name, _ in step) for step in used] == [["online", "online", "target"]] * 2
+    drawn = torch.stack([noise for step in used for _, noise in step])
+    assert len(drawn.unique(dim=0)) == 6
+    assert (drawn != 0).all()
+
+
+def test_without_double_online_and_target_network_draw_fresh_noise():
+    trained = learner(noisy=True, double=False)
+    drawn = torch.stack([noise for number in range(2) for _, noise in noises_of_a_step(trained, number)])
+    assert len(drawn.unique(dim=0)) == len(drawn) == 4
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_greedy_values_are_those_of_the_mean_weights_whatever_noise_was_drawn(ema_decay):
+    trained = learner(noisy=True, ema_decay=ema_decay)
+    seen = batch().map(torch.from_numpy).observations
+    before = trained.inspect(seen)["q"]
+    noisy = trained.exploration_values(seen)
+    assert not torch.allclose(noisy, before)
+    assert torch.equal(trained.inspect(seen)["q"], before)
+
+
+def grad_norm(network):
+    return torch.sqrt(sum(parameter.grad.square().sum() for parameter in network.parameters())).item()
+
+
+def test_the_gradient_is_clipped_to_the_norm_that_is_allowed():
+    free, clipped, loose = learner(max_grad_norm=None), learner(max_grad_norm=1e-2), learner(max_grad_norm=1e6)
+    norms = [each.step(batch(), 1e-3)[0]["grad_norm"].item() for each in (free, clipped, loose)]
+    assert norms == [norms[0]] * 3
+    assert norms[0] > 0.1
+    assert grad_norm(clipped.online) == pytest.approx(1e-2, rel=1e-3)
+    assert grad_norm(free.online) == grad_norm(loose.online) == pytest.approx(norms[0], rel=1e-5)
+
+
+def test_the_published_rmsprop_is_centred_and_torchs_one_too():
+    gradients = [0.3, -0.1, 0.25, 0.4]
+    for optimizer, inside in (("rmsprop-published", True), ("rmsprop", False)):
+        config = dataclasses.replace(CONFIG, optimizer=optimizer, adam_epsilon=1e-2, learning_rate=0.1)
+        layer = torch.nn.Linear(1, 1, bias=False)
+        start = layer.weight.item()
+        built = build_optimizer(layer, config)
+        square = mean = moved = 0.0
+        for gradient in gradients:
+            layer.weight.grad = torch.tensor([[gradient]])
+            built.step()
+            square, mean = 0.95 * square + 0.05 * gradient**2, 0.95 * mean + 0.05 * gradient
+            variance = square - mean**2
+            moved -= 0.1 * gradient / ((variance + 1e-2) ** 0.5 if inside else variance**0.5 + 1e-2)
+        assert layer.weight.item() - start == pytest.approx(moved, rel=1e-3)
+
+
+def test_a_noisy_network_that_gives_the_munchausen_policy_learns_with_other_noise():
+    trained = learner(noisy=True, double=False, munchausen=True, munchausen_policy="online")
+    used = noises_of_a_step(trained)
+    assert [name for name, _ in used] == ["target", "online", "online"]
+    assert len(torch.stack([noise for _, noise in used]).unique(dim=0)) == 3
+
+
+def test_all_actions_share_one_bias_if_asked_for():
+    """van Hasselt et al. 2016, the tuned version."""
+    shared, own = learner(dueling=False, shared_bias=True), learner(dueling=False)
+    difference = sum(map(torch.numel, own.online.parameters())) - sum(map(torch.numel, shared.online.parameters()))
+    assert difference == SPACES.num_actions - 1
+    seen = batch().map(torch.from_numpy).observations
+    before = shared.exploration_values(seen)
+    with torch.no_grad():
+        shared.online.head.bias += 3.0
+    torch.testing.assert_close(shared.exploration_values(seen), before + 3.0)
+    before = shared.online.head.bias.clone()
+    shared.step(batch(), 1e-2)
+    assert shared.online.head.bias != before
+
+
+def test_pictures_of_floats_are_read_like_bytes_and_left_as_they_are():
+    trained = learner()
+    seen = batch().map(torch.from_numpy).observations
+    floats = {name: leaf.float() for name, leaf in seen.items()}
+    before = {name: leaf.clone() for name, leaf in floats.items()}
+    for _ in range(2):
+        torch.testing.assert_close(trained.inspect(floats)["q"], trained.inspect(seen)["q"])
+    assert all(torch.equal(leaf, before[name]) for name, leaf in floats.items())
+
+
+def test_the_intensity_of_images_changes_the_loss_at_every_update():
+    plain, varied = learner(), learner(random_intensity=0.05)
+    losses = [each.step(batch(), 1e-3)[0]["loss"].item() for each in (plain, varied)]
+    assert losses[0] != losses[1] == pytest.approx(losses[0], rel=0.2)

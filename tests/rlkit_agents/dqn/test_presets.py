@@ -82,9 +82,12 @@ def test_published_presets_have_none_of_our_additions(preset):
             "dqn-nature",
             {"learning_rate": 2.5e-4, "exploration_final_epsilon": 0.1, "exploration_steps": 1_000_000,
              "learning_starts": 50_000, "target_update_interval": 10_000, "n_step": 1, "double": False,
-             "encoder": "nature", "hidden": (512,)},
+             "encoder": "nature", "hidden": (512,), "optimizer": "rmsprop-published", "adam_epsilon": 0.01 / 32**2},
         ),
-        ("double-dqn", {"double": True, "target_update_interval": 30_000, "exploration_final_epsilon": 0.01}),
+        (
+            "double-dqn",
+            {"double": True, "shared_bias": True, "target_update_interval": 30_000, "exploration_final_epsilon": 0.01},
+        ),
         (
             "rainbow",
             {"distribution": "categorical", "num_atoms": 51, "learning_rate": 6.25e-5, "noisy": True, "n_step": 3,
@@ -92,9 +95,15 @@ def test_published_presets_have_none_of_our_additions(preset):
              "target_update_interval": 8_000, "adam_epsilon": 1.5e-4, "dueling_hidden": (512,)},
         ),
         ("data-efficient-rainbow", {"n_step": 10, "update_interval": 1, "learning_starts": 1_600, "noisy_sigma": 0.1}),
-        ("drq-eps", {"random_shift": 4, "n_step": 10, "target_update_interval": 1, "exploration_steps": 5_000}),
+        (
+            "drq-eps",
+            {"random_shift": 4, "random_intensity": 0.05, "n_step": 10, "target_update_interval": 1,
+             "exploration_steps": 5_000},
+        ),
         ("iqn-munchausen", {"num_quantiles": 64, "munchausen_temperature": 0.03, "learning_rate": 5e-5, "n_step": 1}),
-        ("btr", {"gamma": 0.997, "batch_size": 256, "update_interval": 64, "per_alpha": 0.2, "noisy": True}),
+        ("btr", {"gamma": 0.997, "batch_size": 256, "update_interval": 64, "per_alpha": 0.2, "noisy": True,
+                 "munchausen_policy": "online", "per_error": "quantiles", "exploration_decay": "exponential",
+                 "exploration_steps": 2_000_000, "exploration_end": 25_000_000}),
     ],
 )  # fmt: skip
 def test_published_numbers(preset, numbers):

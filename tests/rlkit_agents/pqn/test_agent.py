@@ -15,6 +15,8 @@ from rlkit.training.progress import PlainReporter
 
 VECTOR = Spaces({"state": Leaf("state", (2,), "float32")}, ("left", "right"))
 PICTURE = Spaces({"view": Leaf("view", (36, 36, 4), "uint8", stack=4)}, ("left", "right"))
+LARGE = Spaces({"view": Leaf("view", (84, 84, 4), "uint8", stack=4)}, ("left", "right"))
+GRID = Spaces({"grid": Leaf("grid", (10, 10, 4), "uint8")}, ("left", "right"))
 SMALL = PQNConfig(hidden=(16,), rollout_steps=8, minibatches=2, epochs=2, learning_rate=1e-2, exploration_steps=400)
 
 
@@ -78,6 +80,29 @@ def test_every_layer_but_the_last_is_normalized():
     assert convolved.var(dim=(1, 2, 3)).numpy() == pytest.approx(1, abs=0.05)
 
 
+def test_the_papers_networks_normalize_the_channels_of_each_pixel():
+    """purejaxql: flax's LayerNorm has the last axis, the channels."""
+    for spaces in (LARGE, GRID):
+        config = PQN.presets["paper"](spaces, 10_000)
+        network = build_network(spaces, config, torch.Generator())
+        (leaf,) = spaces.observations.values()
+        shown = torch.randint(0, 256, (3, *leaf.shape), dtype=torch.uint8)
+        with torch.no_grad():
+            convolved = network.encoder.encoders[0][0](shown.permute(0, 3, 1, 2) / 255)
+        assert convolved.mean(dim=1).abs().max() < 1e-5
+        torch.testing.assert_close(
+            convolved.var(dim=1, correction=0), torch.ones(3, *convolved.shape[2:]), rtol=0.05, atol=0.05
+        )
+        assert network({leaf.name: shown}).shape == (3, 2)
+
+
+def test_the_papers_step_size_is_constant_on_atari_and_decays_on_minatar():
+    minatar = PQN.presets["paper"](GRID, 10_000)
+    atari = PQN.presets["paper"](LARGE, 10_000)
+    assert atari.learning_rate == atari.learning_rate_final == 2.5e-4
+    assert (minatar.learning_rate, minatar.learning_rate_final) == (5e-4, 0.0)
+
+
 def test_the_seed_determines_the_weights():
     agents = [PQN.build(VECTOR, SMALL, 4, "cpu", seed=seed) for seed in (1, 1, 2)]
     for agent in agents:
@@ -118,6 +143,51 @@ def test_the_summary_names_rollouts_and_replay():
     assert "no replay" in summary
     assert "8 steps of 4 environments" in summary
     assert agent.memory_estimate() > 2 * 8 * 4 * 36 * 36 * 4
+
+
+def test_the_step_size_decays_linearly_to_its_final_value():
+    settings = dataclasses.replace(SMALL, learning_rate_final=1e-3, learning_rate_steps=320)
+    agent = PQN.build(VECTOR, settings, 4, "cpu", seed=0)
+    used = []
+    agent.optimizer.register_step_pre_hook(lambda optimizer, *_: used.append(optimizer.param_groups[0]["lr"]))
+    trained(agent, 0, 120)  # 15 rollouts of 32 transitions, 4 gradient steps each
+    expected = [1e-2 - 9e-3 * min(32 * rollout / 320, 1) for rollout in range(1, 16) for _ in range(4)]
+    assert used == pytest.approx(expected)
+
+
+def test_the_gradient_is_clipped_to_the_norm_that_is_allowed():
+    free, clipped = (
+        PQN.build(VECTOR, dataclasses.replace(SMALL, max_grad_norm=norm), 4, "cpu", seed=0) for norm in (1e6, 1e-3)
+    )
+    for agent in (free, clipped):
+        trained(agent, 0, 8)
+    norms = [
+        torch.sqrt(sum(parameter.grad.square().sum() for parameter in agent.network.parameters())).item()
+        for agent in (free, clipped)
+    ]
+    assert norms[0] > 1e-2
+    assert norms[1] == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_minibatches_are_drawn_anew_in_every_epoch():
+    agent = PQN.build(VECTOR, dataclasses.replace(SMALL, epochs=3), 4, "cpu", seed=0)
+    for number in range(8):
+        agent.observe(step_of(agent, numbers(number)))
+    batches = []
+
+    def record(module, arguments):
+        if torch.is_grad_enabled():
+            batches.append(arguments[0]["state"][:, 0].tolist())
+
+    agent.network.register_forward_pre_hook(record)
+    agent.update(agent.steps)
+    assert [len(batch) for batch in batches] == [16] * 6
+    epochs = [batches[k] + batches[k + 1] for k in (0, 2, 4)]
+    rollout = sorted(value for number in range(8) for value in numbers(number)["state"][:, 0].tolist())
+    assert [sorted(epoch) for epoch in epochs] == [rollout] * 3
+    first = [frozenset(batches[k]) for k in (0, 2, 4)]
+    assert len(set(first)) == 3
+    assert epochs[0] != rollout
 
 
 class StopAfter(PlainReporter):

@@ -7,6 +7,7 @@ from torch import nn
 from rlkit.errors import UserError
 from rlkit.nn.layers import set_dropout_generator
 from rlkit.perception.networks import NETWORKS, build_network, check_network
+from rlkit.perception.networks.fcn import FCN
 from rlkit.perception.networks.segnet import SegNet, local_response_norm
 
 SMALL = ("segnet-compact", "segnet-basic", "fcn8s-compact")
@@ -112,6 +113,22 @@ def test_upsampling_is_initialised_as_bilinear():
     scores = torch.rand(1, 3, 6, 6)
     bilinear = nn.functional.interpolate(scores, scale_factor=2, mode="bilinear", align_corners=False)
     assert torch.allclose(layer(scores)[..., 1:-1, 1:-1], bilinear[..., 1:-1, 1:-1], atol=1e-6)
+
+
+@pytest.mark.parametrize("skips", [0, 2])
+def test_all_classes_of_fcn_have_the_same_score_before_training(skips, monkeypatch):
+    """Long et al. 2015 begin with score layers of zeros; the rest is initialised as usual."""
+    small = lambda classes: FCN(classes, skips, widths=(4, 4, 4), depths=(1, 1, 1), dense_width=8, dense_kernel=1)  # noqa: E731
+    monkeypatch.setitem(NETWORKS, "fcn-small", small)
+    for name in ("fcn8s-compact", "fcn-small"):
+        network = build_network(name, 3, generator=torch.Generator().manual_seed(0))
+        assert not network(torch.rand(1, 3, 32, 64)).any()
+        layers = [network.score, *network.skip_scores]
+        assert not any(parameter.any() for layer in layers for parameter in layer.parameters())
+        assert network.fc7.weight.std() > 0
+        loss = nn.functional.cross_entropy(network(torch.rand(1, 3, 32, 64)), torch.ones(1, 32, 64).long())
+        loss.backward()
+        assert all(layer.weight.grad.any() for layer in layers)
 
 
 def test_the_generator_determines_the_weights_and_torchs_global_one_is_unchanged():
