@@ -14,7 +14,7 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.utils import KEYS, check_bool, check_probability
+from rlkit_envs.utils import KEYS, NO_KEY, Keys, check_bool, check_probability
 
 __all__ = ["MinAtarEnv", "register"]
 
@@ -144,6 +144,6 @@ class MinAtarEnv(gymnasium.Env[npt.NDArray[np.bool_], np.int64]):
         image: npt.NDArray[np.uint8] = _COLOURS[topmost].repeat(CELL, axis=0).repeat(CELL, axis=1)
         return image
 
-    def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
+    def get_keys_to_action(self) -> dict[Keys, int]:
         """Arrow keys and the space bar to actions, for ``gymnasium.utils.play``."""
-        return {(KEYS[name],) if name in KEYS else (): action for action, name in enumerate(self.action_names)}
+        return {(KEYS[name],) if name in KEYS else NO_KEY: action for action, name in enumerate(self.action_names)}

@@ -4,17 +4,22 @@ import dataclasses
 import inspect
 import numbers
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from reprlib import repr as shown
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
 T = TypeVar("T")
+
+Keys: TypeAlias = tuple[int, ...] | str
+"""A combination of keys as ``gymnasium.utils.play`` takes it: their codes in ascending order, or ``NO_KEY``."""
+
+NO_KEY = ""  # ``play`` refuses the empty tuple, and reads a text as a combination of its letters: here, of none
 
 # Key codes of SDL, which pygame and ``gymnasium.utils.play`` use.
 KEYS = {"up": 1073741906, "down": 1073741905, "left": 1073741904, "right": 1073741903, "fire": 32}
@@ -80,6 +85,11 @@ def checked_numbers(actions: Any, count: int, choices: int) -> npt.NDArray[np.in
     if array.min() < 0 or array.max() >= choices:
         raise ValueError(f"actions from {array.min()} to {array.max()}: 0 to {choices - 1} are expected")
     return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def key_combination(codes: Iterable[int]) -> Keys:
+    """The combination of some keys, of none perhaps, for ``get_keys_to_action``."""
+    return tuple(sorted(codes)) or NO_KEY
 
 
 def shows_fields(settings: type[Any]) -> Callable[[type[T]], type[T]]:

@@ -19,6 +19,7 @@ from rlkit.env.actions import Bins, DiscreteActions, discrete_actions, with_mirr
 from rlkit.env.config import EnvConfig, EnvOptions, absolute_id
 from rlkit.env.frame_stack import default_frame_stack, push_frame, repeat_frame, stacked
 from rlkit.env.observations import ObservationAdapter
+from rlkit.env.pictures import PictureReader
 from rlkit.env.seeding import global_generator_positions
 from rlkit.env.subproc.vector_env import LOST, SubprocVectorEnv
 from rlkit.env.wrappers import ListVectorEnv
@@ -144,6 +145,7 @@ class VecEnv:
         self._unrewarded_limit = options.unrewarded_limit
         self._watched_steps = 0 if self.busy_elsewhere else WATCHED_STEPS
         self._warned_of_masks = False
+        self._pictures = PictureReader()
         self._observations: Observations | None = None
         self._seeds = [0] * self.num_envs
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
@@ -279,8 +281,18 @@ class VecEnv:
         if self._vector.render_mode is None:
             raise ValueError("rendering needs environments made with a render_mode")
         with self._failures_told("render"):
-            frames = self._vector.render() or ()
-        return [np.asarray(frame, dtype=np.uint8) for frame in frames if frame is not None]
+            drawn = self._vector.render() or ()
+            return [self._pictures.read(one, index) for index, one in enumerate(drawn) if one is not None]
+
+    def render_between(self, share: float) -> list[npt.NDArray[np.uint8]]:
+        """Render each environment at a fraction of the time between the last two decisions, where it offers that.
+
+        Raises:
+            UserError: Rendering failed.
+        """
+        with self._failures_told("render_between"):
+            drawn = self.call("render_between", share)
+            return [self._pictures.read(one, index) for index, one in enumerate(drawn)]
 
     def close(self) -> None:
         """Close the environments; idempotent. An exception of their own code is a warning."""

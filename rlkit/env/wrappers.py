@@ -186,6 +186,14 @@ class TimedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
         except (Exception, SystemExit) as error:
             raise described(error, self._index) from error
 
+    def render(self) -> Any:
+        """Draw a picture."""
+        self._timeout.begin(self._index)
+        try:
+            return self.env.render()
+        except (Exception, SystemExit) as error:
+            raise described(error, self._index) from error
+
 
 class TimedSyncVectorEnv(SyncVectorEnv):
     """Steps single environments one after the other, with a time limit for each call.
@@ -223,6 +231,14 @@ class TimedSyncVectorEnv(SyncVectorEnv):
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step each environment; none is reset."""
         return self._timeout.watch(super().step, actions)
+
+    def render(self) -> tuple[Any, ...]:
+        """What each environment renders."""
+        return self._timeout.watch(super().render)
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Call a method of each environment, or read an attribute; AttributeError where there is none."""
+        return self._timeout.watch(super().call, name, *args, **kwargs)
 
 
 class ListVectorEnv(VectorEnv[Any, Any, Any]):
@@ -302,7 +318,14 @@ class ListVectorEnv(VectorEnv[Any, Any, Any]):
 
     def render(self) -> tuple[Any, ...]:
         """One picture for each environment."""
-        return tuple(frame for batch in self.batches for frame in batch.render() or ())
+        return self._timeout.watch(self._render)
+
+    def _render(self) -> tuple[Any, ...]:
+        drawn: list[Any] = []
+        for index, batch in enumerate(self.batches):
+            self._timeout.begin(index)
+            drawn += batch.render() or ()
+        return tuple(drawn)
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Call a method of each environment; AttributeError where there is none."""

@@ -170,12 +170,16 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
         result = self.validation.measure(model)
         score = result.scores.get(self.settings.select_by, math.nan)
         better = score > self.best or math.isnan(score)
-        self.stale = 0 if better else self.stale + (not final)
+        if final:  # it chooses nothing, but a run without any model gets one, which the next validation replaces
+            better = self.best == -math.inf
+        else:
+            self.stale = 0 if better else self.stale + 1
+            self.best = score if better and not math.isnan(score) else self.best
         if better:
-            self.best = self.best if math.isnan(score) else score
             model.card = self._card(result.scores)
             model.save(self.run.file(BEST.as_posix()))
-        log.write(self.steps, self.seconds, {f"eval/{name}": value for name, value in result.scores.items()})
+        write = log.write_extra if final else log.write
+        write(self.steps, self.seconds, {f"eval/{name}": value for name, value in result.scores.items()})
         if result.pictures:
             scores = result.scores
             self._shown["IoU"] = f"{score:.4f}"

@@ -13,7 +13,7 @@ from rlkit.errors import UserError
 from rlkit.replay import Transitions
 from rlkit.training.collector import Collector
 from rlkit.training.config import RunConfig
-from rlkit.training.evaluation import evaluate, mean_metrics
+from rlkit.training.evaluation import LONG, evaluate, mean_metrics, no_end
 from rlkit.training.logger import Logger
 from rlkit.training.progress import Reporter
 from rlkit.training.run_folder import RunFolder
@@ -77,6 +77,8 @@ class AgentTrainer(Trainer[RunConfig]):
             self._update()
             step = stepping.result()
         self.steps += len(actions)
+        if self.steps >= LONG * len(actions) > self.steps - len(actions) and not self.episodes.finished:
+            self.reporter.warn(no_end(self.config.environment.id, "of training"))
         self.agent.observe(
             Transitions(
                 observations, actions, step.rewards, step.terminated, step.truncated, step.observations, step.lost
@@ -105,15 +107,20 @@ class AgentTrainer(Trainer[RunConfig]):
         """Evaluate the agent, and keep its weights if nothing was better before."""
         count = self.config.eval_episodes
         seeds = [episode_seed(self.config.seed, 0, number, "selection") for number in range(count)]
-        result = evaluate(self.agent, self.config.algorithm, self.evaluation, seeds)
-        self.agent.bind(self.environments)
+        check = self.stop.check_grace if final else self.stop.check
+        try:
+            result = evaluate(self.agent, self.config.algorithm, self.evaluation, seeds, check)
+        finally:
+            self.agent.bind(self.environments)
         scores = result.to_json()
         scalars = {"eval/mean_reward": result.mean_reward, "eval/mean_ep_length": scores["mean_length"]}
         scalars |= {f"eval/{name}": value for name, value in result.means.items()}
-        log.write(self.steps, self.seconds, scalars)
+        (log.write_extra if final else log.write)(self.steps, self.seconds, scalars)
         self.reporter.say(
             f"{self.steps:>10,} steps, {self.seconds:4.0f} s   evaluation, {result.summary(('share', 'ratio'))}"
         )
+        if final:
+            return
         if result.all_alike and self.best == -math.inf:
             self.reporter.warn(f"all {count} evaluation episodes were identical; one is enough")
         # Of two that are equal to within a thousandth, the later one has learned longer.

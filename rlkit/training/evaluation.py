@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,21 @@ from rlkit.agent import Agent
 from rlkit.capabilities import EpisodeMetric, MetricKind
 from rlkit.env.seeding import digest
 from rlkit.env.vector import VecEnv
+
+LONG = 30_000  # steps after which an episode without an end is warned of; Atari games are cut off after 27,000
+
+
+def no_end(environment: str, where: str) -> str:
+    """The warning of an episode that does not end.
+
+    Args:
+        environment: Id of the environment.
+        where: Such as "of training".
+    """
+    return (
+        f"{environment}: no end of an episode within {LONG:,} steps {where}. An evaluation waits for the ends of its "
+        "episodes: register the environment with max_episode_steps, or return truncated=True in step()"
+    )
 
 
 @dataclass(frozen=True)
@@ -118,7 +133,13 @@ def describe_metric(metric: EpisodeMetric, value: float) -> str:
     return f"{name} {value:.1f} s" if metric.kind == "seconds" else f"{name} {value:.3g}"
 
 
-def evaluate(agent: Agent, name: str, environments: VecEnv, seeds: Sequence[int]) -> Evaluation:
+def evaluate(
+    agent: Agent,
+    name: str,
+    environments: VecEnv,
+    seeds: Sequence[int],
+    check: Callable[[], object] = lambda: None,
+) -> Evaluation:
     """Run one episode per seed with greedy actions.
 
     Each episode depends on its seed alone, not on the number of environments that run side by side. One that is cut off
@@ -129,6 +150,7 @@ def evaluate(agent: Agent, name: str, environments: VecEnv, seeds: Sequence[int]
         name: Name of the agent.
         environments: They are reset at once.
         seeds: One per episode.
+        check: Called before each step; what it raises ends the evaluation.
     """
     began = time.perf_counter()
     count = environments.num_envs
@@ -141,12 +163,17 @@ def evaluate(agent: Agent, name: str, environments: VecEnv, seeds: Sequence[int]
     episodes: dict[int, dict[str, Any]] = {}
     observations = environments.reset([seeds[index % len(seeds)] for index in playing])
     beginnings = {number: digest(observations, index) for index, number in enumerate(playing)}
+    endless = False
     while len(episodes) < len(seeds):
+        check()
         step = environments.step(agent.act(observations, explore=False))
         observations = step.observations
         rewards += step.rewards
         lengths += 1
         ended = step.terminated | step.truncated
+        if not endless and lengths.max() >= LONG:
+            endless = True
+            environments.warn(no_end(environments.config.id, "of evaluation"))
         if not ended.any():
             continue
         lost = step.lost

@@ -15,6 +15,7 @@ from rlkit.utils.io import disk_errors, write_bytes
 from rlkit.utils.terminal import has_control_characters
 
 FILE = "metrics.jsonl"
+EXTRA = "eval/at_time_limit"  # tag of an evaluation that a time limit has brought about
 LARGEST_LOG = 256 * 2**20  # bytes; a run logs some hundred lines of less than a thousand
 LARGEST_STEP = 10**15
 LARGEST_VALUE = 1e300  # floats hold 1.8e308; sums of values have to be finite, too
@@ -35,8 +36,11 @@ class Logger:
         self._name = str(path)
         with disk_errors(self._name):
             if path.exists():
-                kept = [line for line, record in _records(path) if record["steps"] <= resume_at]
+                kept = [line for line, record in _records(path) if record["steps"] <= resume_at and EXTRA not in record]
                 write_bytes(path, b"".join(kept))
+            if resume_at == 0:  # of a run that was killed before its first checkpoint and begins again
+                for events in run.glob("events.out.tfevents.*"):
+                    events.unlink()
             self._lines = path.open("a", encoding="utf-8")
         self._board = SummaryWriter(str(run), purge_step=resume_at + 1 if resume_at else None)
 
@@ -44,11 +48,19 @@ class Logger:
         """Record scalars by tag after `steps` steps and `seconds` of training."""
         # JSON has no NaN: such tags are left out.
         scalars = {tag: value for tag, value in scalars.items() if value == value}
+        self._write_line(steps, seconds, scalars)
+        for tag, value in scalars.items():
+            self._board.add_scalar(tag, value, steps)
+
+    def write_extra(self, steps: int, seconds: float, scalars: Mapping[str, float]) -> None:
+        """Record scalars that an uninterrupted run lacks: when the run goes on they are dropped."""
+        self._write_line(steps, seconds, {**scalars, EXTRA: 1})
+
+    def _write_line(self, steps: int, seconds: float, scalars: Mapping[str, float]) -> None:
+        scalars = {tag: value for tag, value in scalars.items() if value == value}
         with disk_errors(self._name):
             self._lines.write(json.dumps({"steps": steps, "seconds": round(seconds, 3), **scalars}) + "\n")
             self._lines.flush()
-        for tag, value in scalars.items():
-            self._board.add_scalar(tag, value, steps)
 
     def write_text(self, tag: str, text: str) -> None:
         """Add a text to TensorBoard as preformatted lines."""
@@ -82,6 +94,18 @@ def read_metrics(run: Path) -> list[dict[str, float]]:
     if not path.exists():
         raise UserError(f"{path} is missing: the run has logged nothing yet", exit_code=1)
     return [record for _, record in _records(path)]
+
+
+def evaluated_at(run: Path, steps: int) -> bool:
+    """Whether a regular evaluation after `steps` steps is in a run's log, or the log is missing."""
+    if not (run / FILE).exists():
+        return True
+    return any(
+        record["steps"] == steps
+        and EXTRA not in record
+        and (len(record) == 2 or any(tag.startswith("eval/") for tag in record))  # steps and seconds: without scores
+        for _, record in _records(run / FILE)
+    )
 
 
 def logged_steps(run: Path) -> int:

@@ -18,7 +18,7 @@ from rlkit.training.checkpoint import Checkpoints
 from rlkit.training.config import StoredConfig
 from rlkit.training.logger import logged_steps
 from rlkit.utils import paths
-from rlkit.utils.io import disk_errors, locked_file, new_folder, read_json, write_bytes, write_json
+from rlkit.utils.io import disk_errors, locked_file, new_folder, read_json, remove_scratch, write_bytes, write_json
 from rlkit.utils.terminal import check_texts
 
 C = TypeVar("C", bound=StoredConfig)
@@ -97,6 +97,8 @@ class RunFolder(Generic[C]):
         """
         paths.check_tree(self.path)
         with locked_file(self.path / ".lock", self.path, "trained"):
+            for part in (".", "checkpoints", "replay", "best"):  # what a killed process left
+                remove_scratch(self.path / part)
             yield
 
     def file(self, name: str) -> Path:

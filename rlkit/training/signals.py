@@ -1,4 +1,4 @@
-"""Stopping a run between two steps: Ctrl-C, SIGTERM, a time limit."""
+"""Stopping a run between two steps, of training or of an evaluation: Ctrl-C, SIGTERM, SIGHUP, a time limit."""
 
 import contextlib
 import signal
@@ -6,6 +6,13 @@ import threading
 import time
 from collections.abc import Iterator
 from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+GRACE = 5.0  # s that an evaluation may take which a time limit has brought about
+
+
+class Stopped(Exception):  # noqa: N818 - it is no error
+    """An evaluation has been cut short."""
 
 
 class StopRequest:
@@ -28,6 +35,17 @@ class StopRequest:
             return "time limit"
         return None
 
+    def check(self) -> None:
+        """Raise `Stopped` if training should stop."""
+        if self.reason is not None:
+            raise Stopped
+
+    def check_grace(self) -> None:
+        """Raise `Stopped` if a signal was received, or the time limit was reached `GRACE` ago."""
+        late = self._deadline is not None and time.monotonic() >= self._deadline + GRACE
+        if self._signal is not None or late:
+            raise Stopped
+
     def request(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal; a second one interrupts at once, without a checkpoint."""
         if self._signal is not None:
@@ -42,7 +60,7 @@ def stop_request(time_limit: float | None) -> Iterator[StopRequest]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    previous = {number: signal.signal(number, stop.request) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, stop.request) for number in SIGNALS}
     try:
         yield stop
     finally:

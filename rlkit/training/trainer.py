@@ -1,5 +1,6 @@
 """The training loop of agents and segmentation networks: take a step; at intervals log, evaluate and save."""
 
+import contextlib
 import json
 import math
 import time
@@ -10,10 +11,10 @@ from typing import ClassVar, Generic
 from rlkit.agent import State
 from rlkit.errors import UserError
 from rlkit.training.checkpoint import STATE_ERRORS, Trainable
-from rlkit.training.logger import Logger
+from rlkit.training.logger import Logger, evaluated_at
 from rlkit.training.progress import Reporter
 from rlkit.training.run_folder import C, RunFolder
-from rlkit.training.signals import stop_request
+from rlkit.training.signals import GRACE, Stopped, StopRequest, stop_request
 from rlkit.utils.io import disk_errors
 
 REFRESH = 0.2  # s between updates of the progress display
@@ -52,6 +53,8 @@ class Trainer(ABC, Generic[C]):
         self._seconds_before = 0.0  # spent in earlier sessions
         self._began = time.monotonic()
         self._refreshed = 0.0
+        self.stop = StopRequest(None)
+        self._pending = False  # whether the evaluation after the latest step was cut short by a stop
 
     @abstractmethod
     def step(self) -> None:
@@ -63,7 +66,11 @@ class Trainer(ABC, Generic[C]):
 
         Args:
             log: Takes the scores.
-            final: Whether a time limit has brought it about, between two regular evaluations.
+            final: Whether a time limit has brought it about, between two regular evaluations: an uninterrupted run
+                lacks it, so that it must not choose the best weights, and is logged by `Logger.write_extra`.
+
+        Raises:
+            Stopped: By `self.stop`, which it asks between two steps.
         """
 
     @abstractmethod
@@ -89,7 +96,7 @@ class Trainer(ABC, Generic[C]):
     @property
     def complete(self) -> bool:
         """Whether training has come to its end."""
-        return self.steps >= self.config.steps
+        return self.steps >= self.config.steps and not self._pending
 
     @property
     def seconds(self) -> float:
@@ -114,20 +121,39 @@ class Trainer(ABC, Generic[C]):
                 log.write_text("configuration", json.dumps(self.config.to_json(), indent=2))
                 if self.saves_first:
                     self._save(log)
-            while not self.complete and stop.reason is None:
-                self.step()
-                self._show_progress()
-                if self._due(max(1, self.config.steps // LOGS)):
-                    log.write(self.steps, self.seconds, self.scalars())
-                if self._due(self._eval_freq) or (self._eval_freq and self.steps >= self.config.steps):
-                    self.evaluate(log, final=False)
-                if self._due(self.config.save_freq):
-                    self._save(log)
+            self.stop = stop
+            with contextlib.suppress(Stopped):
+                if self._pending:
+                    self._evaluate(log)
+                while not self.complete and stop.reason is None:
+                    self.step()
+                    self._show_progress()
+                    if self._due(max(1, self.config.steps // LOGS)):
+                        log.write(self.steps, self.seconds, self.scalars())
+                    if self._evaluation_due:
+                        self._evaluate(log)
+                    if self._due(self.config.save_freq):
+                        self._save(log)
             reason = None if self.complete else stop.reason
-            if reason == "time limit" and self._eval_freq and not self._due(self._eval_freq):
-                self.evaluate(log, final=True)
             self._save(log)
+            if reason == "time limit" and self._eval_freq and not self._evaluation_due:
+                try:
+                    self.evaluate(log, final=True)
+                except Stopped:
+                    self.reporter.say(f"the evaluation at the time limit was cut short after {GRACE:g} s")
         return reason
+
+    @property
+    def _evaluation_due(self) -> bool:
+        """Whether an evaluation follows the latest step."""
+        at_end = self._eval_freq > 0 and self.steps >= self.config.steps
+        return self.steps > 0 and (self._due(self._eval_freq) or at_end)
+
+    def _evaluate(self, log: Logger) -> None:
+        """Evaluate; where a stop cuts it short, that is done when the run goes on."""
+        self._pending = True
+        self.evaluate(log, final=False)
+        self._pending = False
 
     def resume(self, unsaved: int = 0) -> bool:
         """Continue from the newest intact checkpoint, or at step 0 where none was written yet.
@@ -153,6 +179,7 @@ class Trainer(ABC, Generic[C]):
             self.load_state(state)
         except STATE_ERRORS as error:
             raise UserError(f"the newest checkpoint of {self.run.path} is damaged: {error!r}", exit_code=1) from error
+        self._pending = self._evaluation_due and not evaluated_at(self.run.path, self.steps)
         return True
 
     def _due(self, interval: int) -> bool:

@@ -101,7 +101,7 @@ class Controls:
         if not isinstance(bare, HasKeys) and not self._axes:
             raise UserError(
                 f"{_name(env)} declares no keys to play it with: give its class a method get_keys_to_action() that "
-                "returns keys and actions, for instance {(): 0, ('a',): 1, ('d',): 2}"
+                "returns keys and actions, for instance {'': 0, 'a': 1, 'd': 2}"
             )
         mapping = bare.get_keys_to_action() if isinstance(bare, HasKeys) else {}
         self._actions = {_codes(keys): action for keys, action in mapping.items()}

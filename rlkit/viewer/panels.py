@@ -107,7 +107,13 @@ class Painter:
         size = surface.get_size()
         if self._pen.scale != theme.scale_for(size):
             self._pen = Pen(theme.scale_for(size))
-        pen = self._pen
+        try:
+            self._draw(surface, frame, status, panels)
+        finally:
+            self._pen.close_fonts()
+
+    def _draw(self, surface: pygame.Surface, frame: Frame, status: Status | None, panels: bool) -> None:
+        size, pen = surface.get_size(), self._pen
         scene = frame.scene if frame.scene is not None else first_picture(frame.inputs, frame.leaves)
         layout = arrange(
             size, pen, 1.5 if scene is None else scene.shape[1] / scene.shape[0], panels, frame.perceived is not None

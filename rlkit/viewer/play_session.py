@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import gymnasium
 import numpy as np
@@ -28,10 +28,13 @@ from rlkit.env import registry
 from rlkit.env.config import EnvConfig, EnvOptions
 from rlkit.env.make import read_metadata
 from rlkit.env.observations import ObservationAdapter
+from rlkit.env.pictures import PictureReader
 from rlkit.errors import UserError, describe_error
 from rlkit.perception.result import PerceptionResult
 from rlkit.viewer.frame import DEFAULT_RATE, Frame, Metric, short_name
 from rlkit.viewer.scores import Attempt, Best, BestFile, Poses
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ class PlaySession:
         """Increases with every change of what is shown."""
         self._declared = episode_metrics(self.metadata)
         self._bests = bests
+        self._pictures = PictureReader()
         self._between: Callable[[float], Any] | None = getattr(self.env.unwrapped, "render_between", None)
         self.outline: list[Poses] = []
         """Lines (n, 2) of a map, where the environment has one."""
@@ -241,14 +245,15 @@ class PlaySession:
         return self._perceived
 
     def _picture(self, share: float) -> npt.NDArray[np.uint8]:
-        drawn = self._between(share) if self._between is not None and share < 1.0 else self.env.render()
-        return np.asarray(drawn, dtype=np.uint8)
+        between = self._between if share < 1.0 else None
+        draw = self.env.render if between is None else lambda: between(share)
+        return self._guarded("render", lambda: self._pictures.read(draw()))
 
     def _telemetry(self) -> Mapping[str, Any]:
         bare = self.env.unwrapped
         return readings(bare.telemetry()) if isinstance(bare, HasTelemetry) else {}
 
-    def _guarded(self, doing: str, do: Callable[[], Any]) -> Any:
+    def _guarded(self, doing: str, do: Callable[[], T]) -> T:
         try:
             return do()
         except UserError:

@@ -127,6 +127,11 @@ class PlayWindow(Window):
             return f"{keys}  to start" if keys else "Move a stick to start"
         return "Paused     P  resume" if self.paused else ""
 
+    def reopened(self) -> None:
+        """Find the gamepad again."""
+        pygame.joystick.init()
+        self._find_gamepad()
+
     def handle(self, event: pygame.event.Event) -> None:
         """React to one event."""
         super().handle(event)
@@ -157,6 +162,7 @@ class PlayWindow(Window):
         self._elapsed += seconds * self.game.rate
         while self._elapsed >= 1.0 and not self.game.over:
             over = self.game.step(self.controls.action(self.held | self._tapped, self._gamepad))
+            self.screen()  # opens display and gamepad again if the environment has closed them
             self._tapped.clear()
             # A machine that is too slow plays slowly instead of skipping.
             self._elapsed = min(self._elapsed - 1.0, 1.0)

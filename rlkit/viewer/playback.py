@@ -180,8 +180,7 @@ class Playback:
         frame = self._present()
         if share >= 1.0 or not self.smooth or frame.scene is None:
             return frame
-        scene = np.array(self.environments.call("render_between", share)[0], dtype=np.uint8)
-        return dataclasses.replace(frame, scene=scene)
+        return dataclasses.replace(frame, scene=self.environments.render_between(share)[0].copy())
 
     def _present(self) -> Frame:
         if self._frame is None:
@@ -308,7 +307,7 @@ class Playback:
         if "rgb_array" not in self.environments.metadata.get("render_modes", ()):
             return None
         pictures = self.environments.render()
-        return np.array(pictures[0], dtype=np.uint8) if pictures else None
+        return pictures[0].copy() if pictures else None
 
     def _telemetry(self) -> dict[str, Reading]:
         return readings(self.environments.call("telemetry")[0]) if self.environments.offers("telemetry") else {}

@@ -26,6 +26,7 @@ def show(playback: Playback, *, record: str | Path | None = None, size: tuple[in
     Raises:
         UserError: No window can be opened, or the video cannot be written.
     """
+    playback.frame()  # an environment may close the display when it first draws
     with open_display(size, instead="record a video (.mp4 or .gif) instead."), contextlib.ExitStack() as stack:
         recorder = None if record is None else stack.enter_context(Recorder(record, playback.rate))
         WatchWindow(playback, recorder).run()

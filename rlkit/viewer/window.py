@@ -94,6 +94,9 @@ class Window(ABC):
 
     A subclass lists its key bindings in `keys` and implements `update`, `state` and `paint`.
 
+    Environments may close the display, by `pygame.quit()` for instance: it is opened again when it is next needed, and
+    everything is drawn in memory first.
+
     Args:
         title: Shown in the title bar behind the program's name.
     """
@@ -110,9 +113,11 @@ class Window(ABC):
         """Codes of the keys that are down."""
         self._message_left = 0.0  # s
         self._drawn: tuple[object, ...] | None = None
+        self._canvas: pygame.Surface | None = None
+        self._size = SIZE
+        self._caption = ""
         self.set_title(title)
-        pygame.display.set_icon(_icon())
-        pygame.key.set_repeat(*KEY_REPEAT)
+        self._dress()
 
     @abstractmethod
     def update(self, seconds: float) -> None:
@@ -137,6 +142,7 @@ class Window(ABC):
         clock = pygame.time.Clock()
         last = time.perf_counter()
         while not self.closed:
+            self.screen()
             for event in pygame.event.get():
                 self.handle(event)
             now = time.perf_counter()
@@ -171,6 +177,33 @@ class Window(ABC):
         if key is not None and (key.repeats or not repeated):
             key.action(self)
 
+    def screen(self) -> pygame.Surface:
+        """The surface of the display, which is opened again if something has closed it.
+
+        Raises:
+            UserError: It cannot be opened again.
+        """
+        surface = pygame.display.get_surface() if pygame.display.get_init() else None
+        if surface is None:
+            try:
+                pygame.display.init()
+                surface = pygame.display.set_mode(self._size, pygame.RESIZABLE)
+            except pygame.error as error:
+                raise UserError(
+                    f"the window was closed by the environment and cannot be opened again ({error}): record a video "
+                    "instead.",
+                    exit_code=1,
+                ) from error
+            self._drawn = None
+            self.held.clear()
+            self._dress()
+            self.reopened()
+        self._size = surface.get_size()
+        return surface
+
+    def reopened(self) -> None:  # noqa: B027 - most windows have nothing to do
+        """React to the display having been opened again."""
+
     def tick(self, seconds: float) -> None:
         """Let wall-clock time pass."""
         self._message_left -= seconds
@@ -180,11 +213,14 @@ class Window(ABC):
 
     def draw(self) -> None:
         """Draw if anything has changed since the last time."""
-        surface = pygame.display.get_surface()
-        state = (surface.get_size(), self.panels, self.help, self.message, *self.state())
-        if state == self._drawn or surface.get_width() < SMALLEST[0] or surface.get_height() < SMALLEST[1]:
+        size = self.screen().get_size()
+        state = (size, self.panels, self.help, self.message, *self.state())
+        if state == self._drawn or size[0] < SMALLEST[0] or size[1] < SMALLEST[1]:
             return
-        self.paint(surface, self.message, self.help_lines() if self.help else ())
+        if self._canvas is None or self._canvas.get_size() != size:
+            self._canvas = pygame.Surface(size)
+        self.paint(self._canvas, self.message, self.help_lines() if self.help else ())
+        self.screen().blit(self._canvas, (0, 0))
         pygame.display.flip()
         self._drawn = state
 
@@ -194,7 +230,9 @@ class Window(ABC):
 
     def set_title(self, title: str) -> None:
         """Name the window in its title bar."""
-        pygame.display.set_caption(f"rlkit · {title}")
+        self._caption = f"rlkit · {title}"
+        self.screen()
+        pygame.display.set_caption(self._caption)
 
     def show_message(self, message: str) -> None:
         """Show a message for some seconds."""
@@ -218,9 +256,14 @@ class Window(ABC):
 
     def snapshot(self) -> pygame.Surface:
         """The picture that a screenshot saves: as shown, without help and message."""
-        surface = pygame.Surface(pygame.display.get_surface().get_size())
+        surface = pygame.Surface(self.screen().get_size())
         self.paint(surface, "", ())
         return surface
+
+    def _dress(self) -> None:
+        pygame.display.set_caption(self._caption)
+        pygame.display.set_icon(_icon())
+        pygame.key.set_repeat(*KEY_REPEAT)
 
 
 def _save_screenshot(surface: pygame.Surface) -> str:

@@ -9,7 +9,7 @@ from gymnasium.error import ResetNeeded
 
 from rlkit_envs.arcade.config import METADATA, ArcadeConfig
 from rlkit_envs.arcade.vector_env import ArcadeVectorEnv, check_options
-from rlkit_envs.utils import shows_fields
+from rlkit_envs.utils import Keys, shows_fields
 
 
 @shows_fields(ArcadeConfig)
@@ -101,7 +101,7 @@ class ArcadeEnv(gymnasium.Env[npt.NDArray[np.uint8], np.int64]):
         """Restore what ``get_state`` returned, perhaps in another environment with the same arguments."""
         self._vector_env.set_state([state])
 
-    def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
+    def get_keys_to_action(self) -> dict[Keys, int]:
         """Arrow keys and the space bar to actions, for ``gymnasium.utils.play``."""
         return self._vector_env.get_keys_to_action()
 

@@ -7,7 +7,7 @@ import numpy as np
 from rlkit_envs.arcade.drawing import Colour, Palette
 from rlkit_envs.arcade.jit import Record, batch_kernel, kernel
 from rlkit_envs.arcade.rng import sticky_action
-from rlkit_envs.utils import KEYS
+from rlkit_envs.utils import KEYS, Keys, key_combination
 
 # First fields of every game's record.
 HEADER: list[tuple[str, str]] = [
@@ -72,11 +72,11 @@ class Game:
         self.draw = batch_kernel(_draw, draw)
         self.expert = batch_kernel(_expert, expert)
 
-    def keys_to_action(self) -> dict[tuple[int, ...], int]:
+    def keys_to_action(self) -> dict[Keys, int]:
         """Arrow keys and the space bar to actions."""
         keys = {}
         for action, name in enumerate(self.action_names):
-            keys[tuple(sorted(KEYS[word] for word in name.split() if word in KEYS))] = action
+            keys[key_combination(KEYS[word] for word in name.split() if word in KEYS)] = action
         return keys
 
 

@@ -14,6 +14,7 @@ from rlkit_envs.arcade.batch import GameBatch
 from rlkit_envs.arcade.config import MAX_ENVS, MAX_THREADS, METADATA, ArcadeConfig, load_game
 from rlkit_envs.arcade.drawing import SIZE
 from rlkit_envs.utils import (
+    Keys,
     available_cores,
     check_count,
     checked_autoreset_mode,
@@ -164,7 +165,7 @@ class ArcadeVectorEnv(VectorEnv[Any, Any, Any]):
         for i, state in enumerate(states):
             self.batch.set_state(i, state)
 
-    def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
+    def get_keys_to_action(self) -> dict[Keys, int]:
         """Arrow keys and the space bar to actions, for ``gymnasium.utils.play``."""
         return self.batch.game.keys_to_action()
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from rlkit_envs.atari.config import METADATA, AtariConfig
 from rlkit_envs.atari.vector_env import AtariVectorEnv
-from rlkit_envs.utils import KEYS, shows_fields
+from rlkit_envs.utils import KEYS, Keys, key_combination, shows_fields
 
 
 @shows_fields(AtariConfig)
@@ -86,10 +86,10 @@ class AtariEnv(gymnasium.Env[npt.NDArray[np.uint8], np.int64]):
         """Names of the actions, as ale-py's environments return them."""
         return list(self.metadata["action_names"])
 
-    def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
+    def get_keys_to_action(self) -> dict[Keys, int]:
         """Arrow keys and the space bar to actions, for ``gymnasium.utils.play``."""
         held = {
-            name: tuple(sorted(code for word, code in KEYS.items() if word.upper() in name))
+            name: key_combination(code for word, code in KEYS.items() if word.upper() in name)
             for name in self.metadata["action_names"]
         }
         return {keys: action for action, keys in enumerate(held.values())}

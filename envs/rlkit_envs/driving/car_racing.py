@@ -20,7 +20,8 @@ from rlkit_envs.driving.jit import Record, kernel
 from rlkit_envs.driving.road.circuit import LEFT, RIGHT
 from rlkit_envs.driving.simulator import Outcome
 from rlkit_envs.driving.vector_env import DrivingVectorEnv
-from rlkit_envs.utils import shows_fields
+from rlkit_envs.driving.vehicle.actions import keys_to_action
+from rlkit_envs.utils import KEYS, NO_KEY, Keys, shows_fields
 
 FRAMES = 1000
 LAP_REWARD = 1000.0
@@ -40,6 +41,7 @@ _METADATA = {
     "action_bins": (3, 3, 3),  # at 25 decisions a second, steering and pedals are needed at the same time
 }
 _MIRRORED_ACTIONS = (0, 2, 1, 3, 4)
+_GAMEPAD_AXES: tuple[dict[str, float], ...] = ({"left_x": 1.0}, {"right_trigger": 1.0}, {"left_trigger": 1.0})
 
 _DEFAULTS: dict[str, Any] = {
     "sensors": ("birdview",),
@@ -191,6 +193,18 @@ def _commands(actions: npt.NDArray[Any], continuous: bool) -> npt.NDArray[np.flo
     return np.stack([-steering, np.clip(gas, 0.0, 1.0) - np.clip(brake, 0.0, 1.0)], axis=1)
 
 
+def _keys_to_action(continuous: bool) -> dict[Keys, Any]:
+    """Arrow keys to actions of CarRacing."""
+    if continuous:
+        driven = keys_to_action("continuous")
+        return {
+            keys: np.array([-steering, max(pedal, 0.0), max(-pedal, 0.0)], dtype=np.float32)
+            for keys, (steering, pedal) in driven.items()
+        }
+    names = "right", "left", "up", "down"
+    return {NO_KEY: 0} | {(KEYS[name],): action for action, name in enumerate(names, start=1)}
+
+
 def _metadata(driving: dict[str, Any], continuous: bool) -> dict[str, Any]:
     """The metadata of a driving environment, with the actions of CarRacing."""
     metadata = driving | _METADATA
@@ -232,6 +246,15 @@ class CarRacingVectorEnv(DrivingVectorEnv):
 
     def _make_episodes(self, num_envs: int, config: DrivingConfig, num_threads: int) -> Episodes:
         return CarRacingEpisodes(num_envs, config, num_threads, self.continuous, self.lap_complete_percent)
+
+    @property
+    def gamepad_axes(self) -> tuple[dict[str, float], ...]:
+        """Axes of a gamepad for steering, gas and brake: the stick steers, the triggers are pedals."""
+        return _GAMEPAD_AXES
+
+    def get_keys_to_action(self) -> dict[Keys, Any]:
+        """Arrow keys for ``gymnasium.utils.play``: left and right steer, up accelerates, down brakes."""
+        return _keys_to_action(self.continuous)
 
 
 @shows_fields(DrivingConfig)

@@ -11,8 +11,8 @@ from rlkit_envs.driving.config import DrivingConfig
 from rlkit_envs.driving.simulator import Outcome
 from rlkit_envs.driving.spaces import METADATA, reset_options
 from rlkit_envs.driving.vector_env import DrivingVectorEnv
-from rlkit_envs.driving.vehicle.actions import ACTION_NAMES, COMMANDS, GAMEPAD_AXES, keys_to_action
-from rlkit_envs.utils import shows_fields
+from rlkit_envs.driving.vehicle.actions import ACTION_NAMES
+from rlkit_envs.utils import Keys, shows_fields
 
 
 @shows_fields(DrivingConfig)
@@ -162,14 +162,11 @@ class DrivingEnv(gymnasium.Env[Any, Any]):
     @property
     def gamepad_axes(self) -> tuple[dict[str, float], ...]:
         """Axes of a gamepad for each entry of a continuous action: the stick steers, the triggers are pedals."""
-        return GAMEPAD_AXES
+        return self._batch.gamepad_axes
 
-    def get_keys_to_action(self) -> dict[tuple[int, ...], Any]:
+    def get_keys_to_action(self) -> dict[Keys, Any]:
         """Arrow keys for ``gymnasium.utils.play``: left and right steer, up accelerates, down brakes."""
-        keys = keys_to_action()
-        if self.episodes.config.actions == "continuous":
-            return {pressed: COMMANDS[action].astype(np.float32) for pressed, action in keys.items()}
-        return dict(keys)
+        return self._batch.get_keys_to_action()
 
     def close(self) -> None:
         """Close the window."""

@@ -21,8 +21,8 @@ from rlkit_envs.driving.spaces import (
     metadata_of,
     reset_options,
 )
-from rlkit_envs.driving.vehicle.actions import ACTION_NAMES, keys_to_action
-from rlkit_envs.utils import available_cores, checked_autoreset_mode, checked_mask, checked_seeds, shows_fields
+from rlkit_envs.driving.vehicle.actions import ACTION_NAMES, GAMEPAD_AXES, keys_to_action
+from rlkit_envs.utils import Keys, available_cores, checked_autoreset_mode, checked_mask, checked_seeds, shows_fields
 
 if TYPE_CHECKING:
     from rlkit_envs.driving.render.cameras import Cameras
@@ -220,9 +220,14 @@ class DrivingVectorEnv(VectorEnv[Any, Any, Any]):
             generator.bit_generator.state = state["random"]
             self._generators[i] = generator
 
-    def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
+    def get_keys_to_action(self) -> dict[Keys, Any]:
         """Arrow keys for ``gymnasium.utils.play``: left and right steer, up accelerates, down brakes."""
-        return keys_to_action()
+        return keys_to_action(self.episodes.config.actions)
+
+    @property
+    def gamepad_axes(self) -> tuple[dict[str, float], ...]:
+        """Axes of a gamepad for each entry of a continuous action: the stick steers, the triggers are pedals."""
+        return GAMEPAD_AXES
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Call a method, or read an attribute, of every car's environment, as Gymnasium's ``SyncVectorEnv`` does.

@@ -4,6 +4,7 @@ import gymnasium
 import numpy as np
 import pygame
 import pytest
+import rlkit_envs  # noqa: F401
 
 from rlkit.env.registry import find_spec
 from rlkit.errors import UserError
@@ -81,6 +82,18 @@ def test_letters_and_names_are_keys_too():
         ord("a"),
         pygame.K_SPACE,
     }  # W is the game's own here and stands for nothing else
+
+
+@pytest.mark.parametrize("none", ["", ()])
+def test_the_action_without_any_key_has_two_spellings(none):
+    controls = controls_for({none: 2, "a": 1})
+    assert [controls.action(held) for held in (set(), {ord("a")}, {pygame.K_x})] == [2, 1, 2]
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"continuous": False}])
+def test_car_racing_has_keys(kwargs):
+    env = gymnasium.make("rlkit/CarRacing-v0", **kwargs)
+    assert Controls(env).action({LEFT, RIGHT, UP}) in env.action_space
 
 
 def test_unknown_names_of_keys_are_refused():

@@ -1,13 +1,22 @@
 import itertools
+import time
+from pathlib import Path
 
 import imageio.v2 as imageio
 import numpy as np
 import pygame
 import pytest
 
+from rlkit.env.config import EnvConfig
 from rlkit.errors import UserError
+from rlkit.policy import find_policy
 from rlkit.viewer import record
+from rlkit.viewer.play_session import Place, PlaySession
 from rlkit.viewer.recorder import Recorder
+from rlkit.viewer.scores import BestFile
+from rlkit.viewer.watch import playback
+
+PAINTED = Path(__file__).with_name("painted.py")
 
 
 def read(path):
@@ -30,6 +39,53 @@ def test_an_mp4_has_one_picture_per_decision(make_playback, tmp_path):
     assert meta["fps"] == made.rate == 10.0
     assert pictures[0].shape == (720, 1280, 3)
     assert made.episodes == 1
+
+
+@pytest.mark.parametrize("form", ["unit", "floats", "rgba", "channels_first", "list", "frames"])
+def test_pictures_of_any_form_are_recorded(form, tmp_path):
+    film = tmp_path / "film.mp4"
+    with playback(find_policy("random", env=f"{PAINTED}:Painted", env_kwargs={"form": form})) as shown:
+        record(shown, film, panels=False)
+    picture = read(film)[0][0]
+    assert picture[240, 120].tolist() == pytest.approx([255, 0, 0], abs=12)
+    assert picture[240, 360].max() < 12
+
+
+def test_pictures_without_known_meaning_are_refused_with_what_they_hold(tmp_path):
+    film = tmp_path / "film.mp4"
+    who = find_policy("random", env=f"{PAINTED}:Painted", env_kwargs={"form": "signed"})
+    with (
+        playback(who) as shown,
+        pytest.raises(
+            UserError, match=r"painted\.py:Painted.*render returned a picture of float64 with values from -1 to 1"
+        ),
+    ):
+        record(shown, film)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_time_limit_of_a_step_covers_pictures(tmp_path, workers):
+    kwargs = {"form": "slow", "step_timeout": 0.5, "workers": workers}
+    who = find_policy("random", env=f"{PAINTED}:Painted", env_kwargs=kwargs)
+    began = time.monotonic()
+    with (
+        pytest.raises(UserError, match=r"render did not come back within 0\.5 s.*painted\.py.*step_timeout=5"),
+        playback(who) as shown,
+    ):
+        record(shown, tmp_path / "film.mp4")
+    assert time.monotonic() - began < 15.0
+
+
+def test_a_played_game_shows_them_too():
+    place = Place(EnvConfig(f"{PAINTED}:Painted"))
+    with PlaySession(place, 0, BestFile(None)) as game:
+        assert game.frame().scene[240, 120].tolist() == [255, 0, 0]
+    with (
+        pytest.raises(UserError, match=r"failed in render.*values from -1 to 1"),
+        PlaySession(Place(EnvConfig(f"{PAINTED}:Painted", {"form": "signed"})), 0, BestFile(None)) as game,
+    ):
+        game.frame()
 
 
 def test_a_gif_has_one_picture_per_decision(make_playback, tmp_path):

@@ -20,6 +20,7 @@ from rlkit_envs.arcade.config import ArcadeConfig, load_game
 from rlkit_envs.arcade.drawing import SIZE
 from rlkit_envs.arcade.env import ArcadeEnv
 from rlkit_envs.arcade.vector_env import ArcadeVectorEnv
+from rlkit_envs.utils import NO_KEY
 
 ALL = tuple(GAMES)
 HEADINGS = [
@@ -255,7 +256,7 @@ def test_every_action_has_keys() -> None:
     for name in ALL:
         env = gymnasium.make(f"rlkit/{name}-v0").unwrapped
         assert sorted(env.get_keys_to_action().values()) == list(range(env.action_space.n))
-        assert env.get_keys_to_action()[()] == 0
+        assert env.get_keys_to_action()[NO_KEY] == 0
         assert len(env.metadata["action_names"]) == env.action_space.n
 
 

@@ -11,6 +11,7 @@ ale_py = pytest.importorskip("ale_py", reason="the emulator is an extra: pip ins
 from ale_py import roms  # noqa: E402
 from rlkit_envs.atari.env import AtariEnv  # noqa: E402
 from rlkit_envs.atari.vector_env import AtariVectorEnv  # noqa: E402
+from rlkit_envs.utils import NO_KEY  # noqa: E402
 
 
 class Console:
@@ -174,7 +175,7 @@ def test_keys_name_every_action():
     env = AtariEnv("pong")
     keys = env.get_keys_to_action()
     names = env.get_action_meanings()
-    assert names[keys[()]] == "NOOP"
+    assert names[keys[NO_KEY]] == "NOOP"
     assert names[keys[(32, 1073741903, 1073741906)]] == "UPRIGHTFIRE"
     assert sorted(keys.values()) == list(range(18))
 

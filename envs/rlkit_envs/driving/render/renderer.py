@@ -43,7 +43,6 @@ class Renderer:
     """
 
     def __init__(self, size: tuple[int, int]):
-        pygame.font.init()
         self.size = size
         self._unit = size[1] / 640.0
         self._car = CarSprite()
@@ -56,7 +55,7 @@ class Renderer:
         self._marks: deque[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], int]] = deque(maxlen=_MARKS)
         self._wheels: npt.NDArray[np.float64] | None = None
         self._map: tuple[pygame.Surface, npt.NDArray[np.float64], float] | None = None
-        self._fonts = [pygame.font.Font(None, max(9, round(self._unit * height))) for height in (58, 24)]
+        self._fonts: list[pygame.font.Font] = []  # while a frame is drawn: they do not outlive `pygame.quit()`
 
     def draw(
         self, scenery: Scenery, car: Any, others: Sequence[Any] = (), ghost: Ghost | None = None
@@ -91,8 +90,11 @@ class Renderer:
             bool(car["pedal"] < 0.0),
         )
         self._draw_map(screen, scenery.circuit, car, others, ghost)
+        pygame.font.init()
+        self._fonts = [pygame.font.Font(None, max(9, round(self._unit * height))) for height in (58, 24)]
         self._draw_readings(screen, car, float(car["progress"]) / scenery.circuit.length)
         self._draw_times(screen, car, ghost)
+        self._fonts = []
         return picture
 
     def _follow(self, circuit: Circuit, car: Any) -> None:

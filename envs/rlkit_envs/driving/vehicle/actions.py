@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit_envs.driving.vehicle.dynamics import PHYSICS_STEP
-from rlkit_envs.utils import checked_numbers
+from rlkit_envs.utils import KEYS, Keys, checked_numbers, key_combination
 
 SUBSTEPS = 5  # physics steps per decision
 DECISION = SUBSTEPS * PHYSICS_STEP  # s between two decisions
@@ -54,16 +54,24 @@ def commands_of(actions: Any, count: int, kind: str) -> npt.NDArray[np.float64]:
     return np.clip(array.astype(np.float64), -1.0, 1.0)
 
 
-def keys_to_action() -> dict[tuple[int, ...], int]:
+# Arrow keys of the steering and of the pedals. Opposite ones cancel: ``play`` answers combinations that are not listed
+# with action 0, which is to steer and to brake, or no action at all.
+_SIDES = ((), "straight"), (("left",), "hard left"), (("right",), "hard right"), (("left", "right"), "straight")
+_PEDALS = ((), "coast"), (("up",), "accelerate"), (("down",), "brake"), (("up", "down"), "coast")
+
+
+def keys_to_action(kind: str) -> dict[Keys, Any]:
     """Arrow keys to actions, for ``gymnasium.utils.play``: left and right steer, up accelerates, down brakes.
 
-    The key codes are those of SDL and pygame; pygame is not imported for them.
+    Args:
+        kind: ``discrete`` for numbers of actions, ``continuous`` for (2,) float32 steering and pedal.
     """
-    right, left, down, up = 1073741903, 1073741904, 1073741905, 1073741906
-    mapping: dict[tuple[int, ...], int] = {}
-    for side, steering in (((), "straight"), ((left,), "hard left"), ((right,), "hard right")):
-        for pedal, word in (((), "coast"), ((up,), "accelerate"), ((down,), "brake")):
-            mapping[tuple(sorted(side + pedal))] = ACTION_NAMES.index(f"{steering} {word}")
+    mapping: dict[Keys, Any] = {}
+    for side, steering in _SIDES:
+        for pedal, word in _PEDALS:
+            action = ACTION_NAMES.index(f"{steering} {word}")
+            keys = key_combination(KEYS[name] for name in (*side, *pedal))
+            mapping[keys] = action if kind == "discrete" else COMMANDS[action].astype(np.float32)
     return mapping
 
 
