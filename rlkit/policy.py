@@ -1,5 +1,6 @@
 """Load a policy from a run folder, a checkpoint or the name of an agent, use it, and evaluate it."""
 
+import copy
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping
@@ -219,7 +220,7 @@ class Policy:
             leaves = self._pending[1]
         else:
             leaves = self._convert(given)
-        self._acted, self._pending = (_copy(given), leaves), None
+        self._acted, self._pending = (copy.deepcopy(given), leaves), None
         actions: npt.NDArray[np.int64] = self.agent.act(leaves, explore=False)
         action = self._actions.decode(actions)[0]
         return int(action) if action.ndim == 0 else action
@@ -233,7 +234,7 @@ class Policy:
         given = self._check(observation)
         known = [seen for seen in (self._pending, self._acted) if seen is not None and _equal(given, seen[0])]
         if not known:
-            self._pending = (_copy(given), self._convert(given))
+            self._pending = (copy.deepcopy(given), self._convert(given))
             known = [self._pending]
         inspection: Inspection = self.agent.inspect(known[0][1], want=("q",))
         return None if inspection.q is None else inspection.q[0]
@@ -269,13 +270,6 @@ class Policy:
                 stacked = repeat_frame(frame, spec.stack) if last is None else push_frame(last[spec.name], frame)
                 leaves[spec.name] = stacked
         return leaves
-
-
-def _copy(tree: Any) -> Any:
-    """Copy the arrays of a nested observation."""
-    if isinstance(tree, Mapping):
-        return {key: _copy(value) for key, value in tree.items()}
-    return tuple(_copy(value) for value in tree) if isinstance(tree, tuple) else np.array(tree)
 
 
 def _equal(first: Any, second: Any) -> bool:

@@ -46,9 +46,9 @@ class Train:
     """Number of parallel environments."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment, such as view_size=32, and for any environment: max_episode_steps, frame_skip,
-    grayscale, resize, frame_stack, action_bins, mirror_actions (the mirror image of each action), workers (processes
-    for single environments), step_timeout (seconds per call) and unrewarded_limit (consecutive steps without a
-    positive reward that terminate an episode, in training only)."""
+    grayscale, resize, image_bounds, frame_stack, action_bins, mirror_actions (the mirror image of each action), workers
+    (processes for single environments), step_timeout (seconds per call) and unrewarded_limit (consecutive steps without
+    a positive reward that terminate an episode, in training only)."""
     perception: Annotated[str | None, unset("RUN|FILE|truth|none")] = None
     """Replace the camera image by the drivable area, segmented by a perception run, a model file or pretrained:NAME, or
     from ground truth (truth); none for the camera image."""

@@ -73,7 +73,6 @@ def vectorize(
     Raises:
         UserError: The environment does not accept the arguments, lacks a package, fails, or cannot be adapted.
     """
-    check_booleans(spec, kwargs)
     arguments, frame_skip = dict(kwargs), options.frame_skip
     if render_mode is not None:
         check_render_mode(spec, render_mode)
@@ -145,6 +144,7 @@ def _native(spec: EnvSpec, num_envs: int, kwargs: dict[str, Any]) -> tuple[AnyVe
 
 
 def _make_native(spec: EnvSpec, num_envs: int, kwargs: Mapping[str, Any]) -> AnyVectorEnv:
+    check_booleans(spec, kwargs)
     return gymnasium.make_vec(spec, num_envs=num_envs, vectorization_mode="vector_entry_point", **kwargs)
 
 

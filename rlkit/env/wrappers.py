@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import gymnasium
 import numpy as np
@@ -16,6 +16,8 @@ from rlkit.env.timeout import StepTimeout
 from rlkit.errors import DescribedError, UserError, described
 
 _PASSES_OBSERVATIONS = (OrderEnforcing, TimeLimit)  # wrappers of `gymnasium.make` that do not read observations
+
+T = TypeVar("T")
 
 STATE_PIXELS = "state_pixels"  # Gymnasium's render mode for an observation that is a rendered image
 
@@ -172,25 +174,20 @@ class TimedEnv(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode."""
-        self._timeout.begin(self._index)
-        try:
-            return self.env.reset(seed=seed, options=options)
-        except (Exception, SystemExit) as error:
-            raise described(error, self._index) from error
+        return self._timed(self.env.reset, seed=seed, options=options)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Take one step."""
-        self._timeout.begin(self._index)
-        try:
-            return self.env.step(action)
-        except (Exception, SystemExit) as error:
-            raise described(error, self._index) from error
+        return self._timed(self.env.step, action)
 
     def render(self) -> Any:
         """Draw a picture."""
+        return self._timed(self.env.render)
+
+    def _timed(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         self._timeout.begin(self._index)
         try:
-            return self.env.render()
+            return function(*args, **kwargs)
         except (Exception, SystemExit) as error:
             raise described(error, self._index) from error
 
