@@ -112,6 +112,17 @@ class RunFolder(Generic[C]):
             path.parent.mkdir(exist_ok=True)
         return path
 
+    def store_budget(self) -> None:
+        """Write a new budget, with the hyperparameters that depend on it; the run has to be held, see `locked`.
+
+        Raises:
+            UserError: It cannot be read or written.
+        """
+        own = self.config.to_json()
+        tree = read_config(self.path / "config.json") | {name: own[name] for name in ("steps", "hyperparameters")}
+        with disk_errors(str(self.path)):
+            write_json(self.file("config.json"), tree)
+
     def check_restart(self, unsaved: int) -> None:
         """Refuse to begin at step 0 again where a checkpoint must have been there: the log would be cut.
 
