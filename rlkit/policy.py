@@ -24,7 +24,7 @@ from rlkit.nn.utils import ParameterLimitExceeded, parameter_limit, torch_set_up
 from rlkit.perception.config import PerceptionConfig
 from rlkit.spaces import Observations, Spaces
 from rlkit.training.checkpoint import Checkpoint, read_checkpoint
-from rlkit.training.config import MEASURED_ENVS, PYTHON_ENVS, RunConfig
+from rlkit.training.config import MEASURED_ENVS, PYTHON_ENVS, RunConfig, versions
 from rlkit.training.evaluation import Evaluation, evaluate
 from rlkit.training.run import build_agent
 from rlkit.training.run_folder import RunFolder, check_spaces
@@ -52,6 +52,25 @@ class PolicySpec:
     environment: EnvConfig
     config: RunConfig | None = None
     checkpoint: Checkpoint | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What is needed to repeat an evaluation, as `rlkit evaluate --json` writes it, apart from its own options."""
+        weights = None
+        if self.checkpoint is not None:
+            weights = {
+                "folder": str(self.checkpoint.folder.absolute()),
+                "steps": self.checkpoint.steps,
+                "sha256": self.checkpoint.manifest["files"].get("weights.safetensors"),
+            }
+        environment = self.environment.to_json()
+        return {
+            "algorithm": self.name if self.config is None else self.config.algorithm,
+            "env_kwargs": environment["kwargs"],
+            "frame_stack": environment["frame_stack"],
+            "perception": environment["perception"],
+            "checkpoint": weights,
+            "versions": versions(),
+        }
 
     def agent(self, spaces: Spaces, num_envs: int) -> Agent:
         """Build the agent for an environment with these spaces.

@@ -37,6 +37,11 @@ def test_evaluate_writes_the_figures_that_scripts_rely_on(rlkit, run, tmp_path, 
     assert {"env", "agent", "episodes", "mean_reward", "std_reward", "mean_length", "seconds"} <= figures.keys()
     assert len(figures["episodes"]) == 3
     assert {"seed", "reward", "length"} <= figures["episodes"][0].keys()
+    assert figures["algorithm"] == "dqn"
+    assert (figures["seed"], figures["num_episodes"], figures["scenario"]) == (0, 3, None)
+    assert figures["checkpoint"]["steps"] == int(next((run / "best").glob("[0-9]*")).name)
+    assert figures["checkpoint"]["folder"] == str(next((run / "best").glob("[0-9]*")))
+    assert {"rlkit-toolkit", "torch", "gymnasium", "numpy", "python"} <= figures["versions"].keys()
     assert rlkit("evaluate", run, "--episodes", 3, "--json", result) == 0  # an earlier result may be replaced
     again = json.loads(result.read_text())
     assert again["episodes"] == figures["episodes"]
@@ -52,6 +57,9 @@ def test_driving_adds_its_own_figures(rlkit, tmp_path):
     assert rlkit("evaluate", "random", "--env", "rlkit/Driving-v0", "--episodes", 2, "--json", result) == 0
     figures = json.loads(result.read_text())
     assert 0 <= figures["lap_rate"] <= 1
+    assert figures["env_kwargs"] == {"split": "test"}  # the default of evaluation
+    assert (figures["algorithm"], figures["checkpoint"]) == ("random", None)
+    assert (figures["frame_stack"], figures["perception"]) == (None, None)
     expected = {"circuit", "finished", "lap_time", "reference_time", "ratio", "off_road_seconds"}
     assert expected <= figures["episodes"][0].keys()
 
