@@ -200,7 +200,14 @@ def _go(
             run.store_budget()
         for line in notes:
             reporter.say(line)
-        return fit(trainer, time_limit, resumed=resume)
+        outcome = fit(trainer, time_limit, resumed=resume)
+        if outcome.stopped is None:
+            typed = "" if config.environment.code is None else f" --env {config.environment.id}"
+            reporter.say(
+                f"saved after {outcome.steps:,} steps: {run.path}; evaluate it: rlkit evaluate {run.path}{typed}; "
+                f"watch it: rlkit watch {run.path}{typed}"
+            )
+        return outcome
 
 
 def fit(trainer: Trainer[Any], time_limit: float | None, resumed: bool) -> Run:

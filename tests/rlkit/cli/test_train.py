@@ -74,6 +74,17 @@ def test_seeds_go_on_with_the_next_after_a_failure(rlkit, tmp_path, capsys):
     assert {path.name for path in folder.iterdir() if (path / "config.json").exists()} == {"s0", "s1"}
 
 
+@pytest.mark.parametrize(("env", "typed"), [(WALK, f" --env {WALK}"), ("CartPole-v1", "")])
+def test_the_last_line_says_how_a_run_without_evaluation_is_evaluated(rlkit, tmp_path, capsys, env, typed):
+    run = tmp_path / "run"
+    assert rlkit("train", env, *SMALL[:-3], "--steps", 40, "--run-dir", run) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(
+        f"saved after 40 steps: {run}; evaluate it: rlkit evaluate {run}{typed}; watch it: rlkit watch"
+    )
+    assert rlkit(*last.partition("rlkit ")[2].partition(";")[0].split(), "--episodes", 1) == 0
+
+
 @pytest.mark.parametrize("option", [("--algo", "pqn"), ("--eval-freq", 0), ("--eval-episodes", 3), ("--seed", 0)])
 def test_options_that_resuming_cannot_change_are_refused(rlkit, tmp_path, capsys, option):
     assert rlkit("train", "--resume", tmp_path, *option) == 2
