@@ -27,7 +27,7 @@ class Tune:
     algo: Annotated[str, tyro.conf.arg(metavar="NAME")] = "dqn"
     """The agent."""
     preset: Annotated[str | None, unset("NAME")] = None
-    """Named set of hyperparameters to start from; the first trial is the preset itself."""
+    """Named set of hyperparameters to start from; the first trial is the preset itself if the search contains it."""
     search: Annotated[
         tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]],
         tyro.conf.arg(metavar="KEY[=LOW..HIGH|=A,B] [...]", help_behavior_hint="(may be given several times)"),

@@ -155,6 +155,24 @@ def test_a_file_that_remembers_another_search_is_left_alone(tmp_path, imagined):
         search(tmp_path, Search(**{**vars(SEARCH), "steps": 300}), trials=2)
 
 
+def test_the_same_choices_in_another_order_are_the_same_search(tmp_path, imagined):
+    imagined(lambda config, steps: 1.0)
+    plan = Search(**{**vars(SEARCH), "search": ["update_interval=16,32,64", "gamma=0.8,0.9"]})
+    search(tmp_path, plan, trials=2)
+    turned = Search(**{**vars(SEARCH), "search": ["gamma=0.9,0.80", "update_interval=64,16,32"]})
+    best, said = search(tmp_path, turned, trials=4)
+    assert best.trials == 4
+    assert "searching update_interval: 16 | 32 | 64" in said  # and not the preset's 4
+
+
+def test_other_choices_are_another_search_and_named(tmp_path, imagined):
+    imagined(lambda config, steps: 1.0)
+    search(tmp_path, Search(**{**vars(SEARCH), "search": ["update_interval=16,32", "gamma=0.8..0.9"]}), trials=1)
+    other = Search(**{**vars(SEARCH), "search": ["update_interval=32,64", "n_step=1..3"]})
+    with pytest.raises(UserError, match=r"another search \(gamma: 0\.8 to 0\.9, asked for: not searched; n_step: not"):
+        search(tmp_path, other, trials=2)
+
+
 def test_a_file_that_is_no_study_is_left_alone(tmp_path):
     (tmp_path / "study.sqlite3").write_text("Years of work, but no database. " * 100)
     with pytest.raises(UserError, match="this file is no study"):
