@@ -51,7 +51,7 @@ def find_spec(environment_id: str, allow_code: bool = True) -> EnvSpec:
     if not allow_code:
         raise UserError(
             f"This needs the code of {environment_id!r}, which is not imported unless requested. "
-            f"If you trust it, add: --env {environment_id} (with train only the id: rlkit train {environment_id} ...)"
+            f"If you trust it, name it again, after the command: rlkit train {environment_id} ..."
         )
     name = environment_id.rpartition(":")[2]
     if code.endswith(".py"):

@@ -15,6 +15,7 @@ from rlkit.nn.utils import torch_set_up
 from rlkit.perception.networks import build_network
 from rlkit.segmentation.config import Data, Plan, SegmentationConfig, checked, checked_budget, open_data, plan
 from rlkit.segmentation.datasets import environment_id, is_simulator
+from rlkit.segmentation.datasets.simulator import check_code
 from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.learner import SegmentationLearner
 from rlkit.segmentation.loader import TrainingPictures
@@ -106,6 +107,7 @@ def resume(
     check_typed_again(config.env_kwargs, env_kwargs or {})
     if config.env_kwargs and is_simulator(config.data):
         environment = EnvConfig(environment_id(config.data), config.env_kwargs)
+        check_code(environment.id, data is not None)
         check_arguments(environment, env_kwargs or {}, allow_code=data is not None)
     source = open_data(
         config.data if data is None else data,

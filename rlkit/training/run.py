@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -202,10 +203,11 @@ def _go(
             reporter.say(line)
         outcome = fit(trainer, time_limit, resumed=resume)
         if outcome.stopped is None:
-            typed = "" if config.environment.code is None else f" --env {config.environment.id}"
+            named = [str(run.path), *([] if config.environment.code is None else ["--env", config.environment.id])]
+            what = shlex.join(named)
             reporter.say(
-                f"saved after {outcome.steps:,} steps: {run.path}; evaluate it: rlkit evaluate {run.path}{typed}; "
-                f"watch it: rlkit watch {run.path}{typed}"
+                f"saved after {outcome.steps:,} steps: {run.path}; evaluate it: rlkit evaluate {what}; "
+                f"watch it: rlkit watch {what}"
             )
         return outcome
 
