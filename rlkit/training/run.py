@@ -188,9 +188,8 @@ def _go(
         for sentence in agent.cautions():
             reporter.warn(sentence)
         arguments = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())
-        reporter.say(
-            f"evaluation: {config.eval_episodes} episodes of its own{f' with {arguments}' if arguments else ''}"
-        )
+        measured_by = f"{config.eval_episodes} episodes of its own{f' with {arguments}' if arguments else ''}"
+        reporter.say(f"evaluation: {measured_by if config.eval_freq else 'none (--eval-freq 0)'}")
         reporter.say(f"run: {run.path}")
         trainer = AgentTrainer(run, agent, environments, measured, reporter)
         if resume:
