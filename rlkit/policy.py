@@ -338,8 +338,6 @@ def evaluate_policy(
     if scenario is None:
         return _evaluate(spec, spec.environment, EPISODES if episodes is None else episodes, seed)
     places = scenarios(spec.environment, scenario)
-    if len(places) > 1:
-        _check_scenarios(places, scenario)
     option = scenario_option(read_metadata(spec.environment)) or ""
     results = []
     for place in places:
@@ -367,10 +365,10 @@ def _evaluate(spec: PolicySpec, environment: EnvConfig, episodes: int, seed: int
 
 
 def scenarios(environment: EnvConfig, path: Path) -> list[EnvConfig]:
-    """The environment for each scenario file, sorted by name.
+    """The environment for each scenario file, sorted by name; those of a folder are all read.
 
     Raises:
-        UserError: The environment takes no scenarios, or there is no file.
+        UserError: The environment takes no scenarios, there is no file, or some in a folder cannot be used.
     """
     option = scenario_option(read_metadata(environment))
     if option is None:
@@ -382,7 +380,9 @@ def scenarios(environment: EnvConfig, path: Path) -> list[EnvConfig]:
     files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv" and not file.name.startswith("."))
     if not files:
         raise UserError(f"--scenario {path}: the folder holds no .csv file")
-    return [environment.with_kwargs({option: str(file)}) for file in files]
+    places = [environment.with_kwargs({option: str(file)}) for file in files]
+    _check_scenarios(places, path)
+    return places
 
 
 def _check_scenarios(places: list[EnvConfig], path: Path) -> None:

@@ -255,12 +255,23 @@ def test_each_scenario_has_a_line_with_the_reason_of_its_end(rlkit, tmp_path, ca
     assert any(line.startswith("narrow.csv: ") for line in lines)
 
 
-def test_all_scenarios_are_read_before_the_first_is_driven(rlkit, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["evaluate", "expert", "--env", "rlkit/Driving-v0"],
+        ["watch", "expert", "--env", "rlkit/Driving-v0", "--record", "film.gif"],
+        ["play", "rlkit/Driving-v0", "--record", "film.gif"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_all_scenarios_are_read_before_the_first_is_driven(rlkit, tmp_path, capsys, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
     _write_circle(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_text("{}")
     _write_circle(tmp_path / "c.csv", 50.0)
     monkeypatch.setattr("rlkit.policy._evaluate", lambda *_: pytest.fail("an episode was driven"))
-    assert rlkit("evaluate", "expert", "--env", "rlkit/Driving-v0", "--scenario", tmp_path) == 2
+    assert rlkit(*command, "--scenario", tmp_path) == 2
+    assert not (tmp_path / "film.gif").exists()
     told = capsys.readouterr().err
     assert "2 of 3 files cannot be used" in told
     assert "b.csv: begins with JSON" in told
