@@ -6,10 +6,13 @@ import shutil
 
 import pytest
 
+from rlkit import plugins
 from rlkit.errors import UserError
 from rlkit.experiments.records import read_run
+from rlkit.experiments.search_space import read_space, start_of
 from rlkit.experiments.trial import LAST
 from rlkit.experiments.tuning import Search, locked, tune
+from rlkit.hyperparameters import with_settings
 from rlkit.training import run as training_run
 from rlkit.training.progress import PlainReporter
 from rlkit.training.run import Run
@@ -171,6 +174,13 @@ def test_other_choices_are_another_search_and_named(tmp_path, imagined):
     other = Search(**{**vars(SEARCH), "search": ["update_interval=32,64", "n_step=1..3"]})
     with pytest.raises(UserError, match=r"another search \(gamma: 0\.8 to 0\.9, asked for: not searched; n_step: not"):
         search(tmp_path, other, trials=2)
+
+
+def test_every_agent_has_a_search_space_of_its_own_that_can_be_read():
+    for name in ("dqn", "pqn"):
+        config = plugins.agent_class(name).Config()
+        space = read_space(config, [])
+        assert all(with_settings(config, {key: text}) for key, text in start_of(space, config).items())
 
 
 def test_a_file_that_is_no_study_is_left_alone(tmp_path):
