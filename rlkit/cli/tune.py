@@ -34,7 +34,7 @@ class Tune:
     ] = ()
     """The search space (the agent's recommendation if not given): learning_rate, gamma=0.9..0.999, batch_size=32,64."""
     set: KeyValues = ()
-    """Hyperparameters that are fixed in all trials."""
+    """Hyperparameters that are fixed in all trials; without --search they are not searched."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment."""
     trials: Annotated[int, tyro.conf.arg(metavar="N")] = 20

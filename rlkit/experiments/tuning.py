@@ -238,7 +238,9 @@ def tune(
     config: Any = from_plain(plugins.agent_class(search.algo).Config, first.hyperparameters)
     space = read_space(config, search.search)
     both = sorted(set(space) & set(search.settings))
-    if both:
+    if not search.search:  # the agent's own space, without what is given
+        space = {name: values for name, values in space.items() if name not in both}
+    elif both:
         raise UserError(f"{both[0]} is searched and given by --set: leave out one of them")
     with locked(file):
         study = open_study(optuna, file, _identity(search, first, space), search.seed)

@@ -168,6 +168,16 @@ def test_the_same_choices_in_another_order_are_the_same_search(tmp_path, imagine
     assert "searching update_interval: 16 | 32 | 64" in said  # and not the preset's 4
 
 
+def test_what_is_given_is_not_searched_unless_both_are_typed(tmp_path, imagined):
+    imagined(lambda config, steps: 1.0)
+    _, said = search(tmp_path, Search("CartPole-v1", settings=SETTINGS, steps=200), trials=1)
+    assert "searching gamma" in said
+    assert "searching batch_size" not in said
+    both = Search("CartPole-v1", settings=SETTINGS, steps=200, search=["batch_size=16,32"])
+    with pytest.raises(UserError, match="batch_size is searched and given by --set"):
+        search(tmp_path, both, trials=1)
+
+
 def test_other_choices_are_another_search_and_named(tmp_path, imagined):
     imagined(lambda config, steps: 1.0)
     search(tmp_path, Search(**{**vars(SEARCH), "search": ["update_interval=16,32", "gamma=0.8..0.9"]}), trials=1)
