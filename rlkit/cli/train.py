@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from rlkit.cli.options import STEPS, KeyValues, print_line, read_kwargs, read_pairs, read_seeds, unset
+from rlkit.cli.options import KeyValues, print_line, read_kwargs, read_pairs, read_seeds, unset
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Train:
     """Hyperparameters to override, such as gamma=0.997; `rlkit agents dqn` lists them."""
     config: Annotated[Path | None, unset("FILE")] = None
     """Repeat the run that this config.json describes; --seed, --steps and --device may differ."""
-    steps: Annotated[int | None, STEPS, unset("N")] = None
+    steps: Annotated[int | None, unset("N")] = None
     """Total environment steps; with --resume, the new total of a run that goes on after its end."""
     time_limit: Annotated[float | None, unset("SECONDS")] = None
     """Stop after this many seconds (with --seeds: of each); the run is saved and can be resumed."""
@@ -190,6 +190,8 @@ class Train:
         from rlkit.training.run_folder import read_config
 
         assert self.config is not None
+        if self.config.is_dir():
+            raise UserError(f"--config {self.config}: this is a folder; name the file {self.config / 'config.json'}")
         self._refuse("--config", "preset", "set", "num_envs", "perception", *EVALUATION_OPTIONS, "save_freq")
         config = RunConfig.from_json(read_config(self.config)).located(self.config.parent)
         network = self._network_typed_again("--config")

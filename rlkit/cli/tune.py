@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from rlkit.cli.options import STEPS, KeyValues, check_result_target, read_kwargs, read_pairs, unset, write_result
+from rlkit.cli.options import KeyValues, check_result_target, read_kwargs, read_pairs, unset, write_result
 from rlkit.errors import UserError
 
 KNOWN_BY = {"trial", "score", "settings", "command"}  # keys of its JSON
@@ -39,7 +39,7 @@ class Tune:
     """Arguments of the environment."""
     trials: Annotated[int, tyro.conf.arg(metavar="N")] = 20
     """Total number of trials, including those of earlier calls."""
-    steps: Annotated[int | None, STEPS, unset("N")] = None
+    steps: Annotated[int | None, unset("N")] = None
     """Total environment steps of each run."""
     num_seeds: Annotated[int, tyro.conf.arg(metavar="N")] = 1
     """Runs per trial, with the same seeds in each trial."""

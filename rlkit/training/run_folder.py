@@ -82,7 +82,9 @@ class RunFolder(Generic[C]):
         if not path.exists():
             raise UserError(f"there is no run at {path}: the folder does not exist")
         if not file.is_file():
-            raise UserError(f"{path} is not a run folder: it has no config.json")
+            run = next((parent for parent in list(path.parents)[:3] if (parent / "config.json").is_file()), None)
+            hint = "" if run is None else f"; it lies in the run {run}"
+            raise UserError(f"{path} is not a run folder: it has no config.json{hint}")
         try:
             return cls(path, config_type.from_json(read_config(file)).located(path))
         except UserError as error:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from rlkit.cli.options import STEPS, KeyValues, print_line, read_kwargs, read_pairs, read_size, unset
+from rlkit.cli.options import KeyValues, print_line, read_kwargs, read_pairs, read_size, unset
 from rlkit.errors import UserError
 
 
@@ -30,7 +30,7 @@ class Train:
     """Named set of hyperparameters; chosen by the data if not given."""
     set: KeyValues = ()
     """Hyperparameters to override, such as learning_rate=1e-3; `rlkit perception hyperparameters` lists them."""
-    steps: Annotated[int | None, STEPS, unset("N")] = None
+    steps: Annotated[int | None, unset("N")] = None
     """Total gradient steps; with --resume, the new total of a run that goes on after its end."""
     epochs: Annotated[int | None, unset("N")] = None
     """Epochs over a folder's images (100 if neither is given); with --resume, the new total."""
