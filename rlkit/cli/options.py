@@ -118,7 +118,7 @@ def read_pairs(option: str, pairs: Sequence[Sequence[str]]) -> dict[str, str]:
     for pair in (pair for group in pairs for pair in group):
         key, sign, value = pair.partition("=")
         if not sign or not key:
-            raise UserError(f"{option} {pair}: expected KEY=VALUE, for instance {option} {pair.rstrip('=') or 'key'}=1")
+            raise UserError(f"{option} {pair}: expected KEY=VALUE, for instance {option} {key or 'key'}=1")
         read[key.strip()] = value.strip()
     return read
 

@@ -91,7 +91,7 @@ class Train:
             )
             return
         outcome = train(
-            self.data or "sim",
+            "sim" if self.data is None else self.data,
             network=self.network or "segnet-compact",
             preset=self.preset,
             settings=settings,
