@@ -51,7 +51,7 @@ class AgentTrainer(Trainer[RunConfig]):
         self.evaluation = evaluation
         self.episodes = Collector(environments, run.config.seed)
         self.latest: dict[str, float] = {}  # newest value of everything that the agent logs
-        self._reward_size = RewardSize(run.config.environment.id, run.config.hyperparameters)
+        self._reward_size = RewardSize(environments.config.id, run.config.hyperparameters)
         self._thread: Executor | None = None
         agent.bind(environments)
 
