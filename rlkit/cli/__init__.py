@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import dataclasses
 import logging
 import os
 import sys
@@ -13,6 +12,7 @@ from typing import Annotated, Any, Union
 from rlkit.errors import UserError
 from rlkit.utils.terminal import printable
 
+DESCRIPTION = "Train, evaluate and watch reinforcement-learning agents, with autonomous driving at the core."
 SUMMARIES = {  # of groups of commands; the others have a docstring
     "perception": "Segmentation of the drivable area in camera images: train, evaluate, predict, export.",
 }
@@ -24,6 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exit status 0 for success, 1 for failure, 2 for wrong usage."""
     import tyro
 
+    from rlkit.cli.hints import hints
+    from rlkit.cli.options import registry
+
     tune_process()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     arguments = sys.argv[1:] if arguments is None else list(arguments)
@@ -31,16 +34,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"rlkit {version('rlkit-toolkit')}")
         return
     try:
-        verb: Any = tyro.cli(
-            _one_of(_verbs()),
-            prog="rlkit",
-            description="Train, evaluate and watch reinforcement-learning agents, with autonomous driving at the core.",
-            args=arguments,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-        )
+        with registry():
+            verb: Any = tyro.cli(
+                _one_of(_verbs()),
+                prog="rlkit",
+                description=DESCRIPTION,
+                args=arguments,
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+            )
     except SystemExit as stop:
         if stop.code == 2:
-            _hint_at_hyperparameters(arguments)
+            for hint in hints(arguments, _verbs()):
+                print(hint, file=sys.stderr)
         raise
     try:
         verb.run()
@@ -66,20 +71,6 @@ def tune_process() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
         libc.mallopt(M_TRIM_THRESHOLD, 64 * 2**20)
-
-
-def _hint_at_hyperparameters(arguments: Sequence[str]) -> None:
-    """Print how hyperparameters are set, if `train` or `tune` does not know an option."""
-    verb = _verbs().get(arguments[0]) if arguments[:1] in (["train"], ["tune"]) else None
-    if verb is None:
-        return
-    known = {field.name for field in dataclasses.fields(verb)} | {"help"}
-    for argument in arguments:
-        option = argument.removeprefix("--").partition("=")[0].replace("-", "_")
-        if argument.startswith("--") and option not in known:
-            print(
-                f"if {option} is a hyperparameter: --set {option}=VALUE; rlkit agents NAME lists them", file=sys.stderr
-            )
 
 
 def _verbs() -> dict[str, Any]:
