@@ -229,6 +229,8 @@ class Checkpoints:
         folder = self._part("replay")
         folder.mkdir(parents=True, exist_ok=True)
         self._segments = [segment for segment in self._segments if segment["stop"] > replay.oldest]
+        if not all((folder / segment["file"]).is_file() for segment in self._segments):
+            self._segments = []  # some were removed meanwhile: all rows are written again
         start = max(replay.oldest, self._segments[-1]["stop"] if self._segments else 0)
         rows_at_once = max(1, SEGMENT_BYTES // replay.row_dtype.itemsize)
         while start < replay.written:

@@ -66,3 +66,20 @@ def model_file(tmp_path, by_colour, monkeypatch) -> Path:
     file = tmp_path / "by-colour.safetensors"
     by_colour.save(file)
     return file
+
+
+@pytest.fixture
+def small_files():
+    """A block in which no file grows beyond some bytes, as on a full disk; the error is "File too large"."""
+    resource = pytest.importorskip("resource", reason="limits of a process are those of Unix")
+
+    @contextlib.contextmanager
+    def block(size: int):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return block
