@@ -286,7 +286,7 @@ def optuna_study(file):
 
 
 def test_a_full_disk_is_not_a_damaged_study(tmp_path, small_files):
-    with small_files(9_000), pytest.raises(DiskError, match=r"study.sqlite3: .* ulimit -f.*the same command continues"):
+    with small_files(9_000), pytest.raises(DiskError, match=r"ulimit -f.*the same command continues"):
         search(tmp_path, trials=1)
 
 
@@ -307,9 +307,8 @@ def test_a_full_disk_ends_the_search_and_not_the_trial(tmp_path, monkeypatch, im
 
 def test_errors_of_the_database_name_their_cause(tmp_path):
     database = sqlite3.connect(":memory:")
-    database.execute("PRAGMA max_page_count = 2")
+    database.execute("PRAGMA max_page_count = 1")
     with pytest.raises(DiskError, match="the disk is full"), study_errors(tmp_path / "study.sqlite3"):
-        for number in range(9):
-            database.execute(f"CREATE TABLE t{number} (a)")
+        database.execute("CREATE TABLE trials (number)")
     with pytest.raises(sqlite3.OperationalError, match="syntax"), study_errors(tmp_path / "study.sqlite3"):
         database.execute("CREATE NOTHING")
