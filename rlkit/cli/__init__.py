@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated, Any, Union
 
+from rlkit.cli.disk import disk_failures
 from rlkit.errors import UserError
 from rlkit.utils.terminal import printable
 
@@ -22,11 +23,25 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # options of mallopt(3)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exit status 0 for success, 1 for failure, 2 for wrong usage."""
+    try:
+        with disk_failures():
+            _run(sys.argv[1:] if arguments is None else list(arguments))
+    except UserError as error:
+        print(f"rlkit: {printable(error)}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("rlkit: interrupted", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, closed it
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _run(arguments: list[str]) -> None:
     import tyro
 
     tune_process()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments == ["--version"]:
         print(f"rlkit {version('rlkit-toolkit')}")
         return
@@ -42,17 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if stop.code == 2:
             _hint_at_hyperparameters(arguments)
         raise
-    try:
-        verb.run()
-    except UserError as error:
-        print(f"rlkit: {printable(error)}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("rlkit: interrupted", file=sys.stderr)
-        sys.exit(1)
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, closed it
-        sys.stderr.close()
-        sys.exit(0)
+    verb.run()
 
 
 def tune_process() -> None:

@@ -103,13 +103,14 @@ class VideoWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         try:
             self.close()
-        except UserError as error:
+        except UserError as problem:
             if kind is None:
                 raise
-            _note(str(error))  # the error that ended the block is raised
+            if str(problem) != str(error):  # as `write` has raised it
+                _note(str(problem))
         else:
             if kind is not None and self.frames:
                 _note(f"{self.path} holds what was recorded before ({self.frames} pictures)")
