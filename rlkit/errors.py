@@ -34,7 +34,7 @@ class UserError(Exception):
 
 
 class DiskError(UserError):
-    """A file or folder cannot be written: the disk is full, permission is denied, and the like.
+    """A file or folder cannot be written or read: the disk is full, permission is denied, and the like.
 
     Args:
         message: One or more sentences.

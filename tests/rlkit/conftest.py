@@ -1,4 +1,6 @@
 import contextlib
+import ctypes
+import os
 import signal
 from pathlib import Path
 
@@ -83,3 +85,39 @@ def small_files():
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     return block
+
+
+@pytest.fixture
+def locked_path():
+    """Take all permissions from a file or folder, for the superuser too, until the test ends."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("permissions are those of Unix")
+    locked: list[Path] = []
+
+    def lock(path: Path) -> None:
+        path.chmod(0)
+        locked.append(path)
+
+    with _without_override():
+        yield lock
+    for path in locked:
+        if path.exists():
+            path.chmod(0o755)
+
+
+@contextlib.contextmanager
+def _without_override():
+    """A block in which the superuser keeps to permissions: without two capabilities of Linux in the effective set."""
+    if os.geteuid() != 0:
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    header, before, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)(), (ctypes.c_uint32 * 6)()
+    if not hasattr(libc, "capget") or libc.capget(header, before) or libc.capget(header, data):
+        pytest.skip("the superuser ignores permissions here")
+    data[0] &= ~0b110  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
+    assert libc.capset(header, data) == 0
+    try:
+        yield
+    finally:
+        assert libc.capset(header, before) == 0
