@@ -75,7 +75,7 @@ def _or_compile_again(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _warn_once() -> None:
-    """Warn that compiled code cannot be stored: once, together with `rlkit.utils.jit` and the processes started since."""
+    """Warn once that compiled code cannot be stored, counting `rlkit.utils.jit` and the processes started since."""
     if WARNED not in os.environ:
         os.environ[WARNED] = "1"
         text = "compiled code cannot be stored, so that every run compiles it again: set NUMBA_CACHE_DIR"
