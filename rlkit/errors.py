@@ -33,6 +33,17 @@ class UserError(Exception):
         self.exit_code = exit_code
 
 
+class DiskError(UserError):
+    """A file or folder cannot be written or read: the disk is full, permission is denied, and the like.
+
+    Args:
+        message: One or more sentences.
+    """
+
+    def __init__(self, message: str):
+        super().__init__(message, exit_code=1)
+
+
 class DescribedError(Exception):
     """An exception in foreign code that is described already, for instance by another process.
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated, Any, Union
 
+from rlkit.cli.disk import disk_failures
 from rlkit.errors import UserError
 from rlkit.utils.terminal import printable
 
@@ -22,6 +23,21 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # options of mallopt(3)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exit status 0 for success, 1 for failure, 2 for wrong usage."""
+    try:
+        with disk_failures():
+            _run(sys.argv[1:] if arguments is None else list(arguments))
+    except UserError as error:
+        print(f"rlkit: {printable(error)}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("rlkit: interrupted", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, closed it
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _run(arguments: list[str]) -> None:
     import tyro
 
     from rlkit.cli.hints import hints
@@ -29,7 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     tune_process()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments == ["--version"]:
         print(f"rlkit {version('rlkit-toolkit')}")
         return
@@ -47,17 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for hint in hints(arguments, _verbs()):
                 print(hint, file=sys.stderr)
         raise
-    try:
-        verb.run()
-    except UserError as error:
-        print(f"rlkit: {printable(error)}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("rlkit: interrupted", file=sys.stderr)
-        sys.exit(1)
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, closed it
-        sys.stderr.close()
-        sys.exit(0)
+    verb.run()
 
 
 def tune_process() -> None:

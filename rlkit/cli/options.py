@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from rlkit.errors import UserError
+from rlkit.errors import DiskError, UserError
 from rlkit.utils.terminal import printable
 
 Pairs = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]
@@ -205,6 +205,8 @@ def _is_result(path: Path, known_by: Collection[str]) -> bool:
 
     try:
         content = read_json(path)
+    except DiskError:
+        raise
     except UserError:
         return False
     return isinstance(content, dict) and set(known_by) <= content.keys()

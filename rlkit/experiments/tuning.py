@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rlkit import plugins
-from rlkit.errors import UserError
+from rlkit.errors import DiskError, UserError
 from rlkit.experiments.records import REWARD, check_tag, read_run
 from rlkit.experiments.search_space import Space, as_text, describe, read_space, start_of, suggest, to_json
+from rlkit.experiments.study_errors import study_errors
 from rlkit.experiments.trial import PRUNED, run_trial
 from rlkit.hyperparameters import from_plain
 from rlkit.training import config as training_config
@@ -67,10 +68,13 @@ def open_study(optuna: Any, file: Path, identity: Mapping[str, Any], seed: int) 
     for suffix in ("-journal", "-wal", "-shm"):  # SQLite writes to these, through links too
         path_inside(file.parent, f"{file.name}{suffix}")
     try:
-        storage = optuna.storages.RDBStorage(f"sqlite:///{file.absolute()}")
-        study: Study = optuna.create_study(
-            storage=storage, study_name=NAME, pruner=pruner, direction="maximize", load_if_exists=True
-        )
+        with study_errors(file):
+            storage = optuna.storages.RDBStorage(f"sqlite:///{file.absolute()}")
+            study: Study = optuna.create_study(
+                storage=storage, study_name=NAME, pruner=pruner, direction="maximize", load_if_exists=True
+            )
+    except DiskError:
+        raise
     except Exception as error:  # whatever SQLAlchemy raises on a file that is no study
         sentence = f"--study {file}: this file is no study of rlkit tune ({str(error).splitlines()[0]})"
         raise UserError(sentence, exit_code=1) from error
@@ -242,7 +246,7 @@ def tune(
         space = {name: values for name, values in space.items() if name not in both}
     elif both:
         raise UserError(f"{both[0]} is searched and given by --set: leave out one of them")
-    with locked(file):
+    with locked(file), study_errors(file):
         study = open_study(optuna, file, _identity(search, first, space), search.seed)
         start = start_of(space, config)
         if start and not study.trials:
@@ -296,6 +300,8 @@ def _search(
         configs = {path_inside(root, f"s{seed}"): dataclasses.replace(first, seed=seed) for seed in seeds}
         try:
             result = run_trial(configs, search.metric, _report(trial), env=search.env, seconds_left=left)
+        except DiskError:  # no fault of the trial, which the next call resumes
+            raise
         except UserError as error:  # such as a loss of NaN
             failures += 1
             say(f"{folder}: failed: {described}: {error}")

@@ -26,7 +26,7 @@ from rlkit.training.logger import Logger
 from rlkit.training.progress import Reporter
 from rlkit.training.run_folder import RunFolder
 from rlkit.training.trainer import Trainer
-from rlkit.utils.io import disk_errors
+from rlkit.utils.io import RESUMABLE, disk_errors, scratch_file
 
 ROWS = 4  # of a sheet of predictions
 AT_ONCE = 16  # pictures in a forward pass
@@ -279,6 +279,7 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
         title = f"{self.config.network} after {self.steps:,} steps"
         sheet = draw_sheet(result.rows, self.config.classes, title, note)
         file = self.run.file(f"pictures/{self.steps:09d}.png")
-        with disk_errors(str(self.run.path)):
-            Image.fromarray(sheet).save(file)
+        with disk_errors(str(file), RESUMABLE), scratch_file(file) as scratch:
+            Image.fromarray(sheet).save(scratch)
+            scratch.rename(file)
         log.write_picture("pictures", self.steps, sheet)

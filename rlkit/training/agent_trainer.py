@@ -19,7 +19,7 @@ from rlkit.training.progress import Reporter
 from rlkit.training.reward_size import RewardSize
 from rlkit.training.run_folder import RunFolder
 from rlkit.training.trainer import Trainer
-from rlkit.utils.io import disk_errors
+from rlkit.utils.io import RESUMABLE, disk_errors
 
 DIVERGED = 1e10  # a loss, gradient norm or value beyond this counts as diverged, like NaN
 
@@ -131,7 +131,7 @@ class AgentTrainer(Trainer[RunConfig]):
         if result.mean_reward >= self.best - 1e-3 * abs(self.best) or self.best == -math.inf:
             self.best = max(self.best, result.mean_reward)
             scores.pop("episodes")
-            with disk_errors(str(self.run.path)):
+            with disk_errors(str(self.run.path), RESUMABLE):
                 self.run.checkpoints.save_best(self.steps, self.agent, scores)
 
     def scalars(self) -> dict[str, float]:

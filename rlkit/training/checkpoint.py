@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import torch
 
 from rlkit.agent import State
-from rlkit.errors import UserError
+from rlkit.errors import DiskError, UserError
 from rlkit.replay import ReplayBuffer
 from rlkit.utils import paths
 from rlkit.utils.io import (
@@ -149,7 +149,7 @@ class Checkpoints:
         """The newest intact checkpoint; damaged ones after it are reported.
 
         Raises:
-            UserError: The folder of checkpoints cannot be read.
+            UserError: The folder of checkpoints, or a file of one, cannot be read, as where permission is denied.
         """
         return self._newest_intact("checkpoints", report)
 
@@ -218,6 +218,8 @@ class Checkpoints:
                 if checkpoint.steps != _steps_of(folder):
                     raise UserError(f"{folder} holds a checkpoint after {checkpoint.steps:,} steps", exit_code=1)
                 return checkpoint
+            except DiskError:  # permission is denied: it may be intact
+                raise
             except UserError as error:
                 report(f"skipping a damaged checkpoint: {error}")
         return None
@@ -229,6 +231,8 @@ class Checkpoints:
         folder = self._part("replay")
         folder.mkdir(parents=True, exist_ok=True)
         self._segments = [segment for segment in self._segments if segment["stop"] > replay.oldest]
+        if not all((folder / segment["file"]).is_file() for segment in self._segments):
+            self._segments = []  # some were removed meanwhile: all rows are written again
         start = max(replay.oldest, self._segments[-1]["stop"] if self._segments else 0)
         rows_at_once = max(1, SEGMENT_BYTES // replay.row_dtype.itemsize)
         while start < replay.written:

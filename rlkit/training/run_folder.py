@@ -103,6 +103,19 @@ class RunFolder(Generic[C]):
                 remove_scratch(self.path / part)
             yield
 
+    def check_present(self) -> None:
+        """Refuse to write into a folder that was removed during the run, which would make an incomplete one.
+
+        Raises:
+            UserError: It was removed or moved, or its config.json was.
+        """
+        if not (self.path / "config.json").is_file():
+            raise UserError(
+                f"{self.path / 'config.json'} is missing: the run folder was removed or moved while the run was under "
+                "way, so nothing more can be saved in it",
+                exit_code=1,
+            )
+
     def file(self, name: str) -> Path:
         """Path of a file to write, relative to the folder and without links; its parent folder is made.
 

@@ -15,7 +15,7 @@ from rlkit.training.logger import Logger, evaluated_at
 from rlkit.training.progress import Reporter
 from rlkit.training.run_folder import C, RunFolder
 from rlkit.training.signals import GRACE, Stopped, StopRequest, stop_request
-from rlkit.utils.io import disk_errors
+from rlkit.utils.io import RESUMABLE, disk_errors
 
 REFRESH = 0.2  # s between updates of the progress display
 LOGS = 200  # records of metrics in a run
@@ -188,13 +188,13 @@ class Trainer(ABC, Generic[C]):
 
     def _save(self, log: Logger) -> None:
         state = self.state()
-        log.flush()
         state |= {
             "steps": self.steps,
             "best": None if self.best == -math.inf else self.best,
             "seconds": self.seconds,
         }
-        with disk_errors(str(self.run.path)):
+        self.run.check_present()
+        with disk_errors(str(self.run.path), RESUMABLE):
             self.run.checkpoints.save(self.steps, self.learner, state)
 
     def _show_progress(self) -> None:

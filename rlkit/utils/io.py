@@ -15,7 +15,8 @@ import tempfile
 import tokenize
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -24,38 +25,83 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 
-from rlkit.errors import UserError
+from rlkit.errors import DiskError, UserError
 from rlkit.utils import paths
 
 ARRAY = "$array"  # {"$array": "key in the safetensors file"} represents an array in a JSON file
 SCRATCH = ".unfinished-"  # prefix of incomplete files and folders
 JSON_LIMIT = 16 * 2**20  # bytes; the manifest of a replay buffer of 100 GB has less than 1 MiB
 
+RESUMABLE = "; what was saved before is kept, and --resume continues from there"
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full: free some space",
+    errno.EDQUOT: "the disk quota is used up: free some space",
+    errno.EFBIG: "the limit on the size of a file is reached (ulimit -f)",
+    errno.EROFS: "the folder is read-only; choose another",
+    errno.EACCES: "permission is denied; choose another folder",
+    errno.EPERM: "permission is denied; choose another folder",
+    errno.ENOENT: "the folder does not exist, or was removed meanwhile",
+}
+
 
 @contextlib.contextmanager
-def disk_errors(what: str) -> Iterator[None]:
-    """Turn an OSError, such as a full disk or a read-only folder, into a UserError."""
+def disk_errors(what: str, then: str = "") -> Iterator[None]:
+    """Turn an OSError, such as a full disk or a read-only folder, into a DiskError.
+
+    Args:
+        what: The file or folder that the block writes.
+        then: Ends the message, such as `RESUMABLE`.
+    """
     try:
         yield
     except OSError as error:
-        reasons = {
-            errno.ENOSPC: "the disk is full; free some space (a run goes on with --resume)",
-            errno.EDQUOT: "the disk quota is used up; free some space (a run goes on with --resume)",
-            errno.EROFS: "the folder is read-only; choose another",
-            errno.EACCES: "permission is denied; choose another folder",
-        }
-        reason = reasons.get(error.errno or 0, error.strerror or str(error))
-        raise UserError(f"cannot write {what}: {reason} ({error.filename or what})", exit_code=1) from error
+        raise DiskError(f"{write_failure(what, error)}{then}") from error
+
+
+def write_failure(what: str, error: OSError) -> str:
+    """Why a file or folder cannot be written, as a sentence without a full stop."""
+    reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+    if error.errno == errno.ENOSPC and _has_no_free_inodes(Path(what)):
+        reason = "the disk cannot hold more files (no inodes are free); remove some"
+    name = "" if error.filename is None else str(error.filename)
+    place = "" if name in ("", what) or SCRATCH in name else f" ({name})"
+    return f"cannot write {what}: {reason}{place}"
+
+
+def _has_no_free_inodes(path: Path) -> bool:
+    folder = next((parent for parent in path.absolute().parents if parent.is_dir()), Path())
+    try:
+        found = os.statvfs(folder)
+    except (OSError, AttributeError):
+        return False
+    return found.f_files > 0 and found.f_favail == 0
+
+
+@contextlib.contextmanager
+def _removed_on_failure(path: Path) -> Iterator[BinaryIO]:
+    """Create a file for writing, and remove it if the block fails."""
+    file = paths.create_file(path)
+    try:
+        with file:
+            yield file
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _flush(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file atomically: after a crash it has either the old or the new content."""
     scratch = path.with_name(f"{SCRATCH}{path.name}")
-    with paths.create_file(scratch) as file:
+    with _removed_on_failure(scratch) as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
+        _flush(file)
+        scratch.replace(path)
 
 
 @contextlib.contextmanager
@@ -94,13 +140,13 @@ def locked_file(lock: Path, holds: Path, doing: str) -> Iterator[None]:
 def write_array(folder: Path, prefix: str, array: npt.NDArray[Any]) -> tuple[str, str]:
     """Write an array to `PREFIX-DIGEST8.npy`; return (file name, SHA-256 digest)."""
     scratch = folder / f"{SCRATCH}array.npy"
-    with paths.create_file(scratch) as file:
-        np.save(file, array, allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-    digest = sha256(scratch)
-    name = f"{prefix}-{digest[:8]}.npy"
-    scratch.replace(folder / name)
+    with _removed_on_failure(scratch) as file:
+        # Through `write` alone: the error of numpy's own way to write to a file does not name its reason.
+        np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)
+        _flush(file)
+        digest = sha256(scratch)
+        name = f"{prefix}-{digest[:8]}.npy"
+        scratch.replace(folder / name)
     return name, digest
 
 

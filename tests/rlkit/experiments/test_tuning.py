@@ -3,13 +3,15 @@
 import builtins
 import json
 import shutil
+import sqlite3
 
 import pytest
 
 from rlkit import plugins
-from rlkit.errors import UserError
+from rlkit.errors import DiskError, UserError
 from rlkit.experiments.records import read_run
 from rlkit.experiments.search_space import read_space, start_of
+from rlkit.experiments.study_errors import study_errors
 from rlkit.experiments.trial import LAST
 from rlkit.experiments.tuning import Search, locked, tune
 from rlkit.hyperparameters import with_settings
@@ -319,3 +321,32 @@ def optuna_study(file):
     import optuna
 
     return optuna.load_study(study_name="rlkit", storage=f"sqlite:///{file}")
+
+
+def test_a_full_disk_is_not_a_damaged_study(tmp_path, small_files):
+    with small_files(9_000), pytest.raises(DiskError, match=r"ulimit -f.*the same command continues"):
+        search(tmp_path, trials=1)
+
+
+def test_a_full_disk_ends_the_search_and_not_the_trial(tmp_path, monkeypatch, imagined):
+    imagined(lambda config, steps: 1.0)
+    start = training_run.start
+
+    def full(config, **options):
+        raise DiskError("cannot write the run: the disk is full")
+
+    monkeypatch.setattr(training_run, "start", full)
+    with pytest.raises(DiskError, match="the disk is full"):
+        search(tmp_path, trials=1)
+    monkeypatch.setattr(training_run, "start", start)
+    best, _ = search(tmp_path, trials=1)
+    assert (best.trials, best.pruned, best.trial) == (1, 0, "trial-0000")
+
+
+def test_errors_of_the_database_name_their_cause(tmp_path):
+    database = sqlite3.connect(":memory:")
+    database.execute("PRAGMA max_page_count = 1")
+    with pytest.raises(DiskError, match="the disk is full"), study_errors(tmp_path / "study.sqlite3"):
+        database.execute("CREATE TABLE trials (number)")
+    with pytest.raises(sqlite3.OperationalError, match="syntax"), study_errors(tmp_path / "study.sqlite3"):
+        database.execute("CREATE NOTHING")
