@@ -11,7 +11,9 @@ from importlib.metadata import version
 from typing import Annotated, Any, Union
 
 from rlkit.errors import UserError
-from rlkit.utils.terminal import printable
+from rlkit.training.signals import OUTPUT as CLOSED_OUTPUT
+from rlkit.training.signals import Interrupted, exit_status, interruptible
+from rlkit.utils.terminal import abandon_closed_outputs, is_output_closed, open_closed_outputs, printable
 
 SUMMARIES = {  # of groups of commands; the others have a docstring
     "perception": "Segmentation of the drivable area in camera images: train, evaluate, predict, export.",
@@ -21,12 +23,44 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # options of mallopt(3)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exit status 0 for success, 1 for failure, 2 for wrong usage."""
+    """Run the command line.
+
+    The exit status is 0 for success, 1 for failure, 2 for wrong usage, and 128 + n if signal n ended the command:
+    130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP, 141 where the output was closed, as by `head`.
+    """
+    open_closed_outputs()
+    message = ""
+    status = 0
+    try:
+        with interruptible():
+            _run(sys.argv[1:] if arguments is None else list(arguments))
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        message = end.code if isinstance(end.code, str) else ""
+    except UserError as error:
+        message, status = printable(error), error.exit_code
+    except Interrupted as error:
+        message, status = printable(error), 128 + error.number
+    except KeyboardInterrupt:
+        message, status = "interrupted", 130
+    except OSError:
+        if not is_output_closed():
+            raise
+        status = exit_status(CLOSED_OUTPUT)
+    if message:
+        with contextlib.suppress(OSError):
+            print(f"rlkit: {message}", file=sys.stderr)
+    if abandon_closed_outputs():
+        status = status or exit_status(CLOSED_OUTPUT)
+    if status:
+        sys.exit(status)
+
+
+def _run(arguments: list[str]) -> None:
     import tyro
 
     tune_process()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments == ["--version"]:
         print(f"rlkit {version('rlkit-toolkit')}")
         return
@@ -42,17 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if stop.code == 2:
             _hint_at_hyperparameters(arguments)
         raise
-    try:
-        verb.run()
-    except UserError as error:
-        print(f"rlkit: {printable(error)}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("rlkit: interrupted", file=sys.stderr)
-        sys.exit(1)
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, closed it
-        sys.stderr.close()
-        sys.exit(0)
+    verb.run()
 
 
 def tune_process() -> None:

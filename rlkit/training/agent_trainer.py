@@ -17,6 +17,7 @@ from rlkit.training.evaluation import LONG, evaluate, mean_metrics, no_end
 from rlkit.training.logger import Logger
 from rlkit.training.progress import Reporter
 from rlkit.training.run_folder import RunFolder
+from rlkit.training.signals import Interrupted
 from rlkit.training.trainer import Trainer
 from rlkit.utils.io import disk_errors
 
@@ -59,8 +60,15 @@ class AgentTrainer(Trainer[RunConfig]):
         if not self.config.async_envs:
             yield
             return
-        with ThreadPoolExecutor(1) as self._thread:
+        self._thread = ThreadPoolExecutor(1)
+        wait = True
+        try:
             yield
+        except Interrupted:  # a step that hangs ends when its environments are closed, which follows
+            wait = False
+            raise
+        finally:
+            self._thread.shutdown(wait)
 
     def step(self) -> None:
         """Act, step, observe, update; with `async_envs`, environments take their step while the agent updates.
