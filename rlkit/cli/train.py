@@ -91,7 +91,7 @@ class Train:
         except EnvironmentFailure as error:
             raise UserError(f"{error}{self._how_to_resume(folders)}", error.exit_code) from error
         except Interrupted as error:
-            raise Interrupted(error.number, self._how_to_resume(folders)) from error
+            raise Interrupted(error.number, error.advice + self._how_to_resume(folders)) from error
         if status:
             sys.exit(status)
 

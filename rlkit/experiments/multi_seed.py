@@ -79,10 +79,11 @@ def train_seeds(
             continue
         done.append(run)
         if run.stopped not in (None, "time limit"):
-            say(_how_to_continue(seeds, seed, folder))
             break
     for line in summary_lines([run.path for run in done]) if done else []:
         say(line)
+    if done and done[-1].stopped not in (None, "time limit"):
+        say(_how_to_continue(seeds, seed, folder))
     if failures:
         numbers, last = ", ".join(map(str, failures)), list(failures.values())[-1]
         raise EnvironmentFailure(f"{len(failures)} of {len(seeds)} seeds failed ({numbers}), the last with: {last}")

@@ -14,7 +14,7 @@ from rlkit.utils.terminal import lost_output, outputs_kept
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 GRACE = 5.0  # s that an evaluation may take which a time limit has brought about
-PATIENCE = 7.0  # s that a step may take after a signal, or LONGER times the mean step if that is more
+PATIENCE = 4.0  # s that a step may take after a signal, or LONGER times the mean step if that is more
 LONGER = 3.0
 SAME = 1.0  # s; signals within this time are one stop: `timeout` and a closing terminal send theirs twice
 OUTPUT = "closed output"  # reason of a stop
@@ -35,6 +35,7 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, number: int, advice: str = ""):
         super().__init__(f"interrupted by {signal_name(number)}{advice}")
         self.number = number
+        self.advice = advice
 
 
 def signal_name(number: int) -> str:
@@ -102,7 +103,7 @@ class StopRequest:
             if self._finished:
                 return
             self.overdue = True
-            raise Interrupted(number)
+            raise Interrupted(number, "; the step under way did not end, so it was given up")
         if self._signal is None:
             self._signal, self._since = number, time.monotonic()
             if not self._finished:

@@ -160,7 +160,9 @@ def test_a_signal_stops_a_trial_that_the_next_call_resumes(tmp_path, monkeypatch
     assert read_run(tmp_path / "study-trials/trial-0000/s0").saved_steps == 104
     best, _ = search(tmp_path, trials=2, on_stop=pytest.fail)
     assert best.trials == 2
-    assert sorted(folder.name for folder in (tmp_path / "study-trials").iterdir()) == ["trial-0000", "trial-0001"]
+    folders = sorted((tmp_path / "study-trials").iterdir())
+    assert (len(folders), folders[0].name) == (2, "trial-0000")
+    assert all(read_run(folder / "s0").complete for folder in folders)
 
 
 def test_an_interruption_between_two_steps_says_how_to_continue(tmp_path, monkeypatch):
