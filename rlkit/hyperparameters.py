@@ -130,7 +130,9 @@ def _check_bounds(name: str, value: Any, low: float | None, high: float | None) 
 
 def parse_value(key: str, text: str, kind: Any) -> Any:
     """Parse one value as typed on the command line: as JSON if valid, else as text."""
-    value = None if text.lower() == "none" else read_value(text)
+    value = text if kind is str else read_value(text)
+    if text.lower() == "none" and type(None) in typing.get_args(kind):
+        value = None
     if isinstance(value, list):
         value = tuple(value)
     elif _wants_tuple(kind) and isinstance(value, int | float):

@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import dataclasses
 import logging
 import os
 import sys
@@ -15,6 +14,7 @@ from rlkit.training.signals import OUTPUT as CLOSED_OUTPUT
 from rlkit.training.signals import Interrupted, exit_status, interruptible
 from rlkit.utils.terminal import abandon_closed_outputs, is_output_closed, open_closed_outputs, printable
 
+DESCRIPTION = "Train, evaluate and watch reinforcement-learning agents, with autonomous driving at the core."
 SUMMARIES = {  # of groups of commands; the others have a docstring
     "perception": "Segmentation of the drivable area in camera images: train, evaluate, predict, export.",
 }
@@ -59,22 +59,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: list[str]) -> None:
     import tyro
 
+    from rlkit.cli.hints import hints
+    from rlkit.cli.options import registry
+
     tune_process()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     if arguments == ["--version"]:
         print(f"rlkit {version('rlkit-toolkit')}")
         return
     try:
-        verb: Any = tyro.cli(
-            _one_of(_verbs()),
-            prog="rlkit",
-            description="Train, evaluate and watch reinforcement-learning agents, with autonomous driving at the core.",
-            args=arguments,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-        )
+        with registry():
+            verb: Any = tyro.cli(
+                _one_of(_verbs()),
+                prog="rlkit",
+                description=DESCRIPTION,
+                args=arguments,
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+            )
     except SystemExit as stop:
         if stop.code == 2:
-            _hint_at_hyperparameters(arguments)
+            for hint in hints(arguments, _verbs()):
+                print(hint, file=sys.stderr)
         raise
     verb.run()
 
@@ -90,20 +95,6 @@ def tune_process() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
         libc.mallopt(M_TRIM_THRESHOLD, 64 * 2**20)
-
-
-def _hint_at_hyperparameters(arguments: Sequence[str]) -> None:
-    """Print how hyperparameters are set, if `train` or `tune` does not know an option."""
-    verb = _verbs().get(arguments[0]) if arguments[:1] in (["train"], ["tune"]) else None
-    if verb is None:
-        return
-    known = {field.name for field in dataclasses.fields(verb)} | {"help"}
-    for argument in arguments:
-        option = argument.removeprefix("--").partition("=")[0].replace("-", "_")
-        if argument.startswith("--") and option not in known:
-            print(
-                f"if {option} is a hyperparameter: --set {option}=VALUE; rlkit agents NAME lists them", file=sys.stderr
-            )
 
 
 def _verbs() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from rlkit.cli.options import STEPS, KeyValues, check_result_target, read_kwargs, read_pairs, unset, write_result
+from rlkit.cli.options import KeyValues, check_result_target, read_kwargs, read_pairs, unset, write_result
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,19 +31,19 @@ class Tune:
     algo: Annotated[str, tyro.conf.arg(metavar="NAME")] = "dqn"
     """The agent."""
     preset: Annotated[str | None, unset("NAME")] = None
-    """Named set of hyperparameters to start from; the first trial is the preset itself."""
+    """Named set of hyperparameters to start from; the first trial is the preset itself if the search contains it."""
     search: Annotated[
         tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]],
         tyro.conf.arg(metavar="KEY[=LOW..HIGH|=A,B] [...]", help_behavior_hint="(may be given several times)"),
     ] = ()
     """The search space (the agent's recommendation if not given): learning_rate, gamma=0.9..0.999, batch_size=32,64."""
     set: KeyValues = ()
-    """Hyperparameters that are fixed in all trials."""
+    """Hyperparameters that are fixed in all trials; without --search they are not searched."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment."""
     trials: Annotated[int, tyro.conf.arg(metavar="N")] = 20
     """Total number of trials, including those of earlier calls."""
-    steps: Annotated[int | None, STEPS, unset("N")] = None
+    steps: Annotated[int | None, unset("N")] = None
     """Total environment steps of each run."""
     num_seeds: Annotated[int, tyro.conf.arg(metavar="N")] = 1
     """Runs per trial, with the same seeds in each trial."""

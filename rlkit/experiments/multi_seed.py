@@ -117,7 +117,10 @@ def _is_same(path: Path, config: RunConfig) -> bool:
     if differing:
         described = [f"{key} = {there!r}, asked for {asked!r}" for key, (there, asked) in differing.items()]
         more = f"; and {len(described) - 4} more" if len(described) > 4 else ""
+        there, asked = differing.get("steps", (0, 0))
+        further = f", or train it further: rlkit train --resume {path} --steps {asked}" if asked > there else ""
         raise UserError(
             f"{path} holds a run with other settings ({'; '.join(described[:4])}{more}): choose another --run-dir"
+            f"{further}"
         )
     return True

@@ -81,10 +81,27 @@ def open_study(optuna: Any, file: Path, identity: Mapping[str, Any], seed: int) 
     if known is None:
         study.set_user_attr("search", dict(identity))
     elif known != identity:
-        differing = [key for key in identity if known.get(key) != identity[key]]
-        described = "; ".join(f"{key} = {known.get(key)!r}, asked for {identity[key]!r}" for key in differing[:3])
-        raise UserError(f"--study {file} holds another search ({described}): name another file")
+        raise UserError(f"--study {file} holds another search ({_differences(known, identity)}): name another file")
     return study
+
+
+def _differences(known: Any, identity: Mapping[str, Any]) -> str:
+    """What differs between the search that a study records and the one asked for, in words."""
+    known = known if isinstance(known, dict) else {}
+    differing = [key for key in identity if key != "search" and known.get(key) != identity[key]]
+    words = [f"{key} = {known.get(key)!r}, asked for {identity[key]!r}" for key in differing]
+    there, asked = known.get("search"), identity["search"]
+    try:
+        there = {} if there is None else there
+        for name in sorted(there.keys() | asked.keys()):
+            if there.get(name) != asked.get(name):
+                has, wants = (describe({name: space[name]})[0] if name in space else "" for space in (there, asked))
+                has, wants = (text.removeprefix(f"{name}: ") or "not searched" for text in (has, wants))
+                words.append(f"{name}: {has}, asked for: {wants}")
+    except (AttributeError, KeyError, TypeError, ValueError):  # the file's own words have another form
+        words.append("another search space")
+    more = f"; and {len(words) - 3} more" if len(words) > 3 else ""
+    return "; ".join(words[:3]) + more
 
 
 def requeue_interrupted(optuna: Any, study: "Study") -> None:
@@ -200,7 +217,8 @@ def tune(
 ) -> SearchResult | None:
     """Search until so many trials have ended; the same call continues from the same file.
 
-    The first trial is the unchanged preset. Each trial is a folder beside the file, with one ordinary run per seed.
+    The first trial is the unchanged preset, as far as the search space contains its values. Each trial is a folder
+    beside the file, with one ordinary run per seed.
 
     Args:
         search: What is searched.
@@ -222,12 +240,15 @@ def tune(
     config: Any = from_plain(plugins.agent_class(search.algo).Config, first.hyperparameters)
     space = read_space(config, search.search)
     both = sorted(set(space) & set(search.settings))
-    if both:
+    if not search.search:  # the agent's own space, without what is given
+        space = {name: values for name, values in space.items() if name not in both}
+    elif both:
         raise UserError(f"{both[0]} is searched and given by --set: leave out one of them")
     with locked(file):
         study = open_study(optuna, file, _identity(search, first, space), search.seed)
-        if not study.trials:
-            study.enqueue_trial(start_of(space, config))
+        start = start_of(space, config)
+        if start and not study.trials:
+            study.enqueue_trial(start)
         for line in describe(space):
             say(f"searching {line}")
         requeue_interrupted(optuna, study)

@@ -194,11 +194,7 @@ def plan(
     Raises:
         UserError: For anything that the caller can correct.
     """
-    for option, number in (("--steps", steps), ("--epochs", epochs)):
-        if number is not None and number < 1:
-            raise UserError(f"{option} {number}: expected a whole number of at least 1.")
-    if steps is not None and epochs is not None:
-        raise UserError("--steps and --epochs both say how long: leave one out.")
+    check_length(steps, epochs)
     if seed < 0:
         raise UserError(f"--seed {seed}: expected a whole number of at least 0.")
     if init is not None and vgg16 is not None:
@@ -213,7 +209,7 @@ def plan(
     if name not in PRESETS:
         raise UserError(f"There is no preset {name!r}.{did_you_mean(name, PRESETS)} Known: {', '.join(PRESETS)}.")
     hyperparameters = with_settings(PRESETS[name](source.classes, pictures), settings or {})
-    budget = _budget(steps, epochs, pictures, hyperparameters.batch_size)
+    budget = checked_budget(steps, epochs, pictures, hyperparameters.batch_size)
     count = len(source.classes)
     built = build_network(network, count, allow_code=True, generator=torch.Generator().manual_seed(seed))
     crop = (hyperparameters.crop[0], hyperparameters.crop[1]) if hyperparameters.crop else source.size
@@ -239,7 +235,32 @@ def plan(
     return Plan(config, source, built, (*remarks, *notes))
 
 
-def _budget(steps: int | None, epochs: int | None, pictures: int | None, batch_size: int) -> int:
+def check_length(steps: int | None, epochs: int | None) -> None:
+    """Check that at most one of them is given, and is positive.
+
+    Raises:
+        UserError: It is not so.
+    """
+    for option, number in (("--steps", steps), ("--epochs", epochs)):
+        if number is not None and number < 1:
+            raise UserError(f"{option} {number}: expected a whole number of at least 1.")
+    if steps is not None and epochs is not None:
+        raise UserError("--steps and --epochs both say how long: leave one out.")
+
+
+def checked_budget(steps: int | None, epochs: int | None, pictures: int | None, batch_size: int) -> int:
+    """The budget in steps.
+
+    Args:
+        steps: The budget as asked for.
+        epochs: The same in passes over the pictures.
+        pictures: Number of training pictures; None where they never end.
+        batch_size: Pictures per step.
+
+    Raises:
+        UserError: It cannot be.
+    """
+    check_length(steps, epochs)
     if pictures is None:
         if epochs is not None:
             raise UserError(f"--epochs {epochs}: a simulator's pictures never end; say --steps instead.")

@@ -16,6 +16,7 @@ from rlkit.training.config import RunConfig
 from rlkit.training.evaluation import LONG, evaluate, mean_metrics, no_end
 from rlkit.training.logger import Logger
 from rlkit.training.progress import Reporter
+from rlkit.training.reward_size import RewardSize
 from rlkit.training.run_folder import RunFolder
 from rlkit.training.signals import Interrupted
 from rlkit.training.trainer import Trainer
@@ -51,6 +52,7 @@ class AgentTrainer(Trainer[RunConfig]):
         self.evaluation = evaluation
         self.episodes = Collector(environments, run.config.seed)
         self.latest: dict[str, float] = {}  # newest value of everything that the agent logs
+        self._reward_size = RewardSize(environments.config.id, run.config.hyperparameters)
         self._thread: Executor | None = None
         agent.bind(environments)
 
@@ -87,6 +89,8 @@ class AgentTrainer(Trainer[RunConfig]):
         self.steps += len(actions)
         if self.steps >= LONG * len(actions) > self.steps - len(actions) and not self.episodes.finished:
             self.reporter.warn(no_end(self.config.environment.id, "of training"))
+        if sentence := self._reward_size.observe(step.rewards):
+            self.reporter.warn(sentence)
         self.agent.observe(
             Transitions(
                 observations, actions, step.rewards, step.terminated, step.truncated, step.observations, step.lost

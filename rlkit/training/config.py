@@ -32,6 +32,8 @@ BOUNDS = {
     "val_freq": (1, 10**12),
     "save_freq": (0, 10**12),
 }
+# By kind of run.
+COMMANDS = {"agent": "rlkit train, evaluate and watch", "segmentation": "rlkit perception train, evaluate and predict"}
 MODEL = "perception/model.safetensors"  # the perception model within a run folder
 
 NATIVE_ENVS = 32  # environments that are stepped in compiled batches
@@ -136,6 +138,9 @@ class StoredConfig:
         if tree.get("format") in EARLIER_FORMATS:
             given = tree["format"]
             raise UserError(f"the run is of format {given}, which an earlier version made: train it again")
+        if tree.get("format") == FORMAT and tree.get("kind") in COMMANDS.keys() - {cls.KIND}:
+            other = COMMANDS[tree["kind"]]
+            raise UserError(f"this is a run of {tree['kind']} training, not of {cls.KIND} training: {other} take it")
         if (tree.get("format"), tree.get("kind")) != (FORMAT, cls.KIND):
             given = f"format {tree.get('format')!r}, kind {tree.get('kind')!r}" if tree else type(plain).__name__
             raise UserError(f"this is no configuration of {cls.KIND} training of format {FORMAT} (given: {given})")

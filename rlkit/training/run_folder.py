@@ -82,7 +82,9 @@ class RunFolder(Generic[C]):
         if not path.exists():
             raise UserError(f"there is no run at {path}: the folder does not exist")
         if not file.is_file():
-            raise UserError(f"{path} is not a run folder: it has no config.json")
+            run = next((parent for parent in list(path.parents)[:3] if (parent / "config.json").is_file()), None)
+            hint = "" if run is None else f"; it lies in the run {run}"
+            raise UserError(f"{path} is not a run folder: it has no config.json{hint}")
         try:
             return cls(path, config_type.from_json(read_config(file)).located(path))
         except UserError as error:
@@ -111,6 +113,17 @@ class RunFolder(Generic[C]):
         with disk_errors(str(self.path)):
             path.parent.mkdir(exist_ok=True)
         return path
+
+    def store_budget(self) -> None:
+        """Write a new budget, with the hyperparameters that depend on it; the run has to be held, see `locked`.
+
+        Raises:
+            UserError: It cannot be read or written.
+        """
+        own = self.config.to_json()
+        tree = read_config(self.path / "config.json") | {name: own[name] for name in ("steps", "hyperparameters")}
+        with disk_errors(str(self.path)):
+            write_json(self.file("config.json"), tree)
 
     def check_restart(self, unsaved: int) -> None:
         """Refuse to begin at step 0 again where a checkpoint must have been there: the log would be cut.

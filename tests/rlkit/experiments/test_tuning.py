@@ -8,10 +8,13 @@ import signal
 
 import pytest
 
+from rlkit import plugins
 from rlkit.errors import UserError
 from rlkit.experiments.records import read_run
+from rlkit.experiments.search_space import read_space, start_of
 from rlkit.experiments.trial import LAST
 from rlkit.experiments.tuning import Search, locked, tune
+from rlkit.hyperparameters import with_settings
 from rlkit.training import run as training_run
 from rlkit.training.progress import PlainReporter
 from rlkit.training.run import Run
@@ -187,6 +190,41 @@ def test_a_file_that_remembers_another_search_is_left_alone(tmp_path, imagined):
     search(tmp_path, trials=1)
     with pytest.raises(UserError, match=r"holds another search \(steps = 200, asked for 300\)"):
         search(tmp_path, Search(**{**vars(SEARCH), "steps": 300}), trials=2)
+
+
+def test_the_same_choices_in_another_order_are_the_same_search(tmp_path, imagined):
+    imagined(lambda config, steps: 1.0)
+    plan = Search(**{**vars(SEARCH), "search": ["update_interval=16,32,64", "gamma=0.8,0.9"]})
+    search(tmp_path, plan, trials=2)
+    turned = Search(**{**vars(SEARCH), "search": ["gamma=0.9,0.80", "update_interval=64,16,32"]})
+    best, said = search(tmp_path, turned, trials=4)
+    assert best.trials == 4
+    assert "searching update_interval: 16 | 32 | 64" in said  # and not the preset's 4
+
+
+def test_what_is_given_is_not_searched_unless_both_are_typed(tmp_path, imagined):
+    imagined(lambda config, steps: 1.0)
+    _, said = search(tmp_path, Search("CartPole-v1", settings=SETTINGS, steps=200), trials=1)
+    assert "searching gamma" in said
+    assert "searching batch_size" not in said
+    both = Search("CartPole-v1", settings=SETTINGS, steps=200, search=["batch_size=16,32"])
+    with pytest.raises(UserError, match="batch_size is searched and given by --set"):
+        search(tmp_path, both, trials=1)
+
+
+def test_other_choices_are_another_search_and_named(tmp_path, imagined):
+    imagined(lambda config, steps: 1.0)
+    search(tmp_path, Search(**{**vars(SEARCH), "search": ["update_interval=16,32", "gamma=0.8..0.9"]}), trials=1)
+    other = Search(**{**vars(SEARCH), "search": ["update_interval=32,64", "n_step=1..3"]})
+    with pytest.raises(UserError, match=r"another search \(gamma: 0\.8 to 0\.9, asked for: not searched; n_step: not"):
+        search(tmp_path, other, trials=2)
+
+
+def test_every_agent_has_a_search_space_of_its_own_that_can_be_read():
+    for name in ("dqn", "pqn"):
+        config = plugins.agent_class(name).Config()
+        space = read_space(config, [])
+        assert all(with_settings(config, {key: text}) for key, text in start_of(space, config).items())
 
 
 def test_a_file_that_is_no_study_is_left_alone(tmp_path):

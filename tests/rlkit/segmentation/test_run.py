@@ -193,6 +193,31 @@ def test_a_complete_run_says_so_and_stays_as_it_is(go, source):
     assert final(folder)[1] == before
 
 
+def test_a_complete_run_is_trained_further_and_resumes_exactly(go, make_source):
+    whole, _ = go("whole", pictures=10)
+    parts, _ = go("parts", pictures=10)
+    listener = Listener()
+    assert resume(whole, data=make_source(10), epochs=8, reporter=lambda _: listener).steps == 24
+    assert any("24 steps in place of 12" in line and "after 12" in line for line in listener.said)
+    resume(parts, data=make_source(10), steps=24, reporter=lambda _: Listener(stop_after=16))
+    assert resume(parts, data=make_source(10), reporter=lambda _: Listener()).steps == 24
+    assert final(whole)[1] == final(parts)[1]
+    assert curve(whole) == curve(parts)
+    assert read_metrics(whole)[-2]["train/learning_rate"] > 0
+    with pytest.raises(UserError, match=r"--epochs 2: a budget of 6 steps, and .* is trained for 24 already"):
+        resume(whole, data=make_source(10), epochs=2, reporter=lambda _: Listener())
+    with pytest.raises(UserError, match="leave one out"):
+        resume(whole, data=make_source(10), epochs=20, steps=60, reporter=lambda _: Listener())
+
+
+def test_a_run_that_ended_by_its_patience_is_not_trained_further(go, source):
+    folder, _ = go("run", steps=60, val_freq=1, settings=SETTINGS | {"patience": "1", "learning_rate": "1e-9"})
+    config = (folder / "config.json").read_bytes()
+    with pytest.raises(UserError, match=r"patience=1\): begin another run with --init"):
+        resume(folder, data=source, steps=100, reporter=lambda _: Listener())
+    assert (folder / "config.json").read_bytes() == config
+
+
 def test_the_time_limit_stops_measures_and_saves(go):
     folder, listener = go("run", steps=100_000, time_limit=0.5, val_freq=100_000)
     assert "stopped by time limit" in listener.said[-1]

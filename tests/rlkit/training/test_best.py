@@ -14,7 +14,9 @@ from rlkit.training.progress import PlainReporter
 def kept(monkeypatch, tmp_path, rewards):
     """The numbers of the evaluations whose weights were saved as the best, given the mean reward of each."""
     saved = []
-    config = SimpleNamespace(eval_freq=1, eval_episodes=1, seed=0, algorithm="dqn", async_envs=False)
+    config = SimpleNamespace(
+        eval_freq=1, eval_episodes=1, seed=0, algorithm="dqn", async_envs=False, hyperparameters={}
+    )
     checkpoints = SimpleNamespace(save_best=lambda steps, agent, scores: saved.append(steps))
     environments = SimpleNamespace(num_envs=1, metrics={}, config=SimpleNamespace(id="CartPole-v1"))
     monkeypatch.setattr(agent_trainer, "Collector", lambda *arguments: None)
