@@ -162,7 +162,9 @@ def find_policy(
     is_checkpoint = (path / "manifest.json").is_file()
     run = RunFolder.open(path.resolve().parent.parent if is_checkpoint else path, RunConfig)
     checkpoint = (
-        read_checkpoint(path) if is_checkpoint else run.checkpoints.best(report) or run.checkpoints.newest(report)
+        read_checkpoint(path)
+        if is_checkpoint
+        else run.checkpoints.best(report) or run.checkpoints.newest(report, replay=False)
     )
     if checkpoint is None:
         raise UserError(

@@ -11,7 +11,9 @@ from typing import Annotated, Any, Union
 
 from rlkit.cli.disk import disk_failures
 from rlkit.errors import UserError
-from rlkit.utils.terminal import printable
+from rlkit.training.signals import OUTPUT as CLOSED_OUTPUT
+from rlkit.training.signals import Interrupted, exit_status, interruptible
+from rlkit.utils.terminal import abandon_closed_outputs, is_output_closed, open_closed_outputs, printable
 
 DESCRIPTION = "Train, evaluate and watch reinforcement-learning agents, with autonomous driving at the core."
 SUMMARIES = {  # of groups of commands; the others have a docstring
@@ -22,19 +24,37 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # options of mallopt(3)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exit status 0 for success, 1 for failure, 2 for wrong usage."""
+    """Run the command line.
+
+    The exit status is 0 for success, 1 for failure, 2 for wrong usage, and 128 + n if signal n ended the command:
+    130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP, 141 where the output was closed, as by `head`.
+    """
+    open_closed_outputs()
+    message = ""
+    status = 0
     try:
-        with disk_failures():
+        with interruptible(), disk_failures():
             _run(sys.argv[1:] if arguments is None else list(arguments))
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        message = end.code if isinstance(end.code, str) else ""
     except UserError as error:
-        print(f"rlkit: {printable(error)}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        message, status = printable(error), error.exit_code
+    except Interrupted as error:
+        message, status = printable(error), 128 + error.number
     except KeyboardInterrupt:
-        print("rlkit: interrupted", file=sys.stderr)
-        sys.exit(1)
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, closed it
-        sys.stderr.close()
-        sys.exit(0)
+        message, status = "interrupted", 130
+    except OSError:
+        if not is_output_closed():
+            raise
+        status = exit_status(CLOSED_OUTPUT)
+    if message:
+        with contextlib.suppress(OSError):
+            print(f"rlkit: {message}", file=sys.stderr)
+    if abandon_closed_outputs():
+        status = status or exit_status(CLOSED_OUTPUT)
+    if status:
+        sys.exit(status)
 
 
 def _run(arguments: list[str]) -> None:

@@ -1,6 +1,7 @@
 """`rlkit train`: train an agent, or resume its training."""
 
 import functools
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -85,15 +86,20 @@ class Train:
         if self.watch:
             self._check_display()
         from rlkit.errors import EnvironmentFailure
+        from rlkit.training.signals import Interrupted, exit_status
 
         folders: list[Path] = []
         try:
-            self._train(folders)
+            status = exit_status(self._train(folders))
         except EnvironmentFailure as error:
             raise UserError(f"{error}{self._how_to_resume(folders)}", error.exit_code) from error
+        except Interrupted as error:
+            raise Interrupted(error.number, error.advice + self._how_to_resume(folders)) from error
+        if status:
+            sys.exit(status)
 
-    def _train(self, folders: list[Path]) -> None:
-        """Train, and append each run's folder to `folders` as soon as it exists."""
+    def _train(self, folders: list[Path]) -> str | None:
+        """Train, and append each run's folder to `folders` as soon as it exists; return why it stopped."""
         from rlkit.training import run as training_run
         from rlkit.training.progress import make_reporter
 
@@ -102,7 +108,7 @@ class Train:
             self._refuse_what_resuming_cannot_change()
             network = self._network_typed_again("--resume")
             folders.append(self.resume)
-            training_run.resume(
+            return training_run.resume(
                 self.resume,
                 env=self.env,
                 env_kwargs=read_kwargs("--env-kwargs", self.env_kwargs),
@@ -110,8 +116,7 @@ class Train:
                 reporter=reporter,
                 network=network,
                 steps=self.steps,
-            )
-            return
+            ).stopped
 
         def started(folder: Path) -> None:
             folders.append(folder)
@@ -119,18 +124,17 @@ class Train:
                 self._open_window(folder)
 
         if self.seeds is None:
-            training_run.start(
+            return training_run.start(
                 self._plan(self.seed),
                 run_dir=self.run_dir,
                 time_limit=self.time_limit,
                 reporter=reporter,
                 started=started,
-            )
-            return
+            ).stopped
         from rlkit.experiments.multi_seed import train_seeds
 
         seeds = read_seeds(self.seeds)
-        train_seeds(
+        runs = train_seeds(
             self._plan(seeds[0]),
             seeds,
             folder=self.run_dir,
@@ -138,8 +142,9 @@ class Train:
             time_limit=self.time_limit,
             reporter=reporter,
             started=started,
-            say=(lambda line: None) if self.quiet else print,
+            say=(lambda line: None) if self.quiet else print_line,
         )
+        return runs[-1].stopped if runs else None
 
     def _how_to_resume(self, folders: list[Path]) -> str:
         """How to resume after a failure, as a sentence; empty if nothing was saved."""
@@ -238,7 +243,6 @@ class Train:
     def _open_window(self, folder: Path) -> None:
         """Show the run in another process, so that rendering does not block training."""
         import subprocess
-        import sys
 
         environment = [] if self.env is None else ["--env", self.env]
         # -P keeps the current folder out of sys.path.

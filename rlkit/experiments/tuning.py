@@ -217,6 +217,7 @@ def tune(
     trials: int = 20,
     timeout: float | None = None,
     say: Callable[[str], None] = print,
+    on_stop: Callable[[str], object] = lambda reason: None,
 ) -> SearchResult | None:
     """Search until so many trials have ended; the same call continues from the same file.
 
@@ -229,6 +230,7 @@ def tune(
         trials: Total number of trials, those of earlier calls included.
         timeout: Seconds after which to stop; an unfinished trial is resumed by the next call.
         say: Takes one line per event.
+        on_stop: Called with the reason if a signal or the time limit stopped a trial.
 
     Returns:
         The best trial so far; None where none is complete.
@@ -255,7 +257,13 @@ def tune(
             say(f"searching {line}")
         requeue_interrupted(optuna, study)
         deadline = None if timeout is None else time.monotonic() + timeout
-        _search(optuna, study, search, space, config, file, trials, deadline, say)
+        try:
+            stopped = _search(optuna, study, search, space, config, file, trials, deadline, say)
+        except KeyboardInterrupt:
+            say("the search is interrupted; the same command continues it")
+            raise
+        if stopped is not None:
+            on_stop(stopped)
         return _best(optuna, study, search, space, config, file)
 
 
@@ -274,7 +282,8 @@ def _search(
     trials: int,
     deadline: float | None,
     say: Callable[[str], None],
-) -> None:
+) -> str | None:
+    """Run trials until there are enough; return why a trial was stopped."""
     states = optuna.trial.TrialState
     ended = (states.COMPLETE, states.PRUNED)
     left = functools.partial(_left, deadline)
@@ -282,7 +291,7 @@ def _search(
     while len(study.get_trials(deepcopy=False, states=ended)) < trials:
         if deadline is not None and time.monotonic() >= deadline:
             say("the time limit is reached; the same command continues the search")
-            return
+            return None
         trial = study.ask()
         settings = suggest(trial, space, config)
         folder = trial.user_attrs.get("folder") or f"trial-{trial.number:04d}"
@@ -312,7 +321,7 @@ def _search(
         failures = 0
         if result.score is None:
             say(f"stopped by {result.stopped} in {folder}; the same command continues it")
-            return
+            return result.stopped
         if not np.isfinite(result.score):
             check_tag([read_run(path) for path in configs if path.exists()], search.metric)
         if result.stopped == PRUNED or not np.isfinite(result.score):
@@ -322,6 +331,7 @@ def _search(
         study.tell(trial, result.score)
         mark = "  (the best so far)" if study.best_trial.number == trial.number else ""
         say(f"{folder}: {result.score:.4g}: {described}{mark}")
+    return None
 
 
 def _report(trial: "Trial") -> Callable[[int, float], bool]:

@@ -25,6 +25,7 @@ from rlkit.training.extension import check_budget
 from rlkit.training.progress import make_reporter
 from rlkit.training.run import MakeReporter, Run, check_time_limit, fit
 from rlkit.training.run_folder import RunFolder
+from rlkit.utils.terminal import outputs_kept
 
 
 def train(
@@ -138,7 +139,12 @@ def _go(
     run.config = config = planned.config
     settings = from_plain(Hyperparameters, config.hyperparameters)
     device = "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device
-    with run.locked(), torch_set_up(settings.threads or None, False), make(config.steps) as reporter:
+    with (
+        outputs_kept(),
+        run.locked(),
+        torch_set_up(settings.threads or None, False),
+        make(config.steps) as reporter,
+    ):
         learner = SegmentationLearner(
             planned.network,
             settings,

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -59,13 +59,19 @@ class Validation:
         self._source = source
         self._kept: list[LabelledImages] | None = None
 
-    def measure(self, model: SegmentationModel) -> ValidationResult:
-        """Score a model on all of them."""
+    def measure(self, model: SegmentationModel, check: Callable[[], object] = lambda: None) -> ValidationResult:
+        """Score a model on all of them.
+
+        Args:
+            model: The model.
+            check: Called before each forward pass; what it raises ends the validation.
+        """
         classes = self._source.classes
         matrix = Confusion(len(classes))
         rows: list[Row] = []
         pictures = 0
         for batch in self._batches():
+            check()
             found = model.labels(batch.images)
             matrix.add(batch.labels, found)
             pictures += len(batch)
@@ -150,9 +156,13 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
         return super().complete or 0 < self.settings.patience <= self.stale
 
     def step(self) -> None:
-        """Take a gradient step on the next batch."""
+        """Take a gradient step on the next batch.
+
+        Raises:
+            Stopped: A stop was requested while the batch was waited for; nothing has changed.
+        """
         began = time.monotonic()
-        batch = next(self._batches)
+        batch = self._batches.take(self.stop.check)
         self._waited += time.monotonic() - began
         self._losses.append(self.learner.update(batch.images, batch.labels, self.steps))
         self.steps += 1
@@ -167,7 +177,7 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
         began = time.monotonic()
         network = self.learner.averaged(self.pictures.statistics)
         model = SegmentationModel(network, self._card({}), self.config.device)
-        result = self.validation.measure(model)
+        result = self.validation.measure(model, self.stop.check_grace if final else self.stop.check)
         score = result.scores.get(self.settings.select_by, math.nan)
         better = score > self.best or math.isnan(score)
         if final:  # it chooses nothing, but a run without any model gets one, which the next validation replaces

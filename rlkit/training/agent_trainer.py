@@ -18,6 +18,7 @@ from rlkit.training.logger import Logger
 from rlkit.training.progress import Reporter
 from rlkit.training.reward_size import RewardSize
 from rlkit.training.run_folder import RunFolder
+from rlkit.training.signals import Interrupted
 from rlkit.training.trainer import Trainer
 from rlkit.utils.io import RESUMABLE, disk_errors
 
@@ -61,8 +62,15 @@ class AgentTrainer(Trainer[RunConfig]):
         if not self.config.async_envs:
             yield
             return
-        with ThreadPoolExecutor(1) as self._thread:
+        self._thread = ThreadPoolExecutor(1)
+        wait = True
+        try:
             yield
+        except Interrupted:  # a step that hangs ends when its environments are closed, which follows
+            wait = False
+            raise
+        finally:
+            self._thread.shutdown(wait)
 
     def step(self) -> None:
         """Act, step, observe, update; with `async_envs`, environments take their step while the agent updates.

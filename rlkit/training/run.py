@@ -23,11 +23,14 @@ from rlkit.spaces import Spaces
 from rlkit.training.agent_trainer import AgentTrainer
 from rlkit.training.config import MEASURED_ENVS, PYTHON_ENVS, RunConfig, plan
 from rlkit.training.extension import check_budget, extended
+from rlkit.training.logger import evaluated_at
 from rlkit.training.progress import Reporter, make_reporter
 from rlkit.training.run_folder import RunFolder, check_spaces
+from rlkit.training.signals import OUTPUT
 from rlkit.training.trainer import Trainer
 from rlkit.utils.io import disk_errors, write_json
 from rlkit.utils.system import available_memory
+from rlkit.utils.terminal import outputs_kept
 
 SAVES_MEMORY = ("buffer_size=N", "replay_on_disk=true")  # usual hyperparameters of agents with a replay buffer
 
@@ -101,6 +104,7 @@ def start(
     """
     check_time_limit(time_limit)
     with ExitStack() as stack:
+        stack.enter_context(outputs_kept())
         environments = stack.enter_context(make_vec_env(config.environment, config.num_envs))
         if config.async_envs and not environments.busy_elsewhere:
             raise UserError(
@@ -153,6 +157,7 @@ def resume(
     run.config = config
     environment = config.environment
     with ExitStack() as stack:
+        stack.enter_context(outputs_kept())
         environments = stack.enter_context(make_vec_env(environment, config.num_envs, allow_code=env is not None))
         check_spaces(run.path, environments.spaces)
         agent = build_agent(config, environments.spaces)
@@ -194,8 +199,11 @@ def _go(
         trainer = AgentTrainer(run, agent, environments, measured, reporter)
         if resume:
             # A run that is killed between logging and saving has logged the step of its first checkpoint.
-            first = -(-config.save_freq // config.num_envs) * config.num_envs if config.save_freq else config.steps
-            trainer.resume(unsaved=min(first, config.steps - 1))
+            end, first = (-(-steps // config.num_envs) * config.num_envs for steps in (config.steps, config.save_freq))
+            unsaved = min(first or end, end - 1)
+            # The last evaluation comes between logging and saving, too; without it the run is not complete.
+            cut_short = config.eval_freq > 0 and not evaluated_at(run.path, end)
+            trainer.resume(unsaved=end if cut_short and first in (0, end) else unsaved)
         if notes:
             run.store_budget()
         for line in notes:
@@ -231,7 +239,8 @@ def fit(trainer: Trainer[Any], time_limit: float | None, resumed: bool) -> Run:
         reporter.say(f"resuming after {trainer.steps:,} of {trainer.config.steps:,} steps")
     stopped = trainer.fit(time_limit)
     if stopped is not None:
-        reporter.say(f"stopped by {stopped} after {trainer.steps:,} steps; continue with: {trainer.command} {path}")
+        tell = reporter.warn if stopped == OUTPUT else reporter.say
+        tell(f"stopped by {stopped} after {trainer.steps:,} steps; continue with: {trainer.command} {path}")
     return Run(path, trainer.steps, stopped)
 
 

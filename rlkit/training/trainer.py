@@ -5,6 +5,7 @@ import json
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar, Generic
 
@@ -14,7 +15,7 @@ from rlkit.training.checkpoint import STATE_ERRORS, Trainable
 from rlkit.training.logger import Logger, evaluated_at
 from rlkit.training.progress import Reporter
 from rlkit.training.run_folder import C, RunFolder
-from rlkit.training.signals import GRACE, Stopped, StopRequest, stop_request
+from rlkit.training.signals import GRACE, Interrupted, Stopped, StopRequest, stop_request
 from rlkit.utils.io import RESUMABLE, disk_errors
 
 REFRESH = 0.2  # s between updates of the progress display
@@ -114,15 +115,25 @@ class Trainer(ABC, Generic[C]):
 
         Raises:
             UserError: Training diverged, or something cannot be written.
+            Interrupted: A signal was received in a step that hangs, or twice; nothing is saved then.
         """
         self._began = time.monotonic()
-        with stop_request(time_limit) as stop, Logger(self.run.path, resume_at=self.steps) as log, self.prepared():
+        first = self.steps
+
+        def mean_step() -> float:
+            return (time.monotonic() - self._began) * self._stride / max(self._stride, self.steps - first)
+
+        with (
+            stop_request(time_limit, mean_step) as stop,
+            Logger(self.run.path, resume_at=self.steps) as log,
+            self.prepared(),
+        ):
             if self.steps == 0:
                 log.write_text("configuration", json.dumps(self.config.to_json(), indent=2))
                 if self.saves_first:
                     self._save(log)
             self.stop = stop
-            with contextlib.suppress(Stopped):
+            with self._stopping(stop):
                 if self._pending:
                     self._evaluate(log)
                 while not self.complete and stop.reason is None:
@@ -134,6 +145,7 @@ class Trainer(ABC, Generic[C]):
                         self._evaluate(log)
                     if self._due(self.config.save_freq):
                         self._save(log)
+            stop.finish()
             reason = None if self.complete else stop.reason
             self._save(log)
             if reason == "time limit" and self._eval_freq and not self._evaluation_due:
@@ -142,6 +154,16 @@ class Trainer(ABC, Generic[C]):
                 except Stopped:
                     self.reporter.say(f"the evaluation at the time limit was cut short after {GRACE:g} s")
         return reason
+
+    @contextlib.contextmanager
+    def _stopping(self, stop: StopRequest) -> Iterator[None]:
+        """A block that a stop ends, between two steps or in an evaluation: everything can be saved after it."""
+        try:
+            with contextlib.suppress(Stopped):
+                yield
+        except Interrupted:
+            if not (stop.overdue and self._pending):
+                raise
 
     @property
     def _evaluation_due(self) -> bool:

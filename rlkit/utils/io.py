@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import tokenize
@@ -30,6 +31,7 @@ from rlkit.utils import paths
 
 ARRAY = "$array"  # {"$array": "key in the safetensors file"} represents an array in a JSON file
 SCRATCH = ".unfinished-"  # prefix of incomplete files and folders
+LONGEST_STEM = 100  # characters of a folder's name in that of its temporary folder
 JSON_LIMIT = 16 * 2**20  # bytes; the manifest of a replay buffer of 100 GB has less than 1 MiB
 
 RESUMABLE = "; what was saved before is kept, and --resume continues from there"
@@ -43,6 +45,7 @@ _REASONS = {
     errno.EPERM: "permission is denied; choose another folder",
     errno.ENOENT: "the folder does not exist, or was removed meanwhile",
 }
+_TIME = re.compile(r"-[0-9]{8}-[0-9]{6}(-[0-9]+)?$")  # of a run that was given no name
 
 
 @contextlib.contextmanager
@@ -207,9 +210,15 @@ def read_json(path: Path) -> Any:
 
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Create a folder under a temporary name and rename it to `path` if the block succeeds."""
+    """Create a folder under a temporary name and rename it to `path` if the block succeeds.
+
+    The temporary folder is locked meanwhile. Those of killed processes, which are not, are removed: of the same name,
+    the time in it aside.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=path.parent))
+    stem = _TIME.sub("", path.name)[:LONGEST_STEM]
+    _remove_abandoned(path.parent, stem)
+    scratch, lock = _locked_folder(path.parent, f"{SCRATCH}{stem}-")
     try:
         scratch.chmod(0o755)  # mkdtemp makes it private
         yield scratch
@@ -219,6 +228,42 @@ def new_folder(path: Path) -> Iterator[Path]:
         _sync(path.parent)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        os.close(lock)
+
+
+def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
+    """Make a folder with a new name; return it with an open handle that holds its lock."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        try:
+            handle = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:  # another process has removed it before it was locked
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # another process is removing it
+            os.close(handle)
+            continue
+        except OSError:  # a file system without locks, where no process removes it
+            return folder, handle
+        if folder.exists():
+            return folder, handle
+        os.close(handle)
+
+
+def _remove_abandoned(parent: Path, stem: str) -> None:
+    """Remove the temporary folders of this name whose process has ended; what cannot be locked stays."""
+    name = re.compile(re.escape(f"{SCRATCH}{stem}-") + "[a-z0-9_]{8}")
+    with os.scandir(parent) as entries:
+        found = [entry.name for entry in entries if name.fullmatch(entry.name)]
+    for scratch in found:
+        with contextlib.suppress(OSError):  # among them links, and folders that another process has removed
+            handle = os.open(parent / scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(parent / scratch, ignore_errors=True)
+            finally:
+                os.close(handle)
 
 
 def _sync(path: Path) -> None:

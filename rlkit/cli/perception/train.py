@@ -1,14 +1,18 @@
 """`rlkit perception train`: train a segmentation network, or resume its training."""
 
 import functools
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from rlkit.cli.options import KeyValues, print_line, read_kwargs, read_pairs, read_size, unset
 from rlkit.errors import UserError
+
+if TYPE_CHECKING:
+    from rlkit.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class Train:
 
         reporter = functools.partial(make_reporter, quiet=self.quiet)
         if self.resume is not None:
-            resume(
+            outcome = resume(
                 self.resume,
                 data=self.data,
                 env_kwargs=env_kwargs,
@@ -89,6 +93,7 @@ class Train:
                 time_limit=self.time_limit,
                 reporter=reporter,
             )
+            self._leave(outcome)
             return
         outcome = train(
             "sim" if self.data is None else self.data,
@@ -113,6 +118,14 @@ class Train:
         if not self.quiet and outcome.stopped is None:
             print_line(f"evaluate it: rlkit perception evaluate {outcome.path}")
             print_line(f"show it: rlkit perception predict {outcome.path}")
+        self._leave(outcome)
+
+    def _leave(self, outcome: "Run") -> None:
+        """Exit with the status of a run that a signal stopped."""
+        from rlkit.training.signals import exit_status
+
+        if exit_status(outcome.stopped):
+            sys.exit(exit_status(outcome.stopped))
 
     def _refuse_what_resuming_cannot_change(self) -> None:
         fixed = ("preset", "set", "batch_size", "size", "val_fraction", "seed", "device")

@@ -2,7 +2,9 @@
 
 import builtins
 import json
+import os
 import shutil
+import signal
 import sqlite3
 
 import pytest
@@ -145,6 +147,38 @@ def test_an_interrupted_trial_goes_on_in_its_folder(tmp_path, monkeypatch):
     assert run.complete
     assert before < run.steps
     assert best.trials == 1
+
+
+def test_a_signal_stops_a_trial_that_the_next_call_resumes(tmp_path, monkeypatch):
+    step, stops = training_run.AgentTrainer.step, []
+
+    def stopped(trainer):
+        step(trainer)
+        if trainer.steps == 104:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training_run.AgentTrainer, "step", stopped)
+        best, said = search(tmp_path, trials=2, on_stop=stops.append)
+    assert (best, stops) == (None, ["SIGTERM"])
+    assert "stopped by SIGTERM in trial-0000; the same command continues it" in said
+    assert read_run(tmp_path / "study-trials/trial-0000/s0").saved_steps == 104
+    best, _ = search(tmp_path, trials=2, on_stop=pytest.fail)
+    assert best.trials == 2
+    folders = sorted((tmp_path / "study-trials").iterdir())
+    assert (len(folders), folders[0].name) == (2, "trial-0000")
+    assert all(read_run(folder / "s0").complete for folder in folders)
+
+
+def test_an_interruption_between_two_steps_says_how_to_continue(tmp_path, monkeypatch):
+    def start(config, **options):
+        raise KeyboardInterrupt
+
+    said = []
+    monkeypatch.setattr(training_run, "start", start)
+    with pytest.raises(KeyboardInterrupt):
+        tune(SEARCH, tmp_path / "study.sqlite3", say=said.append)
+    assert said[-1] == "the search is interrupted; the same command continues it"
 
 
 def test_a_run_that_was_never_measured_by_the_metric_is_refused(tmp_path, imagined):

@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from safetensors.torch import load_file
 
 from rlkit.env.config import EnvConfig
 from rlkit.errors import UserError
-from rlkit.perception.model import find_model, load_model
+from rlkit.perception.model import SegmentationModel, find_model, load_model
 from rlkit.segmentation import resume, train
 from rlkit.segmentation.datasets.simulator import SimulatorDataset
 from rlkit.segmentation.learner import SegmentationLearner
@@ -113,6 +115,51 @@ def test_interrupted_twice_and_resumed_equals_uninterrupted(pictures, go, make_s
     assert digests_a == digests_b
     assert all(torch.equal(best_a[name], best_b[name]) for name in best_a)
     assert curve(whole) == curve(parts)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_a_validation_which_is_done_again(name, go, source, monkeypatch):
+    whole, _ = go("whole")
+    labels = SegmentationModel.labels
+
+    def stopped(model, images):
+        os.kill(os.getpid(), getattr(signal, name))
+        return labels(model, images)
+
+    monkeypatch.setattr("rlkit.segmentation.trainer.AT_ONCE", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentationModel, "labels", stopped)
+        parts, listener = go("parts")
+    assert f"stopped by {'Ctrl-C' if name == 'SIGINT' else name} after 5 steps" in listener.said[-1]
+    assert "000000005" in [checkpoint.name for checkpoint in (parts / "checkpoints").iterdir()]
+    assert not any(tag.startswith("eval/") for row in read_metrics(parts) for tag in row)
+    assert resume(parts, data=source, reporter=lambda _: Listener()).stopped is None
+    assert final(parts)[:2] == final(whole)[:2]
+    assert curve(parts) == curve(whole)
+
+
+def test_a_signal_is_heard_while_pictures_are_waited_for(go, source, make_source, monkeypatch):
+    """A folder on a network drive that does not answer: the thread that reads is left behind."""
+    monkeypatch.setattr("rlkit.segmentation.loader.LEAVE", 0.2)
+    whole, _ = go("whole", settings=SETTINGS | {"prefetch": "2"})
+    slow, answered = make_source(), threading.Event()
+    training = slow.training
+
+    def waiting(*arguments):
+        for number, batch in enumerate(training(*arguments)):
+            if number == 8:
+                os.kill(os.getpid(), signal.SIGTERM)
+                answered.wait(60.0)
+            yield batch
+
+    slow.training = waiting
+    began = time.monotonic()
+    parts, listener = go("parts", source=slow, settings=SETTINGS | {"prefetch": "2"})
+    answered.set()
+    assert time.monotonic() - began < 30.0
+    assert "stopped by SIGTERM after" in listener.said[-1]
+    assert resume(parts, data=source, reporter=lambda _: Listener()).stopped is None
+    assert final(parts)[:2] == final(whole)[:2]
 
 
 def test_with_the_simulator_too_a_resumed_run_equals_an_uninterrupted_one(go):
