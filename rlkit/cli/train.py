@@ -182,11 +182,11 @@ class Train:
         from rlkit.nn.utils import choose_device
         from rlkit.training.config import RunConfig
         from rlkit.training.run import typed_again
-        from rlkit.training.run_folder import read_config
+        from rlkit.training.run_folder import open_config
 
         assert self.config is not None
         self._refuse("--config", "preset", "set", "num_envs", "perception", "eval_freq", "save_freq")
-        config = RunConfig.from_json(read_config(self.config)).located(self.config.parent)
+        config = open_config(self.config, RunConfig)
         network = self._network_typed_again("--config")
         config = config if network is None else config.with_network(network)
         config = typed_again(config, self.env, read_kwargs("--env-kwargs", self.env_kwargs))

@@ -83,10 +83,7 @@ class RunFolder(Generic[C]):
             raise UserError(f"there is no run at {path}: the folder does not exist")
         if not file.is_file():
             raise UserError(f"{path} is not a run folder: it has no config.json")
-        try:
-            return cls(path, config_type.from_json(read_config(file)).located(path))
-        except UserError as error:
-            raise UserError(f"{file} cannot be used: {error}", exit_code=1) from error
+        return cls(path, open_config(file, config_type))
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -153,6 +150,18 @@ def check_spaces(path: Path, spaces: Spaces) -> None:
             "arguments that the run was trained with.",
             exit_code=1,
         )
+
+
+def open_config(file: Path, config_type: type[C]) -> C:
+    """Read the configuration of a run, with paths of files in its folder made absolute.
+
+    Raises:
+        UserError: It is missing, damaged, of another kind or from another version; the message names the file.
+    """
+    try:
+        return config_type.from_json(read_config(file)).located(file.parent)
+    except UserError as error:
+        raise UserError(f"{file} cannot be used: {error}", exit_code=1) from error
 
 
 def read_config(file: Path) -> Any:

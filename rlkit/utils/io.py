@@ -140,6 +140,25 @@ def read_array(path: Path, dtype: np.dtype[Any], count: int) -> npt.NDArray[Any]
     return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=(count,))
 
 
+def parse_json(text: bytes | str) -> Any:
+    """Parse JSON in which no object has a key twice.
+
+    Raises:
+        ValueError: It is not such JSON.
+        RecursionError: It is nested too deeply.
+    """
+    return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the entry {twice[:80]!r} occurs twice")
+    return found
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file atomically."""
     write_bytes(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
@@ -152,7 +171,7 @@ def read_json(path: Path) -> Any:
         UserError: It is missing, larger, or not JSON.
     """
     try:
-        return json.loads(paths.read_bytes(path, JSON_LIMIT))
+        return parse_json(paths.read_bytes(path, JSON_LIMIT))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing", exit_code=1) from error
     except (ValueError, RecursionError) as error:

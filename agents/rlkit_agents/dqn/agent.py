@@ -17,6 +17,7 @@ from rlkit.replay import ReplayBuffer, Transitions
 from rlkit.replay.mirroring import mirror_every_second
 from rlkit.schedules import Exponential, Geometric, Linear
 from rlkit.spaces import Mirror, Observations, Spaces
+from rlkit.utils.state_check import check_counts, check_state
 from rlkit_agents.dqn.config import DQNConfig
 from rlkit_agents.dqn.distributions import DISTRIBUTIONS, Categorical
 from rlkit_agents.dqn.exploration import EpsilonGreedy, ExplorationSteps
@@ -289,7 +290,14 @@ class DQN(Agent):
         }
 
     def load_state(self, state: State) -> None:
-        """Continue from a `state`."""
+        """Continue from a `state`.
+
+        Raises:
+            ValueError: It is not of such an agent.
+        """
+        check_state(state, self.state() | {"optimizer": {}})
+        check_counts(state, "steps")
+        check_counts(state["exploration_steps"], "steps")
         self.learner.load_state(state)
         self._exploration.load_state(state["exploration"])
         self._exploration_steps.load_state(state["exploration_steps"])

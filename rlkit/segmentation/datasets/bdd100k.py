@@ -118,8 +118,10 @@ def _weathers(path: Path, names: Collection[str]) -> Mapping[str, str]:
                 found[name] = weather
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: it is a broken link.", exit_code=1) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read as BDD100K's list of boxes: {error!r}.", exit_code=1) from error
+    except KeyError as error:
+        raise UserError(f"{path} cannot be read as BDD100K's list of boxes: no {error}.", exit_code=1) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read as BDD100K's list of boxes: {error}.", exit_code=1) from error
     return found
 
 

@@ -1,0 +1,305 @@
+"""Damaged files of all kinds: one sentence that names the file, or a result; never another exception, a hang or much
+memory.
+"""
+
+import contextlib
+import hashlib
+import json
+import resource
+import runpy
+import signal
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from rlkit.cli import main
+from rlkit.cli.options import EVALUATION, write_result
+from rlkit.env.config import EnvConfig
+from rlkit.env.make import make_vec_env
+from rlkit.errors import UserError
+from rlkit.experiments.groups import group_runs
+from rlkit.experiments.plots import draw
+from rlkit.experiments.records import find_runs
+from rlkit.experiments.report import markdown, notes, summarise
+from rlkit.perception.model import find_model, load_model
+from rlkit.perception.networks import NETWORKS, build_network
+from rlkit.perception.networks.vgg16 import load_vgg16
+from rlkit.policy import evaluate_policy, find_policy
+from rlkit.segmentation import run as segmentation_run
+from rlkit.segmentation.datasets import open_dataset
+from rlkit.segmentation.visualization.sources import views_of_path
+from rlkit.training import run as training_run
+from rlkit.training.progress import PlainReporter
+from rlkit.viewer.scores import FORMAT, BestFile
+
+damage = runpy.run_path(str(Path(__file__).with_name("damage.py")))["damage"]
+
+DQN = {"learning_starts": "40", "batch_size": "8", "hidden": "8", "per_alpha": "0.6", "buffer_size": "100"}
+RUN = {"steps": 120, "num_envs": 4, "eval_freq": 60, "eval_episodes": 1, "save_freq": 60}
+SECONDS = 20  # that a reader may take
+MEMORY = 2**30  # bytes that a reader may take
+
+
+class Tiny(torch.nn.Sequential):
+    def __init__(self, num_classes):
+        super().__init__(
+            torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.BatchNorm2d(4), torch.nn.Conv2d(4, num_classes, 1)
+        )
+
+
+def quiet(total):
+    return PlainReporter(total, quiet=True)
+
+
+# ------------------------------------------------------------------------------------------------------------- readers
+
+
+def read_agent_run(folder):
+    evaluate_policy(find_policy(folder, report=lambda _: None), episodes=1)
+
+
+def report_runs(folder):
+    groups = group_runs(find_runs([folder]))
+    summaries = [summarise(group, "eval/mean_reward") for group in groups]
+    [markdown(summaries), notes(summaries), [json.dumps(row.to_json()) for row in summaries]]
+    draw(groups, "eval/mean_reward")
+
+
+def resume_agent_run(folder):
+    training_run.resume(folder, reporter=quiet, time_limit=3)
+
+
+def repeat_run(folder):
+    main(
+        [
+            "train",
+            "--config",
+            str(folder / "config.json"),
+            "--run-dir",
+            str(folder / "again"),
+            "-q",
+            "--time-limit",
+            "1",
+        ]
+    )
+
+
+def read_perception_run(folder):
+    load_model(find_model(folder))
+
+
+def resume_perception_run(folder):
+    segmentation_run.resume(folder, reporter=quiet, time_limit=3)
+
+
+def read_pictures(folder):
+    dataset = open_dataset(folder)
+    dataset.check_training()
+    next(iter(dataset.training(1, np.random.default_rng(0))))
+    for split in dataset.splits:
+        list(dataset.measured(split))
+
+
+def read_photo(folder):
+    list(views_of_path(folder / "photo.png", None).views)
+
+
+def search(folder):
+    from rlkit.experiments.tuning import Search, tune
+
+    plan = Search("CartPole-v1", settings=DQN | {"per_alpha": "0"}, search=["gamma=0.9,0.99"], steps=40, num_envs=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tune(plan, folder / "study.sqlite3", trials=3, timeout=3, say=lambda _: None)
+
+
+def drive(folder):
+    make_vec_env(EnvConfig("rlkit/Driving-v0", {"circuit": str(folder / "circuit.csv")}), 1).close()
+
+
+def read_vgg16(folder):
+    load_vgg16(build_network("segnet", 2), folder / "vgg16.safetensors")
+
+
+# ------------------------------------------------------------------------------------------------------------- samples
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One kind of file and what reads it.
+
+    Args:
+        sample: Name of the folder that holds an intact one.
+        file: Pattern of the file in that folder.
+        kind: What it holds, as `damage` takes it.
+        read: Reads the folder.
+    """
+
+    sample: str
+    file: str
+    kind: str
+    reads: tuple
+
+
+AGENT = (read_agent_run, report_runs, resume_agent_run)
+READERS = {
+    "config.json of an agent's run": Reader("dqn", "config.json", "json", (*AGENT, repeat_run)),
+    "spaces.json": Reader("dqn", "spaces.json", "json", AGENT),
+    "manifest.json": Reader("dqn", "checkpoints/*/manifest.json", "json", AGENT),
+    "manifest.json of the best weights": Reader("dqn", "best/*/manifest.json", "json", AGENT),
+    "training.json of DQN": Reader("dqn", "checkpoints/*/training.json", "json", (resume_agent_run,)),
+    "training.json of PQN": Reader("pqn", "checkpoints/*/training.json", "json", (resume_agent_run,)),
+    "training.safetensors of DQN": Reader("dqn", "checkpoints/*/training.safetensors", "tensors", (resume_agent_run,)),
+    "training.safetensors of PQN": Reader("pqn", "checkpoints/*/training.safetensors", "tensors", (resume_agent_run,)),
+    "weights.safetensors": Reader("dqn", "*/*/weights.safetensors", "tensors", AGENT),
+    "replay segment": Reader("dqn", "replay/segment-*.npy", "array", (resume_agent_run,)),
+    "metrics.jsonl": Reader("dqn", "metrics.jsonl", "lines", AGENT),
+    "config.json of a perception run": Reader(
+        "seg", "config.json", "json", (read_perception_run, resume_perception_run)
+    ),
+    "manifest.json of a perception run": Reader("seg", "checkpoints/*/manifest.json", "json", (resume_perception_run,)),
+    "training.json of a perception run": Reader("seg", "checkpoints/*/training.json", "json", (resume_perception_run,)),
+    "training.safetensors of a perception run": Reader(
+        "seg", "checkpoints/*/training.safetensors", "tensors", (resume_perception_run,)
+    ),
+    "weights.safetensors of a perception run": Reader(
+        "seg", "checkpoints/*/weights.safetensors", "tensors", (resume_perception_run,)
+    ),
+    "metrics.jsonl of a perception run": Reader("seg", "metrics.jsonl", "lines", (resume_perception_run,)),
+    "model": Reader("seg", "best/model.safetensors", "tensors", (read_perception_run,)),
+    "model card": Reader("seg", "best/model.safetensors", "card", (read_perception_run,)),
+    "VGG16 weights": Reader("vgg16", "vgg16.safetensors", "tensors", (read_vgg16,)),
+    "study": Reader("study", "study.sqlite3", "study", (search,)),
+    "best attempts": Reader("scores", "best.json", "json", (lambda folder: BestFile(folder / "best.json"),)),
+    "evaluation result": Reader(
+        "result", "result.json", "json", (lambda folder: write_result(str(folder / "result.json"), {}),)
+    ),
+    "classes.json": Reader("own", "classes.json", "json", (read_pictures,)),
+    "conditions.json": Reader("own", "conditions.json", "json", (read_pictures,)),
+    "BDD100K boxes": Reader("bdd", "labels/det_20/det_val.json", "json", (read_pictures,)),
+    "picture": Reader("own", "images/*.png", "picture", (read_pictures,)),
+    "mask": Reader("own", "masks/*.png", "picture", (read_pictures,)),
+    "Cityscapes labels": Reader("city", "gtFine/*/*/*.png", "picture", (read_pictures,)),
+    "KITTI labels": Reader("kitti", "training/gt_image_2/*.png", "picture", (read_pictures,)),
+    "photo": Reader("photo", "photo.png", "picture", (read_photo,)),
+    "circuit": Reader("circuit", "circuit.csv", "table", (drive,)),
+}
+
+
+def picture(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(array, dtype=np.uint8)).save(path)
+
+
+def make_pictures(folder):
+    road = np.zeros((16, 24))
+    road[8:, 6:18] = 1
+    shades = [np.full((16, 24, 3), shade) for shade in (60, 90, 120, 150)]
+    for number, shade in enumerate(shades):
+        picture(folder / f"own/images/{number}.png", shade)
+        picture(folder / f"own/masks/{number}.png", road)
+        for split in ("train", "val"):
+            picture(folder / f"bdd/images/100k/{split}/{number}.jpg", shade)
+            picture(folder / f"bdd/labels/drivable/masks/{split}/{number}.png", 2 - 2 * road)
+            picture(folder / f"city/leftImg8bit/{split}/ulm/ulm_{number}_leftImg8bit.png", shade)
+            picture(folder / f"city/gtFine/{split}/ulm/ulm_{number}_gtFine_labelIds.png", 7 * road)
+        lane = np.stack([255 + 0 * road, 0 * road, 255 * road], axis=-1)
+        picture(folder / f"kitti/training/image_2/um_{number:06}.png", shade)
+        picture(folder / f"kitti/training/gt_image_2/um_road_{number:06}.png", lane)
+    picture(folder / "photo/photo.png", shades[0])
+    (folder / "own/classes.json").write_text('{"names": ["grass", "road"], "drivable": ["road"]}')
+    (folder / "own/conditions.json").write_text('{"0": "rain", "1": "sun"}')
+    frames = [{"name": f"{number}.jpg", "attributes": {"weather": "rainy"}, "labels": None} for number in range(4)]
+    (folder / "bdd/labels/det_20").mkdir()
+    (folder / "bdd/labels/det_20/det_val.json").write_text(json.dumps(frames))
+
+
+def make_small_files(folder):
+    for name in ("scores", "result", "circuit", "vgg16"):
+        (folder / name).mkdir()
+    place = {"return": 3.5, "time": 61.2, "poses": [[0.0, 1.0, 0.5], [1.0, 1.0, 0.5]]}
+    (folder / "scores/best.json").write_text(json.dumps({"format": FORMAT, "places": {"a": place, "b": place}}))
+    (folder / "result/result.json").write_text(json.dumps(dict.fromkeys(EVALUATION, 1.5)))
+    turns = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    rows = [f"{60 * np.cos(turn):.3f},{60 * np.sin(turn):.3f},4.0,5.0" for turn in turns]
+    (folder / "circuit/circuit.csv").write_text("\n".join(["# x_m,y_m,w_tr_right_m,w_tr_left_m", *rows]) + "\n")
+    small = {"features.0.weight": torch.zeros(64, 3, 3, 3), "features.0.bias": torch.zeros(64)}
+    save_file(small, folder / "vgg16/vgg16.safetensors")
+
+
+def raise_budget(run, steps):
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, "steps": steps}))
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    """A folder with an intact file of each kind."""
+    folder = tmp_path_factory.mktemp("samples")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(NETWORKS, "tiny", Tiny)
+        make_pictures(folder)
+        make_small_files(folder)
+        for algo, settings in (("dqn", DQN), ("pqn", {"hidden": "8"})):
+            training_run.train(
+                "CartPole-v1", algo=algo, settings=settings, run_dir=folder / algo, reporter=quiet, **RUN
+            )
+            raise_budget(folder / algo, 140)
+        settings = {"batch_size": "2", "bn_samples": "2", "threads": "1"}
+        options = {"network": "tiny", "val_freq": 2, "save_freq": 2, "settings": settings}
+        segmentation_run.train(folder / "own", steps=4, run_dir=folder / "seg", reporter=quiet, **options)
+        raise_budget(folder / "seg", 6)
+        (folder / "study").mkdir()
+        with contextlib.suppress(ImportError):
+            search(folder / "study")
+        yield folder
+
+
+# --------------------------------------------------------------------------------------------------------------- tests
+
+
+def match_checksums(folder, damaged):
+    """Bring the digests in manifests up to date, as somebody would who changes files on purpose."""
+    for file in folder.rglob("manifest.json"):
+        if file == damaged or not file.is_file():
+            continue
+        manifest = json.loads(file.read_text())
+        with contextlib.suppress(OSError):
+            for name in manifest["files"]:
+                manifest["files"][name] = hashlib.sha256((file.parent / name).read_bytes()).hexdigest()
+            for segment in manifest["replay"]:
+                segment["sha256"] = hashlib.sha256((folder / "replay" / segment["file"]).read_bytes()).hexdigest()
+        file.write_text(json.dumps(manifest))
+
+
+@contextlib.contextmanager
+def bounded():
+    """Fail where the block takes too long, or too much memory."""
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it does not end"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    taken = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak)
+    assert taken < MEMORY, f"it took {taken / 2**20:.0f} MiB"
+
+
+def read_safely(read, folder):
+    """Read a folder; return what it was refused with, or "" where it was accepted."""
+    try:
+        with bounded():
+            read(folder)
+    except UserError as error:
+        return str(error)
+    except SystemExit as left:
+        return f"status {left.code}"
+    return ""
