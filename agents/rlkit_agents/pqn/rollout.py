@@ -158,7 +158,10 @@ class Rollout:
         check_counts(state, "filled", most=steps)
         filled, last, newest = state["filled"], state["truncation_observations"], state["newest"]
         columns = [*state["observations"].values(), *(state[name] for name in _COLUMNS)]
-        places = list(zip(state["truncation_steps"], state["truncation_environments"], strict=True))
+        steps_at, environments_at = state["truncation_steps"], state["truncation_environments"]
+        if len(steps_at) != len(environments_at):
+            raise ValueError(f"truncated episodes have {len(steps_at)} steps and {len(environments_at)} environments")
+        places = list(zip(steps_at, environments_at, strict=True))
         if any(len(column) != filled for column in columns) or any(len(leaf) != len(places) for leaf in last.values()):
             raise ValueError(f"the rollout should have {filled} steps and {len(places)} truncated episodes")
         for step, environment in places:
