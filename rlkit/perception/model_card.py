@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from rlkit.errors import UserError
 from rlkit.spaces import Classes
 from rlkit.utils import paths
-from rlkit.utils.io import parse_json
+from rlkit.utils.parsing import parse_json
 from rlkit.utils.terminal import check_texts
 
 FORMAT = "rlkit-segmentation-1"

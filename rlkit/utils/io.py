@@ -26,6 +26,7 @@ from safetensors.torch import save as to_bytes
 
 from rlkit.errors import UserError
 from rlkit.utils import paths
+from rlkit.utils.parsing import parse_json
 
 ARRAY = "$array"  # {"$array": "key in the safetensors file"} represents an array in a JSON file
 SCRATCH = ".unfinished-"  # prefix of incomplete files and folders
@@ -138,25 +139,6 @@ def read_array(path: Path, dtype: np.dtype[Any], count: int) -> npt.NDArray[Any]
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError, tokenize.TokenError) as error:
         raise UserError(f"{path} is damaged: {error}", exit_code=1) from error
     return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=(count,))
-
-
-def parse_json(text: bytes | str) -> Any:
-    """Parse JSON in which no object has a key twice.
-
-    Raises:
-        ValueError: It is not such JSON.
-        RecursionError: It is nested too deeply.
-    """
-    return json.loads(text, object_pairs_hook=_object)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the entry {twice[:80]!r} occurs twice")
-    return found
 
 
 def write_json(path: Path, content: Any) -> None:

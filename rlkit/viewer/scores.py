@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from rlkit.errors import UserError
 from rlkit.utils import paths
-from rlkit.utils.io import parse_json
+from rlkit.utils.parsing import parse_json
 from rlkit.utils.terminal import check_texts
 from rlkit.viewer.frame import Metric
 
