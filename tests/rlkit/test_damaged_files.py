@@ -21,7 +21,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from rlkit.cli import main
 from rlkit.cli.options import EVALUATION, write_result
@@ -529,3 +529,12 @@ def test_rows_of_a_replay_buffer_that_no_buffer_writes_are_refused(work):
     np.save(file, rows)
     match_checksums(folder, None)
     assert "holds an observation that is not finite" in read_safely(resume_agent_run, folder)
+
+
+def test_weights_that_no_training_reaches_stop_it_as_diverged(work):
+    folder = work("dqn")
+    file = folder / "checkpoints/000000120/training.safetensors"
+    tensors = load_file(file)
+    save_file({name: 3e38 + 0 * t if "/target/" in name else t for name, t in tensors.items()}, file)
+    match_checksums(folder, None)
+    assert "so training stopped" in read_safely(resume_agent_run, folder)

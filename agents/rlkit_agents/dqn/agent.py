@@ -165,8 +165,9 @@ class DQN(Agent):
             if self._mirror is not None:
                 batch = mirror_every_second(batch, self._mirror)
             metrics, priorities = self.learner.step(batch, learning_rate)
-            if self.config.per_alpha > 0:
-                self._replay.update_priorities(batch.rows, priorities.cpu().numpy())
+            errors = priorities.cpu().numpy() if self.config.per_alpha > 0 else None
+            if errors is not None and np.isfinite(errors).all():  # otherwise the loss is not finite either
+                self._replay.update_priorities(batch.rows, errors)
         self._warn_of_clamped_targets()
         return {f"train/{name}": float(value) for name, value in metrics.items()} | {
             "train/learning_rate": learning_rate,
