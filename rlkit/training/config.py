@@ -116,6 +116,8 @@ class StoredConfig:
         for name in objects:
             if not isinstance(getattr(self, name), Mapping):
                 raise UserError(f"{name} = {getattr(self, name)!r}: expected an object")
+        if not all(isinstance(version, str) for version in getattr(self, "versions", {}).values()):
+            raise UserError(f"versions = {getattr(self, 'versions', None)!r}: expected texts")
         device: Any = getattr(self, "device", None)
         if device not in ("cpu", "cuda"):
             raise UserError(f"device = {device!r}: expected cpu or cuda")
@@ -204,8 +206,6 @@ class RunConfig(StoredConfig):
         for name in ("deterministic", "async_envs"):
             if not isinstance(getattr(self, name), bool):
                 raise UserError(f"{name} = {getattr(self, name)!r}: expected true or false")
-        if not all(isinstance(version, str) for version in self.versions.values()):
-            raise UserError(f"versions = {self.versions!r}: expected texts")
         if self.steps < self.num_envs:
             raise UserError(f"--steps = {self.steps} is less than one step of each of {self.num_envs} environments")
         if self.async_envs and self.deterministic:

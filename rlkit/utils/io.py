@@ -217,8 +217,10 @@ def load_tree(folder: Path, name: str) -> dict[str, Any]:
     plain = read_json(folder / f"{name}.json")
     try:
         tree = _join(plain, arrays)
-    except (KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{folder / name}.json is damaged: {error!r}", exit_code=1) from error
+    except KeyError as error:
+        raise UserError(f"{folder / name}.json is damaged: there is no array {error}", exit_code=1) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{folder / name}.json is damaged: {error}", exit_code=1) from error
     if not isinstance(tree, dict):
         raise UserError(f"{folder / name}.json is damaged: expected an object", exit_code=1)
     return tree
@@ -259,6 +261,8 @@ def _split(tree: Any, key: str, arrays: dict[str, torch.Tensor]) -> Any:
 def _join(tree: Any, arrays: Mapping[str, torch.Tensor]) -> Any:
     if isinstance(tree, dict):
         if ARRAY in tree:
+            if len(tree) != 1:
+                raise ValueError(f"an array has the entries {', '.join(map(repr, tree))}")
             return arrays[tree[ARRAY]]
         return {name: _join(branch, arrays) for name, branch in tree.items()}
     return tree

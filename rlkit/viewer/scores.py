@@ -155,6 +155,8 @@ def _read_best(place: str, entry: Any) -> Best:
     if not all(_is_number(number) for number in itertools.chain(numbers, *poses)):
         raise ValueError(f"{place!r} holds something that is no finite number")
     time = None if entry["time"] is None else float(entry["time"])
+    if time is not None and time < 0.0:
+        raise ValueError(f"the time of {place!r} is negative")
     return Best(float(entry["return"]), time, np.array(poses, dtype=np.float64).reshape(-1, 3))
 
 

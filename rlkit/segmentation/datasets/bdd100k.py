@@ -112,6 +112,8 @@ def _weathers(path: Path, names: Collection[str]) -> Mapping[str, str]:
     try:
         for frame in read_entries(path):
             name, weather = frame["name"], frame["attributes"]["weather"]
+            if not isinstance(name, str):
+                raise ValueError("a name that is no string")
             if not isinstance(weather, str) or not is_word(weather):
                 raise ValueError(f"a weather that is no string of at most {MAX_NAME} printable characters")
             if name in names:
