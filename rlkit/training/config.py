@@ -15,7 +15,7 @@ from rlkit.agent import Agent
 from rlkit.env.config import EnvConfig
 from rlkit.env.make import make_vec_env, played_to_the_end, read_metadata
 from rlkit.errors import UserError
-from rlkit.hyperparameters import check_complete, with_settings
+from rlkit.hyperparameters import from_plain, with_settings
 from rlkit.perception.config import PerceptionConfig
 from rlkit.spaces import Spaces
 from rlkit.utils.parsing import did_you_mean
@@ -294,7 +294,9 @@ class RunConfig(StoredConfig):
     def parsed(cls, values: dict[str, Any]) -> dict[str, Any]:
         """The values of all fields, made from what JSON holds of them."""
         if values["algorithm"] in plugins.agent_names():
-            check_complete(plugins.agent_class(values["algorithm"]).Config, values["hyperparameters"])
+            if not isinstance(values["hyperparameters"], Mapping):
+                raise UserError(f"hyperparameters = {values['hyperparameters']!r}: expected an object")
+            from_plain(plugins.agent_class(values["algorithm"]).Config, values["hyperparameters"])
         return values | {name: EnvConfig.from_json(values[name]) for name in ("environment", "evaluation")}
 
 
