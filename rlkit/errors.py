@@ -1,6 +1,7 @@
 """Errors of the user, failures of environments, and one-line descriptions of exceptions in foreign code."""
 
 import contextlib
+import errno
 import re
 import sysconfig
 import traceback
@@ -16,6 +17,18 @@ MAX_MESSAGE = 200  # characters of a foreign exception's message
 
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 _TRACED = re.compile(r'^\s+File "(?P<file>.+)", line (?P<line>\d+) in .+$', re.MULTILINE)  # faulthandler's lines
+
+
+DISK_REASONS = {  # why a file or folder cannot be written, by number of the operating system's error
+    errno.ENOSPC: "the disk is full: free some space",
+    errno.EDQUOT: "the disk quota is used up: free some space",
+    errno.EFBIG: "the limit on the size of a file is reached (ulimit -f)",
+    errno.EROFS: "the disk is read-only; choose another",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.EMFILE: "too many files are open (ulimit -n)",
+}
 
 
 class UserError(Exception):

@@ -91,6 +91,20 @@ def from_plain(kind: type[C], plain: Mapping[str, Any]) -> C:
     return validated(kind(**values))
 
 
+def check_complete(kind: type[Any], plain: Any) -> None:
+    """Check that a JSON object holds all hyperparameters, each in its range.
+
+    Raises:
+        UserError: It is no object, one is missing or unknown, or a value has the wrong type or is out of bounds.
+    """
+    if not isinstance(plain, Mapping):
+        raise UserError(f"hyperparameters = {plain!r}: expected an object")
+    from_plain(kind, plain)
+    missing = [field.name for field in dataclasses.fields(kind) if field.name not in plain]
+    if missing:
+        raise UserError(f"the hyperparameters lack {', '.join(missing[:4])}: all have to be written out")
+
+
 def validated(config: C) -> C:
     """Check the bounds of every field, then the configuration's own `check` of several fields together.
 

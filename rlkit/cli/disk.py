@@ -1,24 +1,12 @@
 """Errors of the disk that end a command: a full disk under its standard output, and what no other place has caught."""
 
 import contextlib
-import errno
 import os
 import stat
 import sys
 from collections.abc import Iterator
 
-from rlkit.errors import DiskError, UserError
-
-_REASONS = {
-    errno.ENOSPC: "the disk is full: free some space",
-    errno.EDQUOT: "the disk quota is used up: free some space",
-    errno.EFBIG: "the limit on the size of a file is reached (ulimit -f)",
-    errno.EROFS: "the disk is read-only",
-    errno.EACCES: "permission is denied",
-    errno.EPERM: "permission is denied",
-    errno.ENAMETOOLONG: "the name is too long",
-    errno.EMFILE: "too many files are open (ulimit -n)",
-}
+from rlkit.errors import DISK_REASONS, DiskError, UserError
 
 
 @contextlib.contextmanager
@@ -34,7 +22,7 @@ def disk_failures() -> Iterator[None]:
     except UserError:
         raise
     except OSError as error:
-        reason = _REASONS.get(error.errno or 0)
+        reason = DISK_REASONS.get(error.errno or 0)
         if reason is None:
             raise
         # Other files are named by their writers, see `rlkit.utils.io.disk_errors`.

@@ -192,13 +192,13 @@ class Train:
         from rlkit.training.config import RunConfig
         from rlkit.training.extension import extended
         from rlkit.training.run import typed_again
-        from rlkit.training.run_folder import read_config
+        from rlkit.training.run_folder import open_config
 
         assert self.config is not None
         if self.config.is_dir():
             raise UserError(f"--config {self.config}: this is a folder; name the file {self.config / 'config.json'}")
         self._refuse("--config", "preset", "set", "num_envs", "perception", *EVALUATION_OPTIONS, "save_freq")
-        config = RunConfig.from_json(read_config(self.config)).located(self.config.parent)
+        config = open_config(self.config, RunConfig)
         network = self._network_typed_again("--config")
         config = config if network is None else config.with_network(network)
         config = typed_again(config, self.env, read_kwargs("--env-kwargs", self.env_kwargs))

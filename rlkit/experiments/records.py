@@ -145,5 +145,6 @@ def _run_folders(path: Path, depth: int, seen: set[Path]) -> Iterator[Path]:
             yield path
     elif path.is_dir() and depth > 0:
         for entry in entries(path):
-            if entry.is_dir() and not entry.name.startswith("."):
+            # A link that leads to itself is an error for `DirEntry.is_dir`, and no folder for `Path.is_dir`.
+            if not entry.name.startswith(".") and Path(entry.path).is_dir():
                 yield from _run_folders(Path(entry.path), depth - 1, seen)

@@ -1,11 +1,11 @@
-"""Errors of the SQLite file of a study that are the disk's, such as a full one."""
+"""Errors of the SQLite file of a study: those of the disk, such as a full one, and of a file that is no study."""
 
 import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from rlkit.errors import DiskError
+from rlkit.errors import DiskError, UserError
 
 _REASONS = {  # by primary result code, see sqlite.org/rescode.html
     sqlite3.SQLITE_FULL: "the disk is full: free some space",
@@ -21,15 +21,23 @@ _REASONS = {  # by primary result code, see sqlite.org/rescode.html
 
 @contextlib.contextmanager
 def study_errors(file: Path) -> Iterator[None]:
-    """Turn an error of the disk in SQLite's or Optuna's calls into a DiskError; others are left as they are."""
+    """Turn what Optuna and SQLAlchemy raise in calls that read or write a study into a UserError.
+
+    Raises:
+        DiskError: The disk is full, permission is denied, or the like.
+        UserError: The file is no study, or is damaged.
+    """
     try:
         yield
-    except Exception as error:
+    except UserError:
+        raise
+    except Exception as error:  # of many types: those of SQLite, SQLAlchemy, Optuna and of converting columns
         reason = _reason(error)
-        if reason is None:
-            raise
-        sentence = f"--study {file}: {reason}; the same command continues the search"
-        raise DiskError(sentence) from error
+        if reason is not None:
+            raise DiskError(f"--study {file}: {reason}; the same command continues the search") from error
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        sentence = f"--study {file}: this file is no study of rlkit tune, or is damaged ({first[:200]})"
+        raise UserError(sentence, exit_code=1) from error
 
 
 def _reason(error: BaseException | None) -> str | None:

@@ -67,31 +67,27 @@ def open_study(optuna: Any, file: Path, identity: Mapping[str, Any], seed: int) 
     pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=int(WARMUP * steps))
     for suffix in ("-journal", "-wal", "-shm"):  # SQLite writes to these, through links too
         path_inside(file.parent, f"{file.name}{suffix}")
-    try:
-        with study_errors(file):
-            storage = optuna.storages.RDBStorage(f"sqlite:///{file.absolute()}")
-            study: Study = optuna.create_study(
-                storage=storage, study_name=NAME, pruner=pruner, direction="maximize", load_if_exists=True
-            )
-    except DiskError:
-        raise
-    except Exception as error:  # whatever SQLAlchemy raises on a file that is no study
-        sentence = f"--study {file}: this file is no study of rlkit tune ({str(error).splitlines()[0]})"
-        raise UserError(sentence, exit_code=1) from error
+    with study_errors(file):
+        storage = optuna.storages.RDBStorage(f"sqlite:///{file.absolute()}")
+        study: Study = optuna.create_study(
+            storage=storage, study_name=NAME, pruner=pruner, direction="maximize", load_if_exists=True
+        )
+        trials = study.get_trials(deepcopy=False)
+        known = study.user_attrs.get("search")
+        if known is None:
+            study.set_user_attr("search", dict(identity))
     # Each call samples other values than the last one.
-    stream = np.random.SeedSequence([seed, len(study.get_trials(deepcopy=False))])
+    stream = np.random.SeedSequence([seed, len(trials)])
     study.sampler = optuna.samplers.TPESampler(seed=int(stream.generate_state(1)[0]))
-    known = study.user_attrs.get("search")
-    if known is None:
-        study.set_user_attr("search", dict(identity))
-    elif known != identity:
+    if known is not None and known != identity:
+        if not isinstance(known, dict):
+            raise UserError(f"--study {file} is damaged: the search that it records is no object", exit_code=1)
         raise UserError(f"--study {file} holds another search ({_differences(known, identity)}): name another file")
     return study
 
 
-def _differences(known: Any, identity: Mapping[str, Any]) -> str:
+def _differences(known: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
     """What differs between the search that a study records and the one asked for, in words."""
-    known = known if isinstance(known, dict) else {}
     differing = [key for key in identity if key != "search" and known.get(key) != identity[key]]
     words = [f"{key} = {known.get(key)!r}, asked for {identity[key]!r}" for key in differing]
     there, asked = known.get("search"), identity["search"]
@@ -248,14 +244,15 @@ def tune(
         space = {name: values for name, values in space.items() if name not in both}
     elif both:
         raise UserError(f"{both[0]} is searched and given by --set: leave out one of them")
-    with locked(file), study_errors(file):
+    with locked(file):
         study = open_study(optuna, file, _identity(search, first, space), search.seed)
-        start = start_of(space, config)
-        if start and not study.trials:
-            study.enqueue_trial(start)
+        with study_errors(file):
+            start = start_of(space, config)
+            if start and not study.trials:
+                study.enqueue_trial(start)
+            requeue_interrupted(optuna, study)
         for line in describe(space):
             say(f"searching {line}")
-        requeue_interrupted(optuna, study)
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
             stopped = _search(optuna, study, search, space, config, file, trials, deadline, say)
@@ -288,33 +285,43 @@ def _search(
     ended = (states.COMPLETE, states.PRUNED)
     left = functools.partial(_left, deadline)
     failures = 0
-    while len(study.get_trials(deepcopy=False, states=ended)) < trials:
+
+    def so_far() -> int:
+        with study_errors(file):
+            return len(study.get_trials(deepcopy=False, states=ended))
+
+    def tell(trial: "Trial", value: float | None, state: Any = None) -> None:
+        with study_errors(file):
+            study.tell(trial, value, state=state)
+
+    while so_far() < trials:
         if deadline is not None and time.monotonic() >= deadline:
             say("the time limit is reached; the same command continues the search")
             return None
-        trial = study.ask()
-        settings = suggest(trial, space, config)
-        folder = trial.user_attrs.get("folder") or f"trial-{trial.number:04d}"
-        trial.set_user_attr("folder", folder)
-        trial.set_user_attr("settings", settings)
+        with study_errors(file):
+            trial = study.ask()
+            settings = suggest(trial, space, config)
+            folder = trial.user_attrs.get("folder") or f"trial-{trial.number:04d}"
+            trial.set_user_attr("folder", folder)
+            trial.set_user_attr("settings", settings)
         described = ", ".join(f"{name}={text}" for name, text in settings.items())
         root = trial_folder(file, folder)
         try:
             first = search.plan(settings)
         except UserError as error:  # values that exclude each other
             say(f"{folder}: refused: {described}: {error}")
-            study.tell(trial, state=states.PRUNED)
+            tell(trial, None, states.PRUNED)
             continue
         seeds = range(search.seed, search.seed + search.seeds)
         configs = {path_inside(root, f"s{seed}"): dataclasses.replace(first, seed=seed) for seed in seeds}
         try:
-            result = run_trial(configs, search.metric, _report(trial), env=search.env, seconds_left=left)
+            result = run_trial(configs, search.metric, _report(trial, file), env=search.env, seconds_left=left)
         except DiskError:  # no fault of the trial, which the next call resumes
             raise
         except UserError as error:  # such as a loss of NaN
             failures += 1
             say(f"{folder}: failed: {described}: {error}")
-            study.tell(trial, state=states.PRUNED)
+            tell(trial, None, states.PRUNED)
             if failures >= FAILURES:
                 raise UserError(f"{failures} trials in a row failed, the last one: {error}", exit_code=1) from error
             continue
@@ -325,19 +332,21 @@ def _search(
         if not np.isfinite(result.score):
             check_tag([read_run(path) for path in configs if path.exists()], search.metric)
         if result.stopped == PRUNED or not np.isfinite(result.score):
-            study.tell(trial, state=states.PRUNED)
+            tell(trial, None, states.PRUNED)
             say(f"{folder}: pruned at {result.score:.4g}: {described}")
             continue
-        study.tell(trial, result.score)
-        mark = "  (the best so far)" if study.best_trial.number == trial.number else ""
+        tell(trial, result.score)
+        with study_errors(file):
+            mark = "  (the best so far)" if study.best_trial.number == trial.number else ""
         say(f"{folder}: {result.score:.4g}: {described}{mark}")
     return None
 
 
-def _report(trial: "Trial") -> Callable[[int, float], bool]:
+def _report(trial: "Trial", file: Path) -> Callable[[int, float], bool]:
     def report(steps: int, score: float) -> bool:
-        trial.report(score, steps)
-        return bool(trial.should_prune())
+        with study_errors(file):
+            trial.report(score, steps)
+            return bool(trial.should_prune())
 
     return report
 
@@ -352,11 +361,12 @@ def _identity(search: Search, first: RunConfig, space: Space) -> dict[str, Any]:
 
 def _best(optuna: Any, study: "Study", search: Search, space: Space, config: Any, file: Path) -> SearchResult | None:
     states = optuna.trial.TrialState
-    complete = study.get_trials(deepcopy=False, states=(states.COMPLETE,))
-    pruned = len(study.get_trials(deepcopy=False, states=(states.PRUNED,)))
-    if not complete:
-        return None
-    best: FrozenTrial = max(complete, key=lambda trial: (trial.value, -trial.number))
+    with study_errors(file):
+        complete = study.get_trials(deepcopy=False, states=(states.COMPLETE,))
+        pruned = len(study.get_trials(deepcopy=False, states=(states.PRUNED,)))
+        if not complete:
+            return None
+        best: FrozenTrial = max(complete, key=lambda trial: (trial.value, -trial.number))
     chosen, folder = best.user_attrs.get("settings"), best.user_attrs.get("folder")
     if not isinstance(chosen, dict) or set(chosen) - set(space) or not all(isinstance(t, str) for t in chosen.values()):
         raise UserError(f"--study {file} is damaged: its best trial does not record its settings", exit_code=1)

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import Dataset as TorchData
 
 from rlkit.errors import UserError
-from rlkit.hyperparameters import from_plain, with_settings
+from rlkit.hyperparameters import check_complete, from_plain, with_settings
 from rlkit.nn.utils import choose_device
 from rlkit.perception.model import find_model, load_model
 from rlkit.perception.model_card import read_model_card
@@ -107,8 +107,9 @@ class SegmentationConfig(StoredConfig):
         size = values["size"]
         if not isinstance(size, list) or [type(side) for side in size] != [int, int]:
             raise UserError(f"size = {size!r}: expected height and width in pixels")
-        if values["preset"] not in PRESETS:
+        if not isinstance(values["preset"], str) or values["preset"] not in PRESETS:
             raise UserError(f"preset = {values['preset']!r}: expected one of {', '.join(PRESETS)}")
+        check_complete(Hyperparameters, values["hyperparameters"])
         return values | {"size": (size[0], size[1]), "classes": Classes.from_json(values["classes"])}
 
 

@@ -27,6 +27,7 @@ from rlkit.training.progress import Reporter
 from rlkit.training.run_folder import RunFolder
 from rlkit.training.trainer import Trainer
 from rlkit.utils.io import RESUMABLE, disk_errors, scratch_file
+from rlkit.utils.state_check import check_counts, check_state
 
 ROWS = 4  # of a sheet of predictions
 AT_ONCE = 16  # pictures in a forward pass
@@ -223,7 +224,9 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
 
     def load_state(self, state: State) -> None:
         """Read what `state` returned."""
-        self.stale = int(state["stale"])
+        check_counts(state, "stale")
+        check_state(state["losses"], [], "losses")
+        self.stale = state["stale"]
         self._losses = [torch.tensor(float(loss), device=self.learner.device) for loss in state["losses"]]
 
     def resume(self, unsaved: int = 0) -> bool:

@@ -21,6 +21,7 @@ from rlkit.training.run_folder import RunFolder
 from rlkit.training.signals import Interrupted
 from rlkit.training.trainer import Trainer
 from rlkit.utils.io import RESUMABLE, disk_errors
+from rlkit.utils.state_check import check_state
 
 DIVERGED = 1e10  # a loss, gradient norm or value beyond this counts as diverged, like NaN
 
@@ -171,7 +172,9 @@ class AgentTrainer(Trainer[RunConfig]):
 
     def load_state(self, state: State) -> None:
         """Read what `state` returned."""
-        self.latest = {str(tag): float(value) for tag, value in state["latest"].items()}
+        for tag, value in state["latest"].items():
+            check_state(value, 0.0, tag)
+        self.latest = {tag: float(value) for tag, value in state["latest"].items()}
         self.episodes.load_state(state["episodes"])
 
     def resume(self, unsaved: int = 0) -> bool:

@@ -13,6 +13,7 @@ from rlkit.errors import UserError
 from rlkit.training.events import PATTERN, AppendedFile, EventFile
 from rlkit.utils import paths
 from rlkit.utils.io import RESUMABLE, disk_errors, write_bytes
+from rlkit.utils.parsing import parse_json
 from rlkit.utils.terminal import has_control_characters
 
 FILE = "metrics.jsonl"
@@ -141,7 +142,7 @@ def _records(path: Path) -> list[tuple[bytes, dict[str, float]]]:
 def _record(line: bytes) -> dict[str, float] | None:
     """Scalars of a line by tag; None for an invalid line, such as one that a killed process left incomplete."""
     try:
-        record = json.loads(line)
+        record = parse_json(line)
         steps = record["steps"]
         sound = isinstance(record, dict) and type(steps) is int and 0 <= steps <= LARGEST_STEP
         if not sound or not _is_number(record.get("seconds")):

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from rlkit.errors import UserError
+from rlkit.errors import DiskError, UserError
 from rlkit.spaces import Spaces, space_changes
 from rlkit.training.checkpoint import Checkpoints
 from rlkit.training.config import StoredConfig
@@ -85,10 +85,7 @@ class RunFolder(Generic[C]):
             run = next((parent for parent in list(path.parents)[:3] if (parent / "config.json").is_file()), None)
             hint = "" if run is None else f"; it lies in the run {run}"
             raise UserError(f"{path} is not a run folder: it has no config.json{hint}")
-        try:
-            return cls(path, config_type.from_json(read_config(file)).located(path))
-        except UserError as error:
-            raise UserError(f"{file} cannot be used: {error}", exit_code=1) from error
+        return cls(path, open_config(file, config_type))
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -179,6 +176,20 @@ def check_spaces(path: Path, spaces: Spaces) -> None:
             "arguments that the run was trained with.",
             exit_code=1,
         )
+
+
+def open_config(file: Path, config_type: type[C]) -> C:
+    """Read the configuration of a run, with paths of files in its folder made absolute.
+
+    Raises:
+        UserError: It is missing, damaged, of another kind or from another version; the message names the file.
+    """
+    try:
+        return config_type.from_json(read_config(file)).located(file.parent)
+    except DiskError:  # it names the file
+        raise
+    except UserError as error:
+        raise UserError(f"{file} cannot be used: {error}", exit_code=1) from error
 
 
 def read_config(file: Path) -> Any:

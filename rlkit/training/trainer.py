@@ -17,6 +17,7 @@ from rlkit.training.progress import Reporter
 from rlkit.training.run_folder import C, RunFolder
 from rlkit.training.signals import GRACE, Interrupted, Stopped, StopRequest, stop_request
 from rlkit.utils.io import RESUMABLE, disk_errors
+from rlkit.utils.state_check import check_counts, check_state
 
 REFRESH = 0.2  # s between updates of the progress display
 LOGS = 200  # records of metrics in a run
@@ -195,9 +196,13 @@ class Trainer(ABC, Generic[C]):
             return False
         state = self.run.checkpoints.restore(checkpoint, self.learner)
         try:
-            self.steps = int(state["steps"])
+            check_state({"best": state["best"], "seconds": state["seconds"]}, {"best": None, "seconds": 0.0})
+            check_counts(state, "steps")
+            if state["steps"] != checkpoint.steps:
+                raise ValueError(f"steps is {state['steps']}, expected {checkpoint.steps}")
+            self.steps = state["steps"]
             self.best = -math.inf if state["best"] is None else float(state["best"])
-            self._seconds_before = float(state["seconds"])
+            self._seconds_before = max(0.0, float(state["seconds"]))
             self.load_state(state)
         except STATE_ERRORS as error:
             raise UserError(f"the newest checkpoint of {self.run.path} is damaged: {error!r}", exit_code=1) from error

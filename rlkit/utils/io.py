@@ -26,8 +26,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 
-from rlkit.errors import DiskError, UserError
+from rlkit.errors import DISK_REASONS, DiskError, UserError
 from rlkit.utils import paths
+from rlkit.utils.parsing import parse_json
 
 ARRAY = "$array"  # {"$array": "key in the safetensors file"} represents an array in a JSON file
 SCRATCH = ".unfinished-"  # prefix of incomplete files and folders
@@ -36,15 +37,7 @@ JSON_LIMIT = 16 * 2**20  # bytes; the manifest of a replay buffer of 100 GB has 
 
 RESUMABLE = "; what was saved before is kept, and --resume continues from there"
 
-_REASONS = {
-    errno.ENOSPC: "the disk is full: free some space",
-    errno.EDQUOT: "the disk quota is used up: free some space",
-    errno.EFBIG: "the limit on the size of a file is reached (ulimit -f)",
-    errno.EROFS: "the folder is read-only; choose another",
-    errno.EACCES: "permission is denied; choose another folder",
-    errno.EPERM: "permission is denied; choose another folder",
-    errno.ENOENT: "the folder does not exist, or was removed meanwhile",
-}
+_MISSING = {errno.ENOENT: "the folder does not exist, or was removed meanwhile"}
 _TIME = re.compile(r"-[0-9]{8}-[0-9]{6}(-[0-9]+)?$")  # of a run that was given no name
 
 
@@ -64,7 +57,7 @@ def disk_errors(what: str, then: str = "") -> Iterator[None]:
 
 def write_failure(what: str, error: OSError) -> str:
     """Why a file or folder cannot be written, as a sentence without a full stop."""
-    reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+    reason = (DISK_REASONS | _MISSING).get(error.errno or 0, error.strerror or str(error))
     if error.errno == errno.ENOSPC and _has_no_free_inodes(Path(what)):
         reason = "the disk cannot hold more files (no inodes are free); remove some"
     name = "" if error.filename is None else str(error.filename)
@@ -201,7 +194,7 @@ def read_json(path: Path) -> Any:
         UserError: It is missing, larger, or not JSON.
     """
     try:
-        return json.loads(paths.read_bytes(path, JSON_LIMIT))
+        return parse_json(paths.read_bytes(path, JSON_LIMIT))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing", exit_code=1) from error
     except (ValueError, RecursionError) as error:
@@ -307,8 +300,10 @@ def load_tree(folder: Path, name: str) -> dict[str, Any]:
     plain = read_json(folder / f"{name}.json")
     try:
         tree = _join(plain, arrays)
-    except (KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{folder / name}.json is damaged: {error!r}", exit_code=1) from error
+    except KeyError as error:
+        raise UserError(f"{folder / name}.json is damaged: there is no array {error}", exit_code=1) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{folder / name}.json is damaged: {error}", exit_code=1) from error
     if not isinstance(tree, dict):
         raise UserError(f"{folder / name}.json is damaged: expected an object", exit_code=1)
     return tree
@@ -349,6 +344,8 @@ def _split(tree: Any, key: str, arrays: dict[str, torch.Tensor]) -> Any:
 def _join(tree: Any, arrays: Mapping[str, torch.Tensor]) -> Any:
     if isinstance(tree, dict):
         if ARRAY in tree:
+            if len(tree) != 1:
+                raise ValueError(f"an array has the entries {', '.join(map(repr, tree))}")
             return arrays[tree[ARRAY]]
         return {name: _join(branch, arrays) for name, branch in tree.items()}
     return tree

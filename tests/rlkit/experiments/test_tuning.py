@@ -382,5 +382,5 @@ def test_errors_of_the_database_name_their_cause(tmp_path):
     database.execute("PRAGMA max_page_count = 1")
     with pytest.raises(DiskError, match="the disk is full"), study_errors(tmp_path / "study.sqlite3"):
         database.execute("CREATE TABLE trials (number)")
-    with pytest.raises(sqlite3.OperationalError, match="syntax"), study_errors(tmp_path / "study.sqlite3"):
+    with pytest.raises(UserError, match=r"is no study.*syntax"), study_errors(tmp_path / "study.sqlite3"):
         database.execute("CREATE NOTHING")
