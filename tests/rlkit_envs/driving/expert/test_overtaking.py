@@ -158,3 +158,15 @@ def test_the_expert_finishes_its_laps_in_traffic_and_hits_nobody(vehicle):
             ended = terminated or truncated
         assert info["finished"], seed
         assert info["collisions"] == 0, seed
+
+
+def test_the_expert_is_not_held_up_by_queues_at_obstacles():
+    env = gymnasium.make("rlkit/DrivingTraffic-v0", split="test", sensors="state", traffic=30, obstacles=10).unwrapped
+    for seed in (10000, 10001, 10006):
+        env.reset(seed=seed)
+        ended = False
+        while not ended:
+            _, _, terminated, truncated, info = env.step(env.expert_action())
+            ended = terminated or truncated
+        assert info["end"] == "lap finished", seed
+        assert info["collisions"] == 0, seed
