@@ -22,6 +22,7 @@ LOOK_AHEAD = 4.0  # s
 SHORTEST_LOOK = 25.0  # m
 STRAIGHT = 1.0 / 60.0  # 1/m, largest curvature at which moving cars are overtaken
 SPACING = 4.0  # m, smallest gap between two others in which the car can change sides
+LANE_CHANGE = 0.5  # m/s, lateral speed from which another car is passed only on the side that it leaves
 OVERTAKEN = 1.5  # s before a faster car is alongside, from which its side of the road is left free
 FALLING_BACK = 4.0  # 1/s, reduction of speed per metre of missing lateral clearance
 FORESIGHT = 0.4  # s of prediction of its own lateral motion
@@ -163,6 +164,9 @@ def _side_to_pass(
     left_edge = other.offset + clearance + max(0.0, other.lateral_speed)
     to_left = left_edge <= min(high, line[other.index, LEFT] - room)
     to_right = right_edge >= max(low, room - line[other.index, RIGHT])
+    if other.kind == CAR:
+        to_left = to_left and other.lateral_speed < LANE_CHANGE
+        to_right = to_right and other.lateral_speed > -LANE_CHANGE
     left_first = max(0.0, left_edge - aim) < max(0.0, aim - right_edge)
     if gap < DECIDED:
         left_first = car.offset > other.offset

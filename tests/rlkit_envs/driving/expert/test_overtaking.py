@@ -20,8 +20,11 @@ def road(half_width, radius=300.0):
     return circuit.line, record[0]
 
 
-def advice(half_width, others, wanted=0.0, offset=0.0, speed=15.0, station=100.0, radius=300.0, turn=0.0):
-    """What is advised to a car at a station, where others are (metres ahead, offset, speed, kind)."""
+def advice(half_width, others, wanted=0.0, offset=0.0, speed=15.0, station=100.0, radius=300.0, turn=0.0, drift=0.0):
+    """What is advised to a car at a station, where others are (metres ahead, offset, speed, kind).
+
+    ``drift`` is the lateral speed of the others.
+    """
     line, record = road(half_width, radius)
     car = np.zeros(1, DRIVER)
     i = int(station / record["step"])
@@ -33,6 +36,7 @@ def advice(half_width, others, wanted=0.0, offset=0.0, speed=15.0, station=100.0
     for other, (ahead, aside, pace, kind) in zip(row, others, strict=True):
         other["station"] = (station + ahead) % record["length"]
         other["offset"], other["speed"], other["kind"], other["active"] = aside, pace, kind, 1
+        other["lateral_speed"] = drift
         other["length"], other["width"] = (0.4, 0.4) if kind == CONE else (4.5, 1.8)
         put_on_road(other, line, record)
     return yield_to(car[0], CAR_LENGTH, CAR_WIDTH, wanted, REACH, row, len(row), line, record, 1.0)
@@ -95,6 +99,16 @@ def test_a_moving_car_is_overtaken_on_a_straight_and_followed_in_a_curve():
     slow = [(14.0, 2.2, 5.0, CAR)]
     assert advice(5.0, slow, offset=-1.2, wanted=-1.2)[1] > 8.0
     assert advice(5.0, slow, offset=-1.2, wanted=-1.2, radius=40.0)[1] < 8.0
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_a_car_that_changes_lanes_is_not_overtaken_on_the_side_it_moves_to(side):
+    slow = [(14.0, -1.4 * side, 8.0, CAR)]
+    passing, _ = advice(5.0, slow, wanted=0.3 * side, drift=-1.5 * side)
+    assert side * passing > 1.0
+    staying, limit = advice(5.0, slow, wanted=0.3 * side, drift=1.5 * side)
+    assert staying == 0.3 * side
+    assert limit < 12.0
 
 
 def test_beside_somebody_the_driver_keeps_away_from_it():
