@@ -111,6 +111,27 @@ def test_a_car_that_changes_lanes_is_not_overtaken_on_the_side_it_moves_to(side)
     assert limit < 12.0
 
 
+def test_a_car_that_pulls_away_leaves_the_lane_free():
+    stopped = (12.0, 2.3, 0.0, STOPPED_CAR)
+    for speed, free in ((5.6, True), (0.0, False)):
+        aim, limit = advice(4.2, [(9.3, -1.9, speed, CAR), stopped], wanted=1.9, offset=1.9, speed=0.0)
+        assert (aim < 1.5 and limit > 1.0) == free
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+@pytest.mark.parametrize(("speed", "drives"), [(0.0, True), (3.0, False)])
+def test_between_queues_the_driver_passes_a_car_that_waits(side, speed, drives):
+    queues = [(-1.4, 2.3 * side, speed, CAR), (12.0, -2.6 * side, 0.0, STOPPED_CAR)]
+    aim, limit = advice(5.0, queues, wanted=-0.4 * side, offset=-0.4 * side, speed=0.0)
+    assert (limit > 1.0) == drives
+    assert side * aim < 2.3 - 0.9 - 0.8  # no contact
+
+
+def test_the_driver_does_not_brake_for_a_faster_car_that_is_still_behind():
+    assert advice(5.0, [(-5.5, 1.9, 9.0, CAR)], offset=-0.3, wanted=-0.3, speed=6.0)[1] > 9.0
+    assert advice(5.0, [(-3.0, 1.9, 9.0, CAR)], offset=-0.3, wanted=-0.3, speed=6.0)[1] < 9.0
+
+
 def test_beside_somebody_the_driver_keeps_away_from_it():
     aim, limit = advice(5.0, [(0.5, 2.2, 12.0, CAR)], wanted=2.0, offset=-1.2)
     assert 2.2 - aim >= 0.9 + 0.8 + PASSING_ROOM - 1e-9
