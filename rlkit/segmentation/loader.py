@@ -50,6 +50,11 @@ class TrainingPictures:
         self._seed = seed
         self._wanted = -(-statistics // batch_size)
 
+    @property
+    def ready(self) -> bool:
+        """Whether the pictures by which batch norm is estimated are drawn."""
+        return len(self.statistics) == self._wanted
+
     def batches(self, first: int = 0) -> Generator[LabelledImages, None, None]:
         """Yield batch number `first` and all after it, augmented, for ever."""
         pictures = self._source.training_pictures
@@ -126,8 +131,13 @@ class Prefetcher:
     def __init__(self, items: Generator[LabelledImages, None, None], ahead: int):
         self._items = items
         self._ready: queue.Queue[LabelledImages | BaseException] = queue.Queue(ahead)
+        self._next: LabelledImages | None = None  # drawn by `wait`
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._draw, name="rlkit-pictures", daemon=True) if ahead else None
+
+    def wait(self, check: Callable[[], object] = lambda: None) -> None:
+        """Wait until the next item is drawn, which `take` then returns; arguments and errors as there."""
+        self._next = self.take(check)
 
     def take(self, check: Callable[[], object] = lambda: None) -> LabelledImages:
         """Wait for the next item.
@@ -138,6 +148,9 @@ class Prefetcher:
         Raises:
             Exception: What the generator raised.
         """
+        if self._next is not None:
+            drawn, self._next = self._next, None
+            return drawn
         if self._thread is None:
             return next(self._items)
         while True:

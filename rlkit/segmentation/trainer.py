@@ -176,9 +176,12 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
         """
         self._finite_losses()
         began = time.monotonic()
+        check = self.stop.check_grace if final else self.stop.check
+        if not self.pictures.ready:  # a validation that a stop cut short is the first thing after resuming
+            self._batches.wait(check)
         network = self.learner.averaged(self.pictures.statistics)
         model = SegmentationModel(network, self._card({}), self.config.device)
-        result = self.validation.measure(model, self.stop.check_grace if final else self.stop.check)
+        result = self.validation.measure(model, check)
         score = result.scores.get(self.settings.select_by, math.nan)
         better = score > self.best or math.isnan(score)
         if final:  # it chooses nothing, but a run without any model gets one, which the next validation replaces

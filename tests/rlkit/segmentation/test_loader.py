@@ -67,6 +67,13 @@ def test_a_thread_draws_ahead_as_far_as_it_may():
     assert not any(thread.name == "rlkit-pictures" for thread in threading.enumerate())
 
 
+@pytest.mark.parametrize("ahead", [0, 3])
+def test_what_was_waited_for_is_taken_next(ahead):
+    with Prefetcher((number for number in range(9)), ahead) as items:
+        items.wait()
+        assert [items.take() for _ in range(4)] == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize("ahead", [0, 2])
 def test_what_goes_wrong_is_told_to_who_waits_and_the_source_clears_up(ahead):
     closed = []
