@@ -174,9 +174,9 @@ class Rollout:
             leaf[: self.filled] = state["observations"][name]
         for name in _COLUMNS:
             getattr(self, name)[: self.filled] = state[name]
-        self.newest = dict(state["newest"])
+        self.newest = {name: np.asarray(leaf) for name, leaf in newest.items()}  # of tensors, as files have them
         self._truncations = [
-            (step, environment, {name: leaf[k] for name, leaf in last.items()})
+            (step, environment, {name: np.asarray(leaf[k]) for name, leaf in last.items()})
             for k, (step, environment) in enumerate(places)
         ]
 

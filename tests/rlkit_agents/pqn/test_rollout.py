@@ -6,6 +6,7 @@ from rlkit_agents.pqn.rollout import Rollout, lambda_returns
 
 from rlkit.replay import Transitions
 from rlkit.spaces import Leaf
+from rlkit.utils.io import load_tree, save_tree
 
 LEAVES = {"view": Leaf("view", (2, 2, 1), "uint8"), "state": Leaf("state", (3,), "float32")}
 
@@ -73,6 +74,18 @@ def test_a_restored_rollout_continues_exactly():
     assert again.truncations[:2] == whole.truncations[:2]
     for name in ("actions", "rewards", "terminated", "truncated"):
         assert (getattr(again, name) == getattr(whole, name)).all()
+
+
+def test_a_rollout_restored_from_a_file_can_be_cut(tmp_path):
+    """Files hold tensors: where an environment does not reproduce its episodes, they are cut after resuming."""
+    part = filled(step(0, truncated=(True, False)), step(1))
+    save_tree(tmp_path, "rollout", part.state())
+    again = Rollout(LEAVES, 4, 2)
+    again.load_state(load_tree(tmp_path, "rollout"))
+    for rollout in (part, again):
+        rollout.cut()
+    assert again.truncations[:2] == part.truncations[:2] == ([0, 1, 1], [0, 0, 1])
+    assert all(np.array_equal(again.truncations[2][name], leaf) for name, leaf in part.truncations[2].items())
 
 
 def test_a_full_rollout_refuses_another_step():
