@@ -47,7 +47,7 @@ damage = runpy.run_path(str(Path(__file__).with_name("damage.py")))["damage"]
 
 DQN = {"learning_starts": "40", "batch_size": "8", "hidden": "8", "per_alpha": "0.6", "buffer_size": "100"}
 RUN = {"steps": 120, "num_envs": 4, "eval_freq": 60, "eval_episodes": 1, "save_freq": 60}
-CASES = 100  # of damage to each kind of file in the slow test
+CASES = 15  # of damage to each kind of file in the slow test
 SECONDS = 60  # that a reader may take
 MEMORY = 2**30  # bytes that a reader may take
 
