@@ -300,6 +300,12 @@ def work(sample, tmp_path):
 # --------------------------------------------------------------------------------------------------------------- tests
 
 
+def digest(file):
+    if not file.is_file():  # a pipe would be read for ever
+        raise OSError(f"{file} is no regular file")
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def match_checksums(folder, damaged):
     """Bring the digests in manifests up to date, as somebody would who changes files on purpose."""
     for file in folder.rglob("manifest.json"):
@@ -308,9 +314,9 @@ def match_checksums(folder, damaged):
         manifest = json.loads(file.read_text())
         with contextlib.suppress(OSError):
             for name in manifest["files"]:
-                manifest["files"][name] = hashlib.sha256((file.parent / name).read_bytes()).hexdigest()
+                manifest["files"][name] = digest(file.parent / name)
             for segment in manifest["replay"]:
-                segment["sha256"] = hashlib.sha256((folder / "replay" / segment["file"]).read_bytes()).hexdigest()
+                segment["sha256"] = digest(folder / "replay" / segment["file"])
         file.write_text(json.dumps(manifest))
 
 
