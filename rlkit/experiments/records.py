@@ -126,7 +126,10 @@ def check_tag(runs: Sequence[RunRecord], tag: str) -> None:
     tags = sorted({known for run in runs for known in run.tags})
     if tag not in tags:
         known = ", ".join(tags) if tags else "nothing yet"
-        raise UserError(f"--metric {tag}: none of the runs has logged it.{did_you_mean(tag, tags)} Logged: {known}")
+        named = ", ".join(str(run.path) for run in runs[:3]) + (f" and {len(runs) - 3} more" if len(runs) > 3 else "")
+        raise UserError(
+            f"--metric {tag}: none of the runs has logged it ({named}).{did_you_mean(tag, tags)} Logged: {known}"
+        )
 
 
 def _kind(config: Any) -> Any:
