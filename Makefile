@@ -15,10 +15,12 @@ demo: $(INSTALLED) ## Train a car from nothing and watch it drive (about two min
 
 install: $(INSTALLED) ## Install into .venv
 
-$(INSTALLED): pyproject.toml constraints.txt
+# What requirements.lock holds is compared with its hashes; torch and, for the bench extra, others only by version.
+$(INSTALLED): pyproject.toml constraints.txt requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "rlkit needs Python 3.11 to 3.13, this is %d.%d: name another one with make PYTHON=python3.12" % v)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-build-isolation --editable '.[dev]'
 	touch $@
 
 test: $(INSTALLED) ## Run the tests (a few minutes)

@@ -33,6 +33,24 @@ def unpinned(project: dict[str, Any]) -> list[str]:
     return [f"{name} has no version in constraints.txt" for name in sorted({*map(_name, requirements)} - pins)]
 
 
+def unlocked(project: dict[str, Any]) -> list[str]:
+    """What `make` installs, except torch, needs its hashes in requirements.lock, at the version of constraints.txt."""
+    text = (ROOT / "requirements.lock").read_text()
+    found = re.findall(r"^([\w.-]+)==(\S+)(.*(?:\n    --hash=sha256:[0-9a-f]{64}.*)*)", text, re.MULTILINE)
+    locked = {_name(name): version for name, version, hashes in found if "--hash" in hashes}
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = {_name(line): line.partition("==")[2] for line in lines if "==" in line}
+    requirements = {*project["dependencies"], *project["optional-dependencies"]["dev"], "pip", "setuptools"}
+    lacking = sorted({*map(_name, requirements)} - {"torch"} - locked.keys())
+    differing = sorted(name for name, version in locked.items() if pins.get(name, version) != version)
+    if len(found) != len(re.findall(r"^[\w.-]+==", text, re.MULTILINE)) or len(locked) != len(found):
+        lacking.append("a package")
+    return [f"{name} has no hashes in requirements.lock: run .ci/lock.sh" for name in lacking] + [
+        f"{name} has another version in requirements.lock than in constraints.txt: run .ci/lock.sh"
+        for name in differing
+    ]
+
+
 def _name(requirement: str) -> str:
     return re.split(r"[\[<>=]", requirement)[0].lower().replace("_", "-")
 
@@ -41,7 +59,10 @@ def main() -> None:
     """Print what is wrong and exit with 1, or with 0 if nothing is."""
     tree = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project, patterns = tree["project"], tree["tool"]["setuptools"]["package-data"]["rlkit"]
-    sys.exit("\n".join([*invalid_entry_points(project), *undeclared_data(patterns), *unpinned(project)]) or 0)
+    sys.exit(
+        "\n".join([*invalid_entry_points(project), *undeclared_data(patterns), *unpinned(project), *unlocked(project)])
+        or 0
+    )
 
 
 main()

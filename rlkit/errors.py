@@ -1,6 +1,7 @@
 """Errors of the user, failures of environments, and one-line descriptions of exceptions in foreign code."""
 
 import contextlib
+import errno
 import re
 import sysconfig
 import traceback
@@ -18,6 +19,18 @@ _STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 _TRACED = re.compile(r'^\s+File "(?P<file>.+)", line (?P<line>\d+) in .+$', re.MULTILINE)  # faulthandler's lines
 
 
+DISK_REASONS = {  # why a file or folder cannot be written, by number of the operating system's error
+    errno.ENOSPC: "the disk is full: free some space",
+    errno.EDQUOT: "the disk quota is used up: free some space",
+    errno.EFBIG: "the limit on the size of a file is reached (ulimit -f)",
+    errno.EROFS: "the disk is read-only; choose another",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.EMFILE: "too many files are open (ulimit -n)",
+}
+
+
 class UserError(Exception):
     """An error that the user can correct; the command line prints its message without a traceback.
 
@@ -31,6 +44,17 @@ class UserError(Exception):
     def __init__(self, message: str, exit_code: int = 2):
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class DiskError(UserError):
+    """A file or folder cannot be written or read: the disk is full, permission is denied, and the like.
+
+    Args:
+        message: One or more sentences.
+    """
+
+    def __init__(self, message: str):
+        super().__init__(message, exit_code=1)
 
 
 class DescribedError(Exception):

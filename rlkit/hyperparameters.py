@@ -91,6 +91,20 @@ def from_plain(kind: type[C], plain: Mapping[str, Any]) -> C:
     return validated(kind(**values))
 
 
+def check_complete(kind: type[Any], plain: Any) -> None:
+    """Check that a JSON object holds all hyperparameters, each in its range.
+
+    Raises:
+        UserError: It is no object, one is missing or unknown, or a value has the wrong type or is out of bounds.
+    """
+    if not isinstance(plain, Mapping):
+        raise UserError(f"hyperparameters = {plain!r}: expected an object")
+    from_plain(kind, plain)
+    missing = [field.name for field in dataclasses.fields(kind) if field.name not in plain]
+    if missing:
+        raise UserError(f"the hyperparameters lack {', '.join(missing[:4])}: all have to be written out")
+
+
 def validated(config: C) -> C:
     """Check the bounds of every field, then the configuration's own `check` of several fields together.
 
@@ -130,7 +144,9 @@ def _check_bounds(name: str, value: Any, low: float | None, high: float | None) 
 
 def parse_value(key: str, text: str, kind: Any) -> Any:
     """Parse one value as typed on the command line: as JSON if valid, else as text."""
-    value = None if text.lower() == "none" else read_value(text)
+    value = text if kind is str else read_value(text)
+    if text.lower() == "none" and type(None) in typing.get_args(kind):
+        value = None
     if isinstance(value, list):
         value = tuple(value)
     elif _wants_tuple(kind) and isinstance(value, int | float):

@@ -24,7 +24,7 @@ from rlkit.nn.utils import ParameterLimitExceeded, parameter_limit, torch_set_up
 from rlkit.perception.config import PerceptionConfig
 from rlkit.spaces import Observations, Spaces
 from rlkit.training.checkpoint import Checkpoint, read_checkpoint
-from rlkit.training.config import MEASURED_ENVS, PYTHON_ENVS, RunConfig
+from rlkit.training.config import MEASURED_ENVS, PYTHON_ENVS, RunConfig, versions
 from rlkit.training.evaluation import Evaluation, evaluate
 from rlkit.training.run import build_agent
 from rlkit.training.run_folder import RunFolder, check_spaces
@@ -52,6 +52,25 @@ class PolicySpec:
     environment: EnvConfig
     config: RunConfig | None = None
     checkpoint: Checkpoint | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What is needed to repeat an evaluation, as `rlkit evaluate --json` writes it, apart from its own options."""
+        weights = None
+        if self.checkpoint is not None:
+            weights = {
+                "folder": str(self.checkpoint.folder.absolute()),
+                "steps": self.checkpoint.steps,
+                "sha256": self.checkpoint.manifest["files"].get("weights.safetensors"),
+            }
+        environment = self.environment.to_json()
+        return {
+            "algorithm": self.name if self.config is None else self.config.algorithm,
+            "env_kwargs": environment["kwargs"],
+            "frame_stack": environment["frame_stack"],
+            "perception": environment["perception"],
+            "checkpoint": weights,
+            "versions": versions(),
+        }
 
     def agent(self, spaces: Spaces, num_envs: int) -> Agent:
         """Build the agent for an environment with these spaces.
@@ -143,7 +162,9 @@ def find_policy(
     is_checkpoint = (path / "manifest.json").is_file()
     run = RunFolder.open(path.resolve().parent.parent if is_checkpoint else path, RunConfig)
     checkpoint = (
-        read_checkpoint(path) if is_checkpoint else run.checkpoints.best(report) or run.checkpoints.newest(report)
+        read_checkpoint(path)
+        if is_checkpoint
+        else run.checkpoints.best(report) or run.checkpoints.newest(report, replay=False)
     )
     if checkpoint is None:
         raise UserError(
@@ -319,8 +340,6 @@ def evaluate_policy(
     if scenario is None:
         return _evaluate(spec, spec.environment, EPISODES if episodes is None else episodes, seed)
     places = scenarios(spec.environment, scenario)
-    if len(places) > 1:
-        _check_scenarios(places, scenario)
     option = scenario_option(read_metadata(spec.environment)) or ""
     results = []
     for place in places:
@@ -348,10 +367,10 @@ def _evaluate(spec: PolicySpec, environment: EnvConfig, episodes: int, seed: int
 
 
 def scenarios(environment: EnvConfig, path: Path) -> list[EnvConfig]:
-    """The environment for each scenario file, sorted by name.
+    """The environment for each scenario file, sorted by name; those of a folder are all read.
 
     Raises:
-        UserError: The environment takes no scenarios, or there is no file.
+        UserError: The environment takes no scenarios, there is no file, or some in a folder cannot be used.
     """
     option = scenario_option(read_metadata(environment))
     if option is None:
@@ -363,7 +382,9 @@ def scenarios(environment: EnvConfig, path: Path) -> list[EnvConfig]:
     files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv" and not file.name.startswith("."))
     if not files:
         raise UserError(f"--scenario {path}: the folder holds no .csv file")
-    return [environment.with_kwargs({option: str(file)}) for file in files]
+    places = [environment.with_kwargs({option: str(file)}) for file in files]
+    _check_scenarios(places, path)
+    return places
 
 
 def _check_scenarios(places: list[EnvConfig], path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import dataclasses
 import logging
 import os
 import sys
@@ -10,9 +9,13 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated, Any, Union
 
+from rlkit.cli.disk import disk_failures
 from rlkit.errors import UserError
-from rlkit.utils.terminal import printable
+from rlkit.training.signals import OUTPUT as CLOSED_OUTPUT
+from rlkit.training.signals import Interrupted, exit_status, interruptible
+from rlkit.utils.terminal import abandon_closed_outputs, is_output_closed, open_closed_outputs, printable
 
+DESCRIPTION = "Train, evaluate and watch reinforcement-learning agents, with autonomous driving at the core."
 SUMMARIES = {  # of groups of commands; the others have a docstring
     "perception": "Segmentation of the drivable area in camera images: train, evaluate, predict, export.",
 }
@@ -21,38 +24,65 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # options of mallopt(3)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exit status 0 for success, 1 for failure, 2 for wrong usage."""
+    """Run the command line.
+
+    The exit status is 0 for success, 1 for failure, 2 for wrong usage, and 128 + n if signal n ended the command:
+    130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP, 141 where the output was closed, as by `head`.
+    """
+    open_closed_outputs()
+    message = ""
+    status = 0
+    try:
+        with interruptible(), disk_failures():
+            _run(sys.argv[1:] if arguments is None else list(arguments))
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        message = end.code if isinstance(end.code, str) else ""
+    except UserError as error:
+        message, status = printable(error), error.exit_code
+    except Interrupted as error:
+        message, status = printable(error), 128 + error.number
+    except KeyboardInterrupt:
+        message, status = "interrupted", 130
+    except OSError:
+        if not is_output_closed():
+            raise
+        status = exit_status(CLOSED_OUTPUT)
+    if message:
+        with contextlib.suppress(OSError):
+            print(f"rlkit: {message}", file=sys.stderr)
+    if abandon_closed_outputs():
+        status = status or exit_status(CLOSED_OUTPUT)
+    if status:
+        sys.exit(status)
+
+
+def _run(arguments: list[str]) -> None:
     import tyro
+
+    from rlkit.cli.hints import hints
+    from rlkit.cli.options import registry
 
     tune_process()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments == ["--version"]:
         print(f"rlkit {version('rlkit-toolkit')}")
         return
     try:
-        verb: Any = tyro.cli(
-            _one_of(_verbs()),
-            prog="rlkit",
-            description="Train, evaluate and watch reinforcement-learning agents, with autonomous driving at the core.",
-            args=arguments,
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-        )
+        with registry():
+            verb: Any = tyro.cli(
+                _one_of(_verbs()),
+                prog="rlkit",
+                description=DESCRIPTION,
+                args=arguments,
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+            )
     except SystemExit as stop:
         if stop.code == 2:
-            _hint_at_hyperparameters(arguments)
+            for hint in hints(arguments, _verbs()):
+                print(hint, file=sys.stderr)
         raise
-    try:
-        verb.run()
-    except UserError as error:
-        print(f"rlkit: {printable(error)}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("rlkit: interrupted", file=sys.stderr)
-        sys.exit(1)
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, closed it
-        sys.stderr.close()
-        sys.exit(0)
+    verb.run()
 
 
 def tune_process() -> None:
@@ -66,20 +96,6 @@ def tune_process() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
         libc.mallopt(M_TRIM_THRESHOLD, 64 * 2**20)
-
-
-def _hint_at_hyperparameters(arguments: Sequence[str]) -> None:
-    """Print how hyperparameters are set, if `train` or `tune` does not know an option."""
-    verb = _verbs().get(arguments[0]) if arguments[:1] in (["train"], ["tune"]) else None
-    if verb is None:
-        return
-    known = {field.name for field in dataclasses.fields(verb)} | {"help"}
-    for argument in arguments:
-        option = argument.removeprefix("--").partition("=")[0].replace("-", "_")
-        if argument.startswith("--") and option not in known:
-            print(
-                f"if {option} is a hyperparameter: --set {option}=VALUE; rlkit agents NAME lists them", file=sys.stderr
-            )
 
 
 def _verbs() -> dict[str, Any]:

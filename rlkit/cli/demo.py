@@ -1,5 +1,6 @@
 """`rlkit demo`: train a driver, evaluate it and show it."""
 
+import sys
 from dataclasses import dataclass
 
 from rlkit.cli.options import print_line
@@ -26,11 +27,12 @@ class Demo:
             raise UserError(f"--seed {self.seed}: expected a whole number of at least 0")
         from rlkit.policy import evaluate_policy, find_policy
         from rlkit.training.run import train
+        from rlkit.training.signals import exit_status
         from rlkit.viewer import has_display, show, watch
 
         run = train(self.env, seed=self.seed, time_limit=self.time_limit)
-        if run.stopped not in (None, "time limit"):
-            return
+        if exit_status(run.stopped):
+            sys.exit(exit_status(run.stopped))
         spec = find_policy(run.path, env=self.env)
         print_line(f"\nEvaluating the driver on {CIRCUITS} unseen circuits ...")
         print_line(evaluate_policy(spec, episodes=CIRCUITS).summary())

@@ -19,6 +19,7 @@ from rlkit.cli.options import (
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
+    from rlkit.policy import PolicySpec
     from rlkit.training.evaluation import Evaluation
 
 
@@ -50,7 +51,8 @@ class Evaluate:
         if self.seed < 0:
             raise UserError(f"--seed {self.seed}: expected a whole number of at least 0")
         check_result_target(self.json)
-        result, arguments = self._evaluate()
+        spec, result = self._evaluate()
+        arguments = _arguments(spec)
         if self.json != "-":
             print_line(f"{result.agent} in {result.environment}{arguments}")
             if self.scenario is not None:
@@ -62,9 +64,14 @@ class Evaluate:
             if result.all_alike:
                 print_line(f"warning: all {result.episodes} evaluation episodes were identical; one is enough")
         if self.json is not None:
-            write_result(self.json, result.to_json())
+            asked = {
+                "seed": self.seed,
+                "num_episodes": len(result.episodes),
+                "scenario": None if self.scenario is None else str(self.scenario),
+            }
+            write_result(self.json, {**result.to_json(), **asked, **spec.to_json()})
 
-    def _evaluate(self) -> tuple["Evaluation", str]:
+    def _evaluate(self) -> tuple["PolicySpec", "Evaluation"]:
         from rlkit.policy import evaluate_policy, find_policy
 
         spec = find_policy(
@@ -74,8 +81,12 @@ class Evaluate:
             perception=self.perception,
             perception_kwargs=read_kwargs("--perception-kwargs", self.perception_kwargs),
         )
-        result = evaluate_policy(spec, episodes=self.episodes, seed=self.seed, scenario=self.scenario)
-        arguments = [f"{key}={value}" for key, value in spec.environment.kwargs.items()]
-        if spec.environment.perception is not None:
-            arguments.append(f"perception={spec.environment.perception.what}")
-        return result, f" ({', '.join(arguments)})" if arguments else ""
+        return spec, evaluate_policy(spec, episodes=self.episodes, seed=self.seed, scenario=self.scenario)
+
+
+def _arguments(spec: "PolicySpec") -> str:
+    """The environment's arguments in parentheses; empty without any."""
+    arguments = [f"{key}={value}" for key, value in spec.environment.kwargs.items()]
+    if spec.environment.perception is not None:
+        arguments.append(f"perception={spec.environment.perception.what}")
+    return f" ({', '.join(arguments)})" if arguments else ""

@@ -2,14 +2,16 @@
 
 import json
 import sys
+import types
+import typing
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
-from tyro.constructors import PrimitiveConstructorSpec
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from rlkit.errors import UserError
+from rlkit.errors import DiskError, UserError
 from rlkit.utils.terminal import printable
 
 Pairs = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]
@@ -50,25 +52,60 @@ def unset(metavar: str, *aliases: str) -> Any:
     return tyro.conf.arg(metavar=metavar, help_behavior_hint="", aliases=aliases or None)
 
 
-def _read_count(texts: list[str]) -> int:
+def _read_whole(texts: list[str]) -> int:
     """Parse a whole number, also one such as 1e6."""
     try:
         number = float(texts[0]) if "e" in texts[0].lower() else int(texts[0])
+        if number == int(number):
+            return int(number)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError(f"expected a whole number such as 200000 or 2e5, not {texts[0]}")
+
+
+def _read_number(texts: list[str]) -> float:
+    try:
+        return float(texts[0])
     except ValueError:
-        raise ValueError(f"expected a whole number such as 200000 or 2e5, not {texts[0]}") from None
-    if number != int(number):
-        raise ValueError(f"expected a whole number such as 200000 or 2e5, not {texts[0]}")
-    return int(number)
+        raise ValueError(f"expected a number such as 0.5, not {texts[0]}") from None
 
 
-STEPS = PrimitiveConstructorSpec[int | None](
-    nargs=1,
-    metavar="N",
-    instance_from_str=_read_count,
-    is_instance=lambda value: value is None or isinstance(value, int),
-    str_from_instance=lambda value: [str(value)],
-)
-"""Numbers of steps, written as 200000 or 2e5."""
+def registry() -> ConstructorRegistry:
+    """How numbers and choices are read from the command line: one sentence for a wrong one, and 2e5 for 200000.
+
+    tyro's own rule for `int | None` lists the errors of both types, and `None` among the choices.
+    """
+    made = ConstructorRegistry()
+
+    @made.primitive_rule
+    def rule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+        is_union = typing.get_origin(info.type) in (types.UnionType, typing.Union)
+        options = typing.get_args(info.type) if is_union else (info.type,)
+        kinds = [option for option in options if option is not type(None)]
+        if len(kinds) != 1:
+            return None
+        (kind,) = kinds
+        shared: Any = {"nargs": 1, "str_from_instance": lambda value: [str(value)]}
+        if kind in (int, float):
+            accepted: Any = (int, type(None)) if kind is int else (int, float, type(None))
+            return PrimitiveConstructorSpec(
+                metavar=kind.__name__.upper(),
+                instance_from_str=_read_whole if kind is int else _read_number,
+                is_instance=lambda value: isinstance(value, accepted),
+                **shared,
+            )
+        if typing.get_origin(kind) is Literal and len(options) > 1:
+            words = typing.get_args(kind)
+            return PrimitiveConstructorSpec(
+                metavar=f"{{{','.join(words)}}}",
+                instance_from_str=lambda texts: texts[0],
+                is_instance=lambda value: value is None or value in words,
+                choices=words,
+                **shared,
+            )
+        return None
+
+    return made
 
 
 def read_pairs(option: str, pairs: Sequence[Sequence[str]]) -> dict[str, str]:
@@ -81,7 +118,7 @@ def read_pairs(option: str, pairs: Sequence[Sequence[str]]) -> dict[str, str]:
     for pair in (pair for group in pairs for pair in group):
         key, sign, value = pair.partition("=")
         if not sign or not key:
-            raise UserError(f"{option} {pair}: expected KEY=VALUE, for instance {option} {pair.rstrip('=') or 'key'}=1")
+            raise UserError(f"{option} {pair}: expected KEY=VALUE, for instance {option} {key or 'key'}=1")
         read[key.strip()] = value.strip()
     return read
 
@@ -168,6 +205,8 @@ def _is_result(path: Path, known_by: Collection[str]) -> bool:
 
     try:
         content = read_json(path)
+    except DiskError:
+        raise
     except UserError:
         return False
     return isinstance(content, dict) and set(known_by) <= content.keys()

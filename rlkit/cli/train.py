@@ -1,17 +1,21 @@
 """`rlkit train`: train an agent, or resume its training."""
 
 import functools
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from rlkit.cli.options import STEPS, KeyValues, read_kwargs, read_pairs, read_seeds, unset
+from rlkit.cli.options import KeyValues, print_line, read_kwargs, read_pairs, read_seeds, unset
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
     from rlkit.training.config import RunConfig
+
+DEFAULT_AGENT = "dqn"
+EVALUATION_OPTIONS = ("eval_freq", "eval_episodes")
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Train:
     env: Annotated[str | None, tyro.conf.Positional, unset("[ENV]")] = None
     """The environment: an id (CartPole-v1, rlkit/Driving-v0), my_package:MyEnv-v0, or path/to/file.py:MyEnv."""
 
-    algo: Annotated[str, tyro.conf.arg(metavar="NAME")] = "dqn"
+    algo: Annotated[str, tyro.conf.arg(metavar="NAME")] = DEFAULT_AGENT
     """The agent; `rlkit agents` lists them."""
     preset: Annotated[str | None, unset("NAME")] = None
     """Named set of hyperparameters; chosen by the agent if not given."""
@@ -32,8 +36,8 @@ class Train:
     """Hyperparameters to override, such as gamma=0.997; `rlkit agents dqn` lists them."""
     config: Annotated[Path | None, unset("FILE")] = None
     """Repeat the run that this config.json describes; --seed, --steps and --device may differ."""
-    steps: Annotated[int | None, STEPS, unset("N")] = None
-    """Total environment steps."""
+    steps: Annotated[int | None, unset("N")] = None
+    """Total environment steps; with --resume, the new total of a run that goes on after its end."""
     time_limit: Annotated[float | None, unset("SECONDS")] = None
     """Stop after this many seconds (with --seeds: of each); the run is saved and can be resumed."""
     seed: Annotated[int | None, unset("S")] = None
@@ -82,15 +86,20 @@ class Train:
         if self.watch:
             self._check_display()
         from rlkit.errors import EnvironmentFailure
+        from rlkit.training.signals import Interrupted, exit_status
 
         folders: list[Path] = []
         try:
-            self._train(folders)
+            status = exit_status(self._train(folders))
         except EnvironmentFailure as error:
             raise UserError(f"{error}{self._how_to_resume(folders)}", error.exit_code) from error
+        except Interrupted as error:
+            raise Interrupted(error.number, error.advice + self._how_to_resume(folders)) from error
+        if status:
+            sys.exit(status)
 
-    def _train(self, folders: list[Path]) -> None:
-        """Train, and append each run's folder to `folders` as soon as it exists."""
+    def _train(self, folders: list[Path]) -> str | None:
+        """Train, and append each run's folder to `folders` as soon as it exists; return why it stopped."""
         from rlkit.training import run as training_run
         from rlkit.training.progress import make_reporter
 
@@ -99,15 +108,15 @@ class Train:
             self._refuse_what_resuming_cannot_change()
             network = self._network_typed_again("--resume")
             folders.append(self.resume)
-            training_run.resume(
+            return training_run.resume(
                 self.resume,
                 env=self.env,
                 env_kwargs=read_kwargs("--env-kwargs", self.env_kwargs),
                 time_limit=self.time_limit,
                 reporter=reporter,
                 network=network,
-            )
-            return
+                steps=self.steps,
+            ).stopped
 
         def started(folder: Path) -> None:
             folders.append(folder)
@@ -115,18 +124,17 @@ class Train:
                 self._open_window(folder)
 
         if self.seeds is None:
-            training_run.start(
+            return training_run.start(
                 self._plan(self.seed),
                 run_dir=self.run_dir,
                 time_limit=self.time_limit,
                 reporter=reporter,
                 started=started,
-            )
-            return
+            ).stopped
         from rlkit.experiments.multi_seed import train_seeds
 
         seeds = read_seeds(self.seeds)
-        train_seeds(
+        runs = train_seeds(
             self._plan(seeds[0]),
             seeds,
             folder=self.run_dir,
@@ -134,8 +142,9 @@ class Train:
             time_limit=self.time_limit,
             reporter=reporter,
             started=started,
-            say=(lambda line: None) if self.quiet else print,
+            say=(lambda line: None) if self.quiet else print_line,
         )
+        return runs[-1].stopped if runs else None
 
     def _how_to_resume(self, folders: list[Path]) -> str:
         """How to resume after a failure, as a sentence; empty if nothing was saved."""
@@ -181,27 +190,33 @@ class Train:
 
         from rlkit.nn.utils import choose_device
         from rlkit.training.config import RunConfig
+        from rlkit.training.extension import extended
         from rlkit.training.run import typed_again
-        from rlkit.training.run_folder import read_config
+        from rlkit.training.run_folder import open_config
 
         assert self.config is not None
-        self._refuse("--config", "preset", "set", "num_envs", "perception", "eval_freq", "save_freq")
-        config = RunConfig.from_json(read_config(self.config)).located(self.config.parent)
+        if self.config.is_dir():
+            raise UserError(f"--config {self.config}: this is a folder; name the file {self.config / 'config.json'}")
+        self._refuse("--config", "preset", "set", "num_envs", "perception", *EVALUATION_OPTIONS, "save_freq")
+        config = open_config(self.config, RunConfig)
         network = self._network_typed_again("--config")
         config = config if network is None else config.with_network(network)
         config = typed_again(config, self.env, read_kwargs("--env-kwargs", self.env_kwargs))
         changed: dict[str, Any] = {
             "seed": seed,
-            "steps": self.steps,
             "device": None if self.device is None else choose_device(self.device),
             "deterministic": self.deterministic or None,
             "async_envs": self.async_envs or None,
         }
-        return dataclasses.replace(config, **{name: value for name, value in changed.items() if value is not None})
+        config = dataclasses.replace(config, **{name: value for name, value in changed.items() if value is not None})
+        config, notes = (config, []) if self.steps is None else extended(config, self.steps)
+        for line in notes if not self.quiet else []:
+            print_line(line)
+        return config
 
     def _refuse_what_resuming_cannot_change(self) -> None:
-        options = ("preset", "set", "config", "steps", "seed", "device", "num_envs", "deterministic")
-        self._refuse("--resume", *options, "async_envs", "perception", "eval_freq", "save_freq", "run_dir")
+        options = ("preset", "set", "config", "seed", "device", "num_envs", "deterministic")
+        self._refuse("--resume", *options, "async_envs", "perception", *EVALUATION_OPTIONS, "save_freq", "run_dir")
 
     def _network_typed_again(self, option: str) -> str | None:
         """The only perception option taken here: permission to import a user's own network."""
@@ -212,9 +227,9 @@ class Train:
         return None if network is None else str(network)
 
     def _refuse(self, option: str, *names: str) -> None:
-        for name in names:
+        for name in ("algo", *names):
             value = getattr(self, name)
-            if not (value is None or value is False or value == ()):
+            if not (value is None or value is False or value in ((), DEFAULT_AGENT)):
                 raise UserError(f"{option} takes --{name.replace('_', '-')} from the run: leave it out")
 
     def _check_display(self) -> None:
@@ -228,7 +243,6 @@ class Train:
     def _open_window(self, folder: Path) -> None:
         """Show the run in another process, so that rendering does not block training."""
         import subprocess
-        import sys
 
         environment = [] if self.env is None else ["--env", self.env]
         # -P keeps the current folder out of sys.path.

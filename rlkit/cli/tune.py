@@ -3,14 +3,18 @@
 import dataclasses
 import functools
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from rlkit.cli.options import STEPS, KeyValues, check_result_target, read_kwargs, read_pairs, unset, write_result
+from rlkit.cli.options import KeyValues, check_result_target, read_kwargs, read_pairs, unset, write_result
 from rlkit.errors import UserError
+
+if TYPE_CHECKING:
+    from rlkit.experiments.tuning import SearchResult
 
 KNOWN_BY = {"trial", "score", "settings", "command"}  # keys of its JSON
 
@@ -27,19 +31,19 @@ class Tune:
     algo: Annotated[str, tyro.conf.arg(metavar="NAME")] = "dqn"
     """The agent."""
     preset: Annotated[str | None, unset("NAME")] = None
-    """Named set of hyperparameters to start from; the first trial is the preset itself."""
+    """Named set of hyperparameters to start from; the first trial is the preset itself if the search contains it."""
     search: Annotated[
         tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]],
         tyro.conf.arg(metavar="KEY[=LOW..HIGH|=A,B] [...]", help_behavior_hint="(may be given several times)"),
     ] = ()
     """The search space (the agent's recommendation if not given): learning_rate, gamma=0.9..0.999, batch_size=32,64."""
     set: KeyValues = ()
-    """Hyperparameters that are fixed in all trials."""
+    """Hyperparameters that are fixed in all trials; without --search they are not searched."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment."""
     trials: Annotated[int, tyro.conf.arg(metavar="N")] = 20
     """Total number of trials, including those of earlier calls."""
-    steps: Annotated[int | None, STEPS, unset("N")] = None
+    steps: Annotated[int | None, unset("N")] = None
     """Total environment steps of each run."""
     num_seeds: Annotated[int, tyro.conf.arg(metavar="N")] = 1
     """Runs per trial, with the same seeds in each trial."""
@@ -72,6 +76,7 @@ class Tune:
         check_result_target(self.json, KNOWN_BY)
         settings, env_kwargs = read_pairs("--set", self.set), read_kwargs("--env-kwargs", self.env_kwargs)
         from rlkit.experiments.tuning import Search, default_file, tune
+        from rlkit.training.signals import exit_status
 
         search = Search(
             env=self.env,
@@ -90,10 +95,18 @@ class Tune:
         file = self.study or default_file(self.env, self.algo)
         say = functools.partial(print, flush=True, file=sys.stderr if self.json == "-" else sys.stdout)
         say(f"study: {file}")
-        best = tune(search, file, trials=self.trials, timeout=self.time_limit, say=say)
+        stops: list[str] = []
+        best = tune(search, file, trials=self.trials, timeout=self.time_limit, say=say, on_stop=stops.append)
         if best is None:
             say("no trial is complete yet")
-            return
+        else:
+            self._tell(best, say)
+        status = max(map(exit_status, stops), default=0)
+        if status:
+            sys.exit(status)
+
+    def _tell(self, best: "SearchResult", say: Callable[[str], None]) -> None:
+        """Print the best trial."""
         say(f"best of {best.trials} trials ({best.pruned} pruned): {best.trial}, {best.score:.4g}")
         say(f"train with it, on seeds that the search did not use:\n  {best.command}")
         if self.json is not None:

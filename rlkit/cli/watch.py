@@ -41,8 +41,9 @@ class Watch:
 
     def run(self) -> None:
         """Show the policy."""
-        if self.seed < 0 or self.episodes < 1:
-            raise UserError("--seed takes a whole number of at least 0, --episodes one of at least 1")
+        for option, number, least in (("seed", self.seed, 0), ("episodes", self.episodes, 1)):
+            if number < least:
+                raise UserError(f"--{option} {number}: expected a whole number of at least {least}")
         from rlkit.policy import find_policy
         from rlkit.viewer import has_display, show, watch
 

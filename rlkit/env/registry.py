@@ -6,10 +6,12 @@ An id has one of four forms: a registered environment (`CartPole-v1`, `rlkit/Dri
 """
 
 import contextlib
+import functools
 import hashlib
 import importlib
 import inspect
 import json
+import logging
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +30,8 @@ from rlkit.plugins import begins_with, load_environments
 from rlkit.utils.parsing import did_you_mean
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 # Gymnasium's own extra installs pygame-ce, which overwrites pygame.
 _BETTER_HINTS = {"gymnasium[box2d]": "pip install box2d"}
@@ -51,7 +55,7 @@ def find_spec(environment_id: str, allow_code: bool = True) -> EnvSpec:
     if not allow_code:
         raise UserError(
             f"This needs the code of {environment_id!r}, which is not imported unless requested. "
-            f"If you trust it, add: --env {environment_id} (with train only the id: rlkit train {environment_id} ...)"
+            f"If you trust it, name it again, after the command: rlkit train {environment_id} ..."
         )
     name = environment_id.rpartition(":")[2]
     if code.endswith(".py"):
@@ -118,7 +122,10 @@ def _registered(environment_id: str) -> EnvSpec:
     if environment_id not in gymnasium.registry:
         problems = load_environments()
     spec = gymnasium.registry.get(environment_id)
+    atari = current_atari_id(environment_id)
     if spec is not None:
+        if atari is not None and atari in gymnasium.registry:
+            _hint_at_preprocessing(environment_id, atari)
         return spec
     offers = [problem for problem in problems if problem.error is None]
     for problem in offers:
@@ -126,12 +133,36 @@ def _registered(environment_id: str) -> EnvSpec:
             raise UserError(f"The environment {environment_id!r} needs an extra: {problem.remedy}", exit_code=1)
     meant = did_you_mean(environment_id, gymnasium.registry)
     failed = [problem.name for problem in problems if problem.error is not None]
-    hint = f" It may belong to a plug-in that did not load: {', '.join(failed)}." if failed else ""
+    hint = "" if atari is None else f" This Atari game is {atari}, with frame skip and small gray pictures."
+    if failed:
+        hint += f" It may belong to a plug-in that did not load: {', '.join(failed)}."
     if offers and not meant:
         hint += f" It may be one of an extra: {' or '.join(dict.fromkeys(problem.remedy for problem in offers))}."
     raise UserError(
         f"There is no environment called {environment_id!r}.{meant}{hint} "
         "`rlkit envs` lists them; your own is my_package.module:MyEnv-v0 or path/to/file.py:MyEnv."
+    )
+
+
+def current_atari_id(environment_id: str) -> str | None:
+    """`ALE/Pong-v5` for `PongNoFrameskip-v4`, `PongDeterministic-v4` or `Pong-v0`; None for other ids.
+
+    Ids without `NoFrameskip` or `Deterministic` have to be among those that are registered.
+    """
+    found = re.fullmatch(r"(\w+?)(-ram)?(NoFrameskip|Deterministic)?-v\d+", environment_id)
+    if found is None:
+        return None
+    current = f"ALE/{found[1]}-v5"
+    return current if found[3] or current in gymnasium.registry else None
+
+
+@functools.cache
+def _hint_at_preprocessing(environment_id: str, current: str) -> None:
+    _log.warning(
+        "%s has the emulator's own pictures of 210×160 pixels; %s is the same game with frame skip and gray pictures "
+        "of 84×84, as published results have it",
+        environment_id,
+        current,
     )
 
 

@@ -315,7 +315,8 @@ class VecEnv:
         notes = self.observer.notes
         for name, leaf in self.spaces.observations.items():
             if leaf.stack > 1:
-                reason = "a single image shows no motion" if self._default_frames else "as asked"
+                asked = "frame_stack" in self.config.kwargs or not self._default_frames
+                reason = "as asked" if asked else "a single image shows no motion"
                 lines.append(f"{name}: {notes[name]}, {leaf.stack} frames stacked ({reason})")
             else:
                 lines.append(f"{name}: {notes[name]}")

@@ -58,7 +58,7 @@ def train_seeds(
             if seed in existing and path is not None:
                 # Damaged checkpoints are reported when the run is resumed.
                 saved = RunFolder.open(path, RunConfig).checkpoints.newest(lambda _: None)
-                if saved is not None and saved.steps >= configs[seed].steps:
+                if saved is not None and saved.steps >= configs[seed].steps and read_run(path).complete:
                     say(f"{path} is complete and left as it is")
                     done.append(Run(path, saved.steps, None))
                     continue
@@ -69,6 +69,9 @@ def train_seeds(
                 run = training_run.start(
                     configs[seed], run_dir=path, time_limit=time_limit, reporter=reporter, started=started
                 )
+        except KeyboardInterrupt:
+            say(_how_to_continue(seeds, seed, folder))
+            raise
         except EnvironmentFailure as error:
             failures[seed] = error
             if seed != seeds[-1]:
@@ -76,15 +79,24 @@ def train_seeds(
             continue
         done.append(run)
         if run.stopped not in (None, "time limit"):
-            if folder is not None:
-                say(f"the set of seeds is interrupted; the same command with --run-dir {folder} continues it")
             break
     for line in summary_lines([run.path for run in done]) if done else []:
         say(line)
+    if done and done[-1].stopped not in (None, "time limit"):
+        say(_how_to_continue(seeds, seed, folder))
     if failures:
         numbers, last = ", ".join(map(str, failures)), list(failures.values())[-1]
         raise EnvironmentFailure(f"{len(failures)} of {len(seeds)} seeds failed ({numbers}), the last with: {last}")
     return done
+
+
+def _how_to_continue(seeds: Sequence[int], stopped: int, folder: Path | None) -> str:
+    """How to continue a set that was interrupted in the run of seed `stopped`."""
+    if folder is not None:
+        return f"the set of seeds is interrupted; the same command with --run-dir {folder} continues it"
+    left = ",".join(str(seed) for seed in seeds[list(seeds).index(stopped) + 1 :])
+    more = f"then begin the seeds that are left with --seeds {left}" if left else "it is the last one"
+    return f"the set of seeds is interrupted in seed {stopped}: resume its run by --resume, {more}"
 
 
 def summary_lines(folders: Sequence[Path], tag: str = REWARD) -> list[str]:
@@ -105,7 +117,10 @@ def _is_same(path: Path, config: RunConfig) -> bool:
     if differing:
         described = [f"{key} = {there!r}, asked for {asked!r}" for key, (there, asked) in differing.items()]
         more = f"; and {len(described) - 4} more" if len(described) > 4 else ""
+        there, asked = differing.get("steps", (0, 0))
+        further = f", or train it further: rlkit train --resume {path} --steps {asked}" if asked > there else ""
         raise UserError(
             f"{path} holds a run with other settings ({'; '.join(described[:4])}{more}): choose another --run-dir"
+            f"{further}"
         )
     return True

@@ -1,5 +1,6 @@
 """Learning curves: one panel per environment, one colour per group of seeds, a band for the confidence interval."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from rlkit.errors import UserError
 from rlkit.experiments.groups import Group
 from rlkit.experiments.records import Curve
 from rlkit.experiments.statistics import interquartile_mean, interval, mean
-from rlkit.utils.io import disk_errors, scratch_file
+from rlkit.utils.io import disk_errors, write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,9 +54,11 @@ def save(figure: "Figure", out: Path) -> None:
 
     kind = out.suffix.lower().lstrip(".")
     undated: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
-    with disk_errors(str(out)), matplotlib.rc_context({"svg.hashsalt": "rlkit"}), scratch_file(out) as scratch:
-        figure.savefig(scratch, format=kind, dpi=160, metadata=undated)
-        scratch.rename(out)
+    content = io.BytesIO()  # an error of the disk within matplotlib can end as another, in closing the file
+    with matplotlib.rc_context({"svg.hashsalt": "rlkit"}):
+        figure.savefig(content, format=kind, dpi=160, metadata=undated)
+    with disk_errors(str(out)):
+        write_bytes(out, content.getvalue())
 
 
 def draw(groups: Sequence[Group], tag: str, *, axis: str = "steps", measure: str = "iqm") -> "Figure":

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from rlkit.errors import UserError
 from rlkit.training.checkpoint import saved_steps
 from rlkit.training.config import RunConfig
-from rlkit.training.logger import read_metrics
+from rlkit.training.logger import evaluated_at, read_metrics
 from rlkit.training.run_folder import RunFolder
 from rlkit.utils.io import read_json
 from rlkit.utils.parsing import did_you_mean
@@ -70,8 +70,9 @@ class RunRecord:
 
     @property
     def complete(self) -> bool:
-        """Whether all steps were taken."""
-        return self.steps >= self.config.steps
+        """Whether all steps were taken, and the evaluation after the last one."""
+        done = self.steps >= self.config.steps
+        return done and (not self.config.eval_freq or evaluated_at(self.path, self.steps))
 
     @cached_property
     def tags(self) -> list[str]:
@@ -144,5 +145,6 @@ def _run_folders(path: Path, depth: int, seen: set[Path]) -> Iterator[Path]:
             yield path
     elif path.is_dir() and depth > 0:
         for entry in entries(path):
-            if entry.is_dir() and not entry.name.startswith("."):
+            # A link that leads to itself is an error for `DirEntry.is_dir`, and no folder for `Path.is_dir`.
+            if not entry.name.startswith(".") and Path(entry.path).is_dir():
                 yield from _run_folders(Path(entry.path), depth - 1, seen)

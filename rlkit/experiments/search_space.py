@@ -35,7 +35,8 @@ Space = Mapping[str, Range | Choices]
 def read_space(config: Any, asked: Sequence[str]) -> dict[str, Range | Choices]:
     """The search space that was asked for, or else the one that the agent's hyperparameters declare.
 
-    Ranges are widened and choices extended to include the value of `config`: the search starts there.
+    The agent's own ranges are widened, and its choices extended, to include the value of `config`, where the search
+    starts; what was typed is searched as it is, its choices in one order however they were typed.
 
     Args:
         config: Hyperparameters to start from.
@@ -43,7 +44,7 @@ def read_space(config: Any, asked: Sequence[str]) -> dict[str, Range | Choices]:
             commas in them are separated by `|`.
 
     Raises:
-        UserError: A name is unknown, a value is out of range, or there is nothing to search.
+        UserError: A name is unknown or typed twice, a value is out of range, or there is nothing to search.
     """
     fields = {field.name: field for field in dataclasses.fields(config)}
     kinds = typing.get_type_hints(type(config))
@@ -52,11 +53,13 @@ def read_space(config: Any, asked: Sequence[str]) -> dict[str, Range | Choices]:
         name, sign, text = item.partition("=")
         if name not in fields:
             raise UserError(f"--search {item}: there is no hyperparameter {name!r}.{did_you_mean(name, fields)}")
+        if name in space:
+            raise UserError(f"--search {item}: {name} is given twice; name all of its values at once")
         value, kind = getattr(config, name), kinds[name]
         found = _typed(name, text, kind) if sign else _declared(fields[name], value, kind)
         for end in (found.low, found.high) if isinstance(found, Range) else found.texts:
             check_field(fields[name], parse_value(name, str(end), kind))
-        space[name] = _with_value(found, value)
+        space[name] = found if sign else _with_value(found, value)
     if not space:
         raise UserError("This agent declares no search space: give one, for instance --search learning_rate=1e-4..1e-2")
     return space
@@ -86,9 +89,18 @@ def suggest(trial: "Trial", space: Space, config: Any) -> dict[str, str]:
 
 
 def start_of(space: Space, config: Any) -> dict[str, Any]:
-    """The values of `config`, in the form that Optuna stores."""
-    values = {name: getattr(config, name) for name in space}
-    return {name: as_text(value) if isinstance(space[name], Choices) else value for name, value in values.items()}
+    """The values of `config` that are in the space, in the form that Optuna stores."""
+    start = {}
+    for name, search in space.items():
+        value = getattr(config, name)
+        if isinstance(search, Choices):
+            value = as_text(value)
+            contained = value in search.texts
+        else:
+            contained = isinstance(value, int | float) and search.low <= value <= search.high
+        if contained:
+            start[name] = value
+    return start
 
 
 def as_text(value: Any) -> str:
@@ -100,14 +112,19 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
-def describe(space: Space) -> list[str]:
-    """One line per hyperparameter, for the user."""
+def describe(space: Mapping[str, Any]) -> list[str]:
+    """One line per hyperparameter, for the user.
+
+    Args:
+        space: The space, or what `to_json` made of it.
+    """
     lines = []
     for name, search in space.items():
-        if isinstance(search, Choices):
-            lines.append(f"{name}: {' | '.join(search.texts)}")
-        else:
+        search = Range(**search) if isinstance(search, dict) else search
+        if isinstance(search, Range):
             lines.append(f"{name}: {search.low:g} to {search.high:g}{', log scale' if search.log else ''}")
+        else:
+            lines.append(f"{name}: {' | '.join(search.texts if isinstance(search, Choices) else search)}")
     return lines
 
 
@@ -126,10 +143,19 @@ def _typed(name: str, text: str, kind: Any) -> Range | Choices:
         if least >= most:
             raise UserError(f"--search {name}={text}: expected the smaller value first")
         return Range(least, most, log=least > 0 and most / least > LOG_FACTOR)
-    texts = tuple(part for part in text.split("|" if "|" in text else ",") if part)
+    parts = [part for part in text.split("|" if "|" in text else ",") if part]
+    texts = {as_text(parse_value(name, part, kind)) for part in parts}
     if len(texts) < 2:
         raise UserError(f"--search {name}={text}: expected a range such as LOW..HIGH, or at least two values")
-    return Choices(tuple(as_text(parse_value(name, part, kind)) for part in texts))
+    return Choices(tuple(sorted(texts, key=_order)))
+
+
+def _order(text: str) -> tuple[int, list[float], str]:
+    """Key that sorts numbers and lists of numbers by size, before other texts."""
+    try:
+        return 0, [float(part) for part in text.split(",") if part], text
+    except ValueError:
+        return 1, [], text
 
 
 def _number(name: str, text: str, kind: Any) -> float:

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rlkit import plugins
-from rlkit.errors import UserError
+from rlkit.errors import DiskError, UserError
 from rlkit.experiments.records import REWARD, check_tag, read_run
 from rlkit.experiments.search_space import Space, as_text, describe, read_space, start_of, suggest, to_json
+from rlkit.experiments.study_errors import study_errors
 from rlkit.experiments.trial import PRUNED, run_trial
 from rlkit.hyperparameters import from_plain
 from rlkit.training import config as training_config
@@ -66,25 +67,41 @@ def open_study(optuna: Any, file: Path, identity: Mapping[str, Any], seed: int) 
     pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=int(WARMUP * steps))
     for suffix in ("-journal", "-wal", "-shm"):  # SQLite writes to these, through links too
         path_inside(file.parent, f"{file.name}{suffix}")
-    try:
+    with study_errors(file):
         storage = optuna.storages.RDBStorage(f"sqlite:///{file.absolute()}")
         study: Study = optuna.create_study(
             storage=storage, study_name=NAME, pruner=pruner, direction="maximize", load_if_exists=True
         )
-    except Exception as error:  # whatever SQLAlchemy raises on a file that is no study
-        sentence = f"--study {file}: this file is no study of rlkit tune ({str(error).splitlines()[0]})"
-        raise UserError(sentence, exit_code=1) from error
+        trials = study.get_trials(deepcopy=False)
+        known = study.user_attrs.get("search")
+        if known is None:
+            study.set_user_attr("search", dict(identity))
     # Each call samples other values than the last one.
-    stream = np.random.SeedSequence([seed, len(study.get_trials(deepcopy=False))])
+    stream = np.random.SeedSequence([seed, len(trials)])
     study.sampler = optuna.samplers.TPESampler(seed=int(stream.generate_state(1)[0]))
-    known = study.user_attrs.get("search")
-    if known is None:
-        study.set_user_attr("search", dict(identity))
-    elif known != identity:
-        differing = [key for key in identity if known.get(key) != identity[key]]
-        described = "; ".join(f"{key} = {known.get(key)!r}, asked for {identity[key]!r}" for key in differing[:3])
-        raise UserError(f"--study {file} holds another search ({described}): name another file")
+    if known is not None and known != identity:
+        if not isinstance(known, dict):
+            raise UserError(f"--study {file} is damaged: the search that it records is no object", exit_code=1)
+        raise UserError(f"--study {file} holds another search ({_differences(known, identity)}): name another file")
     return study
+
+
+def _differences(known: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
+    """What differs between the search that a study records and the one asked for, in words."""
+    differing = [key for key in identity if key != "search" and known.get(key) != identity[key]]
+    words = [f"{key} = {known.get(key)!r}, asked for {identity[key]!r}" for key in differing]
+    there, asked = known.get("search"), identity["search"]
+    try:
+        there = {} if there is None else there
+        for name in sorted(there.keys() | asked.keys()):
+            if there.get(name) != asked.get(name):
+                has, wants = (describe({name: space[name]})[0] if name in space else "" for space in (there, asked))
+                has, wants = (text.removeprefix(f"{name}: ") or "not searched" for text in (has, wants))
+                words.append(f"{name}: {has}, asked for: {wants}")
+    except (AttributeError, KeyError, TypeError, ValueError):  # the file's own words have another form
+        words.append("another search space")
+    more = f"; and {len(words) - 3} more" if len(words) > 3 else ""
+    return "; ".join(words[:3]) + more
 
 
 def requeue_interrupted(optuna: Any, study: "Study") -> None:
@@ -196,10 +213,12 @@ def tune(
     trials: int = 20,
     timeout: float | None = None,
     say: Callable[[str], None] = print,
+    on_stop: Callable[[str], object] = lambda reason: None,
 ) -> SearchResult | None:
     """Search until so many trials have ended; the same call continues from the same file.
 
-    The first trial is the unchanged preset. Each trial is a folder beside the file, with one ordinary run per seed.
+    The first trial is the unchanged preset, as far as the search space contains its values. Each trial is a folder
+    beside the file, with one ordinary run per seed.
 
     Args:
         search: What is searched.
@@ -207,6 +226,7 @@ def tune(
         trials: Total number of trials, those of earlier calls included.
         timeout: Seconds after which to stop; an unfinished trial is resumed by the next call.
         say: Takes one line per event.
+        on_stop: Called with the reason if a signal or the time limit stopped a trial.
 
     Returns:
         The best trial so far; None where none is complete.
@@ -220,17 +240,27 @@ def tune(
     config: Any = from_plain(plugins.agent_class(search.algo).Config, first.hyperparameters)
     space = read_space(config, search.search)
     both = sorted(set(space) & set(search.settings))
-    if both:
+    if not search.search:  # the agent's own space, without what is given
+        space = {name: values for name, values in space.items() if name not in both}
+    elif both:
         raise UserError(f"{both[0]} is searched and given by --set: leave out one of them")
     with locked(file):
         study = open_study(optuna, file, _identity(search, first, space), search.seed)
-        if not study.trials:
-            study.enqueue_trial(start_of(space, config))
+        with study_errors(file):
+            start = start_of(space, config)
+            if start and not study.trials:
+                study.enqueue_trial(start)
+            requeue_interrupted(optuna, study)
         for line in describe(space):
             say(f"searching {line}")
-        requeue_interrupted(optuna, study)
         deadline = None if timeout is None else time.monotonic() + timeout
-        _search(optuna, study, search, space, config, file, trials, deadline, say)
+        try:
+            stopped = _search(optuna, study, search, space, config, file, trials, deadline, say)
+        except KeyboardInterrupt:
+            say("the search is interrupted; the same command continues it")
+            raise
+        if stopped is not None:
+            on_stop(stopped)
         return _best(optuna, study, search, space, config, file)
 
 
@@ -249,58 +279,74 @@ def _search(
     trials: int,
     deadline: float | None,
     say: Callable[[str], None],
-) -> None:
+) -> str | None:
+    """Run trials until there are enough; return why a trial was stopped."""
     states = optuna.trial.TrialState
     ended = (states.COMPLETE, states.PRUNED)
     left = functools.partial(_left, deadline)
     failures = 0
-    while len(study.get_trials(deepcopy=False, states=ended)) < trials:
+
+    def so_far() -> int:
+        with study_errors(file):
+            return len(study.get_trials(deepcopy=False, states=ended))
+
+    def tell(trial: "Trial", value: float | None, state: Any = None) -> None:
+        with study_errors(file):
+            study.tell(trial, value, state=state)
+
+    while so_far() < trials:
         if deadline is not None and time.monotonic() >= deadline:
             say("the time limit is reached; the same command continues the search")
-            return
-        trial = study.ask()
-        settings = suggest(trial, space, config)
-        folder = trial.user_attrs.get("folder") or f"trial-{trial.number:04d}"
-        trial.set_user_attr("folder", folder)
-        trial.set_user_attr("settings", settings)
+            return None
+        with study_errors(file):
+            trial = study.ask()
+            settings = suggest(trial, space, config)
+            folder = trial.user_attrs.get("folder") or f"trial-{trial.number:04d}"
+            trial.set_user_attr("folder", folder)
+            trial.set_user_attr("settings", settings)
         described = ", ".join(f"{name}={text}" for name, text in settings.items())
         root = trial_folder(file, folder)
         try:
             first = search.plan(settings)
         except UserError as error:  # values that exclude each other
             say(f"{folder}: refused: {described}: {error}")
-            study.tell(trial, state=states.PRUNED)
+            tell(trial, None, states.PRUNED)
             continue
         seeds = range(search.seed, search.seed + search.seeds)
         configs = {path_inside(root, f"s{seed}"): dataclasses.replace(first, seed=seed) for seed in seeds}
         try:
-            result = run_trial(configs, search.metric, _report(trial), env=search.env, seconds_left=left)
+            result = run_trial(configs, search.metric, _report(trial, file), env=search.env, seconds_left=left)
+        except DiskError:  # no fault of the trial, which the next call resumes
+            raise
         except UserError as error:  # such as a loss of NaN
             failures += 1
             say(f"{folder}: failed: {described}: {error}")
-            study.tell(trial, state=states.PRUNED)
+            tell(trial, None, states.PRUNED)
             if failures >= FAILURES:
                 raise UserError(f"{failures} trials in a row failed, the last one: {error}", exit_code=1) from error
             continue
         failures = 0
         if result.score is None:
             say(f"stopped by {result.stopped} in {folder}; the same command continues it")
-            return
+            return result.stopped
         if not np.isfinite(result.score):
             check_tag([read_run(path) for path in configs if path.exists()], search.metric)
         if result.stopped == PRUNED or not np.isfinite(result.score):
-            study.tell(trial, state=states.PRUNED)
+            tell(trial, None, states.PRUNED)
             say(f"{folder}: pruned at {result.score:.4g}: {described}")
             continue
-        study.tell(trial, result.score)
-        mark = "  (the best so far)" if study.best_trial.number == trial.number else ""
+        tell(trial, result.score)
+        with study_errors(file):
+            mark = "  (the best so far)" if study.best_trial.number == trial.number else ""
         say(f"{folder}: {result.score:.4g}: {described}{mark}")
+    return None
 
 
-def _report(trial: "Trial") -> Callable[[int, float], bool]:
+def _report(trial: "Trial", file: Path) -> Callable[[int, float], bool]:
     def report(steps: int, score: float) -> bool:
-        trial.report(score, steps)
-        return bool(trial.should_prune())
+        with study_errors(file):
+            trial.report(score, steps)
+            return bool(trial.should_prune())
 
     return report
 
@@ -315,11 +361,12 @@ def _identity(search: Search, first: RunConfig, space: Space) -> dict[str, Any]:
 
 def _best(optuna: Any, study: "Study", search: Search, space: Space, config: Any, file: Path) -> SearchResult | None:
     states = optuna.trial.TrialState
-    complete = study.get_trials(deepcopy=False, states=(states.COMPLETE,))
-    pruned = len(study.get_trials(deepcopy=False, states=(states.PRUNED,)))
-    if not complete:
-        return None
-    best: FrozenTrial = max(complete, key=lambda trial: (trial.value, -trial.number))
+    with study_errors(file):
+        complete = study.get_trials(deepcopy=False, states=(states.COMPLETE,))
+        pruned = len(study.get_trials(deepcopy=False, states=(states.PRUNED,)))
+        if not complete:
+            return None
+        best: FrozenTrial = max(complete, key=lambda trial: (trial.value, -trial.number))
     chosen, folder = best.user_attrs.get("settings"), best.user_attrs.get("folder")
     if not isinstance(chosen, dict) or set(chosen) - set(space) or not all(isinstance(t, str) for t in chosen.values()):
         raise UserError(f"--study {file} is damaged: its best trial does not record its settings", exit_code=1)

@@ -1,7 +1,6 @@
 """The model card: what a segmentation model is and how it was trained, in the header of its weights file."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from rlkit.errors import UserError
 from rlkit.spaces import Classes
 from rlkit.utils import paths
+from rlkit.utils.parsing import parse_json
 from rlkit.utils.terminal import check_texts
 
 FORMAT = "rlkit-segmentation-1"
@@ -75,8 +75,10 @@ def read_model_card(path: Path) -> ModelCard:
     if header.get("format") != FORMAT:
         raise UserError(f"{path} holds no segmentation model of rlkit: its header lacks the format {FORMAT!r}.")
     try:
-        tree = json.loads(header["card"])
+        tree = parse_json(header["card"])
         check_texts(tree)
         return ModelCard.from_json(tree)
-    except (KeyError, ValueError, TypeError, RecursionError) as error:
-        raise UserError(f"The header of {path} is damaged: {error!r}.", exit_code=1) from error
+    except KeyError as error:
+        raise UserError(f"The header of {path} is damaged: it lacks {error}.", exit_code=1) from error
+    except (UserError, ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"The header of {path} is damaged: {error}", exit_code=1) from error

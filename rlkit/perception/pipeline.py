@@ -358,7 +358,16 @@ def _load(config: PerceptionConfig) -> "SegmentationModel":
 @lru_cache(maxsize=2)  # training and evaluation environments share a model
 def _cached_model(path: Path, digest: str, device: str, precision: Precision, network: str) -> "SegmentationModel":
     from rlkit.perception.model import load_model
+    from rlkit.perception.model_card import read_model_card
 
+    stored = read_model_card(path).network
+    if network not in ("", stored):
+        raise UserError(f"--perception-kwargs network={network}: the network of {path} is {stored!r}; name that one")
+    if not network and ":" in stored:
+        raise UserError(
+            f"The network of {path} is {stored!r}, code that is not imported unless requested. "
+            f"If you trust it, add: --perception-kwargs network={stored}"
+        )
     return load_model(path, device=device, precision=precision, network=network or None)
 
 

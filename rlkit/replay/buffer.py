@@ -18,6 +18,7 @@ from rlkit.replay.prioritized import Priorities, SumTree
 from rlkit.replay.storage import frames_bytes, frames_in_memory, frames_on_disk, gather, stack_rows
 from rlkit.spaces import Leaf, Observations
 from rlkit.utils.jit import kernel
+from rlkit.utils.state_check import check_state
 
 Rows = npt.NDArray[np.int64]
 Array = TypeVar("Array")
@@ -356,6 +357,9 @@ class ReplayBuffer:
             raise ValueError("the replay buffer holds an action that does not exist")
         if (back < 0).any() or (back > rows).any():
             raise ValueError("the replay buffer holds an offset that leads out of it")
+        floats = [name for name, frames in self._frames.items() if frames.dtype.kind == "f"]
+        if not all(np.isfinite(saved[name]).all() for name in floats):
+            raise ValueError("the replay buffer holds an observation that is not finite")
         if not np.isfinite(saved["reward"]).all() or not np.isin(discounts, (0.0, 1.0)).all():
             raise ValueError("the replay buffer holds a reward that is not finite, or a discount other than 0 and 1")
 
@@ -369,13 +373,24 @@ class ReplayBuffer:
         return state if self._priorities is None else state | {"priorities": self._priorities.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a `state`, after the rows were restored."""
+        """Continue from a `state`, after the rows were restored.
+
+        Raises:
+            ValueError: It is not of such a buffer.
+        """
+        check_state(state, self.state() | ({} if self._priorities is None else {"priorities": {}}), "replay")
         if state["written"] != self.written:
             raise ValueError(f"{self.written} rows of the replay buffer were restored, {state['written']} were saved")
-        self._last[:] = state["last"]
+        last = np.array(state["last"], dtype=np.int64)
+        if ((last < -1) | (last >= max(self.written, 1))).any():
+            raise ValueError("the replay buffer's newest rows lie outside of it")
+        self._last[:] = last
         self.generator.bit_generator.state = state["generator"]
         if self._priorities is not None:
             self._priorities.load_state(state["priorities"])
+            rows = self.written - 1 - (self.written - 1 - self._priorities.positive()) % self.capacity
+            if (rows < self.oldest).any() or not self._can_be_sampled(rows).all():
+                raise ValueError("the replay buffer gives a priority to a row that cannot be sampled")
 
 
 @kernel

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit.utils.jit import kernel
+from rlkit.utils.state_check import check_state
 
 Indices = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
@@ -145,9 +146,20 @@ class Priorities:
         return {"values": np.trim_zeros(self._tree.values, "b").copy(), "largest": self._largest}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a `state`."""
+        """Continue from a `state`.
+
+        Raises:
+            ValueError: There are more priorities than rows, or one is negative or not finite.
+        """
+        check_state(state, {"values": np.zeros(0), "largest": 1.0}, "priorities")
         saved = np.asarray(state["values"], dtype=np.float64)
         values = np.zeros_like(self._tree.values)
+        if len(saved) > len(values) or saved.min(initial=0.0) < 0.0 or state["largest"] < 0.0:
+            raise ValueError(f"there should be at most {len(values)} priorities of at least 0")
         values[: len(saved)] = saved
         self._tree.set_all(values)
         self._largest = float(state["largest"])
+
+    def positive(self) -> Indices:
+        """Indices whose priority is positive."""
+        return np.flatnonzero(self._tree.values > 0)

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import Dataset as TorchData
 
 from rlkit.errors import UserError
-from rlkit.hyperparameters import from_plain, with_settings
+from rlkit.hyperparameters import check_complete, from_plain, with_settings
 from rlkit.nn.utils import choose_device
 from rlkit.perception.model import find_model, load_model
 from rlkit.perception.model_card import read_model_card
@@ -107,8 +107,9 @@ class SegmentationConfig(StoredConfig):
         size = values["size"]
         if not isinstance(size, list) or [type(side) for side in size] != [int, int]:
             raise UserError(f"size = {size!r}: expected height and width in pixels")
-        if values["preset"] not in PRESETS:
+        if not isinstance(values["preset"], str) or values["preset"] not in PRESETS:
             raise UserError(f"preset = {values['preset']!r}: expected one of {', '.join(PRESETS)}")
+        check_complete(Hyperparameters, values["hyperparameters"])
         return values | {"size": (size[0], size[1]), "classes": Classes.from_json(values["classes"])}
 
 
@@ -194,11 +195,7 @@ def plan(
     Raises:
         UserError: For anything that the caller can correct.
     """
-    for option, number in (("--steps", steps), ("--epochs", epochs)):
-        if number is not None and number < 1:
-            raise UserError(f"{option} {number}: expected a whole number of at least 1.")
-    if steps is not None and epochs is not None:
-        raise UserError("--steps and --epochs both say how long: leave one out.")
+    check_length(steps, epochs)
     if seed < 0:
         raise UserError(f"--seed {seed}: expected a whole number of at least 0.")
     if init is not None and vgg16 is not None:
@@ -213,7 +210,7 @@ def plan(
     if name not in PRESETS:
         raise UserError(f"There is no preset {name!r}.{did_you_mean(name, PRESETS)} Known: {', '.join(PRESETS)}.")
     hyperparameters = with_settings(PRESETS[name](source.classes, pictures), settings or {})
-    budget = _budget(steps, epochs, pictures, hyperparameters.batch_size)
+    budget = checked_budget(steps, epochs, pictures, hyperparameters.batch_size)
     count = len(source.classes)
     built = build_network(network, count, allow_code=True, generator=torch.Generator().manual_seed(seed))
     crop = (hyperparameters.crop[0], hyperparameters.crop[1]) if hyperparameters.crop else source.size
@@ -239,7 +236,32 @@ def plan(
     return Plan(config, source, built, (*remarks, *notes))
 
 
-def _budget(steps: int | None, epochs: int | None, pictures: int | None, batch_size: int) -> int:
+def check_length(steps: int | None, epochs: int | None) -> None:
+    """Check that at most one of them is given, and is positive.
+
+    Raises:
+        UserError: It is not so.
+    """
+    for option, number in (("--steps", steps), ("--epochs", epochs)):
+        if number is not None and number < 1:
+            raise UserError(f"{option} {number}: expected a whole number of at least 1.")
+    if steps is not None and epochs is not None:
+        raise UserError("--steps and --epochs both say how long: leave one out.")
+
+
+def checked_budget(steps: int | None, epochs: int | None, pictures: int | None, batch_size: int) -> int:
+    """The budget in steps.
+
+    Args:
+        steps: The budget as asked for.
+        epochs: The same in passes over the pictures.
+        pictures: Number of training pictures; None where they never end.
+        batch_size: Pictures per step.
+
+    Raises:
+        UserError: It cannot be.
+    """
+    check_length(steps, epochs)
     if pictures is None:
         if epochs is not None:
             raise UserError(f"--epochs {epochs}: a simulator's pictures never end; say --steps instead.")

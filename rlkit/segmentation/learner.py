@@ -18,6 +18,7 @@ from rlkit.perception.model import as_floats
 from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.losses import cross_entropy, dice
 from rlkit.spaces import Pixels
+from rlkit.utils.state_check import check_counts, check_moments, check_state
 
 START = 1 / 25  # of the peak learning rate, where a warm-up begins (Smith, Topin 2018)
 END = 1e-3  # of the peak learning rate, where one-cycle ends
@@ -76,14 +77,17 @@ class AveragedWeights:
         """What `load_state` needs."""
         return {"steps": self._steps, "mean": self._mean}
 
-    def load_state(self, state: dict[str, object]) -> None:
-        """Load what `state` returned."""
-        mean, steps = state["mean"], state["steps"]
-        assert isinstance(mean, dict)
-        assert isinstance(steps, int)
-        self._steps = steps
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Load what `state` returned.
+
+        Raises:
+            ValueError: It is not of such a network.
+        """
+        check_state(state, self.state(), "average")
+        check_counts(state, "steps")
+        self._steps = state["steps"]
         for name, tensor in self._mean.items():
-            tensor.copy_(mean[name])
+            tensor.copy_(state["mean"][name])
 
 
 @torch.no_grad()
@@ -212,7 +216,12 @@ class SegmentationLearner:
         return {"optimizer": {str(number): state for number, state in optimizer.items()}, "average": self._mean.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Load what `state` returned."""
+        """Load what `state` returned.
+
+        Raises:
+            ValueError: It is not of such a network and optimizer.
+        """
+        check_moments(state["optimizer"], self._optimizer)
         parameters = [parameter for group in self._optimizer.param_groups for parameter in group["params"]]
         optimizer = {
             int(number): {name: _laid_out_like(parameters[int(number)], value) for name, value in slots.items()}

@@ -11,6 +11,7 @@ A data set is an endless stream without random access, but a resumed run starts 
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,8 @@ import numpy as np
 from rlkit.segmentation.datasets.base import Dataset, LabelledImages
 from rlkit.spaces import Pixels
 
+WAIT = 0.2  # s between checks for a stop while waiting for a batch
+LEAVE = 3.0  # s that the thread may take to end
 STREAM, AUGMENTATION, STATISTICS, WEIGHTS = range(4)  # purposes of generators
 
 Augment = Callable[[LabelledImages, np.random.Generator], LabelledImages]
@@ -46,6 +49,11 @@ class TrainingPictures:
         self._batch_size = batch_size
         self._seed = seed
         self._wanted = -(-statistics // batch_size)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the pictures by which batch norm is estimated are drawn."""
+        return len(self.statistics) == self._wanted
 
     def batches(self, first: int = 0) -> Generator[LabelledImages, None, None]:
         """Yield batch number `first` and all after it, augmented, for ever."""
@@ -113,7 +121,7 @@ def batches_in_a_pass(pictures: int, batch_size: int) -> int:
 
 
 class Prefetcher:
-    """Draws from a generator in a thread of its own, a few items ahead; a context manager and an iterator.
+    """Draws from a generator in a thread of its own, a few items ahead; a context manager.
 
     Args:
         items: Used by that thread alone.
@@ -123,18 +131,34 @@ class Prefetcher:
     def __init__(self, items: Generator[LabelledImages, None, None], ahead: int):
         self._items = items
         self._ready: queue.Queue[LabelledImages | BaseException] = queue.Queue(ahead)
+        self._next: LabelledImages | None = None  # drawn by `wait`
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._draw, name="rlkit-pictures", daemon=True) if ahead else None
 
-    def __next__(self) -> LabelledImages:
+    def wait(self, check: Callable[[], object] = lambda: None) -> None:
+        """Wait until the next item is drawn, which `take` then returns; arguments and errors as there."""
+        self._next = self.take(check)
+
+    def take(self, check: Callable[[], object] = lambda: None) -> LabelledImages:
         """Wait for the next item.
+
+        Args:
+            check: Called every `WAIT` seconds; what it raises ends the waiting, and the item is the next one again.
 
         Raises:
             Exception: What the generator raised.
         """
+        if self._next is not None:
+            drawn, self._next = self._next, None
+            return drawn
         if self._thread is None:
             return next(self._items)
-        item = self._ready.get()
+        while True:
+            try:
+                item = self._ready.get(timeout=WAIT)
+                break
+            except queue.Empty:
+                check()
         if isinstance(item, BaseException):
             raise item
         return item
@@ -147,11 +171,14 @@ class Prefetcher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop the thread and close the generator."""
+        """Stop the thread and close the generator; a thread that waits for a file for long is left behind."""
         self._stopping.set()
+        deadline = time.monotonic() + LEAVE
         while self._thread is not None and self._thread.is_alive():
             with contextlib.suppress(queue.Empty):  # the thread may wait for room in the queue
                 self._ready.get(timeout=0.05)
+            if time.monotonic() > deadline:
+                return
         self._items.close()
 
     def _draw(self) -> None:

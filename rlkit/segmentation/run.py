@@ -1,5 +1,6 @@
 """Training a segmentation network as a Python call: train, start, resume."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,19 @@ from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain
 from rlkit.nn.utils import torch_set_up
 from rlkit.perception.networks import build_network
-from rlkit.segmentation.config import Data, Plan, SegmentationConfig, checked, open_data, plan
+from rlkit.segmentation.config import Data, Plan, SegmentationConfig, checked, checked_budget, open_data, plan
 from rlkit.segmentation.datasets import environment_id, is_simulator
+from rlkit.segmentation.datasets.simulator import check_code
 from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.learner import SegmentationLearner
 from rlkit.segmentation.loader import TrainingPictures
 from rlkit.segmentation.losses import class_weights
 from rlkit.segmentation.trainer import SegmentationTrainer, Validation
+from rlkit.training.extension import check_budget
 from rlkit.training.progress import make_reporter
 from rlkit.training.run import MakeReporter, Run, check_time_limit, fit
 from rlkit.training.run_folder import RunFolder
+from rlkit.utils.terminal import outputs_kept
 
 
 def train(
@@ -70,6 +74,8 @@ def resume(
     data: Data | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
     network: str | None = None,
+    steps: int | None = None,
+    epochs: int | None = None,
     time_limit: float | None = None,
     reporter: MakeReporter = make_reporter,
 ) -> Run:
@@ -81,6 +87,8 @@ def resume(
             environment in a module of your own.
         env_kwargs: Arguments of the environment, typed again: needed for those that name code to import.
         network: The network, typed again: needed where it is in a module of your own.
+        steps: A new budget in all, also of a complete run, which config.json keeps; None for that of the run.
+        epochs: The same in passes over the pictures.
         time_limit: Seconds after which to stop again.
         reporter: Makes what shows progress, from the budget in steps.
 
@@ -92,9 +100,15 @@ def resume(
     config = run.config
     if network not in (None, config.network):
         raise UserError(f"This run trains {config.network}, not {network}: leave --network out.")
+    if steps is not None or epochs is not None:
+        batch_size = from_plain(Hyperparameters, config.hyperparameters).batch_size
+        budget = checked_budget(steps, epochs, config.pictures, batch_size)
+        check_budget(run.path, config, budget, "--steps" if epochs is None else f"--epochs {epochs}")
+        config = dataclasses.replace(config, steps=budget)
     check_typed_again(config.env_kwargs, env_kwargs or {})
     if config.env_kwargs and is_simulator(config.data):
         environment = EnvConfig(environment_id(config.data), config.env_kwargs)
+        check_code(environment.id, data is not None)
         check_arguments(environment, env_kwargs or {}, allow_code=data is not None)
     source = open_data(
         config.data if data is None else data,
@@ -121,10 +135,16 @@ def resume(
 def _go(
     run: RunFolder[SegmentationConfig], planned: Plan, time_limit: float | None, make: MakeReporter, *, resume: bool
 ) -> Run:
-    config = planned.config
+    former = run.config.steps
+    run.config = config = planned.config
     settings = from_plain(Hyperparameters, config.hyperparameters)
     device = "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device
-    with run.locked(), torch_set_up(settings.threads or None, False), make(config.steps) as reporter:
+    with (
+        outputs_kept(),
+        run.locked(),
+        torch_set_up(settings.threads or None, False),
+        make(config.steps) as reporter,
+    ):
         learner = SegmentationLearner(
             planned.network,
             settings,
@@ -144,4 +164,15 @@ def _go(
         trainer = SegmentationTrainer(run, pictures, Validation(planned.source), learner, reporter)
         if resume:
             trainer.resume()
+        if config.steps != former:
+            if trainer.complete and trainer.steps < config.steps:
+                raise UserError(
+                    f"{run.path} ended after {trainer.steps:,} steps, as {trainer.stale} validations were no better "
+                    f"(patience={settings.patience}): begin another run with --init {run.path}"
+                )
+            run.store_budget()
+            reporter.say(
+                f"budget: {config.steps:,} steps in place of {former:,}, and the learning rate follows its schedule "
+                f"over all of them: it is {learner.learning_rate(trainer.steps):.2g} after {trainer.steps:,}"
+            )
         return fit(trainer, time_limit, resumed=resume)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -26,7 +26,8 @@ from rlkit.training.logger import Logger
 from rlkit.training.progress import Reporter
 from rlkit.training.run_folder import RunFolder
 from rlkit.training.trainer import Trainer
-from rlkit.utils.io import disk_errors
+from rlkit.utils.io import RESUMABLE, disk_errors, scratch_file
+from rlkit.utils.state_check import check_counts, check_state
 
 ROWS = 4  # of a sheet of predictions
 AT_ONCE = 16  # pictures in a forward pass
@@ -59,13 +60,19 @@ class Validation:
         self._source = source
         self._kept: list[LabelledImages] | None = None
 
-    def measure(self, model: SegmentationModel) -> ValidationResult:
-        """Score a model on all of them."""
+    def measure(self, model: SegmentationModel, check: Callable[[], object] = lambda: None) -> ValidationResult:
+        """Score a model on all of them.
+
+        Args:
+            model: The model.
+            check: Called before each forward pass; what it raises ends the validation.
+        """
         classes = self._source.classes
         matrix = Confusion(len(classes))
         rows: list[Row] = []
         pictures = 0
         for batch in self._batches():
+            check()
             found = model.labels(batch.images)
             matrix.add(batch.labels, found)
             pictures += len(batch)
@@ -150,9 +157,13 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
         return super().complete or 0 < self.settings.patience <= self.stale
 
     def step(self) -> None:
-        """Take a gradient step on the next batch."""
+        """Take a gradient step on the next batch.
+
+        Raises:
+            Stopped: A stop was requested while the batch was waited for; nothing has changed.
+        """
         began = time.monotonic()
-        batch = next(self._batches)
+        batch = self._batches.take(self.stop.check)
         self._waited += time.monotonic() - began
         self._losses.append(self.learner.update(batch.images, batch.labels, self.steps))
         self.steps += 1
@@ -165,9 +176,12 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
         """
         self._finite_losses()
         began = time.monotonic()
+        check = self.stop.check_grace if final else self.stop.check
+        if not self.pictures.ready:  # a validation that a stop cut short is the first thing after resuming
+            self._batches.wait(check)
         network = self.learner.averaged(self.pictures.statistics)
         model = SegmentationModel(network, self._card({}), self.config.device)
-        result = self.validation.measure(model)
+        result = self.validation.measure(model, check)
         score = result.scores.get(self.settings.select_by, math.nan)
         better = score > self.best or math.isnan(score)
         if final:  # it chooses nothing, but a run without any model gets one, which the next validation replaces
@@ -213,7 +227,9 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
 
     def load_state(self, state: State) -> None:
         """Read what `state` returned."""
-        self.stale = int(state["stale"])
+        check_counts(state, "stale")
+        check_state(state["losses"], [], "losses")
+        self.stale = state["stale"]
         self._losses = [torch.tensor(float(loss), device=self.learner.device) for loss in state["losses"]]
 
     def resume(self, unsaved: int = 0) -> bool:
@@ -279,6 +295,7 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
         title = f"{self.config.network} after {self.steps:,} steps"
         sheet = draw_sheet(result.rows, self.config.classes, title, note)
         file = self.run.file(f"pictures/{self.steps:09d}.png")
-        with disk_errors(str(self.run.path)):
-            Image.fromarray(sheet).save(file)
+        with disk_errors(str(file), RESUMABLE), scratch_file(file) as scratch:
+            Image.fromarray(sheet).save(scratch)
+            scratch.rename(file)
         log.write_picture("pictures", self.steps, sheet)

@@ -16,9 +16,12 @@ from rlkit.training.config import RunConfig
 from rlkit.training.evaluation import LONG, Evaluation, evaluate, mean_metrics, no_end
 from rlkit.training.logger import Logger
 from rlkit.training.progress import Reporter
+from rlkit.training.reward_size import RewardSize
 from rlkit.training.run_folder import RunFolder
+from rlkit.training.signals import Interrupted
 from rlkit.training.trainer import Trainer
-from rlkit.utils.io import disk_errors
+from rlkit.utils.io import RESUMABLE, disk_errors
+from rlkit.utils.state_check import check_state
 
 DIVERGED = 1e10  # a loss, gradient norm or value beyond this counts as diverged, like NaN
 
@@ -51,6 +54,7 @@ class AgentTrainer(Trainer[RunConfig]):
         self.episodes = Collector(environments, run.config.seed)
         self.latest: dict[str, float] = {}  # newest value of everything that the agent logs
         self._tie_breaker = math.inf  # of the best evaluation
+        self._reward_size = RewardSize(environments.config.id, run.config.hyperparameters)
         self._thread: Executor | None = None
         agent.bind(environments)
 
@@ -60,8 +64,15 @@ class AgentTrainer(Trainer[RunConfig]):
         if not self.config.async_envs:
             yield
             return
-        with ThreadPoolExecutor(1) as self._thread:
+        self._thread = ThreadPoolExecutor(1)
+        wait = True
+        try:
             yield
+        except Interrupted:  # a step that hangs ends when its environments are closed, which follows
+            wait = False
+            raise
+        finally:
+            self._thread.shutdown(wait)
 
     def step(self) -> None:
         """Act, step, observe, update; with `async_envs`, environments take their step while the agent updates.
@@ -80,6 +91,8 @@ class AgentTrainer(Trainer[RunConfig]):
         self.steps += len(actions)
         if self.steps >= LONG * len(actions) > self.steps - len(actions) and not self.episodes.finished:
             self.reporter.warn(no_end(self.config.environment.id, "of training"))
+        if sentence := self._reward_size.observe(step.rewards):
+            self.reporter.warn(sentence)
         self.agent.observe(
             Transitions(
                 observations, actions, step.rewards, step.terminated, step.truncated, step.observations, step.lost
@@ -128,7 +141,7 @@ class AgentTrainer(Trainer[RunConfig]):
             self.best = max(self.best, result.mean_reward)
             self._tie_breaker = result.tie_breaker
             scores.pop("episodes")
-            with disk_errors(str(self.run.path)):
+            with disk_errors(str(self.run.path), RESUMABLE):
                 self.run.checkpoints.save_best(self.steps, self.agent, scores)
 
     def _is_best(self, result: Evaluation) -> bool:
@@ -174,8 +187,11 @@ class AgentTrainer(Trainer[RunConfig]):
 
     def load_state(self, state: State) -> None:
         """Read what `state` returned."""
-        self.latest = {str(tag): float(value) for tag, value in state["latest"].items()}
+        for tag, value in state["latest"].items():
+            check_state(value, 0.0, tag)
+        self.latest = {tag: float(value) for tag, value in state["latest"].items()}
         self.episodes.load_state(state["episodes"])
+        check_state(state["tie_breaker"], None, "tie_breaker")
         self._tie_breaker = math.inf if state["tie_breaker"] is None else float(state["tie_breaker"])
 
     def resume(self, unsaved: int = 0) -> bool:

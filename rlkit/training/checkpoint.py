@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import torch
 
 from rlkit.agent import State
-from rlkit.errors import UserError
+from rlkit.errors import DiskError, UserError
 from rlkit.replay import ReplayBuffer
 from rlkit.utils import paths
 from rlkit.utils.io import (
@@ -40,6 +40,7 @@ from rlkit.utils.io import (
 FORMAT = 1
 KEPT = 2  # checkpoints: the newest, and the one before in case the newest is damaged
 SEGMENT_BYTES = 64 * 2**20  # of a segment, which is copied in memory before it is written
+RETRIES = 5  # of reading a checkpoint while training writes newer ones
 LARGEST = 10**15  # steps and rows in a manifest
 DAMAGED = "damaged-"  # prefix of damaged checkpoints that were set aside
 
@@ -106,8 +107,16 @@ class Checkpoint:
 
     @property
     def weights_bytes(self) -> int:
-        """Size of the weights' file."""
-        return (self.folder / "weights.safetensors").stat().st_size
+        """Size of the weights' file.
+
+        Raises:
+            UserError: It is missing.
+        """
+        path = self.folder / "weights.safetensors"
+        try:
+            return path.stat().st_size
+        except FileNotFoundError as error:
+            raise UserError(f"{path} is missing", exit_code=1) from error
 
 
 class Checkpoints:
@@ -145,17 +154,21 @@ class Checkpoints:
             if older != folder:
                 shutil.rmtree(older, ignore_errors=True)
 
-    def newest(self, report: Callable[[str], None]) -> Checkpoint | None:
+    def newest(self, report: Callable[[str], None], *, replay: bool = True) -> Checkpoint | None:
         """The newest intact checkpoint; damaged ones after it are reported.
 
+        Args:
+            report: Called with a sentence for each damaged one.
+            replay: Whether its replay buffer has to be intact, too, which takes long to check.
+
         Raises:
-            UserError: The folder of checkpoints cannot be read.
+            UserError: The folder of checkpoints, or a file of one, cannot be read, as where permission is denied.
         """
-        return self._newest_intact("checkpoints", report)
+        return self._newest_intact("checkpoints", report, replay)
 
     def best(self, report: Callable[[str], None]) -> Checkpoint | None:
         """The weights of the best evaluation, if there was one; otherwise as `newest`."""
-        return self._newest_intact("best", report)
+        return self._newest_intact("best", report, replay=False)
 
     def to_resume(self, report: Callable[[str], None]) -> Checkpoint | None:
         """The newest intact checkpoint, from which training continues; damaged ones after it are renamed.
@@ -211,16 +224,29 @@ class Checkpoints:
         """A subfolder of the run, without links."""
         return paths.path_inside(self._run, name)
 
-    def _newest_intact(self, part: str, report: Callable[[str], None]) -> Checkpoint | None:
-        for folder in reversed(_complete_folders(self._part(part))):
-            try:
-                checkpoint = read_checkpoint(folder)
-                if checkpoint.steps != _steps_of(folder):
-                    raise UserError(f"{folder} holds a checkpoint after {checkpoint.steps:,} steps", exit_code=1)
-                return checkpoint
-            except UserError as error:
-                report(f"skipping a damaged checkpoint: {error}")
-        return None
+    def _newest_intact(self, part: str, report: Callable[[str], None], replay: bool) -> Checkpoint | None:
+        """Read the newest intact one; where training deletes it meanwhile, the one that it has written since."""
+        for _ in range(RETRIES):
+            folders = _complete_folders(self._part(part))
+            damaged = []
+            for folder in reversed(folders):
+                try:
+                    checkpoint = read_checkpoint(folder, replay=replay)
+                    if checkpoint.steps != _steps_of(folder):
+                        raise UserError(f"{folder} holds a checkpoint after {checkpoint.steps:,} steps", exit_code=1)
+                except DiskError:  # permission is denied: it may be intact
+                    raise
+                except (UserError, FileNotFoundError) as error:
+                    damaged.append(str(error))
+                    continue
+                break
+            else:
+                checkpoint = None
+            if not damaged or _complete_folders(self._part(part))[-1:] == folders[-1:]:
+                break
+        for sentence in damaged:
+            report(f"skipping a damaged checkpoint: {sentence}")
+        return checkpoint
 
     # ------------------------------------------------------------------------------------------------ replay segments
 
@@ -229,6 +255,8 @@ class Checkpoints:
         folder = self._part("replay")
         folder.mkdir(parents=True, exist_ok=True)
         self._segments = [segment for segment in self._segments if segment["stop"] > replay.oldest]
+        if not all((folder / segment["file"]).is_file() for segment in self._segments):
+            self._segments = []  # some were removed meanwhile: all rows are written again
         start = max(replay.oldest, self._segments[-1]["stop"] if self._segments else 0)
         rows_at_once = max(1, SEGMENT_BYTES // replay.row_dtype.itemsize)
         while start < replay.written:
@@ -307,14 +335,19 @@ def _free_name(path: Path) -> Path:
     return free
 
 
-def read_checkpoint(folder: Path) -> Checkpoint:
+def read_checkpoint(folder: Path, *, replay: bool = True) -> Checkpoint:
     """Read a checkpoint's manifest and compare every file with its digest.
+
+    Args:
+        folder: The checkpoint.
+        replay: Whether the segments of the replay buffer count.
 
     Raises:
         UserError: A file is missing or differs.
     """
     manifest = _read_manifest(folder)
-    for path, digest in _files_of(folder, manifest):
+    files = _files_of(folder, manifest)
+    for path, digest in files if replay else files[: len(manifest["files"])]:
         if not path.is_file():
             raise UserError(f"{path} is missing", exit_code=1)
         if sha256(path) != digest:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from rlkit.agent import State
 from rlkit.env.seeding import digest, episode_seed
 from rlkit.env.vector import Step, VecEnv
+from rlkit.utils.state_check import check_counts, check_state
 
 RECENT = 100  # finished episodes that running means cover, as in Stable-Baselines3
 
@@ -86,13 +87,38 @@ class Collector:
         Raises:
             KeyError, TypeError, ValueError, AttributeError, OverflowError: It is not of that form.
         """
-        self._numbers[:] = _one_each(state["numbers"], len(self._numbers))
+        like = self.state()
+        arrays = ("actions", "recent")  # of which more is known below
+        check_state(
+            {key: state[key] for key in like if key not in arrays},
+            {key: like[key] for key in like if key not in arrays},
+            "episodes",
+        )
+        check_counts(state, "finished")
+        for number in state["numbers"]:
+            check_counts({"numbers": number}, "numbers")
+        self._numbers[:] = state["numbers"]
         count = self._environments.spaces.num_actions
         self._actions = [_checked_actions(state["actions"][str(index)], count) for index in range(len(self._actions))]
-        self._returns[:] = _one_each(state["returns"], len(self._returns))
-        self._recent.extend(_checked_episode(episode) for episode in state["recent"])
-        self.finished = int(state["finished"])
-        self._digests = [str(text) for text in state["digests"]]
+        self._returns[:] = state["returns"]
+        self._recent.extend(self._checked_episode(episode) for episode in state["recent"])
+        self.finished = state["finished"]
+        self._digests = list(state["digests"])
+
+    def _checked_episode(self, episode: Any) -> dict[str, Any]:
+        """A finished episode from a checkpoint."""
+        if not isinstance(episode, Mapping):
+            raise TypeError(f"an episode should be an object, not {episode!r}")
+        check_counts(episode, "length")
+        check_state(episode["reward"], 0.0, "reward")
+        kinds = {
+            key: str if metric.kind == "label" else (bool, int, float)
+            for key, metric in self._environments.metrics.items()
+        }
+        for key, value in episode.items():
+            if value is not None and not isinstance(value, kinds.get(key, object)):
+                raise TypeError(f"{key} of an episode is {value!r}")
+        return dict(episode)
 
     def replay(self) -> bool:
         """Repeat the running episodes; return whether they ended in the same observations.
@@ -126,13 +152,6 @@ class Collector:
             self.observations = self._environments.reset(seeds, idle)
 
 
-def _one_each(values: Any, count: int) -> Any:
-    """Check that a checkpoint's list has one number for each environment."""
-    if not isinstance(values, list) or len(values) != count:
-        raise ValueError(f"there should be {count} numbers, one for each environment")
-    return values
-
-
 def _checked_actions(actions: Any, count: int) -> list[int]:
     """The actions of one episode from a checkpoint."""
     taken = np.asarray(actions)
@@ -140,10 +159,3 @@ def _checked_actions(actions: Any, count: int) -> list[int]:
         raise ValueError(f"an episode's actions should be a list of numbers from 0 to {count - 1}")
     found: list[int] = taken.tolist()
     return found
-
-
-def _checked_episode(episode: Any) -> dict[str, Any]:
-    """A finished episode from a checkpoint."""
-    if not isinstance(episode, Mapping):
-        raise TypeError(f"an episode should be an object, not {episode!r}")
-    return {**episode, "reward": float(episode["reward"]), "length": int(episode["length"])}

@@ -15,7 +15,7 @@ from rlkit.agent import Agent
 from rlkit.env.config import EnvConfig
 from rlkit.env.make import make_vec_env, played_to_the_end, read_metadata
 from rlkit.errors import UserError
-from rlkit.hyperparameters import with_settings
+from rlkit.hyperparameters import from_plain, with_settings
 from rlkit.perception.config import PerceptionConfig
 from rlkit.spaces import Spaces
 from rlkit.utils.parsing import did_you_mean
@@ -32,6 +32,8 @@ BOUNDS = {
     "val_freq": (1, 10**12),
     "save_freq": (0, 10**12),
 }
+# By kind of run.
+COMMANDS = {"agent": "rlkit train, evaluate and watch", "segmentation": "rlkit perception train, evaluate and predict"}
 MODEL = "perception/model.safetensors"  # the perception model within a run folder
 
 NATIVE_ENVS = 32  # environments that are stepped in compiled batches
@@ -116,6 +118,8 @@ class StoredConfig:
         for name in objects:
             if not isinstance(getattr(self, name), Mapping):
                 raise UserError(f"{name} = {getattr(self, name)!r}: expected an object")
+        if not all(isinstance(version, str) for version in getattr(self, "versions", {}).values()):
+            raise UserError(f"versions = {getattr(self, 'versions', None)!r}: expected texts")
         device: Any = getattr(self, "device", None)
         if device not in ("cpu", "cuda"):
             raise UserError(f"device = {device!r}: expected cpu or cuda")
@@ -136,6 +140,9 @@ class StoredConfig:
         if tree.get("format") in EARLIER_FORMATS:
             given = tree["format"]
             raise UserError(f"the run is of format {given}, which an earlier version made: train it again")
+        if tree.get("format") == FORMAT and tree.get("kind") in COMMANDS.keys() - {cls.KIND}:
+            other = COMMANDS[tree["kind"]]
+            raise UserError(f"this is a run of {tree['kind']} training, not of {cls.KIND} training: {other} take it")
         if (tree.get("format"), tree.get("kind")) != (FORMAT, cls.KIND):
             given = f"format {tree.get('format')!r}, kind {tree.get('kind')!r}" if tree else type(plain).__name__
             raise UserError(f"this is no configuration of {cls.KIND} training of format {FORMAT} (given: {given})")
@@ -204,8 +211,6 @@ class RunConfig(StoredConfig):
         for name in ("deterministic", "async_envs"):
             if not isinstance(getattr(self, name), bool):
                 raise UserError(f"{name} = {getattr(self, name)!r}: expected true or false")
-        if not all(isinstance(version, str) for version in self.versions.values()):
-            raise UserError(f"versions = {self.versions!r}: expected texts")
         if self.steps < self.num_envs:
             raise UserError(f"--steps = {self.steps} is less than one step of each of {self.num_envs} environments")
         if self.async_envs and self.deterministic:
@@ -293,6 +298,10 @@ class RunConfig(StoredConfig):
     @classmethod
     def parsed(cls, values: dict[str, Any]) -> dict[str, Any]:
         """The values of all fields, made from what JSON holds of them."""
+        if values["algorithm"] in plugins.agent_names():
+            if not isinstance(values["hyperparameters"], Mapping):
+                raise UserError(f"hyperparameters = {values['hyperparameters']!r}: expected an object")
+            from_plain(plugins.agent_class(values["algorithm"]).Config, values["hyperparameters"])
         return values | {name: EnvConfig.from_json(values[name]) for name in ("environment", "evaluation")}
 
 

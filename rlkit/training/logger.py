@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit.errors import UserError
+from rlkit.training.events import PATTERN, AppendedFile, EventFile
 from rlkit.utils import paths
-from rlkit.utils.io import disk_errors, write_bytes
+from rlkit.utils.io import RESUMABLE, disk_errors, write_bytes
+from rlkit.utils.parsing import parse_json
 from rlkit.utils.terminal import has_control_characters
 
 FILE = "metrics.jsonl"
@@ -30,49 +32,63 @@ class Logger:
     """
 
     def __init__(self, run: Path, resume_at: int = 0):
-        from torch.utils.tensorboard import SummaryWriter  # takes a second to import
-
         path = paths.path_inside(run, FILE)
         self._name = str(path)
-        with disk_errors(self._name):
+        with disk_errors(self._name, RESUMABLE):
             if path.exists():
                 kept = [line for line, record in _records(path) if record["steps"] <= resume_at and EXTRA not in record]
                 write_bytes(path, b"".join(kept))
             if resume_at == 0:  # of a run that was killed before its first checkpoint and begins again
-                for events in run.glob("events.out.tfevents.*"):
+                for events in run.glob(PATTERN):
                     events.unlink()
-            self._lines = path.open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(run), purge_step=resume_at + 1 if resume_at else None)
+            self._lines = AppendedFile(path)
+        with disk_errors(str(run), RESUMABLE):
+            self._events = EventFile(run, purge_step=resume_at + 1 if resume_at else None)
+        self._run = str(run)
 
     def write(self, steps: int, seconds: float, scalars: Mapping[str, float]) -> None:
-        """Record scalars by tag after `steps` steps and `seconds` of training."""
+        """Record scalars by tag after `steps` steps and `seconds` of training.
+
+        Raises:
+            UserError: They cannot be written.
+        """
         # JSON has no NaN: such tags are left out.
         scalars = {tag: value for tag, value in scalars.items() if value == value}
         self._write_line(steps, seconds, scalars)
-        for tag, value in scalars.items():
-            self._board.add_scalar(tag, value, steps)
+        with disk_errors(self._run, RESUMABLE):
+            self._events.write_scalars(steps, scalars)
 
     def write_extra(self, steps: int, seconds: float, scalars: Mapping[str, float]) -> None:
-        """Record scalars that an uninterrupted run lacks: when the run goes on they are dropped."""
+        """Record scalars that an uninterrupted run lacks: when the run goes on they are dropped.
+
+        Raises:
+            UserError: They cannot be written.
+        """
         self._write_line(steps, seconds, {**scalars, EXTRA: 1})
 
     def _write_line(self, steps: int, seconds: float, scalars: Mapping[str, float]) -> None:
         scalars = {tag: value for tag, value in scalars.items() if value == value}
-        with disk_errors(self._name):
-            self._lines.write(json.dumps({"steps": steps, "seconds": round(seconds, 3), **scalars}) + "\n")
-            self._lines.flush()
+        line = json.dumps({"steps": steps, "seconds": round(seconds, 3), **scalars}) + "\n"
+        with disk_errors(self._name, RESUMABLE):
+            self._lines.append(line.encode())
 
     def write_text(self, tag: str, text: str) -> None:
-        """Add a text to TensorBoard as preformatted lines."""
-        self._board.add_text(tag, "".join(f"    {line}\n" for line in text.splitlines()))
+        """Add a text to TensorBoard as preformatted lines.
+
+        Raises:
+            UserError: It cannot be written.
+        """
+        with disk_errors(self._run, RESUMABLE):
+            self._events.write_text(tag, "".join(f"    {line}\n" for line in text.splitlines()))
 
     def write_picture(self, tag: str, steps: int, pixels: npt.NDArray[np.uint8]) -> None:
-        """Add an (H, W, 3) uint8 picture to TensorBoard."""
-        self._board.add_image(tag, pixels, steps, dataformats="HWC")
+        """Add an (H, W, 3) uint8 picture to TensorBoard.
 
-    def flush(self) -> None:
-        """Write buffered TensorBoard events to disk."""
-        self._board.flush()
+        Raises:
+            UserError: It cannot be written.
+        """
+        with disk_errors(self._run, RESUMABLE):
+            self._events.write_picture(tag, steps, pixels)
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +97,7 @@ class Logger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._lines.close()
-        self._board.close()
+        self._events.close()
 
 
 def read_metrics(run: Path) -> list[dict[str, float]]:
@@ -126,7 +142,7 @@ def _records(path: Path) -> list[tuple[bytes, dict[str, float]]]:
 def _record(line: bytes) -> dict[str, float] | None:
     """Scalars of a line by tag; None for an invalid line, such as one that a killed process left incomplete."""
     try:
-        record = json.loads(line)
+        record = parse_json(line)
         steps = record["steps"]
         sound = isinstance(record, dict) and type(steps) is int and 0 <= steps <= LARGEST_STEP
         if not sound or not _is_number(record.get("seconds")):

@@ -2,7 +2,8 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +22,15 @@ from rlkit.nn.utils import torch_set_up
 from rlkit.spaces import Spaces
 from rlkit.training.agent_trainer import AgentTrainer
 from rlkit.training.config import MEASURED_ENVS, PYTHON_ENVS, RunConfig, plan
+from rlkit.training.extension import check_budget, extended
+from rlkit.training.logger import evaluated_at
 from rlkit.training.progress import Reporter, make_reporter
 from rlkit.training.run_folder import RunFolder, check_spaces
+from rlkit.training.signals import OUTPUT
 from rlkit.training.trainer import Trainer
 from rlkit.utils.io import disk_errors, write_json
 from rlkit.utils.system import available_memory
+from rlkit.utils.terminal import outputs_kept
 
 SAVES_MEMORY = ("buffer_size=N", "replay_on_disk=true")  # usual hyperparameters of agents with a replay buffer
 
@@ -99,6 +104,7 @@ def start(
     """
     check_time_limit(time_limit)
     with ExitStack() as stack:
+        stack.enter_context(outputs_kept())
         environments = stack.enter_context(make_vec_env(config.environment, config.num_envs))
         if config.async_envs and not environments.busy_elsewhere:
             raise UserError(
@@ -123,6 +129,7 @@ def resume(
     time_limit: float | None = None,
     reporter: MakeReporter = make_reporter,
     network: str | None = None,
+    steps: int | None = None,
 ) -> Run:
     """Continue a run from its newest intact checkpoint, exactly as if it had not been interrupted.
 
@@ -133,6 +140,7 @@ def resume(
         time_limit: Seconds after which to stop again.
         reporter: Makes what shows progress, from the budget in steps.
         network: The network of the perception model, typed again: needed where it is a user's own code.
+        steps: A new budget in all, also of a complete run, which config.json keeps; None for that of the run.
 
     Raises:
         UserError: If there is no such run, or it does not fit.
@@ -141,14 +149,21 @@ def resume(
     run = RunFolder.open(Path(path), RunConfig)
     if network is not None:
         run.config = run.config.with_network(network)
-    run.config = config = typed_again(run.config, env, env_kwargs)
+    config = typed_again(run.config, env, env_kwargs)
+    notes: list[str] = []
+    if steps is not None:
+        check_budget(run.path, config, steps)
+        config, notes = extended(config, steps)
+    run.config = config
     environment = config.environment
     with ExitStack() as stack:
+        stack.enter_context(outputs_kept())
         environments = stack.enter_context(make_vec_env(environment, config.num_envs, allow_code=env is not None))
         check_spaces(run.path, environments.spaces)
         agent = build_agent(config, environments.spaces)
         check_memory(agent)
-        return _go(run, agent, environments, stack.enter_context(reporter(config.steps)), time_limit, resume=True)
+        progress = stack.enter_context(reporter(config.steps))
+        return _go(run, agent, environments, progress, time_limit, resume=True, notes=notes)
 
 
 def _go(
@@ -158,6 +173,7 @@ def _go(
     reporter: Reporter,
     time_limit: float | None,
     resume: bool,
+    notes: Sequence[str] = (),
 ) -> Run:
     config = run.config
     count = min(config.eval_episodes, MEASURED_ENVS if environments.native else PYTHON_ENVS)
@@ -177,16 +193,30 @@ def _go(
         for sentence in agent.cautions():
             reporter.warn(sentence)
         arguments = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())
-        reporter.say(
-            f"evaluation: {config.eval_episodes} episodes of its own{f' with {arguments}' if arguments else ''}"
-        )
+        measured_by = f"{config.eval_episodes} episodes of its own{f' with {arguments}' if arguments else ''}"
+        reporter.say(f"evaluation: {measured_by if config.eval_freq else 'none (--eval-freq 0)'}")
         reporter.say(f"run: {run.path}")
         trainer = AgentTrainer(run, agent, environments, measured, reporter)
         if resume:
             # A run that is killed between logging and saving has logged the step of its first checkpoint.
-            first = -(-config.save_freq // config.num_envs) * config.num_envs if config.save_freq else config.steps
-            trainer.resume(unsaved=min(first, config.steps - 1))
-        return fit(trainer, time_limit, resumed=resume)
+            end, first = (-(-steps // config.num_envs) * config.num_envs for steps in (config.steps, config.save_freq))
+            unsaved = min(first or end, end - 1)
+            # The last evaluation comes between logging and saving, too; without it the run is not complete.
+            cut_short = config.eval_freq > 0 and not evaluated_at(run.path, end)
+            trainer.resume(unsaved=end if cut_short and first in (0, end) else unsaved)
+        if notes:
+            run.store_budget()
+        for line in notes:
+            reporter.say(line)
+        outcome = fit(trainer, time_limit, resumed=resume)
+        if outcome.stopped is None:
+            named = [str(run.path), *([] if config.environment.code is None else ["--env", config.environment.id])]
+            what = shlex.join(named)
+            reporter.say(
+                f"saved after {outcome.steps:,} steps: {run.path}; evaluate it: rlkit evaluate {what}; "
+                f"watch it: rlkit watch {what}"
+            )
+        return outcome
 
 
 def fit(trainer: Trainer[Any], time_limit: float | None, resumed: bool) -> Run:
@@ -202,13 +232,15 @@ def fit(trainer: Trainer[Any], time_limit: float | None, resumed: bool) -> Run:
     """
     path, reporter = trainer.run.path, trainer.reporter
     if trainer.complete:
-        reporter.say(f"this run is complete: {trainer.steps:,} steps are taken")
+        more = f"; to train it further: {trainer.command} {path} --steps N, the new total"
+        reporter.say(f"this run is complete: {trainer.steps:,} steps are taken{more}")
         return Run(path, trainer.steps, None)
     if resumed:
         reporter.say(f"resuming after {trainer.steps:,} of {trainer.config.steps:,} steps")
     stopped = trainer.fit(time_limit)
     if stopped is not None:
-        reporter.say(f"stopped by {stopped} after {trainer.steps:,} steps; continue with: {trainer.command} {path}")
+        tell = reporter.warn if stopped == OUTPUT else reporter.say
+        tell(f"stopped by {stopped} after {trainer.steps:,} steps; continue with: {trainer.command} {path}")
     return Run(path, trainer.steps, stopped)
 
 

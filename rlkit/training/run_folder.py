@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from rlkit.errors import UserError
+from rlkit.errors import DiskError, UserError
 from rlkit.spaces import Spaces, space_changes
 from rlkit.training.checkpoint import Checkpoints
 from rlkit.training.config import StoredConfig
@@ -82,11 +82,10 @@ class RunFolder(Generic[C]):
         if not path.exists():
             raise UserError(f"there is no run at {path}: the folder does not exist")
         if not file.is_file():
-            raise UserError(f"{path} is not a run folder: it has no config.json")
-        try:
-            return cls(path, config_type.from_json(read_config(file)).located(path))
-        except UserError as error:
-            raise UserError(f"{file} cannot be used: {error}", exit_code=1) from error
+            run = next((parent for parent in list(path.parents)[:3] if (parent / "config.json").is_file()), None)
+            hint = "" if run is None else f"; it lies in the run {run}"
+            raise UserError(f"{path} is not a run folder: it has no config.json{hint}")
+        return cls(path, open_config(file, config_type))
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -101,6 +100,19 @@ class RunFolder(Generic[C]):
                 remove_scratch(self.path / part)
             yield
 
+    def check_present(self) -> None:
+        """Refuse to write into a folder that was removed during the run, which would make an incomplete one.
+
+        Raises:
+            UserError: It was removed or moved, or its config.json was.
+        """
+        if not (self.path / "config.json").is_file():
+            raise UserError(
+                f"{self.path / 'config.json'} is missing: the run folder was removed or moved while the run was under "
+                "way, so nothing more can be saved in it",
+                exit_code=1,
+            )
+
     def file(self, name: str) -> Path:
         """Path of a file to write, relative to the folder and without links; its parent folder is made.
 
@@ -111,6 +123,17 @@ class RunFolder(Generic[C]):
         with disk_errors(str(self.path)):
             path.parent.mkdir(exist_ok=True)
         return path
+
+    def store_budget(self) -> None:
+        """Write a new budget, with the hyperparameters that depend on it; the run has to be held, see `locked`.
+
+        Raises:
+            UserError: It cannot be read or written.
+        """
+        own = self.config.to_json()
+        tree = read_config(self.path / "config.json") | {name: own[name] for name in ("steps", "hyperparameters")}
+        with disk_errors(str(self.path)):
+            write_json(self.file("config.json"), tree)
 
     def check_restart(self, unsaved: int) -> None:
         """Refuse to begin at step 0 again where a checkpoint must have been there: the log would be cut.
@@ -153,6 +176,20 @@ def check_spaces(path: Path, spaces: Spaces) -> None:
             "arguments that the run was trained with.",
             exit_code=1,
         )
+
+
+def open_config(file: Path, config_type: type[C]) -> C:
+    """Read the configuration of a run, with paths of files in its folder made absolute.
+
+    Raises:
+        UserError: It is missing, damaged, of another kind or from another version; the message names the file.
+    """
+    try:
+        return config_type.from_json(read_config(file)).located(file.parent)
+    except DiskError:  # it names the file
+        raise
+    except UserError as error:
+        raise UserError(f"{file} cannot be used: {error}", exit_code=1) from error
 
 
 def read_config(file: Path) -> Any:

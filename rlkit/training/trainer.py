@@ -5,6 +5,7 @@ import json
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar, Generic
 
@@ -14,8 +15,9 @@ from rlkit.training.checkpoint import STATE_ERRORS, Trainable
 from rlkit.training.logger import Logger, evaluated_at
 from rlkit.training.progress import Reporter
 from rlkit.training.run_folder import C, RunFolder
-from rlkit.training.signals import GRACE, Stopped, StopRequest, stop_request
-from rlkit.utils.io import disk_errors
+from rlkit.training.signals import GRACE, Interrupted, Stopped, StopRequest, stop_request
+from rlkit.utils.io import RESUMABLE, disk_errors
+from rlkit.utils.state_check import check_counts, check_state
 
 REFRESH = 0.2  # s between updates of the progress display
 LOGS = 200  # records of metrics in a run
@@ -114,15 +116,25 @@ class Trainer(ABC, Generic[C]):
 
         Raises:
             UserError: Training diverged, or something cannot be written.
+            Interrupted: A signal was received in a step that hangs, or twice; nothing is saved then.
         """
         self._began = time.monotonic()
-        with stop_request(time_limit) as stop, Logger(self.run.path, resume_at=self.steps) as log, self.prepared():
+        first = self.steps
+
+        def mean_step() -> float:
+            return (time.monotonic() - self._began) * self._stride / max(self._stride, self.steps - first)
+
+        with (
+            stop_request(time_limit, mean_step) as stop,
+            Logger(self.run.path, resume_at=self.steps) as log,
+            self.prepared(),
+        ):
             if self.steps == 0:
                 log.write_text("configuration", json.dumps(self.config.to_json(), indent=2))
                 if self.saves_first:
                     self._save(log)
             self.stop = stop
-            with contextlib.suppress(Stopped):
+            with self._stopping(stop):
                 if self._pending:
                     self._evaluate(log)
                 while not self.complete and stop.reason is None:
@@ -134,6 +146,7 @@ class Trainer(ABC, Generic[C]):
                         self._evaluate(log)
                     if self._due(self.config.save_freq):
                         self._save(log)
+            stop.finish()
             reason = None if self.complete else stop.reason
             self._save(log)
             if reason == "time limit" and self._eval_freq and not self._evaluation_due:
@@ -142,6 +155,16 @@ class Trainer(ABC, Generic[C]):
                 except Stopped:
                     self.reporter.say(f"the evaluation at the time limit was cut short after {GRACE:g} s")
         return reason
+
+    @contextlib.contextmanager
+    def _stopping(self, stop: StopRequest) -> Iterator[None]:
+        """A block that a stop ends, between two steps or in an evaluation: everything can be saved after it."""
+        try:
+            with contextlib.suppress(Stopped):
+                yield
+        except Interrupted:
+            if not (stop.overdue and self._pending):
+                raise
 
     @property
     def _evaluation_due(self) -> bool:
@@ -173,9 +196,13 @@ class Trainer(ABC, Generic[C]):
             return False
         state = self.run.checkpoints.restore(checkpoint, self.learner)
         try:
-            self.steps = int(state["steps"])
+            check_state({"best": state["best"], "seconds": state["seconds"]}, {"best": None, "seconds": 0.0})
+            check_counts(state, "steps")
+            if state["steps"] != checkpoint.steps:
+                raise ValueError(f"steps is {state['steps']}, expected {checkpoint.steps}")
+            self.steps = state["steps"]
             self.best = -math.inf if state["best"] is None else float(state["best"])
-            self._seconds_before = float(state["seconds"])
+            self._seconds_before = max(0.0, float(state["seconds"]))
             self.load_state(state)
         except STATE_ERRORS as error:
             raise UserError(f"the newest checkpoint of {self.run.path} is damaged: {error!r}", exit_code=1) from error
@@ -188,13 +215,13 @@ class Trainer(ABC, Generic[C]):
 
     def _save(self, log: Logger) -> None:
         state = self.state()
-        log.flush()
         state |= {
             "steps": self.steps,
             "best": None if self.best == -math.inf else self.best,
             "seconds": self.seconds,
         }
-        with disk_errors(str(self.run.path)):
+        self.run.check_present()
+        with disk_errors(str(self.run.path), RESUMABLE):
             self.run.checkpoints.save(self.steps, self.learner, state)
 
     def _show_progress(self) -> None:

@@ -10,12 +10,14 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import tokenize
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -24,38 +26,78 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 
-from rlkit.errors import UserError
+from rlkit.errors import DISK_REASONS, DiskError, UserError
 from rlkit.utils import paths
+from rlkit.utils.parsing import parse_json
 
 ARRAY = "$array"  # {"$array": "key in the safetensors file"} represents an array in a JSON file
 SCRATCH = ".unfinished-"  # prefix of incomplete files and folders
+LONGEST_STEM = 100  # characters of a folder's name in that of its temporary folder
 JSON_LIMIT = 16 * 2**20  # bytes; the manifest of a replay buffer of 100 GB has less than 1 MiB
+
+RESUMABLE = "; what was saved before is kept, and --resume continues from there"
+
+_MISSING = {errno.ENOENT: "the folder does not exist, or was removed meanwhile"}
+_TIME = re.compile(r"-[0-9]{8}-[0-9]{6}(-[0-9]+)?$")  # of a run that was given no name
 
 
 @contextlib.contextmanager
-def disk_errors(what: str) -> Iterator[None]:
-    """Turn an OSError, such as a full disk or a read-only folder, into a UserError."""
+def disk_errors(what: str, then: str = "") -> Iterator[None]:
+    """Turn an OSError, such as a full disk or a read-only folder, into a DiskError.
+
+    Args:
+        what: The file or folder that the block writes.
+        then: Ends the message, such as `RESUMABLE`.
+    """
     try:
         yield
     except OSError as error:
-        reasons = {
-            errno.ENOSPC: "the disk is full; free some space (a run goes on with --resume)",
-            errno.EDQUOT: "the disk quota is used up; free some space (a run goes on with --resume)",
-            errno.EROFS: "the folder is read-only; choose another",
-            errno.EACCES: "permission is denied; choose another folder",
-        }
-        reason = reasons.get(error.errno or 0, error.strerror or str(error))
-        raise UserError(f"cannot write {what}: {reason} ({error.filename or what})", exit_code=1) from error
+        raise DiskError(f"{write_failure(what, error)}{then}") from error
+
+
+def write_failure(what: str, error: OSError) -> str:
+    """Why a file or folder cannot be written, as a sentence without a full stop."""
+    reason = (DISK_REASONS | _MISSING).get(error.errno or 0, error.strerror or str(error))
+    if error.errno == errno.ENOSPC and _has_no_free_inodes(Path(what)):
+        reason = "the disk cannot hold more files (no inodes are free); remove some"
+    name = "" if error.filename is None else str(error.filename)
+    place = "" if name in ("", what) or SCRATCH in name else f" ({name})"
+    return f"cannot write {what}: {reason}{place}"
+
+
+def _has_no_free_inodes(path: Path) -> bool:
+    folder = next((parent for parent in path.absolute().parents if parent.is_dir()), Path())
+    try:
+        found = os.statvfs(folder)
+    except (OSError, AttributeError):
+        return False
+    return found.f_files > 0 and found.f_favail == 0
+
+
+@contextlib.contextmanager
+def _removed_on_failure(path: Path) -> Iterator[BinaryIO]:
+    """Create a file for writing, and remove it if the block fails."""
+    file = paths.create_file(path)
+    try:
+        with file:
+            yield file
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _flush(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file atomically: after a crash it has either the old or the new content."""
     scratch = path.with_name(f"{SCRATCH}{path.name}")
-    with paths.create_file(scratch) as file:
+    with _removed_on_failure(scratch) as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
+        _flush(file)
+        scratch.replace(path)
 
 
 @contextlib.contextmanager
@@ -94,13 +136,13 @@ def locked_file(lock: Path, holds: Path, doing: str) -> Iterator[None]:
 def write_array(folder: Path, prefix: str, array: npt.NDArray[Any]) -> tuple[str, str]:
     """Write an array to `PREFIX-DIGEST8.npy`; return (file name, SHA-256 digest)."""
     scratch = folder / f"{SCRATCH}array.npy"
-    with paths.create_file(scratch) as file:
-        np.save(file, array, allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-    digest = sha256(scratch)
-    name = f"{prefix}-{digest[:8]}.npy"
-    scratch.replace(folder / name)
+    with _removed_on_failure(scratch) as file:
+        # Through `write` alone: the error of numpy's own way to write to a file does not name its reason.
+        np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)
+        _flush(file)
+        digest = sha256(scratch)
+        name = f"{prefix}-{digest[:8]}.npy"
+        scratch.replace(folder / name)
     return name, digest
 
 
@@ -152,7 +194,7 @@ def read_json(path: Path) -> Any:
         UserError: It is missing, larger, or not JSON.
     """
     try:
-        return json.loads(paths.read_bytes(path, JSON_LIMIT))
+        return parse_json(paths.read_bytes(path, JSON_LIMIT))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing", exit_code=1) from error
     except (ValueError, RecursionError) as error:
@@ -161,9 +203,15 @@ def read_json(path: Path) -> Any:
 
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Create a folder under a temporary name and rename it to `path` if the block succeeds."""
+    """Create a folder under a temporary name and rename it to `path` if the block succeeds.
+
+    The temporary folder is locked meanwhile. Those of killed processes, which are not, are removed: of the same name,
+    the time in it aside.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=path.parent))
+    stem = _TIME.sub("", path.name)[:LONGEST_STEM]
+    _remove_abandoned(path.parent, stem)
+    scratch, lock = _locked_folder(path.parent, f"{SCRATCH}{stem}-")
     try:
         scratch.chmod(0o755)  # mkdtemp makes it private
         yield scratch
@@ -173,6 +221,42 @@ def new_folder(path: Path) -> Iterator[Path]:
         _sync(path.parent)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        os.close(lock)
+
+
+def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
+    """Make a folder with a new name; return it with an open handle that holds its lock."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        try:
+            handle = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:  # another process has removed it before it was locked
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # another process is removing it
+            os.close(handle)
+            continue
+        except OSError:  # a file system without locks, where no process removes it
+            return folder, handle
+        if folder.exists():
+            return folder, handle
+        os.close(handle)
+
+
+def _remove_abandoned(parent: Path, stem: str) -> None:
+    """Remove the temporary folders of this name whose process has ended; what cannot be locked stays."""
+    name = re.compile(re.escape(f"{SCRATCH}{stem}-") + "[a-z0-9_]{8}")
+    with os.scandir(parent) as entries:
+        found = [entry.name for entry in entries if name.fullmatch(entry.name)]
+    for scratch in found:
+        with contextlib.suppress(OSError):  # among them links, and folders that another process has removed
+            handle = os.open(parent / scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(parent / scratch, ignore_errors=True)
+            finally:
+                os.close(handle)
 
 
 def _sync(path: Path) -> None:
@@ -216,8 +300,10 @@ def load_tree(folder: Path, name: str) -> dict[str, Any]:
     plain = read_json(folder / f"{name}.json")
     try:
         tree = _join(plain, arrays)
-    except (KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{folder / name}.json is damaged: {error!r}", exit_code=1) from error
+    except KeyError as error:
+        raise UserError(f"{folder / name}.json is damaged: there is no array {error}", exit_code=1) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{folder / name}.json is damaged: {error}", exit_code=1) from error
     if not isinstance(tree, dict):
         raise UserError(f"{folder / name}.json is damaged: expected an object", exit_code=1)
     return tree
@@ -258,6 +344,8 @@ def _split(tree: Any, key: str, arrays: dict[str, torch.Tensor]) -> Any:
 def _join(tree: Any, arrays: Mapping[str, torch.Tensor]) -> Any:
     if isinstance(tree, dict):
         if ARRAY in tree:
+            if len(tree) != 1:
+                raise ValueError(f"an array has the entries {', '.join(map(repr, tree))}")
             return arrays[tree[ARRAY]]
         return {name: _join(branch, arrays) for name, branch in tree.items()}
     return tree

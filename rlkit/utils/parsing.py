@@ -1,4 +1,4 @@
-"""Parsing of values typed by a user, and suggestions for mistyped names."""
+"""Parsing of JSON and of values typed by a user, and suggestions for mistyped names."""
 
 import contextlib
 import difflib
@@ -6,6 +6,26 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
+
+
+def parse_json(text: bytes | str) -> Any:
+    """Parse JSON in which no object has a key twice.
+
+    Raises:
+        ValueError: It is not such JSON.
+        RecursionError: It is nested too deeply.
+    """
+    return json.loads(text, object_pairs_hook=distinct_keys)
+
+
+def distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The `object_pairs_hook` that refuses a key that occurs twice, with a ValueError."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the entry {twice[:80]!r} occurs twice")
+    return found
 
 
 def read_list(value: Any) -> Any:

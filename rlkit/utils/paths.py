@@ -11,7 +11,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
-from rlkit.errors import UserError
+from rlkit.errors import DiskError, UserError
 from rlkit.utils.terminal import has_control_characters
 
 _NO_NAME = re.compile(r"^[A-Za-z]:|[\\\t\n]")  # drives, backslashes, and the control characters allowed in texts
@@ -75,7 +75,7 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as found:
             return sorted(found, key=lambda entry: entry.name)
     except OSError as error:
-        raise UserError(f"{folder} cannot be read: {error.strerror or error}", exit_code=1) from error
+        raise DiskError(f"{folder} cannot be read: {error.strerror or error}") from error
 
 
 def open_regular(path: Path) -> BufferedReader:
@@ -89,9 +89,10 @@ def open_regular(path: Path) -> BufferedReader:
         handle = os.open(path, os.O_RDONLY | _NONBLOCK | getattr(os, "O_CLOEXEC", 0))
     except FileNotFoundError:
         raise
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UserError(f"{path} cannot be read: {reason}", exit_code=1) from error
+    except OSError as error:
+        raise DiskError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read: {error}", exit_code=1) from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise UserError(f"{path} is not a regular file: expected a file, not a folder, pipe or device", exit_code=1)

@@ -1,20 +1,24 @@
 """Attempts of a player, and the file that stores the best ones."""
 
+import itertools
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rlkit.errors import UserError
 from rlkit.utils import paths
+from rlkit.utils.parsing import parse_json
 from rlkit.utils.terminal import check_texts
 from rlkit.viewer.frame import Metric
 
 FORMAT = "rlkit best attempts, version 1"
+LARGEST = 1e15  # of a number in the file
 MAX_FILE_SIZE = 64 * 2**20  # bytes; a lap has some kilobytes
 
 Poses = npt.NDArray[np.float64]
@@ -125,19 +129,36 @@ class BestFile:
 
 def _read_bests(path: Path) -> dict[str, Best]:
     try:
-        tree = json.loads(paths.read_bytes(path, MAX_FILE_SIZE))
+        tree = parse_json(paths.read_bytes(path, MAX_FILE_SIZE))
         check_texts(tree)
-        if tree["format"] != FORMAT:
-            raise ValueError
-        bests = {}
-        for place, entry in tree["places"].items():
-            poses = np.array(entry["poses"], dtype=np.float64).reshape(-1, 3)
-            time = None if entry["time"] is None else float(entry["time"])
-            if not np.isfinite(poses).all():
-                raise ValueError
-            bests[str(place)] = Best(float(entry["return"]), time, poses)
+        if not isinstance(tree, dict) or tree.get("format") != FORMAT or not isinstance(tree.get("places"), dict):
+            raise ValueError(f"it is not an object with the format {FORMAT!r} and places")
+        return {place: _read_best(place, entry) for place, entry in tree["places"].items()}
     except OSError as error:
         raise UserError(f"--scores {path}: cannot be read ({error.strerror or error})", exit_code=1) from error
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise UserError(f"--scores {path}: this is no file of best attempts; choose another name") from None
-    return bests
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"--scores {path}: this is no file of best attempts; choose another name ({error})") from None
+
+
+def _read_best(place: str, entry: Any) -> Best:
+    """One entry of the file.
+
+    Raises:
+        ValueError: It is not of the form that `BestFile.put` writes.
+    """
+    if not isinstance(entry, dict) or entry.keys() != {"return", "time", "poses"}:
+        raise ValueError(f"{place!r} is not an object with return, time and poses")
+    numbers = [entry["return"]] + ([] if entry["time"] is None else [entry["time"]])
+    poses = entry["poses"]
+    if not isinstance(poses, list) or not all(isinstance(pose, list) and len(pose) == 3 for pose in poses):
+        raise ValueError(f"the poses of {place!r} are not lists of three numbers")
+    if not all(_is_number(number) for number in itertools.chain(numbers, *poses)):
+        raise ValueError(f"{place!r} holds something that is no finite number")
+    time = None if entry["time"] is None else float(entry["time"])
+    if time is not None and time < 0.0:
+        raise ValueError(f"the time of {place!r} is negative")
+    return Best(float(entry["return"]), time, np.array(poses, dtype=np.float64).reshape(-1, 3))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST

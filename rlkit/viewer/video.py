@@ -1,30 +1,35 @@
 """Write MP4 and GIF files."""
 
+import contextlib
 import os
 import queue
+import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pygame
 
 from rlkit.errors import UserError
 from rlkit.spaces import Pixels
+from rlkit.utils.terminal import printable
+from rlkit.viewer.ffmpeg import Encoder, EncoderError, find_ffmpeg, is_playable
 from rlkit.viewer.theme import BACKGROUND, blit_fitted, pixels_of, to_surface
 
 FORMATS = (".mp4", ".gif")
 MAX_GIF_RATE = 50.0  # frames per second; browsers slow down anything faster
+POLL = 0.1  # s between looks at whether the writer is being closed
 QUEUE_SIZE = 8  # pictures that may wait for the encoder, 22 MB at 1280×720
 
 
 class VideoWriter:
     """Writes pictures into a video file of the size of the first one; others are scaled to fit.
 
-    The file grows under a hidden name beside its final one and is renamed once it is complete; an existing file is
-    never replaced. The encoder runs in a thread of its own, which a KeyboardInterrupt does not reach: what was written
-    before an interruption can be played.
+    The file grows under another name beside its final one (`NAME.unfinished-PID-TIME.mp4`) and is renamed once it is
+    complete; an existing file is never replaced. The encoder runs in a process and a thread of its own, which an
+    interruption does not reach: what was written before can be played, and a line on standard error names it.
 
     Args:
         path: The file; its suffix, .mp4 or .gif, selects the format.
@@ -41,20 +46,26 @@ class VideoWriter:
         suffix = self.path.suffix.lower()
         if suffix not in FORMATS:
             raise UserError(f"Cannot record to {str(self.path)!r}: the name must end in .mp4 or .gif.")
-        if self.path.exists():
-            raise UserError(f"{str(self.path)!r} exists already and is not overwritten: choose another name.")
-        settings = _settings(suffix)
-        self._partial = self.path.with_name(f".{self.path.stem}.{os.getpid()}-{time.time_ns()}{suffix}")
+        unfinished = f"{self.path.stem[:100]}.unfinished-{os.getpid()}-{time.time_ns()}{suffix}"
+        self._partial = self.path.with_name(unfinished)
+        self._program = find_ffmpeg()
         try:
+            if os.path.lexists(self.path):
+                raise UserError(f"{str(self.path)!r} exists already and is not overwritten: choose another name.")
+            self.path.open("xb").close()  # whether a file may have this name
+            self.path.unlink()
             self._partial.open("xb").close()
         except OSError as error:
             raise UserError(
-                f"Cannot write into the folder {str(self.path.parent)!r}: {error.strerror or error}.", exit_code=1
+                f"Cannot write into the folder {str(self.path.parent)!r} a file named {self.path.name!r}: "
+                f"{error.strerror or error}.",
+                exit_code=1,
             ) from error
         self._shape: tuple[int, ...] | None = None
         self._problem = ""
+        self._closing = False
         self._queue: queue.Queue[Pixels | None] = queue.Queue(QUEUE_SIZE)
-        self._thread = threading.Thread(target=self._encode, args=(settings,), name="rlkit-video")
+        self._thread = threading.Thread(target=self._encode, name="rlkit-video")
         self._thread.start()
 
     def write(self, picture: Pixels, times: int = 1) -> None:
@@ -84,56 +95,66 @@ class VideoWriter:
         Raises:
             UserError: The encoder or the renaming failed.
         """
-        if self._thread.is_alive():
-            self._queue.put(None)
-            self._thread.join()
+        self._closing = True
+        self._thread.join()
         if self._problem:
             raise UserError(f"Recording {str(self.path)!r} failed: {self._problem}.", exit_code=1)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         try:
             self.close()
-        except UserError:
-            if kind is None:  # else the first error says more
+        except UserError as problem:
+            if kind is None:
                 raise
+            if str(problem) != str(error):  # as `write` has raised it
+                _note(str(problem))
+        else:
+            if kind is not None and self.frames:
+                _note(f"{self.path} holds what was recorded before ({self.frames} pictures)")
 
     # In the encoder's thread
 
-    def _encode(self, settings: dict[str, Any]) -> None:
-        picture = self._queue.get()
+    def _encode(self) -> None:
+        picture = self._next()
         try:
-            import imageio_ffmpeg  # type: ignore[import-untyped]
-
             if picture is not None:
-                size = (picture.shape[1], picture.shape[0])
-                encoder = imageio_ffmpeg.write_frames(str(self._partial), size, fps=self.rate, **settings)
-                encoder.send(None)
+                encoder = Encoder(self._program, self._partial, (picture.shape[1], picture.shape[0]), self.rate)
                 try:
                     while picture is not None:
-                        encoder.send(picture)
-                        picture = self._queue.get()
+                        encoder.write(picture)
+                        picture = self._next()
                 finally:
                     encoder.close()
-        except OSError as error:
-            self._problem = f"the encoder stopped ({_first_line(error)}), perhaps because the disk is full"
+        except (EncoderError, UserError) as error:
+            self._problem = str(error).rstrip(".")
         except Exception as error:  # for the main thread to raise
             self._problem = _first_line(error)
         while picture is not None:
-            picture = self._queue.get()  # a full queue would block the main thread
+            picture = self._next()  # a full queue would block the main thread
         try:
             self._rename()
         except OSError as error:
             self._problem = f"{error.strerror or error}; what was recorded is in {str(self._partial)!r}"
 
+    def _next(self) -> Pixels | None:
+        """The next picture; None after the last one, once the writer is being closed."""
+        while True:
+            closing = self._closing  # read first: pictures that were put before it was set are not missed
+            try:
+                return self._queue.get(timeout=0.0 if closing else POLL)
+            except queue.Empty:
+                if closing:
+                    return None
+
     def _rename(self) -> None:
         """Give the file its name if it can be played, else remove it."""
-        if not _is_playable(self._partial):
-            self._partial.unlink()
-            if self.frames and not self._problem:
-                self._problem = "the encoder could not finish the file, perhaps because the disk is full"
+        if not is_playable(self._program, self._partial):
+            self._partial.unlink(missing_ok=True)
+            if self.frames:
+                self._problem = f"{self._problem or 'the file cannot be played'}; the unfinished file was removed"
             return
         if self._problem:
             self._problem += ", but what was recorded before can be played"
@@ -147,6 +168,12 @@ class VideoWriter:
             self._partial.unlink()
 
 
+def _note(sentence: str) -> None:
+    """Print a line on standard error, if it can still be written."""
+    with contextlib.suppress(OSError, ValueError):
+        print(printable(sentence), file=sys.stderr, flush=True)
+
+
 def _fitted(pixels: Pixels, shape: tuple[int, ...]) -> Pixels:
     """A picture as large as fits into another shape, on the background colour."""
     surface = pygame.Surface((shape[1], shape[0]))
@@ -155,48 +182,5 @@ def _fitted(pixels: Pixels, shape: tuple[int, ...]) -> Pixels:
     return pixels_of(surface)
 
 
-def _is_playable(path: Path) -> bool:
-    """Whether a video can be read to its end; nothing is decoded."""
-    try:
-        import imageio_ffmpeg
-
-        frames, _ = imageio_ffmpeg.count_frames_and_secs(str(path))
-    except (ImportError, OSError, RuntimeError):
-        return False
-    return bool(frames > 0)
-
-
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), repr(error)).rstrip(".:")
-
-
-def _settings(suffix: str) -> dict[str, Any]:
-    """Arguments of `imageio_ffmpeg.write_frames` for a format."""
-    try:
-        import imageio_ffmpeg
-
-        imageio_ffmpeg.get_ffmpeg_exe()
-    except (ImportError, RuntimeError) as error:
-        raise UserError(
-            f"Cannot record without ffmpeg: {error} It comes with: pip install 'imageio[ffmpeg]'", exit_code=1
-        ) from error
-    if suffix == ".gif":
-        # A palette per picture needs no second pass, and no memory that grows with the length.
-        palette = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1:dither=none"
-        return {
-            "codec": "gif",
-            "pix_fmt_out": "pal8",
-            "quality": None,
-            "macro_block_size": 1,
-            "output_params": ["-filter_complex", palette, "-loop", "0"],
-            "ffmpeg_log_level": "fatal",
-        }
-    # Players guess the colours of a video that does not name them.
-    bt709 = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
-    return {
-        "codec": None,  # the first H.264 encoder that works here
-        "quality": 6,
-        "macro_block_size": 2,
-        "output_params": ["-vf", "scale=out_color_matrix=bt709:out_range=tv", *bt709, "-movflags", "+faststart"],
-        "ffmpeg_log_level": "fatal",
-    }

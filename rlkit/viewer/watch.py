@@ -1,5 +1,6 @@
 """Play back a policy, for a window or a video."""
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +13,7 @@ from rlkit.env.seeding import episode_seed
 from rlkit.errors import UserError
 from rlkit.nn.utils import torch_set_up
 from rlkit.policy import PolicySpec, scenarios
+from rlkit.spaces import Spaces
 from rlkit.training.checkpoint import Checkpoints
 from rlkit.utils.paths import path_inside
 from rlkit.viewer import Episode, Playback
@@ -36,7 +38,7 @@ def playback(
     with ExitStack() as stack:
         places = [spec.environment] if scenario is None else scenarios(spec.environment, scenario)
         drawn = [stack.enter_context(make_vec_env(place, 1, render_mode="rgb_array")) for place in places]
-        agent = spec.agent(drawn[0].spaces, 1)
+        agent = _live_agent(spec, drawn[0].spaces) if live else spec.agent(drawn[0].spaces, 1)
         stack.enter_context(torch_set_up(agent.threads, deterministic=False))
         names = [""] if scenario is None else [Path(str(list(place.kwargs.values())[-1])).stem for place in places]
 
@@ -51,10 +53,23 @@ def playback(
         yield Playback(drawn[0], agent, episodes(), agent_name=spec.name)
 
 
+def _live_agent(spec: PolicySpec, spaces: Spaces) -> Agent:
+    """The agent of a run that is being trained: where its checkpoint was deleted meanwhile, that of the newest one."""
+    try:
+        return spec.agent(spaces, 1)
+    except UserError:
+        if spec.checkpoint is None or spec.checkpoint.folder.exists():
+            raise
+        newest = Checkpoints(spec.checkpoint.folder.parent.parent).newest(lambda _: None, replay=False)
+        if newest is None:
+            raise
+        return _live_agent(dataclasses.replace(spec, checkpoint=newest), spaces)
+
+
 def _load_newest_weights(agent: Agent, spec: PolicySpec) -> None:
     assert spec.checkpoint is not None
     checkpoints = Checkpoints(spec.checkpoint.folder.parent.parent)
-    checkpoint = checkpoints.newest(lambda _: None)  # skips one that is being deleted
+    checkpoint = checkpoints.newest(lambda _: None, replay=False)  # skips one that is being deleted
     if checkpoint is not None:
         try:
             agent.load_weights(checkpoint.weights())

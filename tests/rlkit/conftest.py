@@ -1,4 +1,6 @@
 import contextlib
+import ctypes
+import os
 import signal
 from pathlib import Path
 
@@ -66,3 +68,56 @@ def model_file(tmp_path, by_colour, monkeypatch) -> Path:
     file = tmp_path / "by-colour.safetensors"
     by_colour.save(file)
     return file
+
+
+@pytest.fixture
+def small_files():
+    """A block in which no file grows beyond some bytes, as on a full disk; the error is "File too large"."""
+    resource = pytest.importorskip("resource", reason="limits of a process are those of Unix")
+
+    @contextlib.contextmanager
+    def block(size: int):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return block
+
+
+@pytest.fixture
+def locked_path():
+    """Take all permissions from a file or folder, for the superuser too, until the test ends."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("permissions are those of Unix")
+    locked: list[Path] = []
+
+    def lock(path: Path) -> None:
+        path.chmod(0)
+        locked.append(path)
+
+    with _without_override():
+        yield lock
+    for path in locked:
+        if path.exists():
+            path.chmod(0o755)
+
+
+@contextlib.contextmanager
+def _without_override():
+    """A block in which the superuser keeps to permissions: without two capabilities of Linux in the effective set."""
+    if os.geteuid() != 0:
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    header, before, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)(), (ctypes.c_uint32 * 6)()
+    if not hasattr(libc, "capget") or libc.capget(header, before) or libc.capget(header, data):
+        pytest.skip("the superuser ignores permissions here")
+    data[0] &= ~0b110  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
+    assert libc.capset(header, data) == 0
+    try:
+        yield
+    finally:
+        assert libc.capset(header, before) == 0

@@ -14,7 +14,7 @@ class Config:
     hidden: tuple[int, ...] = hyperparameter((64,), "Widths.")
     double: bool = hyperparameter(True, "Double.")
     clip: float | None = hyperparameter(None, "Clip.")
-    loss: str = hyperparameter("huber", "Loss.", choices=("huber", "squared"))
+    loss: str = hyperparameter("huber", "Loss.", choices=("huber", "squared", "none"))
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,7 @@ class Config:
         ("clip", "None", None),
         ("clip", "none", None),
         ("loss", "squared", "squared"),
+        ("loss", "none", "none"),  # a word, where None is no value
     ],
 )
 def test_values_are_parsed_as_typed_on_the_command_line(key, text, value):
@@ -53,6 +54,8 @@ def test_values_are_parsed_as_typed_on_the_command_line(key, text, value):
         ("batch_size", "-3", "at least 1"),
         ("double", "1", "wrong type: expected true or false"),
         ("loss", "mse", "not one of huber, squared"),
+        ("loss", "1", "not one of huber, squared"),
+        ("gamma", "none", "gamma = 'none' has the wrong type"),
     ],
 )
 def test_errors_name_the_hyperparameter_and_what_is_expected(key, text, message):

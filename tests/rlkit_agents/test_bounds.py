@@ -84,3 +84,55 @@ def test_presets_are_far_from_the_bounds() -> None:
         for steps in (1_000, 10**12):
             config = preset(spaces, steps)
             from_plain(DQNConfig, dataclasses.asdict(config)).check_for(spaces)
+
+
+@pytest.mark.parametrize(
+    ("kind", "plain"),
+    [
+        (DQNConfig, {"hidden": [2] * 32}),
+        (DQNConfig, {"hidden": [16_384, 8_192]}),
+        (DQNConfig, {"distribution": "quantile", "num_quantiles": 1_000, "batch_size": 268}),
+        (DQNConfig, {"distribution": "implicit", "num_quantiles": 512, "batch_size": 256}),
+        (PQNConfig, {"hidden": [2] * 32}),
+        (PQNConfig, {"hidden": [16_384, 8_192]}),
+        (PQNConfig, {"learning_rate": 1e-3, "learning_rate_final": 1e-3}),
+    ],
+)
+def test_the_largest_combinations_are_allowed(kind: Any, plain: dict[str, Any]) -> None:
+    from_plain(kind, plain)
+
+
+@pytest.mark.parametrize(
+    ("kind", "plain", "said"),
+    [
+        (DQNConfig, {"hidden": [16_384, 8_193]}, "2 layers of up to 16384"),
+        (DQNConfig, {"distribution": "quantile", "num_quantiles": 1_000, "batch_size": 269}, "pairs of numbers"),
+        (
+            DQNConfig,
+            {"distribution": "implicit", "num_target_quantiles": 512, "batch_size": 257},
+            "num_target_quantiles = 512",
+        ),
+        (PQNConfig, {"hidden": [1] * 33}, "33 layers"),
+        (PQNConfig, {"hidden": [16_384, 8_193]}, "weights"),
+        (PQNConfig, {"learning_rate": 1e-3, "learning_rate_final": 2e-3}, "learning_rate_final"),
+    ],
+)
+def test_the_next_larger_combinations_are_refused(kind: Any, plain: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        from_plain(kind, plain)
+
+
+def test_a_head_without_a_dense_layer_is_limited_by_its_outputs() -> None:
+    bare = {"distribution": "quantile", "num_quantiles": 1_000, "hidden": [], "noisy": False, "batch_size": 32}
+    config = from_plain(DQNConfig, bare)
+    config.check_for(spaces_of((8,), 4_096))
+    streams = from_plain(DQNConfig, bare | {"dueling_hidden": [512]})
+    with pytest.raises(UserError, match="from a layer of 512"):
+        streams.check_for(spaces_of((8,), 4_096))
+
+
+def test_the_batch_that_is_suggested_fits() -> None:
+    spaces = spaces_of((1024, 1024, 4), 18)  # 4 MB
+    from_plain(DQNConfig, {"batch_size": 128}).check_for(spaces)
+    with pytest.raises(UserError, match="use batch_size=128"):
+        from_plain(DQNConfig, {"batch_size": 129}).check_for(spaces)

@@ -1,5 +1,7 @@
 """Compiled code on disk is reused exactly while its sources are unchanged."""
 
+import errno
+import functools
 import os
 import subprocess
 import sys
@@ -7,7 +9,7 @@ import textwrap
 
 import numba
 import pytest
-from rlkit_envs.jit import compile_kernel
+from rlkit_envs.jit import WARNED, compile_kernel
 
 PACKAGE = {
     "callee.py": """
@@ -49,10 +51,13 @@ def toy(tmp_path):
     return folder
 
 
-def run(toy, **variables):
+def run(toy, preexec_fn=None, **variables):
     """The result of the outer kernel, and its number of cache hits."""
-    environment = {**os.environ, "PYTHONPATH": str(toy.parent), "PYTHONDONTWRITEBYTECODE": "1", **variables}
-    done = subprocess.run([sys.executable, "-c", RUN], env=environment, capture_output=True, text=True, check=True)
+    path = os.pathsep.join([str(toy.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **variables}
+    done = subprocess.run(
+        [sys.executable, "-c", RUN], env=environment, capture_output=True, text=True, check=True, preexec_fn=preexec_fn
+    )
     return [int(number) for number in done.stdout.split()], done.stderr
 
 
@@ -76,15 +81,40 @@ def test_new_modification_times_of_the_same_text_change_nothing(toy):
     assert run(toy)[0] == [20, 1]
 
 
-def test_without_a_cache_folder_every_run_compiles_with_a_warning(monkeypatch):
+WARNING = "compiled code cannot be stored, so that every run compiles it again"
+
+
+def test_without_a_cache_folder_every_run_compiles_with_one_warning(toy):
+    nowhere = {
+        "NUMBA_CACHE_DIR": str(toy / "callee.py/folder"),
+        "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator",
+    }
+    for _ in range(2):
+        numbers, said = run(toy, **nowhere)
+        assert numbers == [20, 0]
+        assert said.count(WARNING) == said.count("\n") == 1
+
+
+def test_on_a_full_disk_every_run_compiles_with_one_warning(toy):
+    resource = pytest.importorskip("resource", reason="limits of a process are those of Unix")
+    for _ in range(2):
+        limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (100, 100))
+        numbers, said = run(toy, preexec_fn=limit)
+        assert numbers == [20, 0]
+        assert said.count(WARNING) == said.count("\n") == 1
+
+
+def test_a_kernel_of_one_signature_is_compiled_without_a_cache_folder(monkeypatch):
+    monkeypatch.setenv(WARNED, "")
+    monkeypatch.delenv(WARNED)
     njit = numba.njit
 
-    def without_a_folder(*arguments, cache=False, **options):
+    def on_a_full_disk(*arguments, cache=False, **options):
         if cache:
-            raise RuntimeError("no locator available")
+            raise OSError(errno.ENOSPC, "No space left on device")
         return njit(*arguments, **options)
 
-    monkeypatch.setattr(numba, "njit", without_a_folder)
-    with pytest.warns(UserWarning, match="every run compiles anew"):
-        kernel = compile_kernel(lambda x: x + 1, "")
+    monkeypatch.setattr(numba, "njit", on_a_full_disk)
+    with pytest.warns(UserWarning, match=WARNING):
+        kernel = compile_kernel(lambda x: x + 1, "", "int64(int64)")
     assert kernel(1) == 2

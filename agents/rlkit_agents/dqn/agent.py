@@ -17,6 +17,7 @@ from rlkit.replay import ReplayBuffer, Transitions
 from rlkit.replay.mirroring import mirror_every_second
 from rlkit.schedules import Exponential, Geometric, Linear
 from rlkit.spaces import Mirror, Observations, Spaces
+from rlkit.utils.state_check import check_counts, check_state
 from rlkit_agents.dqn.config import DQNConfig
 from rlkit_agents.dqn.distributions import DISTRIBUTIONS, Categorical
 from rlkit_agents.dqn.exploration import EpsilonGreedy, ExplorationSteps
@@ -164,8 +165,9 @@ class DQN(Agent):
             if self._mirror is not None:
                 batch = mirror_every_second(batch, self._mirror)
             metrics, priorities = self.learner.step(batch, learning_rate)
-            if self.config.per_alpha > 0:
-                self._replay.update_priorities(batch.rows, priorities.cpu().numpy())
+            errors = priorities.cpu().numpy() if self.config.per_alpha > 0 else None
+            if errors is not None and np.isfinite(errors).all():  # otherwise the loss is not finite either
+                self._replay.update_priorities(batch.rows, errors)
         self._warn_of_clamped_targets()
         return {f"train/{name}": float(value) for name, value in metrics.items()} | {
             "train/learning_rate": learning_rate,
@@ -289,7 +291,14 @@ class DQN(Agent):
         }
 
     def load_state(self, state: State) -> None:
-        """Continue from a `state`."""
+        """Continue from a `state`.
+
+        Raises:
+            ValueError: It is not of such an agent.
+        """
+        check_state(state, self.state() | {"optimizer": {}})
+        check_counts(state, "steps")
+        check_counts(state["exploration_steps"], "steps")
         self.learner.load_state(state)
         self._exploration.load_state(state["exploration"])
         self._exploration_steps.load_state(state["exploration_steps"])

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rlkit.utils.state_check import check_state
+
 
 class EpsilonGreedy:
     """Random actions in a share epsilon of all steps, each repeated for a random number of steps.
@@ -55,7 +57,14 @@ class EpsilonGreedy:
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a `state`."""
+        """Continue from a `state`.
+
+        Raises:
+            ValueError: It is not of such an exploration.
+        """
+        check_state(state, self.state(), "exploration")
+        if min(state["remaining"]) < 0 or not all(0 <= action < self._num_actions for action in state["actions"]):
+            raise ValueError(f"exploration should hold numbers of steps, and actions from 0 to {self._num_actions - 1}")
         self._generator.bit_generator.state = state["generator"]
         self._remaining[:] = state["remaining"]
         self._actions[:] = state["actions"]

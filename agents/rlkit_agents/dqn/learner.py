@@ -14,6 +14,7 @@ from rlkit.nn.heads import kaiming_init_
 from rlkit.nn.layers import disable_noise, reset_noise, set_dropout_generator
 from rlkit.nn.utils import gather_actions, to_tensor
 from rlkit.replay import Batch
+from rlkit.utils.state_check import check_counts, check_moments, check_state
 from rlkit_agents.dqn.augmentation import shift_batch, vary_intensity
 from rlkit_agents.dqn.config import DQNConfig
 from rlkit_agents.dqn.distributions import Distribution, Network
@@ -208,7 +209,15 @@ class DQNLearner:
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a `state`."""
+        """Continue from a `state`.
+
+        Raises:
+            ValueError: It is not of such a learner.
+        """
+        check_counts(state, "updates")
+        check_moments(state["optimizer"], self.optimizer)
+        own = self.state()
+        check_state({name: state[name] for name in own}, own | {"optimizer": {}})
         self.online.load_state_dict(state["online"])
         self.target.load_state_dict(state["target"])
         self.ema.load_state_dict(state["ema"])

@@ -16,6 +16,7 @@ from rlkit.nn.utils import count, gather_actions, to_tensor, to_tensors
 from rlkit.replay import Transitions
 from rlkit.schedules import Linear
 from rlkit.spaces import Observations, Spaces
+from rlkit.utils.state_check import check_counts, check_moments, check_state
 from rlkit_agents.pqn.config import PRESETS, PQNConfig
 from rlkit_agents.pqn.network import QNetwork, build_network
 from rlkit_agents.pqn.rollout import Rollout
@@ -230,7 +231,17 @@ class PQN(Agent):
         }
 
     def load_state(self, state: State) -> None:
-        """Continue from a `state`; `load_weights` restores the weights."""
+        """Continue from a `state`; `load_weights` restores the weights.
+
+        Raises:
+            ValueError: It is not of such an agent.
+        """
+        check_state(state, self.state() | {"optimizer": {}})
+        check_counts(state, "steps", "updates")
+        check_moments(state["optimizer"], self.optimizer)
+        actions = state["rollout"]["actions"]
+        if ((actions < 0) | (actions >= self._spaces.num_actions)).any():
+            raise ValueError(f"the rollout's actions should be from 0 to {self._spaces.num_actions - 1}")
         moments = {int(index): values for index, values in state["optimizer"].items()}
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from rlkit.agent import State
 from rlkit.replay import Transitions
 from rlkit.spaces import Leaf, Observations
+from rlkit.utils.state_check import check_counts, check_state
 
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
@@ -148,19 +149,35 @@ class Rollout:
         }
 
     def load_state(self, state: State) -> None:
-        """Continue from a `state`."""
-        self.filled = state["filled"]
+        """Continue from a `state`.
+
+        Raises:
+            ValueError: Its arrays are not of the same length, or a truncation lies outside of them.
+        """
+        steps, num_envs = self._shape
+        check_counts(state, "filled", most=steps)
+        filled, last, newest = state["filled"], state["truncation_observations"], state["newest"]
+        columns = [*state["observations"].values(), *(state[name] for name in _COLUMNS)]
+        steps_at, environments_at = state["truncation_steps"], state["truncation_environments"]
+        if len(steps_at) != len(environments_at):
+            raise ValueError(f"truncated episodes have {len(steps_at)} steps and {len(environments_at)} environments")
+        places = list(zip(steps_at, environments_at, strict=True))
+        if any(len(column) != filled for column in columns) or any(len(leaf) != len(places) for leaf in last.values()):
+            raise ValueError(f"the rollout should have {filled} steps and {len(places)} truncated episodes")
+        for step, environment in places:
+            check_counts({"truncation_steps": step}, "truncation_steps", most=filled - 1)
+            check_counts({"truncation_environments": environment}, "truncation_environments", most=num_envs - 1)
+        if newest or filled:
+            check_state(newest, {name: leaf[0] for name, leaf in self.observations.items()}, "newest")
+        self.filled = filled
         for name, leaf in self.observations.items():
             leaf[: self.filled] = state["observations"][name]
         for name in _COLUMNS:
             getattr(self, name)[: self.filled] = state[name]
         self.newest = dict(state["newest"])
-        last = state["truncation_observations"]
         self._truncations = [
             (step, environment, {name: leaf[k] for name, leaf in last.items()})
-            for k, (step, environment) in enumerate(
-                zip(state["truncation_steps"], state["truncation_environments"], strict=True)
-            )
+            for k, (step, environment) in enumerate(places)
         ]
 
     def _store_truncation(self, step: int, index: int) -> None:

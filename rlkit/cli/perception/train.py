@@ -1,14 +1,18 @@
 """`rlkit perception train`: train a segmentation network, or resume its training."""
 
 import functools
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from rlkit.cli.options import STEPS, KeyValues, print_line, read_kwargs, read_pairs, read_size, unset
+from rlkit.cli.options import KeyValues, print_line, read_kwargs, read_pairs, read_size, unset
 from rlkit.errors import UserError
+
+if TYPE_CHECKING:
+    from rlkit.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,10 @@ class Train:
     """Named set of hyperparameters; chosen by the data if not given."""
     set: KeyValues = ()
     """Hyperparameters to override, such as learning_rate=1e-3; `rlkit perception hyperparameters` lists them."""
-    steps: Annotated[int | None, STEPS, unset("N")] = None
-    """Total gradient steps."""
+    steps: Annotated[int | None, unset("N")] = None
+    """Total gradient steps; with --resume, the new total of a run that goes on after its end."""
     epochs: Annotated[int | None, unset("N")] = None
-    """Epochs over a folder's images (100 if neither is given)."""
+    """Epochs over a folder's images (100 if neither is given); with --resume, the new total."""
     batch_size: Annotated[int | None, unset("N")] = None
     """Images per step; short for --set batch_size=N."""
     time_limit: Annotated[float | None, unset("SECONDS")] = None
@@ -79,17 +83,20 @@ class Train:
 
         reporter = functools.partial(make_reporter, quiet=self.quiet)
         if self.resume is not None:
-            resume(
+            outcome = resume(
                 self.resume,
                 data=self.data,
                 env_kwargs=env_kwargs,
                 network=self.network,
+                steps=self.steps,
+                epochs=self.epochs,
                 time_limit=self.time_limit,
                 reporter=reporter,
             )
+            self._leave(outcome)
             return
         outcome = train(
-            self.data or "sim",
+            "sim" if self.data is None else self.data,
             network=self.network or "segnet-compact",
             preset=self.preset,
             settings=settings,
@@ -111,9 +118,17 @@ class Train:
         if not self.quiet and outcome.stopped is None:
             print_line(f"evaluate it: rlkit perception evaluate {outcome.path}")
             print_line(f"show it: rlkit perception predict {outcome.path}")
+        self._leave(outcome)
+
+    def _leave(self, outcome: "Run") -> None:
+        """Exit with the status of a run that a signal stopped."""
+        from rlkit.training.signals import exit_status
+
+        if exit_status(outcome.stopped):
+            sys.exit(exit_status(outcome.stopped))
 
     def _refuse_what_resuming_cannot_change(self) -> None:
-        fixed = ("preset", "set", "steps", "epochs", "batch_size", "size", "val_fraction", "seed", "device")
+        fixed = ("preset", "set", "batch_size", "size", "val_fraction", "seed", "device")
         for name in (*fixed, "init", "pretrained_vgg16", "val_freq", "save_freq", "run_dir"):
             if getattr(self, name) not in (None, ()):
                 raise UserError(f"--resume takes --{name.replace('_', '-')} from the run: leave it out")

@@ -69,8 +69,7 @@ def build_network(
         if not allow_code:
             raise UserError(
                 f"This model's network is {name!r}, code that is not imported unless requested. "
-                f"If you trust it, add: --network {name} (with rlkit train, evaluate and watch: --perception-kwargs "
-                f"network={name})"
+                f"If you trust it, add: --network {name}"
             )
         return _from_code(name, num_classes, generator)
     if name not in NETWORKS:

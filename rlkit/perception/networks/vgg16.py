@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from rlkit.errors import UserError
+from rlkit.utils import paths
 
 WIDTHS = (64, 128, 256, 512, 512)
 DEPTHS = (2, 2, 3, 3, 3)
@@ -85,6 +86,7 @@ def _pairs(network: nn.Module) -> Iterator[tuple[nn.Conv2d, nn.BatchNorm2d | Non
 
 def _read(path: Path) -> dict[str, Tensor]:
     try:
+        paths.open_regular(path).close()  # safetensors takes a file that may not be read for a missing one
         return load_file(path)
     except FileNotFoundError as error:
         raise UserError(f"There is no file of VGG16 weights at {path}.") from error

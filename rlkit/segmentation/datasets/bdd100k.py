@@ -112,14 +112,18 @@ def _weathers(path: Path, names: Collection[str]) -> Mapping[str, str]:
     try:
         for frame in read_entries(path):
             name, weather = frame["name"], frame["attributes"]["weather"]
+            if not isinstance(name, str):
+                raise ValueError("a name that is no string")
             if not isinstance(weather, str) or not is_word(weather):
                 raise ValueError(f"a weather that is no string of at most {MAX_NAME} printable characters")
             if name in names:
                 found[name] = weather
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: it is a broken link.", exit_code=1) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read as BDD100K's list of boxes: {error!r}.", exit_code=1) from error
+    except KeyError as error:
+        raise UserError(f"{path} cannot be read as BDD100K's list of boxes: no {error}.", exit_code=1) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read as BDD100K's list of boxes: {error}.", exit_code=1) from error
     return found
 
 

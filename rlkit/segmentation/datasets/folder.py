@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rlkit.errors import UserError
+from rlkit.errors import DiskError, UserError
 from rlkit.segmentation.datasets import read_dataset
 from rlkit.segmentation.datasets.base import DatasetIndex, LabelledImages
 from rlkit.segmentation.datasets.bounds import check_batch
@@ -111,7 +111,7 @@ class FolderDataset:
         try:
             warnings += check_files(self._selection, self._decode, self.classes, "validation masks", self._pool)
         except UserError as error:
-            if not self._chosen_by_block:
+            if isinstance(error, DiskError) or not self._chosen_by_block:
                 raise
             warnings += (f"{error} The best weights cannot be chosen by them: see --val-fraction.",)
         return warnings

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlkit.utils import paths
+from rlkit.utils.parsing import distinct_keys
 
 MAX_BYTES = 256 * 2**20  # of the file; BDD100K's boxes of `val` have about 60 MB
 MAX_ENTRY = 2**20  # characters; an image with a hundred boxes has 30,000
@@ -23,7 +24,7 @@ def read_entries(path: Path) -> Iterator[Any]:
 
     Raises:
         UserError: The file is not a regular file, or cannot be read.
-        ValueError: It is too large, is no JSON list, or has an entry that is too long.
+        ValueError: It is too large, is no JSON list, or has an entry that is too long or a key that occurs twice.
         RecursionError: An entry is nested too deeply.
     """
     with paths.open_regular(path) as binary, io.TextIOWrapper(binary, encoding="utf-8") as file:
@@ -41,7 +42,7 @@ def parse_entries(file: io.TextIOBase, max_entry: int = MAX_ENTRY) -> Iterator[A
         RecursionError: An entry is nested too deeply.
     """
     chunk = CHUNK_ENTRIES * max_entry
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(object_pairs_hook=distinct_keys)
     text = file.read(chunk)
     mark = _BEGINNING.match(text)
     if mark is None:

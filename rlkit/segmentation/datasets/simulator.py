@@ -18,7 +18,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from rlkit import capabilities
 from rlkit.env import registry
-from rlkit.env.config import EnvConfig, EnvOptions, absolute_id, split_kwargs
+from rlkit.env.config import EnvConfig, EnvOptions, absolute_id, code_of, split_kwargs
 from rlkit.env.make import vectorize
 from rlkit.env.registry import accepted_arguments, spec_metadata
 from rlkit.env.seeding import Stream, episode_seed
@@ -61,6 +61,19 @@ _MEANINGLESS = {
 _log = logging.getLogger(__name__)
 
 
+def check_code(environment_id: str, allow_code: bool) -> None:
+    """Check that an environment's id names no code, or that it may be imported.
+
+    Raises:
+        UserError: It does, and may not.
+    """
+    if not allow_code and code_of(environment_id) is not None:
+        raise UserError(
+            f"This needs the code of {environment_id!r}, which is not imported unless requested. "
+            f"If you trust it, add: --data env:{environment_id}"
+        )
+
+
 class SimulatorDataset:
     """A `Dataset` of an unlimited number of images with exact labels from a simulator.
 
@@ -101,6 +114,7 @@ class SimulatorDataset:
         for name, count in (("selected", selected), ("measured", measured)):
             if count is not None and not 1 <= count <= MAX_IMAGES:
                 raise UserError(f"From 1 to {MAX_IMAGES:,} pictures can be {name}, not {count}.")
+        check_code(environment.id, allow_code)
         self._spec = registry.find_spec(environment.id, allow_code)
         metadata = spec_metadata(self._spec)
         if size is not None and _SIZE_OPTION in accepted_arguments(self._spec):

@@ -17,6 +17,7 @@ from rlkit.segmentation.datasets.base import Dataset, LabelledImages
 from rlkit.segmentation.export.common import Exported, Floats, as_input, check_target, compare, write_target
 from rlkit.segmentation.export.torch_export import INPUT, OUTPUT, quietly, traced
 from rlkit.spaces import Pixels
+from rlkit.utils.io import disk_errors
 
 SUFFIX = ".onnx"
 OPSET = 18
@@ -214,7 +215,7 @@ def int8_bytes(model: SegmentationModel, calibration: Pixels, batch: int | None 
     )
 
     # These functions work on files only.
-    with tempfile.TemporaryDirectory() as folder, quietly():
+    with disk_errors(tempfile.gettempdir()), tempfile.TemporaryDirectory() as folder, quietly():
         floats, prepared, integers = (Path(folder, f"{name}.onnx") for name in ("floats", "prepared", "integers"))
         floats.write_bytes(onnx_bytes(model, batch))
         quant_pre_process(floats, prepared, skip_symbolic_shape=True)

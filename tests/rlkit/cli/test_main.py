@@ -37,6 +37,11 @@ def test_evaluate_writes_the_figures_that_scripts_rely_on(rlkit, run, tmp_path, 
     assert {"env", "agent", "episodes", "mean_reward", "std_reward", "mean_length", "seconds"} <= figures.keys()
     assert len(figures["episodes"]) == 3
     assert {"seed", "reward", "length"} <= figures["episodes"][0].keys()
+    assert figures["algorithm"] == "dqn"
+    assert (figures["seed"], figures["num_episodes"], figures["scenario"]) == (0, 3, None)
+    assert figures["checkpoint"]["steps"] == int(next((run / "best").glob("[0-9]*")).name)
+    assert figures["checkpoint"]["folder"] == str(next((run / "best").glob("[0-9]*")))
+    assert {"rlkit-toolkit", "torch", "gymnasium", "numpy", "python"} <= figures["versions"].keys()
     assert rlkit("evaluate", run, "--episodes", 3, "--json", result) == 0  # an earlier result may be replaced
     again = json.loads(result.read_text())
     assert again["episodes"] == figures["episodes"]
@@ -52,6 +57,9 @@ def test_driving_adds_its_own_figures(rlkit, tmp_path):
     assert rlkit("evaluate", "random", "--env", "rlkit/Driving-v0", "--episodes", 2, "--json", result) == 0
     figures = json.loads(result.read_text())
     assert 0 <= figures["lap_rate"] <= 1
+    assert figures["env_kwargs"] == {"split": "test"}  # the default of evaluation
+    assert (figures["algorithm"], figures["checkpoint"]) == ("random", None)
+    assert (figures["frame_stack"], figures["perception"]) == (None, None)
     expected = {"circuit", "finished", "lap_time", "reference_time", "ratio", "off_road_seconds"}
     assert expected <= figures["episodes"][0].keys()
 
@@ -182,10 +190,14 @@ def test_code_that_a_run_needs_is_imported_only_when_it_is_named(rlkit, tmp_path
     (tmp_path / "mine.py").write_text(MINE)
     assert rlkit("train", "mine.py:Mine", "--steps", 400, "--run-dir", "run", "--time-limit", 100, *SMALL) == 0
     assert "the file was imported" in capsys.readouterr().out
-    for command in (["evaluate", "run"], ["watch", "run", "--record", "x.gif"], ["train", "--resume", "run"]):
+    for command, hint in (
+        (["evaluate", "run"], "add: --env /"),
+        (["watch", "run", "--record", "x.gif"], "add: --env /"),
+        (["train", "--resume", "run"], "after the command: rlkit train /"),
+    ):
         assert rlkit(*command) == 2
         told = capsys.readouterr()
-        assert "--env" in told.err or "add" in told.err
+        assert hint in told.err
         assert "the file was imported" not in told.out
     assert rlkit("evaluate", "run", "--env", "mine.py:Mine", "--episodes", 2) == 0
     assert "2 episodes" in capsys.readouterr().out
@@ -215,6 +227,31 @@ def test_a_hyperparameter_typed_as_an_option_is_pointed_to_set(capsys):
     with pytest.raises(SystemExit):
         main(["train", "CartPole-v1", "--steps", "many"])
     assert "hyperparameter:" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [
+        (["trian", "CartPole-v1"], "there is no command 'trian'. Did you mean train"),
+        (["perception", "evalute", "x"], "there is no command 'evalute'. Did you mean evaluate"),
+        (["train", "--env", "CartPole-v1"], "--env is no option of rlkit train: its value follows the command"),
+        (["evaluate", "--policy", "run"], "its value follows the command, rlkit evaluate POLICY"),
+        (["train", "CartPole-v1", "--seed", "abc"], "--seed: expected a whole number such as 200000 or 2e5, not abc"),
+        (["train", "CartPole-v1", "--seed", "1e400"], "--seed: expected a whole number"),
+        (["evaluate", "random", "--episodes", "1.5"], "--episodes: expected a whole number"),
+        (["train", "CartPole-v1", "--time-limit", "soon"], "--time-limit: expected a number such as 0.5, not soon"),
+        (["perception", "train", "--val-fraction", "x"], "--val-fraction: expected a number"),
+        (["train", "CartPole-v1", "--device", "gpu"], "invalid choice 'gpu' for argument '--device'"),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_parsed_is_answered_in_a_sentence(command, hint, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(command)
+    assert left.value.code == 2
+    told = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert hint in told
+    assert "None" not in told
 
 
 def test_steps_may_be_written_with_an_exponent(rlkit, tmp_path, capsys):
@@ -247,13 +284,36 @@ def test_each_scenario_has_a_line_with_the_reason_of_its_end(rlkit, tmp_path, ca
     assert any(line.startswith("narrow.csv: ") for line in lines)
 
 
-def test_all_scenarios_are_read_before_the_first_is_driven(rlkit, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["evaluate", "expert", "--env", "rlkit/Driving-v0"],
+        ["watch", "expert", "--env", "rlkit/Driving-v0", "--record", "film.gif"],
+        ["play", "rlkit/Driving-v0", "--record", "film.gif"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_all_scenarios_are_read_before_the_first_is_driven(rlkit, tmp_path, capsys, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
     _write_circle(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_text("{}")
     _write_circle(tmp_path / "c.csv", 50.0)
     monkeypatch.setattr("rlkit.policy._evaluate", lambda *_: pytest.fail("an episode was driven"))
-    assert rlkit("evaluate", "expert", "--env", "rlkit/Driving-v0", "--scenario", tmp_path) == 2
+    assert rlkit(*command, "--scenario", tmp_path) == 2
+    assert not (tmp_path / "film.gif").exists()
     told = capsys.readouterr().err
     assert "2 of 3 files cannot be used" in told
     assert "b.csv: begins with JSON" in told
     assert "c.csv, line 1: 50 m of road" in told
+
+
+def test_paths_that_are_no_run_are_answered_with_the_run(rlkit, run, tmp_path, capsys):
+    for command, hint in (
+        (["evaluate", run / "checkpoints"], f"it has no config.json; it lies in the run {run}"),
+        (["watch", run / "config.json"], f"it lies in the run {run}"),
+        (["train", "--config", run], f"this is a folder; name the file {run / 'config.json'}"),
+        (["perception", "train", "--resume", run], "a run of agent training, not of segmentation training"),
+        (["watch", run, "--episodes", 0], "--episodes 0: expected a whole number of at least 1"),
+    ):
+        assert rlkit(*command) in (1, 2)
+        assert hint in capsys.readouterr().err

@@ -11,7 +11,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from rlkit.env.config import EnvConfig
 from rlkit.env.make import make_vec_env
-from rlkit.env.registry import check_render_mode, find_spec, make_single, spec_metadata
+from rlkit.env.registry import check_render_mode, current_atari_id, find_spec, make_single, spec_metadata
 from rlkit.errors import UserError
 
 ENVIRONMENT = """
@@ -60,6 +60,19 @@ def test_an_unknown_id_offers_the_nearest():
 
 
 @pytest.mark.usefixtures("_clean_imports")
+def test_an_old_atari_id_names_the_current_one(caplog):
+    with pytest.raises(UserError, match="This Atari game is ALE/NoSuchGame-v5, with frame skip"):
+        find_spec("NoSuchGameNoFrameskip-v4")
+    pytest.importorskip("ale_py", reason="the emulator is an extra: pip install rlkit-toolkit[atari]")
+    find_spec("ALE/Pong-v5")
+    assert [current_atari_id(name) for name in ("PongNoFrameskip-v4", "Pong-ramDeterministic-v4", "Pong-v0")] == [
+        "ALE/Pong-v5"
+    ] * 3
+    assert current_atari_id("CartPole-v1") is None
+    find_spec("PongNoFrameskip-v4")
+    assert "ALE/Pong-v5 is the same game with frame skip" in caplog.text
+
+
 def test_a_class_in_a_file_is_an_environment(tmp_path):
     (tmp_path / "their_env.py").write_text(ENVIRONMENT)
     config = EnvConfig(f"{tmp_path}/their_env.py:Corridor", {"length": 2})
@@ -123,8 +136,8 @@ def test_a_module_in_the_current_folder_registers_or_holds_environments(tmp_path
 def test_code_that_a_stored_run_names_is_not_imported_unasked(tmp_path):
     path = tmp_path / "their_env.py"
     path.write_text("raise SystemExit('imported')")
-    refused(f"{path}:Env", rf"--env {path}:Env", allow_code=False)
-    refused("their_module:Env-v0", "--env their_module:Env-v0", allow_code=False)
+    refused(f"{path}:Env", rf"rlkit train {path}:Env", allow_code=False)
+    refused("their_module:Env-v0", "rlkit train their_module:Env-v0", allow_code=False)
     assert find_spec("CartPole-v1", allow_code=False).id == "CartPole-v1"
 
 

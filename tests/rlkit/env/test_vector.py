@@ -327,6 +327,8 @@ def test_what_was_chosen_is_told():
     assert lines[0].startswith("environment: CartPole-v1, sutton_barto_reward=True; 2 at once: single environments")
     assert lines[1:] == ["observation: vector of 4", "actions: 2 (0, 1)"]
     assert "4 frames stacked (a single image shows no motion)" in toys(1, picture_only=True).describe()[1]
+    asked = make_vec_env(EnvConfig("rlkit/Bricks-v0", {"frame_stack": 4}), 1)
+    assert "4 frames stacked (as asked)" in asked.describe()[1]
 
 
 def test_advice_is_read_before_the_environment_is_made():

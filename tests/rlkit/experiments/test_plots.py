@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rlkit.errors import UserError
+from rlkit.errors import DiskError, UserError
 from rlkit.experiments.groups import group_runs
 from rlkit.experiments.plots import align, check_target, draw, save
 from rlkit.experiments.records import REWARD, Curve, find_runs
@@ -82,3 +82,13 @@ def test_a_picture_that_could_not_be_written_is_refused_before_the_work(tmp_path
         check_target(tmp_path / "curves.gif")
     with pytest.raises(UserError, match="does not exist"):
         check_target(tmp_path / "no" / "curves.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_a_picture_for_which_the_disk_has_no_room_is_not_there(groups, tmp_path, small_files, suffix):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    figure = draw(groups, REWARD)
+    with small_files(2_000), pytest.raises(DiskError, match=r"cannot write .*the limit on the size of a file"):
+        save(figure, folder / f"curves{suffix}")
+    assert list(folder.iterdir()) == []

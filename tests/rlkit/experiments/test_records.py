@@ -54,6 +54,9 @@ def test_a_run_is_complete_once_its_budget_is_used_up(make_run):
     (checkpoint / "manifest.json").write_text(json.dumps(manifest))
     assert not read_run(unfinished).complete, "nor does one whose files are missing"
     (checkpoint / "weights.safetensors").touch()
+    assert not read_run(unfinished).complete, "the evaluation after the last step is missing"
+    with (unfinished / "metrics.jsonl").open("a") as log:
+        log.write('{"steps": 1000, "seconds": 10.0, "eval/mean_reward": 1.0}\n')
     assert read_run(unfinished).complete
 
 

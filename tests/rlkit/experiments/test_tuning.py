@@ -2,14 +2,21 @@
 
 import builtins
 import json
+import os
 import shutil
+import signal
+import sqlite3
 
 import pytest
 
-from rlkit.errors import UserError
+from rlkit import plugins
+from rlkit.errors import DiskError, UserError
 from rlkit.experiments.records import read_run
+from rlkit.experiments.search_space import read_space, start_of
+from rlkit.experiments.study_errors import study_errors
 from rlkit.experiments.trial import LAST
 from rlkit.experiments.tuning import Search, locked, tune
+from rlkit.hyperparameters import with_settings
 from rlkit.training import run as training_run
 from rlkit.training.progress import PlainReporter
 from rlkit.training.run import Run
@@ -142,6 +149,38 @@ def test_an_interrupted_trial_goes_on_in_its_folder(tmp_path, monkeypatch):
     assert best.trials == 1
 
 
+def test_a_signal_stops_a_trial_that_the_next_call_resumes(tmp_path, monkeypatch):
+    step, stops = training_run.AgentTrainer.step, []
+
+    def stopped(trainer):
+        step(trainer)
+        if trainer.steps == 104:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training_run.AgentTrainer, "step", stopped)
+        best, said = search(tmp_path, trials=2, on_stop=stops.append)
+    assert (best, stops) == (None, ["SIGTERM"])
+    assert "stopped by SIGTERM in trial-0000; the same command continues it" in said
+    assert read_run(tmp_path / "study-trials/trial-0000/s0").saved_steps == 104
+    best, _ = search(tmp_path, trials=2, on_stop=pytest.fail)
+    assert best.trials == 2
+    folders = sorted((tmp_path / "study-trials").iterdir())
+    assert (len(folders), folders[0].name) == (2, "trial-0000")
+    assert all(read_run(folder / "s0").complete for folder in folders)
+
+
+def test_an_interruption_between_two_steps_says_how_to_continue(tmp_path, monkeypatch):
+    def start(config, **options):
+        raise KeyboardInterrupt
+
+    said = []
+    monkeypatch.setattr(training_run, "start", start)
+    with pytest.raises(KeyboardInterrupt):
+        tune(SEARCH, tmp_path / "study.sqlite3", say=said.append)
+    assert said[-1] == "the search is interrupted; the same command continues it"
+
+
 def test_a_run_that_was_never_measured_by_the_metric_is_refused(tmp_path, imagined):
     imagined(lambda config, steps: 1.0)
     with pytest.raises(UserError, match="none of the runs has logged it"):
@@ -153,6 +192,41 @@ def test_a_file_that_remembers_another_search_is_left_alone(tmp_path, imagined):
     search(tmp_path, trials=1)
     with pytest.raises(UserError, match=r"holds another search \(steps = 200, asked for 300\)"):
         search(tmp_path, Search(**{**vars(SEARCH), "steps": 300}), trials=2)
+
+
+def test_the_same_choices_in_another_order_are_the_same_search(tmp_path, imagined):
+    imagined(lambda config, steps: 1.0)
+    plan = Search(**{**vars(SEARCH), "search": ["update_interval=16,32,64", "gamma=0.8,0.9"]})
+    search(tmp_path, plan, trials=2)
+    turned = Search(**{**vars(SEARCH), "search": ["gamma=0.9,0.80", "update_interval=64,16,32"]})
+    best, said = search(tmp_path, turned, trials=4)
+    assert best.trials == 4
+    assert "searching update_interval: 16 | 32 | 64" in said  # and not the preset's 4
+
+
+def test_what_is_given_is_not_searched_unless_both_are_typed(tmp_path, imagined):
+    imagined(lambda config, steps: 1.0)
+    _, said = search(tmp_path, Search("CartPole-v1", settings=SETTINGS, steps=200), trials=1)
+    assert "searching gamma" in said
+    assert "searching batch_size" not in said
+    both = Search("CartPole-v1", settings=SETTINGS, steps=200, search=["batch_size=16,32"])
+    with pytest.raises(UserError, match="batch_size is searched and given by --set"):
+        search(tmp_path, both, trials=1)
+
+
+def test_other_choices_are_another_search_and_named(tmp_path, imagined):
+    imagined(lambda config, steps: 1.0)
+    search(tmp_path, Search(**{**vars(SEARCH), "search": ["update_interval=16,32", "gamma=0.8..0.9"]}), trials=1)
+    other = Search(**{**vars(SEARCH), "search": ["update_interval=32,64", "n_step=1..3"]})
+    with pytest.raises(UserError, match=r"another search \(gamma: 0\.8 to 0\.9, asked for: not searched; n_step: not"):
+        search(tmp_path, other, trials=2)
+
+
+def test_every_agent_has_a_search_space_of_its_own_that_can_be_read():
+    for name in ("dqn", "pqn"):
+        config = plugins.agent_class(name).Config()
+        space = read_space(config, [])
+        assert all(with_settings(config, {key: text}) for key, text in start_of(space, config).items())
 
 
 def test_a_file_that_is_no_study_is_left_alone(tmp_path):
@@ -281,3 +355,32 @@ def optuna_study(file):
     import optuna
 
     return optuna.load_study(study_name="rlkit", storage=f"sqlite:///{file}")
+
+
+def test_a_full_disk_is_not_a_damaged_study(tmp_path, small_files):
+    with small_files(9_000), pytest.raises(DiskError, match=r"ulimit -f.*the same command continues"):
+        search(tmp_path, trials=1)
+
+
+def test_a_full_disk_ends_the_search_and_not_the_trial(tmp_path, monkeypatch, imagined):
+    imagined(lambda config, steps: 1.0)
+    start = training_run.start
+
+    def full(config, **options):
+        raise DiskError("cannot write the run: the disk is full")
+
+    monkeypatch.setattr(training_run, "start", full)
+    with pytest.raises(DiskError, match="the disk is full"):
+        search(tmp_path, trials=1)
+    monkeypatch.setattr(training_run, "start", start)
+    best, _ = search(tmp_path, trials=1)
+    assert (best.trials, best.pruned, best.trial) == (1, 0, "trial-0000")
+
+
+def test_errors_of_the_database_name_their_cause(tmp_path):
+    database = sqlite3.connect(":memory:")
+    database.execute("PRAGMA max_page_count = 1")
+    with pytest.raises(DiskError, match="the disk is full"), study_errors(tmp_path / "study.sqlite3"):
+        database.execute("CREATE TABLE trials (number)")
+    with pytest.raises(UserError, match=r"is no study.*syntax"), study_errors(tmp_path / "study.sqlite3"):
+        database.execute("CREATE NOTHING")

@@ -208,6 +208,8 @@ def test_priorities_of_overwritten_transitions_are_ignored():
     before = buffer.state()["priorities"]
     buffer.update_priorities(np.array([0, 1, buffer.oldest - 1]), np.full(3, 100.0))
     np.testing.assert_equal(buffer.state()["priorities"], before)
+    buffer.update_priorities(np.array([buffer.oldest]), np.array([100.0]))
+    assert buffer.state()["priorities"]["largest"] == pytest.approx(100)
 
 
 def test_an_error_that_is_not_finite_is_refused():
@@ -321,3 +323,73 @@ def test_frames_on_disk_are_the_frames_in_memory():
         worlds.step(in_memory, on_disk)
     np.testing.assert_equal(vars(in_memory.sample(64)), vars(on_disk.sample(64)))
     np.testing.assert_equal(in_memory.rows(in_memory.oldest, 70), on_disk.rows(on_disk.oldest, 70))
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.6])
+def test_the_smallest_buffer_holds_two_rows_of_each_environment(alpha):
+    with pytest.raises(ValueError, match="capacity = 5 is too small for 3 environments"):
+        make_buffer(capacity=5, num_envs=3, per_alpha=alpha)
+    buffer, worlds = make_buffer(capacity=6, num_envs=3, per_alpha=alpha), Worlds(3, 1, seed=0)
+    assert len(buffer) == 0
+    for steps in range(1, 6):
+        assert buffer.can_sample() == (steps > 2)
+        worlds.step(buffer, terminate=0, truncate=0)
+        assert len(buffer) == min(3 * steps, 6)
+        assert buffer.oldest == max(3 * steps - 6, 0)
+    batch = buffer.sample(64)
+    assert set(batch.rows) == {9, 10, 11}
+    for index in range(64):
+        check_transition(worlds, batch, index, 1)
+
+
+def test_neither_a_buffer_without_rows_nor_one_that_was_cut_can_be_sampled():
+    for alpha in (0.0, 0.6):
+        buffer = make_buffer(num_envs=1, per_alpha=alpha)
+        with pytest.raises(ValueError, match="no complete transition"):
+            buffer.sample(1)
+        Worlds(1, 1, seed=0).step(buffer, terminate=0, truncate=0)
+        buffer.cut()
+        Worlds(1, 1, seed=0).step(buffer, terminate=0, truncate=0)
+        assert not buffer.can_sample()
+
+
+def test_rows_are_restored_without_a_number_of_actions_and_only_as_many_as_were_saved():
+    buffer, other = (make_buffer() for _ in range(2))
+    worlds = Worlds(2, 1, 0)
+    for _ in range(3):
+        worlds.step(buffer, terminate=0.5, truncate=0)
+    saved = buffer.rows(0, buffer.written)
+    other.restore_rows(0, saved[:-1])
+    with pytest.raises(ValueError, match=f"{len(saved) - 1} rows .* were restored, {len(saved)} were saved"):
+        other.load_state(buffer.state())
+    saved["action"][0] = 10**6
+    make_buffer().restore_rows(0, saved)
+    with pytest.raises(ValueError, match="an action that does not exist"):
+        make_buffer(num_actions=3).restore_rows(0, saved)
+
+
+def test_sums_stop_at_the_end_of_an_episode_and_at_the_newest_row():
+    buffer = make_buffer(num_envs=1, n_step=3)
+    false, true = np.zeros(1, np.bool_), np.ones(1, np.bool_)
+    for step, (terminated, truncated) in enumerate(
+        [(false, false), (true, false), (false, true), (false, false)] + [(false, false)] * 3
+    ):
+        seen, following = (observations([[number]]) for number in (2 * step + 1, 2 * step + 2))
+        buffer.add(
+            Transitions(seen, np.zeros(1, int), np.full(1, 4.0**step, np.float32), terminated, truncated, following)
+        )
+    batch = buffer.sample(500)
+    found = {
+        int(seen[0]): (value, discount, int(reached[0]))
+        for seen, value, discount, reached in zip(
+            batch.observations["vector"], batch.returns, batch.discounts, batch.next_observations["vector"], strict=True
+        )
+    }
+    assert found == {
+        1: (1 + 4 / 2, 0, 4),  # terminated after two rewards
+        3: (4, 0, 4),
+        5: (16, 1 / 2, 6),  # truncated: the value of the last observation counts
+        7: (64 + 256 / 2 + 1024 / 4, 1 / 8, 13),
+        9: (256 + 1024 / 2, 1 / 4, 13),  # the newest row, whose reward is not stored yet
+        11: (1024, 1 / 2, 13),
+    }

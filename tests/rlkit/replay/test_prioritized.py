@@ -114,3 +114,26 @@ def test_an_error_of_zero_keeps_a_positive_priority():
     priorities.insert(np.arange(2))
     priorities.update(np.arange(2), np.zeros(2))
     assert priorities.any()
+
+
+def test_the_first_transitions_have_priority_1():
+    """Schaul et al. 2016, algorithm 1; it counts until a larger error was seen."""
+    priorities = Priorities(4, alpha=1.0)
+    priorities.insert(np.array([0, 1]))
+    priorities.update(np.array([0]), np.array([0.25]))
+    priorities.insert(np.array([2]))
+    assert priorities.state()["values"].tolist() == pytest.approx([0.25, 1, 1], abs=1e-5)
+
+
+def test_restored_priorities_are_those_saved_and_the_rest_is_excluded():
+    saved, restored = Priorities(6, alpha=1.0), Priorities(6, alpha=1.0)
+    for each in (saved, restored):
+        each.insert(np.arange(4 if each is saved else 6))
+    saved.update(np.array([1, 2]), np.array([3.0, 9.0]))
+    restored.load_state(saved.state())
+    np.testing.assert_equal(restored.state(), saved.state())
+    for each in (saved, restored):
+        each.insert(np.array([5]))
+    drawn = [each.draw(1_000, np.random.default_rng(0)) for each in (saved, restored)]
+    assert np.array_equal(*drawn)
+    assert set(drawn[0]) == {0, 1, 2, 3, 5}

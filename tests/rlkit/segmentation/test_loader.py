@@ -63,8 +63,15 @@ def test_a_thread_draws_ahead_as_far_as_it_may():
             time.sleep(0.01)
         time.sleep(0.05)
         assert drawn == [0, 1, 2, 3]  # three that wait, and one that waits for room
-        assert [next(ahead) for _ in range(5)] == [0, 1, 2, 3, 4]
+        assert [ahead.take() for _ in range(5)] == [0, 1, 2, 3, 4]
     assert not any(thread.name == "rlkit-pictures" for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("ahead", [0, 3])
+def test_what_was_waited_for_is_taken_next(ahead):
+    with Prefetcher((number for number in range(9)), ahead) as items:
+        items.wait()
+        assert [items.take() for _ in range(4)] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("ahead", [0, 2])
@@ -79,9 +86,9 @@ def test_what_goes_wrong_is_told_to_who_waits_and_the_source_clears_up(ahead):
             closed.append(True)
 
     with Prefetcher(broken(), ahead) as items:
-        assert next(items) == 1
+        assert items.take() == 1
         with pytest.raises(OSError, match="the disk is gone"):
-            next(items)
+            items.take()
     assert closed == [True]
 
 
@@ -96,5 +103,5 @@ def test_a_source_that_is_left_early_clears_up(ahead):
             closed.append(True)
 
     with Prefetcher(endless(), ahead) as items:
-        next(items)
+        items.take()
     assert closed == [True]

@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from safetensors.torch import load_file
 
 from rlkit.env.config import EnvConfig
 from rlkit.errors import UserError
-from rlkit.perception.model import find_model, load_model
+from rlkit.perception.model import SegmentationModel, find_model, load_model
 from rlkit.segmentation import resume, train
 from rlkit.segmentation.datasets.simulator import SimulatorDataset
 from rlkit.segmentation.learner import SegmentationLearner
@@ -115,6 +117,51 @@ def test_interrupted_twice_and_resumed_equals_uninterrupted(pictures, go, make_s
     assert curve(whole) == curve(parts)
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_a_validation_which_is_done_again(name, go, source, monkeypatch):
+    whole, _ = go("whole")
+    labels = SegmentationModel.labels
+
+    def stopped(model, images):
+        os.kill(os.getpid(), getattr(signal, name))
+        return labels(model, images)
+
+    monkeypatch.setattr("rlkit.segmentation.trainer.AT_ONCE", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentationModel, "labels", stopped)
+        parts, listener = go("parts")
+    assert f"stopped by {'Ctrl-C' if name == 'SIGINT' else name} after 5 steps" in listener.said[-1]
+    assert "000000005" in [checkpoint.name for checkpoint in (parts / "checkpoints").iterdir()]
+    assert not any(tag.startswith("eval/") for row in read_metrics(parts) for tag in row)
+    assert resume(parts, data=source, reporter=lambda _: Listener()).stopped is None
+    assert final(parts)[:2] == final(whole)[:2]
+    assert curve(parts) == curve(whole)
+
+
+def test_a_signal_is_heard_while_pictures_are_waited_for(go, source, make_source, monkeypatch):
+    """A folder on a network drive that does not answer: the thread that reads is left behind."""
+    monkeypatch.setattr("rlkit.segmentation.loader.LEAVE", 0.2)
+    whole, _ = go("whole", settings=SETTINGS | {"prefetch": "2"})
+    slow, answered = make_source(), threading.Event()
+    training = slow.training
+
+    def waiting(*arguments):
+        for number, batch in enumerate(training(*arguments)):
+            if number == 8:
+                os.kill(os.getpid(), signal.SIGTERM)
+                answered.wait(60.0)
+            yield batch
+
+    slow.training = waiting
+    began = time.monotonic()
+    parts, listener = go("parts", source=slow, settings=SETTINGS | {"prefetch": "2"})
+    answered.set()
+    assert time.monotonic() - began < 30.0
+    assert "stopped by SIGTERM after" in listener.said[-1]
+    assert resume(parts, data=source, reporter=lambda _: Listener()).stopped is None
+    assert final(parts)[:2] == final(whole)[:2]
+
+
 def test_with_the_simulator_too_a_resumed_run_equals_an_uninterrupted_one(go):
     def simulator():
         environment = EnvConfig("rlkit/DrivingCamera-v0", {"num_circuits": 2})
@@ -144,6 +191,31 @@ def test_a_complete_run_says_so_and_stays_as_it_is(go, source):
     assert resume(folder, data=source, reporter=lambda _: listener).steps == 12
     assert "complete" in listener.said[-1]
     assert final(folder)[1] == before
+
+
+def test_a_complete_run_is_trained_further_and_resumes_exactly(go, make_source):
+    whole, _ = go("whole", pictures=10)
+    parts, _ = go("parts", pictures=10)
+    listener = Listener()
+    assert resume(whole, data=make_source(10), epochs=8, reporter=lambda _: listener).steps == 24
+    assert any("24 steps in place of 12" in line and "after 12" in line for line in listener.said)
+    resume(parts, data=make_source(10), steps=24, reporter=lambda _: Listener(stop_after=16))
+    assert resume(parts, data=make_source(10), reporter=lambda _: Listener()).steps == 24
+    assert final(whole)[1] == final(parts)[1]
+    assert curve(whole) == curve(parts)
+    assert read_metrics(whole)[-2]["train/learning_rate"] > 0
+    with pytest.raises(UserError, match=r"--epochs 2: a budget of 6 steps, and .* is trained for 24 already"):
+        resume(whole, data=make_source(10), epochs=2, reporter=lambda _: Listener())
+    with pytest.raises(UserError, match="leave one out"):
+        resume(whole, data=make_source(10), epochs=20, steps=60, reporter=lambda _: Listener())
+
+
+def test_a_run_that_ended_by_its_patience_is_not_trained_further(go, source):
+    folder, _ = go("run", steps=60, val_freq=1, settings=SETTINGS | {"patience": "1", "learning_rate": "1e-9"})
+    config = (folder / "config.json").read_bytes()
+    with pytest.raises(UserError, match=r"patience=1\): begin another run with --init"):
+        resume(folder, data=source, steps=100, reporter=lambda _: Listener())
+    assert (folder / "config.json").read_bytes() == config
 
 
 def test_the_time_limit_stops_measures_and_saves(go):

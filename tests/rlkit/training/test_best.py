@@ -18,7 +18,9 @@ RATIO = EpisodeMetric("ratio", "ratio", "ratio", minimize=True)
 def kept(monkeypatch, tmp_path, rewards, ratios=None):
     """The numbers of the evaluations whose weights were saved as the best, given the mean reward (and ratio) of each."""
     saved = []
-    config = SimpleNamespace(eval_freq=1, eval_episodes=1, seed=0, algorithm="dqn", async_envs=False)
+    config = SimpleNamespace(
+        eval_freq=1, eval_episodes=1, seed=0, algorithm="dqn", async_envs=False, hyperparameters={}
+    )
     checkpoints = SimpleNamespace(save_best=lambda steps, agent, scores: saved.append(steps))
     environments = SimpleNamespace(num_envs=1, metrics={}, config=SimpleNamespace(id="CartPole-v1"))
     monkeypatch.setattr(agent_trainer, "Collector", lambda *arguments: None)

@@ -5,6 +5,7 @@ import pytest
 
 from rlkit.replay import ReplayBuffer, Transitions
 from rlkit.spaces import Leaf
+from rlkit.training import checkpoint
 from rlkit.training.checkpoint import Checkpoints
 
 
@@ -76,3 +77,31 @@ def test_priorities_change_without_a_row_being_written_again(tmp_path):
     restored = OnlyReplay(seed=0, per_alpha=1.0)
     checkpoints.restore(checkpoints.newest(pytest.fail), restored)
     np.testing.assert_equal(restored.replay.state(), agent.replay.state())
+
+
+def test_a_checkpoint_that_training_deletes_while_it_is_read_is_not_reported(tmp_path, monkeypatch):
+    """Training writes the next ones meanwhile, of which the newest is returned."""
+    agent, training = OnlyReplay(seed=0), Checkpoints(tmp_path)
+    training.save(1, agent, {})
+    read = checkpoint.read_checkpoint
+
+    def pruned(folder, **options):
+        if folder.name == "000000001":
+            for steps in (2, 3):
+                training.save(steps, agent, {})
+        return read(folder, **options)
+
+    monkeypatch.setattr(checkpoint, "read_checkpoint", pruned)
+    assert Checkpoints(tmp_path).newest(pytest.fail).steps == 3
+
+
+def test_weights_are_read_without_the_replay_buffer(tmp_path):
+    agent = OnlyReplay(seed=0)
+    live([agent], 20, seed=0)
+    Checkpoints(tmp_path).save(1, agent, {})
+    for segment in (tmp_path / "replay").iterdir():
+        segment.unlink()
+    told = []
+    assert Checkpoints(tmp_path).newest(told.append) is None
+    assert "is missing" in told[0]
+    assert Checkpoints(tmp_path).newest(pytest.fail, replay=False).steps == 1

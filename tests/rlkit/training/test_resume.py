@@ -241,3 +241,40 @@ def test_an_environment_that_has_changed_is_named_leaf_by_leaf(tmp_path):
     (run / "spaces.json").write_text('["observation"]')
     with pytest.raises(UserError, match=r"spaces\.json is damaged"):
         training_run.resume(run, env=env)
+
+
+def test_a_complete_run_is_trained_further_and_resumes_exactly(tmp_path):
+    for name in ("whole", "parts"):
+        train(tmp_path / name, steps=400)
+    told = []
+    reporter = PlainReporter(800, quiet=True)
+    reporter.say = told.append
+    assert training_run.resume(tmp_path / "whole", steps=800, reporter=lambda _: reporter).steps == 800
+    stopped = training_run.resume(tmp_path / "parts", steps=800, reporter=lambda total: StopAfter(total, 560))
+    assert 560 <= stopped.steps < 800
+    assert training_run.resume(tmp_path / "parts", reporter=quiet).steps == 800  # the new budget is stored
+    assert final(tmp_path / "parts") == final(tmp_path / "whole")
+    assert curve(tmp_path / "parts") == curve(tmp_path / "whole")
+    assert any("the learning rate falls to 0 after 800 steps: it is 0.0005 after 400" in line for line in told)
+    hyperparameters = json.loads((tmp_path / "whole/config.json").read_text())["hyperparameters"]
+    assert hyperparameters["learning_rate_steps"] == 800
+    assert hyperparameters["exploration_steps"] == 40
+    rows = [row for row in curve(tmp_path / "whole") if "train/loss" in row and 450 < row["steps"] < 790]
+    assert min(row["train/learning_rate"] for row in rows) > 0
+
+
+def test_a_schedule_that_does_not_end_at_zero_is_kept(tmp_path):
+    options = {"settings": SETTINGS | {"learning_rate_final": "1e-4"}, "reporter": quiet, "eval_freq": 0}
+    training_run.train("CartPole-v1", steps=200, run_dir=tmp_path / "run", **options)
+    training_run.resume(tmp_path / "run", steps=300, reporter=quiet)
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    assert (config["steps"], config["hyperparameters"]["learning_rate_steps"]) == (300, 200)
+
+
+def test_a_budget_below_what_is_trained_is_refused(tmp_path):
+    train(tmp_path / "run", steps=400)
+    before = (tmp_path / "run/config.json").read_bytes()
+    with pytest.raises(UserError, match=r"a budget of 300 steps, and .* is trained for 400 already"):
+        training_run.resume(tmp_path / "run", steps=300, reporter=quiet)
+    assert (tmp_path / "run/config.json").read_bytes() == before
+    assert training_run.resume(tmp_path / "run", steps=400, reporter=quiet).steps == 400

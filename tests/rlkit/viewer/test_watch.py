@@ -1,4 +1,11 @@
+import shutil
+
+import pytest
+
+from rlkit.errors import UserError
 from rlkit.policy import find_policy
+from rlkit.training import run as training_run
+from rlkit.training.progress import PlainReporter
 from rlkit.viewer.watch import playback, succeeded, video_path
 
 
@@ -26,3 +33,17 @@ def test_a_video_gets_an_unused_name(tmp_path, monkeypatch):
     second = video_path(who)
     assert first != second
     assert first.parent.name == "videos"
+
+
+def test_a_window_opens_though_its_first_checkpoint_is_deleted_meanwhile(tmp_path):
+    settings = {"batch_size": "16", "hidden": "16", "learning_starts": "80", "buffer_size": "240"}
+    options = {"settings": settings, "steps": 300, "save_freq": 100, "eval_freq": 0}
+    options |= {"reporter": lambda total: PlainReporter(total, quiet=True)}
+    path = training_run.train("CartPole-v1", run_dir=tmp_path / "run", **options).path
+    oldest = min((path / "checkpoints").iterdir())
+    spec = find_policy(oldest)
+    shutil.rmtree(oldest)
+    with pytest.raises(UserError, match="missing"), playback(spec):
+        pass
+    with playback(spec, live=True) as shown:
+        assert shown.frame().step == 0

@@ -5,16 +5,10 @@ import pytest
 import torch
 from rlkit_agents.dqn import DQN, DQNConfig
 
-from rlkit.errors import UserError
-from rlkit.hyperparameters import validated
 from rlkit.replay import Transitions
 from rlkit.spaces import Leaf, Spaces
 
 VECTOR = Spaces({"observation": Leaf("observation", (3,), "float32")}, ("a", "b", "c"))
-PICTURE = Spaces(
-    {"birdview": Leaf("birdview", (24, 24, 2), "uint8"), "state.now": Leaf("state.now", (2,), "float32")},
-    ("left", "right"),
-)
 QUICK = DQNConfig(
     batch_size=32, hidden=(32,), update_interval=4, learning_starts=64, buffer_size=2_000, n_step=1, gamma=0.0,
     exploration_steps=500, learning_rate=3e-3, learning_rate_steps=10**9, target_update_interval=40,
@@ -193,78 +187,6 @@ def test_an_update_due_before_the_first_transition_is_caught_up(exponent):
     assert updates == [0, 2, 3]
 
 
-@pytest.mark.parametrize(
-    ("settings", "stored"),
-    [
-        ({"reward_clip": 1.0}, {-1.0, 0.5}),
-        ({"reward_scale": 0.5}, {-3.5, 0.25}),
-        ({"reward_scale": 4.0, "reward_clip": 3.0}, {-3.0, 2.0}),
-    ],
-)
-def test_scaled_and_clipped_rewards_stay_in_the_buffer(settings, stored):
-    config = dataclasses.replace(QUICK, **settings)
-    agent = DQN.build(VECTOR, config, num_envs=2, device="cpu", seed=0)
-    rng = np.random.default_rng(0)
-    rewards = np.array([-7, 0.5], dtype=np.float32)
-    ends = np.ones(2, bool)
-    agent.observe(
-        Transitions(
-            observations(VECTOR, 2, rng), np.zeros(2, np.int64), rewards, ends, ends, observations(VECTOR, 2, rng)
-        )
-    )
-    assert set(agent.replay.sample(50).returns) == stored
-    assert rewards.tolist() == [-7, 0.5]
-
-
-@pytest.mark.parametrize("encoder", ["auto", "flat"])
-@pytest.mark.parametrize("dueling", [True, False])
-def test_images_and_vectors_give_one_value_per_action(encoder, dueling):
-    config = dataclasses.replace(QUICK, encoder=encoder, dueling=dueling)
-    agent = DQN.build(PICTURE, config, num_envs=1, device="cpu", seed=0)
-    seen = observations(PICTURE, 5, np.random.default_rng(0))
-    assert agent.inspect(seen).q.shape == (5, 2)
-    assert agent.inspect(seen, want=("network_input",)).network_input is seen
-    assert any("parameters" in line for line in agent.describe())
-
-
-def test_memory_estimate_covers_the_replay_buffer():
-    config = dataclasses.replace(QUICK, buffer_size=100_000)
-    agent = DQN.build(PICTURE, config, num_envs=1, device="cpu", seed=0)
-    assert agent.memory_estimate() > 100_000 * 24 * 24 * 2
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"batch_size": 5_000}, "larger than buffer_size"),
-        ({"gamma": 1.5}, "gamma = 1.5 is out of range"),
-        ({"gamma": float("nan")}, "gamma = nan is out of range"),
-        ({"encoder": "natur"}, "not one of auto"),
-        ({"hidden": (256, 0)}, "hidden = 0"),
-        ({"munchausen": True}, "munchausen = True and double = True"),
-        ({"munchausen": True, "double": False, "distribution": "categorical"}, "munchausen .* 'categorical'"),
-        ({"value_min": 3.0, "value_max": -3.0}, "value_min = 3 is not below value_max = -3"),
-        ({"n_step": 50, "buffer_size": 40, "learning_starts": 33}, "n_step = 50 is larger than buffer_size = 40"),
-        ({"n_step": 2, "n_step_final": 3}, "n_step_final = 3 is larger than n_step = 2"),
-        ({"noisy": True, "hidden": ()}, "noisy = True with hidden"),
-        ({"dueling_hidden": (512,), "dueling": False}, "dueling_hidden .* dueling = False"),
-        ({"weight_decay": 0.1, "optimizer": "rmsprop"}, "weight_decay .* optimizer"),
-        ({"shared_bias": True}, "shared_bias = True with dueling = True"),
-        ({"shared_bias": True, "dueling": False, "noisy": True}, "shared_bias = True .* noisy = True"),
-        ({"per_error": "quantiles"}, "per_error = 'quantiles' with distribution = 'none'"),
-        ({"distribution": "gaussian"}, "not one of none, categorical"),
-    ],
-)
-def test_contradictory_hyperparameters_are_refused(wrong, message):
-    with pytest.raises(UserError, match=message):
-        validated(dataclasses.replace(QUICK, **wrong))
-
-
-def test_random_shift_without_images_is_refused():
-    with pytest.raises(UserError, match="random_shift = 4: there is no image to change"):
-        DQN.build(VECTOR, dataclasses.replace(QUICK, random_shift=4), num_envs=1, device="cpu", seed=0)
-
-
 def called_with(agent, monkeypatch):
     """The importance exponents and n-step lengths that the agent samples with, in a list that grows."""
     calls, sample = [], agent.replay.sample
@@ -357,6 +279,38 @@ def test_c51_presets_say_outside_of_atari_that_their_support_may_be_too_small(pr
     assert "value_min=-10 to value_max=10" in sentence
 
 
-def test_random_intensity_without_images_is_refused():
-    with pytest.raises(UserError, match=r"random_intensity = 0\.05: there is no image"):
-        DQN.build(VECTOR, dataclasses.replace(QUICK, random_intensity=0.05), num_envs=1, device="cpu", seed=0)
+@pytest.mark.parametrize(
+    ("value_min", "value_max", "gamma", "reward_clip", "enough"),
+    [
+        (-100, 100, 0.99, 1.0, True),  # returns reach ± 1 / (1 - 0.99)
+        (-100, 99, 0.99, 1.0, False),
+        (-99, 100, 0.99, 1.0, False),
+        (-1_000, 1_000, 1.0, 1.0, False),  # without discounting they are unbounded
+        (-1_000, 1_000, 0.99, None, False),
+    ],
+)
+def test_a_support_is_enough_if_it_covers_the_largest_and_the_smallest_return(
+    value_min, value_max, gamma, reward_clip, enough
+):
+    settings = {"value_min": value_min, "value_max": value_max, "gamma": gamma, "reward_clip": reward_clip}
+    agent = DQN.build(VECTOR, dataclasses.replace(QUICK, **C51 | settings), num_envs=1, device="cpu", seed=0)
+    assert (agent.cautions() == []) == enough
+
+
+def test_the_learning_rate_decays_linearly_and_is_the_optimizers():
+    config = dataclasses.replace(QUICK, learning_rate=1e-2, learning_rate_final=2e-3, learning_rate_steps=200)
+    agent = DQN.build(VECTOR, config, num_envs=4, device="cpu", seed=0)
+    used = []
+    agent.learner.optimizer.register_step_pre_hook(lambda optimizer, *_: used.append(optimizer.param_groups[0]["lr"]))
+    teach(agent, 300)
+    due = range(QUICK.learning_starts + 4, 301, 4)
+    assert used == pytest.approx([1e-2 - 8e-3 * min(steps / 200, 1) for steps in due])
+
+
+def test_weights_are_loaded_into_all_networks():
+    trained, other = (DQN.build(VECTOR, QUICK, num_envs=4, device="cpu", seed=seed) for seed in (0, 1))
+    teach(trained, 200)
+    other.load_weights(trained.weights())
+    for network in (other.learner.online, other.learner.target, other.learner.ema):
+        for name, tensor in network.state_dict().items():
+            assert torch.equal(tensor, trained.weights()[name])

@@ -99,3 +99,17 @@ def test_the_counter_continues_exactly_from_its_state():
     for counter in (one, other):
         assert steps_after(counter, 22, rewards=(-2.0, -1.0)) == 10
         assert steps_after(counter, 1, rewards=(-2.0, -1.0)) == 12
+
+
+def test_a_repeated_action_is_continued_exactly_from_the_state():
+    one, other = explorer(num_envs=3, seed=1), explorer(num_envs=3, seed=1)
+    _, actions = one.draw(1.0, repeat=1_000.0)
+    other.load_state(one.state())
+    mask, continued = other.draw(0.0)
+    assert mask.all()
+    assert np.array_equal(continued, actions)
+
+
+def test_the_share_is_right_from_the_first_step_without_repetition():
+    masks, _ = draws(explorer(num_envs=20_000), 1, 0.25)
+    assert masks.mean() == pytest.approx(0.25, abs=0.01)

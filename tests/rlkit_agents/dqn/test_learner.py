@@ -325,3 +325,57 @@ def test_the_intensity_of_images_changes_the_loss_at_every_update():
     plain, varied = learner(), learner(random_intensity=0.05)
     losses = [each.step(batch(), 1e-3)[0]["loss"].item() for each in (plain, varied)]
     assert losses[0] != losses[1] == pytest.approx(losses[0], rel=0.2)
+
+
+def test_the_target_is_copied_at_every_update_where_updates_are_rarer_than_copies():
+    trained = learner(target_update_interval=1)  # an update takes 4 steps
+    for number in range(3):
+        trained.step(batch(number), 1e-3)
+        assert torch.equal(flat(trained.target), flat(trained.online))
+
+
+@pytest.mark.parametrize("reset_interval", [0, 4])
+def test_the_average_begins_with_the_first_update_and_its_decay_grows(reset_interval):
+    """The decay after n updates is n / (n + 10), as far as that is below its final value."""
+    trained = learner(ema_decay=0.15, reset_interval=reset_interval, target_update_interval=10**9)
+    expected = torch.zeros_like(flat(trained.online))
+    for updates in range(3):
+        trained.step(batch(updates), 1e-2)
+        decay = min(0.15, updates / (updates + 10))
+        expected = decay * expected + (1 - decay) * flat(trained.online)
+        torch.testing.assert_close(flat(trained.ema), expected)
+    assert not torch.allclose(flat(trained.ema), flat(trained.online))
+
+
+def test_without_averaging_the_online_network_acts():
+    averaged, latest = learner(ema_decay=0.9), learner(ema_decay=0.0)
+    assert averaged.greedy is averaged.ema
+    assert latest.greedy is latest.online
+
+
+def test_a_reset_after_every_update_and_two_resets_draw_other_weights():
+    trained = learner(reset_interval=1)
+    drawn = []
+    for number in range(2):
+        trained.step(batch(number), 1e-3)
+        assert trained.updates_since_reset == 0
+        drawn.append(flat(trained.online.dense))
+        for network in (trained.target, trained.ema):
+            assert torch.equal(flat(network.dense), drawn[-1])
+    assert not torch.equal(*drawn)
+
+
+def test_every_optimizer_takes_the_configured_epsilon_and_learning_rate():
+    layer = torch.nn.Linear(1, 1)
+    for options in ({}, {"weight_decay": 0.1}, {"optimizer": "rmsprop"}, {"optimizer": "rmsprop-published"}):
+        config = dataclasses.replace(CONFIG, **options, adam_epsilon=0.25, learning_rate=0.125)
+        group = build_optimizer(layer, config).param_groups[0]
+        assert (group["eps"], group["lr"]) == (0.25, 0.125)
+
+
+def test_a_step_has_the_learning_rate_that_it_is_given():
+    slow, fast = learner(optimizer="rmsprop"), learner(optimizer="rmsprop")
+    start = flat(slow.online)
+    slow.step(batch(), 1e-4)
+    fast.step(batch(), 3e-4)
+    torch.testing.assert_close(flat(fast.online) - start, 3 * (flat(slow.online) - start), rtol=1e-2, atol=1e-6)

@@ -109,3 +109,44 @@ def test_published_presets_have_none_of_our_additions(preset):
 def test_published_numbers(preset, numbers):
     config = PRESETS[preset](TASKS["picture"], 50_000_000)
     assert {name: getattr(config, name) for name in numbers} == numbers
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name not in ("fast", "gpu")])
+def test_schedules_of_published_presets_shrink_with_a_short_budget(preset):
+    """Exploration takes a tenth of it, updates start after a twentieth, and the buffer holds all of it."""
+    config, shortest = (PRESETS[preset](TASKS["picture"], steps) for steps in (2_000, 1))
+    if "rainbow" not in preset:  # which explores by noise alone
+        assert config.exploration_steps == 200
+    assert config.learning_starts == 100
+    assert config.buffer_size == 2_000
+    assert (shortest.learning_starts, shortest.exploration_steps, shortest.buffer_size) == (1, 1, 1_000)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_encoders_fit_the_size_of_images(preset):
+    """The published convolutions need images of about 84 pixels."""
+    encoders = {task: PRESETS[preset](spaces, 100_000).encoder for task, spaces in TASKS.items()}
+    large = {"fast": "nature-small", "gpu": "impala-wide", "btr": "impala-wide"}.get(preset, "nature")
+    assert encoders["picture"] == large
+    assert {encoders[task] for task in ("vector", "grid", "small picture")} == {"auto"}
+    if preset in ("gpu", "btr"):
+        assert encoders["two pictures"] == "impala-wide"
+    else:
+        assert encoders["two pictures"] == "auto"
+
+
+def test_images_are_shifted_only_in_short_budgets_of_large_ones():
+    for preset, longest in (("fast", 200_000), ("gpu", 500_000)):
+        shifts = [PRESETS[preset](TASKS["picture"], steps).random_shift for steps in (longest, longest + 1)]
+        assert shifts == [4, 0]
+        assert PRESETS[preset](TASKS["small picture"], longest).random_shift == 0
+    assert PRESETS["drq-eps"](TASKS["vector"], 1_000).random_shift == 0
+    assert PRESETS["drq-eps"](TASKS["vector"], 1_000).random_intensity == 0
+
+
+def test_the_preset_for_gpus_has_streams_of_their_own_for_large_images_only():
+    large, small = (PRESETS["gpu"](TASKS[task], 100_000) for task in ("picture", "small picture"))
+    assert (large.hidden, large.dueling_hidden) == ((), (512,))
+    assert (small.hidden, small.dueling_hidden) == ((256,), ())
+    assert large.munchausen
+    assert not large.double

@@ -231,3 +231,96 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(tmp_path, monkeypatch):
         ]
         assert digests[0] == digests[1]
         assert digests[0]
+
+
+def test_the_loss_is_half_the_mean_squared_error_of_the_lambda_returns():
+    settings = dataclasses.replace(SMALL, minibatches=1, epochs=1, gamma=0.5, lambda_=0.0)
+    agent = PQN.build(VECTOR, settings, 4, "cpu", seed=0)
+    squares, values = [], []
+    for number in range(8):
+        seen = numbers(number)
+        taken = step_of(agent, seen)  # every step ends its episode: the targets are the rewards
+        q = agent.inspect(seen).q[np.arange(4), taken.actions]
+        squares += ((q - taken.rewards) ** 2).tolist()
+        values += q.tolist()
+        agent.observe(taken)
+    metrics = agent.update(agent.steps)
+    assert metrics["train/loss"] == pytest.approx(0.5 * np.mean(squares), rel=1e-4)
+    assert metrics["train/mean_q"] == pytest.approx(np.mean(values), rel=1e-3, abs=1e-5)
+    assert metrics["train/n_updates"] == 1
+    assert metrics["rollout/exploration_rate"] == agent.epsilon
+
+
+def test_values_of_more_observations_than_a_forward_pass_takes_are_those_of_each():
+    settings = dataclasses.replace(SMALL, rollout_steps=2, minibatches=1, epochs=1, gamma=0.5, lambda_=0.0)
+    agent = PQN.build(VECTOR, settings, 1_300, "cpu", seed=0)
+    goes_on = np.zeros(1_300, bool)
+    squares = []
+    for number in range(2):
+        seen, following = numbers(number, 1_300), numbers(number + 1, 1_300)
+        actions = agent.act(seen, explore=True)
+        targets = 1 + 0.5 * agent.inspect(following).q.max(axis=1)
+        squares += ((agent.inspect(seen).q[np.arange(1_300), actions] - targets) ** 2).tolist()
+        agent.observe(Transitions(seen, actions, np.ones(1_300, np.float32), goes_on, goes_on, following))
+    assert agent.update(agent.steps)["train/loss"] == pytest.approx(0.5 * np.mean(squares), rel=1e-4)
+
+
+def test_a_share_epsilon_of_the_actions_is_random():
+    settings = dataclasses.replace(SMALL, exploration_initial_epsilon=0.3, exploration_final_epsilon=0.1)
+    agent = PQN.build(VECTOR, settings, 10_000, "cpu", seed=0)
+    seen = numbers(0, 10_000)
+    greedy = agent.act(seen, explore=False)
+    assert np.array_equal(greedy, agent.inspect(seen).q.argmax(axis=1))
+    assert (agent.act(seen, explore=True) != greedy).mean() == pytest.approx(0.15, abs=0.02)
+    agent.observe(step_of(agent, seen))
+    assert agent.epsilon == pytest.approx(0.1)
+
+
+def test_only_what_is_wanted_is_inspected():
+    agent = PQN.build(VECTOR, SMALL, 4, "cpu", seed=0)
+    seen = numbers(0)
+    assert agent.inspect(seen, want=("network_input",)).q is None
+    assert agent.inspect(seen, want=("network_input",)).network_input is seen
+    assert agent.inspect(seen).network_input is None
+
+
+def test_as_many_minibatches_as_transitions_are_allowed():
+    agent = PQN.build(VECTOR, dataclasses.replace(SMALL, minibatches=32, epochs=1), 4, "cpu", seed=0)
+    trained(agent, 0, 8)
+    assert agent.updates == 32
+
+
+def test_several_threads_are_used_for_large_images_only():
+    assert [PQN.build(spaces, SMALL, 4, "cpu", seed=0).threads for spaces in (VECTOR, PICTURE, LARGE)] == [1, 1, None]
+    assert PQN.default_steps(PICTURE) > PQN.default_steps(VECTOR)
+
+
+def test_memory_is_that_of_two_rollouts_and_four_numbers_per_weight():
+    """The rollout and its minibatches; weights, gradient and two moments of four bytes each."""
+    narrow, wide = (
+        PQN.build(VECTOR, dataclasses.replace(SMALL, hidden=(width,)), 4, "cpu", seed=0) for width in (8, 512)
+    )
+    weights = [sum(tensor.numel() for tensor in agent.weights().values()) for agent in (narrow, wide)]
+    assert wide.memory_estimate() - narrow.memory_estimate() == 16 * (weights[1] - weights[0])
+    step = 2 * 4 + 8 + 4 + 1 + 1  # bytes: two numbers, the action, the reward and two flags
+    assert narrow.memory_estimate() - 16 * weights[0] == 2 * 8 * 4 * step
+
+
+def test_the_exploration_of_presets_depends_on_the_kind_of_observation():
+    shares = {name: PQN.presets["paper"](spaces, 1_000) for name, spaces in (("vector", VECTOR), ("image", LARGE))}
+    assert shares["vector"].exploration_steps == 200
+    assert shares["image"].exploration_steps == 100
+    assert PQN.presets["paper"](GRID, 1_000).norm_over == PQN.presets["paper"](LARGE, 1_000).norm_over == "pixel"
+    assert PQN.presets["paper"](PICTURE, 1_000).norm_over == "image"
+    for spaces in (VECTOR, LARGE):
+        assert PQN.presets["paper"](spaces, 1).exploration_steps == 1
+
+
+def test_episodes_that_are_cut_bootstrap_from_their_last_observation():
+    agent = PQN.build(VECTOR, SMALL, 4, "cpu", seed=0)
+    goes_on = np.zeros(4, bool)
+    agent.observe(dataclasses.replace(step_of(agent, numbers(0)), terminated=goes_on, truncated=goes_on))
+    agent.cut()
+    rollout = agent.state()["rollout"]
+    assert rollout["truncated"][0].all()
+    assert np.array_equal(rollout["truncation_observations"]["state"], numbers(0)["state"])

@@ -145,3 +145,39 @@ def test_truncation_bootstraps_and_termination_does_not():
     here, no = np.array([[True], [False]]), np.zeros((2, 1), bool)
     assert lambda_returns(rewards, values, here, no, 0.5, 0.9)[0] == 1.0
     assert lambda_returns(rewards, values, no, here, 0.5, 0.9)[0] == 6.0
+
+
+def test_a_rollout_holds_its_arrays_and_begins_anew_without_truncations():
+    rollout = filled(step(0, truncated=(True, True)), *[step(t) for t in range(1, 4)])
+    assert rollout.nbytes == 4 * 2 * (4 + 12 + 8 + 4 + 1 + 1)
+    rollout.clear()
+    assert rollout.filled == 0
+    assert rollout.truncations[:2] == ([], [])
+    assert {name: leaf.shape for name, leaf in rollout.truncations[2].items()} == {
+        "view": (0, 2, 2, 1),
+        "state": (0, 3),
+    }
+    for t in range(4):
+        rollout.add(step(t))
+    targets = rollout.targets(lambda observations: observations["state"][:, 0], gamma=0.5, lambda_=0.0)
+    np.testing.assert_allclose(targets[0], rollout.rewards[0] + 0.5 * np.array([1, 1]))
+
+
+def test_what_a_rollout_stores_does_not_change_with_the_environments_arrays():
+    rollout = Rollout(LEAVES, 4, 2)
+    one = step(0, truncated=(True, False))
+    rollout.add(one)
+    state = rollout.state()
+    for leaf in (*one.observations.values(), *one.next_observations.values()):
+        leaf[:] = 77
+    rollout.observations["state"][:] = 88
+    assert rollout.truncations[2]["state"].tolist() == [[100] * 3]
+    assert (state["observations"]["state"] == 0).all()
+    assert (state["newest"]["state"] == 100).all()
+
+
+def test_a_finished_episode_is_not_cut_again():
+    rollout = filled(step(0, truncated=(True, False), terminated=(False, True)))
+    rollout.cut()
+    assert rollout.truncations[:2] == ([0], [0])
+    assert rollout.truncated[0].tolist() == [True, False]

@@ -22,6 +22,10 @@ LOOK_AHEAD = 4.0  # s
 SHORTEST_LOOK = 25.0  # m
 STRAIGHT = 1.0 / 60.0  # 1/m, largest curvature at which moving cars are overtaken
 SPACING = 4.0  # m, smallest gap between two others in which the car can change sides
+PULLING_AWAY = 2.0  # m/s faster, from which a car ahead is followed rather than passed
+WAITING = 0.5  # m/s, below which a car alongside counts as waiting
+WAITING_ROOM = 0.3  # m of lateral clearance to a waiting car
+LANE_CHANGE = 0.5  # m/s, lateral speed from which another car is passed only on the side that it leaves
 OVERTAKEN = 1.5  # s before a faster car is alongside, from which its side of the road is left free
 FALLING_BACK = 4.0  # 1/s, reduction of speed per metre of missing lateral clearance
 FORESIGHT = 0.4  # s of prediction of its own lateral motion
@@ -48,7 +52,7 @@ def yield_to(
 
     Each of the others within the horizon blocks a strip of the road. The driver passes on the side that is closer to
     the wanted line, or on its present side at short distance. It follows vehicles that leave no room, and overtakes
-    moving cars on straights only.
+    moving cars on straights only. Cars that pull away block nothing.
 
     Args:
         car: One record of ``parameters.CAR``.
@@ -94,6 +98,9 @@ def yield_to(
         if distance > cleared:  # obstacles that will have been passed no longer block
             low, high = moving_low, moving_high
         cleared = max(cleared, distance + 0.5 * (car_length + other.length) + SPACING)
+        if other.kind == CAR and gap >= BESIDE and other.speed > along + PULLING_AWAY:
+            limit = min(limit, _following_speed(gap, other.speed, grip))
+            continue
         side = _side_to_pass(car, car_width, other, distance, gap, aim, low, high, line, circuit)
         if side == 0:
             limit = min(limit, _following_speed(gap, other.speed, grip))
@@ -102,6 +109,8 @@ def yield_to(
         edge = other.offset + side * (0.5 * (car_width + other.width) + PASSING_ROOM)
         edge += side * max(0.0, side * other.lateral_speed)
         missing = side * (edge - car.offset)
+        if gap < BESIDE and other.kind == CAR and other.speed < WAITING:
+            edge -= side * (PASSING_ROOM - WAITING_ROOM)
         late = side * (edge - car.offset - FORESIGHT * aside)
         correction = max(0.0, late) * min(1.0, max(0.0, 1.0 - gap / CORRECTED))
         firm = min(highest, max(lowest, edge + side * correction))
@@ -125,7 +134,7 @@ def yield_to(
             missing = max(missing, squeezed) if other.kind == CAR else missing
             if distance > 0.0 and ahead:
                 pace = STOP
-            elif missing > 0.5:  # too close
+            elif missing > 0.5 and distance > -0.5 * (car_length + other.length):  # too close, and not behind
                 pace = max(CREEPING, other.speed - FALLING_BACK * missing)
             limit = min(limit, pace)
             continue
@@ -163,6 +172,9 @@ def _side_to_pass(
     left_edge = other.offset + clearance + max(0.0, other.lateral_speed)
     to_left = left_edge <= min(high, line[other.index, LEFT] - room)
     to_right = right_edge >= max(low, room - line[other.index, RIGHT])
+    if other.kind == CAR:
+        to_left = to_left and other.lateral_speed < LANE_CHANGE
+        to_right = to_right and other.lateral_speed > -LANE_CHANGE
     left_first = max(0.0, left_edge - aim) < max(0.0, aim - right_edge)
     if gap < DECIDED:
         left_first = car.offset > other.offset

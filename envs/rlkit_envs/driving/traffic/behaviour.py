@@ -1,7 +1,7 @@
 """Other road users: moving cars, stopped cars and cones.
 
 Cars keep their distance by the Intelligent Driver Model (Treiber, Hennecke, Helbing 2000) and change between two lanes
-by MOBIL (Kesting, Treiber, Helbing 2007). Their state is a station along the
+by MOBIL (Kesting, Treiber, Helbing 2007); at obstacles they let each other in. Their state is a station along the
 circuit and an offset; each lane is half of the road. They slow down for curves, and treat the driver's car like any
 other. Nothing here draws random numbers.
 """
@@ -10,6 +10,35 @@ import numpy as np
 
 from rlkit_envs.driving.jit import Record, kernel
 from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, TX, TY, X, Y
+from rlkit_envs.driving.traffic.lane_changes import (
+    ACCELERATION,
+    COMFORTABLE_BRAKING,
+    CRAWL,
+    CREEPING,
+    EMERGENCY_GRIP,
+    FREE,
+    GRIP,
+    LATERAL_SHARE,
+    LATERAL_SPEED,
+    LENGTH,
+    MERGER,
+    MERGER_GAP,
+    MERGING_SPEED,
+    OFFSET,
+    PATIENCE,
+    SPEED,
+    STATION,
+    TARGET,
+    WIDTH,
+    YIELDING,
+    accepts_lane_change,
+    approaching,
+    ask_to_yield,
+    following,
+    is_blocked,
+    leaving_speed,
+    neighbour,
+)
 
 CAR, STOPPED_CAR, CONE = range(3)  # kinds
 KINDS = ("car", "stopped car", "cone")
@@ -42,31 +71,11 @@ OTHER = np.dtype(
     align=True,
 )
 
-# IDM. Treiber's values for motorways are 0.73 m/s² and 1.6 s; these are for country roads.
-ACCELERATION = 2.0  # m/s²
-COMFORTABLE_BRAKING = 2.5  # m/s²
-TIME_GAP = 1.2  # s
-STANDING_GAP = 2.0  # m, bumper to bumper
-EXPONENT = 4
-
-# MOBIL.
-THRESHOLD = 0.2  # m/s² that a change has to gain
-SAFE_BRAKING = 3.0  # m/s² that a change may ask of the car behind
-PATIENCE = 4.0  # s between two changes of a car
-
 CURVE_TIME = 0.5  # s, time constant of slowing down for curves
 CURVE_GRIP = 0.4  # share of the grip to use in curves
-EMERGENCY_GRIP = 0.9  # share of the grip to use for braking
-GRIP = 9.5  # m/s² that tyres hold on a dry road
-HORIZON = 120.0  # m within which cars react to each other
-SIDE_MARGIN = 0.3  # m between two cars that pass each other
 ANTICIPATION = 0.5  # s of prediction of the driver's lateral motion
 LATERAL_TIME = 0.8  # s, time constant of the (critically damped) motion to the middle of a lane
-LATERAL_SPEED = 1.5  # m/s at most
-CRAWL = 0.3  # m/s sideways even at rest, so that a queue behind an obstacle gets past it
 
-# Columns of the working copy that a decision is based on; its last row is the driver's car.
-_STATION, _OFFSET, _TARGET, _SPEED, _LENGTH, _WIDTH, _FREE = range(7)
 _CURVE_POINTS = 24
 
 
@@ -75,26 +84,6 @@ def lane_middle(line: np.ndarray, index: int, lane: int) -> float:
     """Offset (m) of the middle of a lane, 0 being the right half of the road and 1 the left."""
     left, right = line[index, LEFT], line[index, RIGHT]
     return float(0.5 * (left - right) + (0.5 * lane - 0.25) * (left + right))
-
-
-@kernel
-def idm_acceleration(speed: float, free_speed: float, gap: float, leader_speed: float, grip: float) -> float:
-    """Acceleration (m/s²) by the Intelligent Driver Model.
-
-    Args:
-        speed: Own speed, in m/s.
-        free_speed: Desired speed without a leader, in m/s.
-        gap: Metres from the front bumper to the leader's rear bumper; infinity without a leader.
-        leader_speed: In m/s.
-        grip: Of the road; 1 when dry.
-    """
-    wanted = STANDING_GAP + max(
-        0.0,
-        speed * TIME_GAP + speed * (speed - leader_speed) / (2.0 * np.sqrt(ACCELERATION * COMFORTABLE_BRAKING)),
-    )
-    free = (speed / max(0.1, free_speed)) ** EXPONENT
-    interaction = (wanted / max(0.1, gap)) ** 2
-    return float(max(-EMERGENCY_GRIP * GRIP * grip, ACCELERATION * (1.0 - free - interaction)))
 
 
 @kernel
@@ -126,132 +115,39 @@ def curve_speed(speed: float, offset: float, index: int, line: np.ndarray, circu
 
 
 @kernel
-def _in_the_way(vehicles: np.ndarray, i: int, j: int, offset: float) -> bool:
-    """Whether vehicle i at an offset would touch j at its present or its target offset."""
-    clearance = 0.5 * (vehicles[i, _WIDTH] + vehicles[j, _WIDTH]) + SIDE_MARGIN
-    return bool(abs(vehicles[j, _OFFSET] - offset) < clearance or abs(vehicles[j, _TARGET] - offset) < clearance)
-
-
-@kernel
-def _neighbour(
-    vehicles: np.ndarray, order: np.ndarray, rank: int, ahead: bool, offset: float, length: float, free_beside: bool
-) -> tuple[int, float]:
-    """The next vehicle in the way at an offset, ahead or behind, and the gap (m) between the bumpers; -1 for none.
-
-    With ``free_beside``, vehicles alongside without contact are left out.
-    """
-    count = len(order)
-    i = order[rank]
-    for k in range(1, count):
-        at = rank + k if ahead else rank - k
-        j = order[at - count if at >= count else at]  # negative indices count from the end
-        distance = vehicles[j, _STATION] - vehicles[i, _STATION]
-        if not ahead:
-            distance = -distance
-        if distance < 0.0:
-            distance += length
-        if distance > HORIZON:
-            break
-        if _in_the_way(vehicles, i, j, offset):
-            gap = distance - 0.5 * (vehicles[i, _LENGTH] + vehicles[j, _LENGTH])
-            aside = abs(vehicles[j, _OFFSET] - vehicles[i, _OFFSET])
-            if free_beside and gap < 0.0 and aside > 0.5 * (vehicles[i, _WIDTH] + vehicles[j, _WIDTH]) + 0.1:
-                continue
-            return int(j), float(gap)
-    return -1, np.inf
-
-
-@kernel
-def _is_blocked(vehicles: np.ndarray, order: np.ndarray, rank: int, length: float) -> int:
-    """1 if a car would touch a vehicle alongside on its way to the middle of its lane, else 0."""
-    count = len(order)
-    i = order[rank]
-    way = vehicles[i, _TARGET] - vehicles[i, _OFFSET]
-    for step in (1, -1):
-        for k in range(1, count):
-            at = rank + step * k
-            j = order[at - count if at >= count else at]
-            distance = step * (vehicles[j, _STATION] - vehicles[i, _STATION])
-            if distance < 0.0:
-                distance += length
-            if distance > 0.5 * (vehicles[i, _LENGTH] + vehicles[j, _LENGTH]) + 1.0:
-                break
-            aside = vehicles[j, _OFFSET] - vehicles[i, _OFFSET]
-            clearance = 0.5 * (vehicles[i, _WIDTH] + vehicles[j, _WIDTH]) + SIDE_MARGIN
-            if aside * way > 0.0 and abs(aside) < clearance + abs(way):
-                return 1
-    return 0
-
-
-@kernel
-def _following(vehicles: np.ndarray, i: int, j: int, gap: float, grip: float) -> float:
-    """Acceleration (m/s²) of vehicle i behind vehicle j, which may be -1."""
-    leader_speed = vehicles[j, _SPEED] if j >= 0 else 0.0
-    return float(idm_acceleration(vehicles[i, _SPEED], vehicles[i, _FREE], gap, leader_speed, grip))
-
-
-@kernel
-def _accepts_lane_change(
-    vehicles: np.ndarray, order: np.ndarray, rank: int, there: float, politeness: float, length: float, grip: float
-) -> bool:
-    """Whether MOBIL accepts a change to the lane whose middle is at the offset ``there``."""
-    i = order[rank]
-    leader, gap = _neighbour(vehicles, order, rank, True, vehicles[i, _TARGET], length, False)
-    if leader < 0:
-        return False  # no gain
-    new_leader, new_gap = _neighbour(vehicles, order, rank, True, there, length, False)
-    new_follower, behind = _neighbour(vehicles, order, rank, False, there, length, False)
-    if new_gap < STANDING_GAP or behind < STANDING_GAP:
-        return False
-    now = _following(vehicles, i, leader, gap, grip)
-    gain = _following(vehicles, i, new_leader, new_gap, grip) - now
-    if new_follower >= 0:
-        after = _following(vehicles, new_follower, i, behind, grip)
-        if after < -SAFE_BRAKING:
-            return False
-        opening = behind + new_gap + vehicles[i, _LENGTH]
-        gain += politeness * (after - _following(vehicles, new_follower, new_leader, opening, grip))
-    follower, behind = _neighbour(vehicles, order, rank, False, vehicles[i, _TARGET], length, False)
-    if follower >= 0:
-        opening = behind + gap + vehicles[i, _LENGTH]
-        before = _following(vehicles, follower, i, behind, grip)
-        gain += politeness * (_following(vehicles, follower, leader, opening, grip) - before)
-    return bool(gain > THRESHOLD)
-
-
-@kernel
 def _working_copy(
     others: np.ndarray, count: int, car: Record, size: np.ndarray, line: np.ndarray, circuit: Record, grip: float
 ) -> np.ndarray:
-    """(M, 7) columns of the others, and the driver's car in the last row."""
-    vehicles = np.empty((count + 1, 7))
+    """(M, 9) columns of the others, and the driver's car in the last row."""
+    vehicles = np.empty((count + 1, 9))
+    vehicles[:, MERGER] = -1.0
     for i in range(count):
         other = others[i]
-        vehicles[i, _STATION] = other.station
-        vehicles[i, _OFFSET] = other.offset
-        vehicles[i, _TARGET] = other.offset
-        vehicles[i, _SPEED] = other.speed
-        vehicles[i, _LENGTH] = other.length
-        vehicles[i, _WIDTH] = other.width
-        vehicles[i, _FREE] = 0.0
+        vehicles[i, STATION] = other.station
+        vehicles[i, OFFSET] = other.offset
+        vehicles[i, TARGET] = other.offset
+        vehicles[i, SPEED] = other.speed
+        vehicles[i, LENGTH] = other.length
+        vehicles[i, WIDTH] = other.width
+        vehicles[i, FREE] = 0.0
         if other.active == 0:
-            vehicles[i, _OFFSET] = vehicles[i, _TARGET] = 1e6  # inactive: out of the way
+            vehicles[i, OFFSET] = vehicles[i, TARGET] = 1e6  # inactive: out of the way
         elif other.kind == CAR:
-            vehicles[i, _TARGET] = lane_middle(line, other.index, other.lane)
+            vehicles[i, TARGET] = lane_middle(line, other.index, other.lane)
             limit = curve_speed(other.speed, other.offset, other.index, line, circuit, grip)
-            vehicles[i, _FREE] = min(other.desired_speed, limit)
+            vehicles[i, FREE] = min(other.desired_speed, limit)
     tx, ty = line[car.index, TX], line[car.index, TY]
     cosine = np.cos(car.heading) * tx + np.sin(car.heading) * ty
     sine = np.sin(car.heading) * tx - np.cos(car.heading) * ty
     along = car.speed * cosine - car.lateral_velocity * sine
     aside = car.speed * sine + car.lateral_velocity * cosine
-    vehicles[count, _STATION] = car.station
-    vehicles[count, _OFFSET] = car.offset
-    vehicles[count, _TARGET] = car.offset + ANTICIPATION * aside
-    vehicles[count, _SPEED] = along
-    vehicles[count, _LENGTH] = size[0]
-    vehicles[count, _WIDTH] = size[1]
-    vehicles[count, _FREE] = max(1.0, along)  # the driver's desired speed is unknown: its present one
+    vehicles[count, STATION] = car.station
+    vehicles[count, OFFSET] = car.offset
+    vehicles[count, TARGET] = car.offset + ANTICIPATION * aside
+    vehicles[count, SPEED] = along
+    vehicles[count, LENGTH] = size[0]
+    vehicles[count, WIDTH] = size[1]
+    vehicles[count, FREE] = max(1.0, along)  # the driver's desired speed is unknown: its present one
     return vehicles
 
 
@@ -290,29 +186,49 @@ def decide_others(
     for k in range(1, count + 1):
         moving = order[k]
         at = k
-        while at > 0 and vehicles[order[at - 1], _STATION] > vehicles[moving, _STATION]:
+        while at > 0 and vehicles[order[at - 1], STATION] > vehicles[moving, STATION]:
             order[at] = order[at - 1]
             at -= 1
         order[at] = moving
     for rank in range(count + 1):
         i = order[rank]
+        if i == count and car.speed < MERGING_SPEED:
+            leader, gap = neighbour(vehicles, order, rank, True, car.offset, circuit.length, False)
+            middle = 0.5 * (line[car.index, LEFT] - line[car.index, RIGHT])
+            lane = 1 if leader >= 0 and vehicles[leader, OFFSET] < middle else 0
+            there = lane_middle(line, car.index, lane)
+            follower, behind = neighbour(vehicles, order, rank, False, there, circuit.length, False)
+            ask_to_yield(vehicles, i, leader, gap, follower, behind)
         if i == count or others[i].kind != CAR or others[i].active == 0:
             continue
         other = others[i]
         other.lane_time += seconds
-        if other.lane_time > PATIENCE and abs(other.offset - vehicles[i, _TARGET]) < 0.5:
+        if other.lane_time > PATIENCE and abs(other.offset - vehicles[i, TARGET]) < 0.5:
             there = lane_middle(line, other.index, 1 - other.lane)
-            if _accepts_lane_change(vehicles, order, rank, there, other.politeness, circuit.length, grip):
+            if accepts_lane_change(vehicles, order, rank, there, other.politeness, circuit.length, grip):
                 other.lane = 1 - other.lane
                 other.lane_time = 0.0
-                vehicles[i, _TARGET] = there
-        other.held = _is_blocked(vehicles, order, rank, circuit.length)
+                vehicles[i, TARGET] = there
+    for rank in range(count + 1):
+        i = order[rank]
+        if i == count or others[i].kind != CAR or others[i].active == 0:
+            continue
+        other = others[i]
+        other.held = is_blocked(vehicles, order, rank, circuit.length)
         # IDM reduces excess speed too slowly for a curve.
-        acceleration = min(ACCELERATION, (vehicles[i, _FREE] - other.speed) / CURVE_TIME)
+        acceleration = min(ACCELERATION, (vehicles[i, FREE] - other.speed) / CURVE_TIME)
         acceleration = max(acceleration, -EMERGENCY_GRIP * GRIP * grip)
-        for offset in (vehicles[i, _TARGET], vehicles[i, _OFFSET]):  # also in the lane that it is leaving
-            leader, gap = _neighbour(vehicles, order, rank, True, offset, circuit.length, True)
-            acceleration = min(acceleration, _following(vehicles, i, leader, gap, grip))
+        leader, gap = neighbour(vehicles, order, rank, True, vehicles[i, TARGET], circuit.length, True)
+        acceleration = min(acceleration, approaching(vehicles, i, leader, gap, grip))
+        leader, gap = neighbour(vehicles, order, rank, True, vehicles[i, OFFSET], circuit.length, True)
+        leaving = approaching(vehicles, i, leader, gap, grip)
+        if leader >= 0 and other.held == 0:  # it moves out of the leader's way
+            leaving = max(leaving, (leaving_speed(vehicles, i, leader, gap) - other.speed) / CURVE_TIME)
+        acceleration = min(acceleration, leaving)
+        merger = int(vehicles[i, MERGER])
+        if merger >= 0:
+            yielding = following(vehicles, i, merger, vehicles[i, MERGER_GAP], grip)
+            acceleration = min(acceleration, max(yielding, -YIELDING, (CREEPING - other.speed) / CURVE_TIME))
         other.acceleration = acceleration
 
 
@@ -339,7 +255,7 @@ def move_others(others: np.ndarray, count: int, line: np.ndarray, circuit: Recor
             other.station -= circuit.length
         wanted = 0.0 if other.held != 0 else lane_middle(line, other.index, other.lane) - other.offset
         pull = (wanted / LATERAL_TIME - 2.0 * other.lateral_speed) / LATERAL_TIME
-        most = min(LATERAL_SPEED, CRAWL + 0.25 * other.speed)
+        most = min(LATERAL_SPEED, CRAWL + LATERAL_SHARE * other.speed)
         other.lateral_speed = min(most, max(-most, other.lateral_speed + pull * seconds))
         other.offset += other.lateral_speed * seconds
         put_on_road(other, line, circuit)

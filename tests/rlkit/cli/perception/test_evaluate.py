@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rlkit.perception.model import SegmentationModel
 from rlkit.perception.model_card import ModelCard
 from rlkit.perception.networks import build_network
 from rlkit.segmentation.config import SegmentationConfig
+from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.spaces import Classes
 from rlkit.utils.terminal import printable
 
@@ -113,7 +115,7 @@ def test_data_is_what_the_model_was_trained_on_where_that_is_known(model, tmp_pa
         pictures=10,
         network="segnet-compact",
         preset="files",
-        hyperparameters={},
+        hyperparameters=dataclasses.asdict(Hyperparameters()),
         steps=1,
         seed=0,
         device="cpu",

@@ -120,7 +120,7 @@ def test_a_data_set_that_was_moved_is_named_again(rlkit, pictures, tmp_path, cap
         (["--init", "pretrained:no-such"], "no-such"),
         (["--pretrained-vgg16", "no.safetensors", "--network", "segnet"], "no.safetensors"),
         (["--resume", "nowhere"], "nowhere"),
-        (["--resume", "nowhere", "--steps", "5"], "leave it out"),
+        (["--resume", "nowhere", "--seed", "5"], "leave it out"),
         (["--device", "tpu"], "tpu"),
     ],
 )

@@ -20,8 +20,11 @@ def road(half_width, radius=300.0):
     return circuit.line, record[0]
 
 
-def advice(half_width, others, wanted=0.0, offset=0.0, speed=15.0, station=100.0, radius=300.0, turn=0.0):
-    """What is advised to a car at a station, where others are (metres ahead, offset, speed, kind)."""
+def advice(half_width, others, wanted=0.0, offset=0.0, speed=15.0, station=100.0, radius=300.0, turn=0.0, drift=0.0):
+    """What is advised to a car at a station, where others are (metres ahead, offset, speed, kind).
+
+    ``drift`` is the lateral speed of the others.
+    """
     line, record = road(half_width, radius)
     car = np.zeros(1, DRIVER)
     i = int(station / record["step"])
@@ -33,6 +36,7 @@ def advice(half_width, others, wanted=0.0, offset=0.0, speed=15.0, station=100.0
     for other, (ahead, aside, pace, kind) in zip(row, others, strict=True):
         other["station"] = (station + ahead) % record["length"]
         other["offset"], other["speed"], other["kind"], other["active"] = aside, pace, kind, 1
+        other["lateral_speed"] = drift
         other["length"], other["width"] = (0.4, 0.4) if kind == CONE else (4.5, 1.8)
         put_on_road(other, line, record)
     return yield_to(car[0], CAR_LENGTH, CAR_WIDTH, wanted, REACH, row, len(row), line, record, 1.0)
@@ -97,6 +101,37 @@ def test_a_moving_car_is_overtaken_on_a_straight_and_followed_in_a_curve():
     assert advice(5.0, slow, offset=-1.2, wanted=-1.2, radius=40.0)[1] < 8.0
 
 
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_a_car_that_changes_lanes_is_not_overtaken_on_the_side_it_moves_to(side):
+    slow = [(14.0, -1.4 * side, 8.0, CAR)]
+    passing, _ = advice(5.0, slow, wanted=0.3 * side, drift=-1.5 * side)
+    assert side * passing > 1.0
+    staying, limit = advice(5.0, slow, wanted=0.3 * side, drift=1.5 * side)
+    assert staying == 0.3 * side
+    assert limit < 12.0
+
+
+def test_a_car_that_pulls_away_leaves_the_lane_free():
+    stopped = (12.0, 2.3, 0.0, STOPPED_CAR)
+    for speed, free in ((5.6, True), (0.0, False)):
+        aim, limit = advice(4.2, [(9.3, -1.9, speed, CAR), stopped], wanted=1.9, offset=1.9, speed=0.0)
+        assert (aim < 1.5 and limit > 1.0) == free
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+@pytest.mark.parametrize(("speed", "drives"), [(0.0, True), (3.0, False)])
+def test_between_queues_the_driver_passes_a_car_that_waits(side, speed, drives):
+    queues = [(-1.4, 2.3 * side, speed, CAR), (12.0, -2.6 * side, 0.0, STOPPED_CAR)]
+    aim, limit = advice(5.0, queues, wanted=-0.4 * side, offset=-0.4 * side, speed=0.0)
+    assert (limit > 1.0) == drives
+    assert side * aim < 2.3 - 0.9 - 0.8  # no contact
+
+
+def test_the_driver_does_not_brake_for_a_faster_car_that_is_still_behind():
+    assert advice(5.0, [(-5.5, 1.9, 9.0, CAR)], offset=-0.3, wanted=-0.3, speed=6.0)[1] > 9.0
+    assert advice(5.0, [(-3.0, 1.9, 9.0, CAR)], offset=-0.3, wanted=-0.3, speed=6.0)[1] < 9.0
+
+
 def test_beside_somebody_the_driver_keeps_away_from_it():
     aim, limit = advice(5.0, [(0.5, 2.2, 12.0, CAR)], wanted=2.0, offset=-1.2)
     assert 2.2 - aim >= 0.9 + 0.8 + PASSING_ROOM - 1e-9
@@ -157,4 +192,16 @@ def test_the_expert_finishes_its_laps_in_traffic_and_hits_nobody(vehicle):
             _, _, terminated, truncated, info = env.step(env.expert_action())
             ended = terminated or truncated
         assert info["finished"], seed
+        assert info["collisions"] == 0, seed
+
+
+def test_the_expert_is_not_held_up_by_queues_at_obstacles():
+    env = gymnasium.make("rlkit/DrivingTraffic-v0", split="test", sensors="state", traffic=30, obstacles=10).unwrapped
+    for seed in (10000, 10001, 10006):
+        env.reset(seed=seed)
+        ended = False
+        while not ended:
+            _, _, terminated, truncated, info = env.step(env.expert_action())
+            ended = terminated or truncated
+        assert info["end"] == "lap finished", seed
         assert info["collisions"] == 0, seed

@@ -143,6 +143,18 @@ def test_cases_of_users_load(name):
 
 
 @pytest.mark.parametrize(
+    ("name", "right", "left"),
+    [("left_first_other_names", 6.0, 4.0), ("asym_3_12", 3.0, 12.0), ("x_y_z_w_unnamed", 3.0, 12.0)],
+)
+def test_cases_of_users_have_their_sides(name, right, left):
+    path = CASES / f"{name}.csv"
+    if not path.is_file():
+        pytest.skip(f"no {path}; RLKIT_CASES may name another folder with circuits/")
+    circuit = load_circuit(path)
+    assert (circuit.line[0, RIGHT], circuit.line[0, LEFT]) == pytest.approx((right, left))
+
+
+@pytest.mark.parametrize(
     ("name", "message"),
     [
         (

@@ -12,18 +12,15 @@ from rlkit_envs.driving.traffic.behaviour import (
     CAR,
     CONE,
     CURVE_GRIP,
-    GRIP,
     OTHER,
-    STANDING_GAP,
     STOPPED_CAR,
-    TIME_GAP,
     decide_others,
-    idm_acceleration,
     lane_middle,
     move_others,
     put_on_road,
 )
 from rlkit_envs.driving.traffic.collisions import collides, penetration
+from rlkit_envs.driving.traffic.lane_changes import GRIP, STANDING_GAP, TIME_GAP, idm_acceleration
 from rlkit_envs.driving.traffic.spawn import CLEAR_AHEAD, CLEAR_BEHIND, DRAWS, place_others
 from rlkit_envs.driving.vehicle.parameters import CAR as DRIVER
 
@@ -325,3 +322,34 @@ def test_nobody_changes_lanes_to_and_fro():
         last[changed] = decision
         lanes, changes = road.others["lane"].copy(), changes + int(changed.sum())
     assert changes > 20
+
+
+def test_cars_behind_an_obstacle_are_let_into_a_busy_lane():
+    road = Road(ring(110.0))
+    for k in range(30):
+        road.add(k * road.circuit.length / 30, k % 2, 5.0, desired=9.0 * (1.0 + 0.2 * np.sin(7.0 * k)))
+    road.add(0.5 * road.circuit.length / 30, 0, 0.0, kind=STOPPED_CAR)
+    standing, longest = np.zeros(30), np.zeros(30)
+    for _ in range(300):
+        road.run(0.5)
+        standing = np.where(road.others["speed"][:30] < 0.1, standing + 0.5, 0.0)
+        longest = np.maximum(longest, standing)
+    assert (longest > 10.0).mean() < 0.15
+
+
+def test_a_car_at_an_obstacle_drives_around_it_at_once():
+    road = Road(ring())
+    road.add(100.0, 0, 0.0, kind=STOPPED_CAR)
+    other = road.add(92.0, 0, 0.0, desired=10.0)
+    assert _contacts(road.others, 2, road.car[0], road.line, road.record, 1.0, 80) == 0
+    assert other["station"] > 105.0
+
+
+@pytest.mark.parametrize(("ahead", "yields"), [(8.0, True), (60.0, False)])
+def test_the_driver_behind_an_obstacle_is_let_into_the_free_lane(ahead, yields):
+    road = Road(ring())
+    road.park(200.0, -2.5)
+    road.add(200.0 + ahead, 0, 0.0, kind=STOPPED_CAR)
+    other = road.add(170.0, 1, 8.0)
+    road.run(1.0)
+    assert (other["speed"] < 7.5) == yields
