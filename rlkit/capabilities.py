@@ -28,11 +28,13 @@ class EpisodeMetric:
         key: Its key in the last `info` of an episode.
         name: Of its mean over episodes (`lap_rate` for the key `finished`).
         kind: "share" of episodes, "seconds", "ratio", "number", or "label" for text, which is not averaged.
+        minimize: Whether the lowest mean is the best among evaluations with equal rewards.
     """
 
     key: str
     name: str
     kind: MetricKind
+    minimize: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,10 @@ class Conditions:
 
 
 def episode_metrics(metadata: Mapping[str, Any]) -> dict[str, EpisodeMetric]:
-    """Read `metadata["episode_metrics"]`: info key to `{"name": ..., "kind": ...}`."""
+    """Read `metadata["episode_metrics"]`: info key to `{"name": ..., "kind": ...}`.
+
+    One of them may have `"minimize": True`: among evaluations with equal rewards, the one with its lowest mean is best.
+    """
     metrics = {}
     for key, entry in _mapping(metadata, "episode_metrics").items():
         if not (isinstance(entry, Mapping) and isinstance(entry.get("name"), str)):
@@ -79,7 +84,12 @@ def episode_metrics(metadata: Mapping[str, Any]) -> dict[str, EpisodeMetric]:
                 "episode_metrics",
                 f"the kind of {key!r} should be one of {', '.join(get_args(MetricKind))}, not {kind!r}",
             )
-        metrics[key] = EpisodeMetric(key, entry["name"], kind)
+        minimize: Any = entry.get("minimize", False)
+        if not isinstance(minimize, bool) or (minimize and kind == "label"):
+            raise _malformed("episode_metrics", f"'minimize' of {key!r} should be true or false, and false for a label")
+        metrics[key] = EpisodeMetric(key, entry["name"], kind, minimize)
+    if sum(metric.minimize for metric in metrics.values()) > 1:
+        raise _malformed("episode_metrics", "more than one of them has 'minimize'")
     return metrics
 
 

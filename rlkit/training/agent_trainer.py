@@ -13,7 +13,7 @@ from rlkit.errors import UserError
 from rlkit.replay import Transitions
 from rlkit.training.collector import Collector
 from rlkit.training.config import RunConfig
-from rlkit.training.evaluation import LONG, evaluate, mean_metrics, no_end
+from rlkit.training.evaluation import LONG, Evaluation, evaluate, mean_metrics, no_end
 from rlkit.training.logger import Logger
 from rlkit.training.progress import Reporter
 from rlkit.training.reward_size import RewardSize
@@ -53,6 +53,7 @@ class AgentTrainer(Trainer[RunConfig]):
         self.evaluation = evaluation
         self.episodes = Collector(environments, run.config.seed)
         self.latest: dict[str, float] = {}  # newest value of everything that the agent logs
+        self._tie_breaker = math.inf  # of the best evaluation
         self._reward_size = RewardSize(environments.config.id, run.config.hyperparameters)
         self._thread: Executor | None = None
         agent.bind(environments)
@@ -136,12 +137,25 @@ class AgentTrainer(Trainer[RunConfig]):
             return
         if result.all_alike and self.best == -math.inf:
             self.reporter.warn(f"all {count} evaluation episodes were identical; one is enough")
-        # Of two that are equal to within a thousandth, the later one has learned longer.
-        if result.mean_reward >= self.best - 1e-3 * abs(self.best) or self.best == -math.inf:
+        if self._is_best(result):
             self.best = max(self.best, result.mean_reward)
+            self._tie_breaker = result.tie_breaker
             scores.pop("episodes")
             with disk_errors(str(self.run.path), RESUMABLE):
                 self.run.checkpoints.save_best(self.steps, self.agent, scores)
+
+    def _is_best(self, result: Evaluation) -> bool:
+        """Whether the mean reward is the highest so far.
+
+        Of two that are equal to within a thousandth, the one with the lower metric to `minimize` is better, and of two
+        that are equal in that too, the later one, which has learned longer.
+        """
+        if self.best == -math.inf:
+            return True
+        equal = 1e-3 * abs(self.best)
+        if abs(result.mean_reward - self.best) <= equal:
+            return result.tie_breaker <= self._tie_breaker
+        return result.mean_reward > self.best
 
     def scalars(self) -> dict[str, float]:
         """What the agent logs, the speed, and means over the latest episodes."""
@@ -167,8 +181,9 @@ class AgentTrainer(Trainer[RunConfig]):
         return figures
 
     def state(self) -> State:
-        """The running episodes and what was logged last."""
-        return {"latest": self.latest, "episodes": self.episodes.state()}
+        """The running episodes, what was logged last, and what chooses among equal evaluations."""
+        tie_breaker = None if self._tie_breaker == math.inf else self._tie_breaker
+        return {"latest": self.latest, "episodes": self.episodes.state(), "tie_breaker": tie_breaker}
 
     def load_state(self, state: State) -> None:
         """Read what `state` returned."""
@@ -176,6 +191,8 @@ class AgentTrainer(Trainer[RunConfig]):
             check_state(value, 0.0, tag)
         self.latest = {tag: float(value) for tag, value in state["latest"].items()}
         self.episodes.load_state(state["episodes"])
+        check_state(state["tie_breaker"], None, "tie_breaker")
+        self._tie_breaker = math.inf if state["tie_breaker"] is None else float(state["tie_breaker"])
 
     def resume(self, unsaved: int = 0) -> bool:
         """Continue from the newest intact checkpoint, and step the running episodes to where they were."""

@@ -1,5 +1,6 @@
 """Evaluating an agent: complete episodes with greedy actions, in environments of their own."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -58,6 +59,13 @@ class Evaluation:
     def means(self) -> dict[str, float]:
         """Means of the environment's own metrics over the episodes that have them."""
         return mean_metrics(self.episodes, self.metrics)
+
+    @property
+    def tie_breaker(self) -> float:
+        """Mean of the metric that chooses among equal rewards, the lower the better; infinity without one."""
+        return next(
+            (self.means.get(metric.name, math.inf) for metric in self.metrics.values() if metric.minimize), math.inf
+        )
 
     @property
     def all_alike(self) -> bool:

@@ -29,6 +29,14 @@ def test_episode_metrics_are_read_with_name_and_kind():
         ({"episode_metrics": ["finished"]}, "episode_metrics.*a dict"),
         ({"episode_metrics": {"finished": "lap_rate"}}, "'name' and 'kind'"),
         (
+            {"episode_metrics": {"end": {"name": "end", "kind": "label", "minimize": True}}},
+            "'minimize' of 'end'",
+        ),
+        (
+            {"episode_metrics": {k: {"name": k, "kind": "ratio", "minimize": True} for k in ("a", "b")}},
+            "more than one",
+        ),
+        (
             {"episode_metrics": {"finished": {"name": "lap_rate", "kind": "percent"}}},
             "share, seconds, ratio, number, label",
         ),
