@@ -11,12 +11,11 @@ from rlkit.training.agent_trainer import AgentTrainer
 from rlkit.training.evaluation import Evaluation
 from rlkit.training.progress import PlainReporter
 
-
 RATIO = EpisodeMetric("ratio", "ratio", "ratio", minimize=True)
 
 
 def kept(monkeypatch, tmp_path, rewards, ratios=None):
-    """The numbers of the evaluations whose weights were saved as the best, given the mean reward (and ratio) of each."""
+    """The numbers of the evaluations whose weights were saved as the best, given their mean rewards (and ratios)."""
     saved = []
     config = SimpleNamespace(
         eval_freq=1, eval_episodes=1, seed=0, algorithm="dqn", async_envs=False, hyperparameters={}
