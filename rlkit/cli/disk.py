@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from rlkit.errors import DISK_REASONS, DiskError, UserError
+from rlkit.utils.terminal import discard
 
 
 @contextlib.contextmanager
@@ -26,20 +27,15 @@ def disk_failures() -> Iterator[None]:
         if reason is None:
             raise
         # Other files are named by their writers, see `rlkit.utils.io.disk_errors`.
-        if error.filename is None and _is_output():
+        if error.filename is None and _is_output_a_file():
+            discard(sys.stdout.fileno())
             raise DiskError(f"standard output cannot be written: {reason}") from error
         raise DiskError(f"{error.filename or 'a file'} cannot be read or written: {reason}") from error
 
 
-def _is_output() -> bool:
-    """Whether standard output is a file, which then is the one that could not be written; the rest is discarded."""
+def _is_output_a_file() -> bool:
+    """Whether standard output is a file, which then is the one that could not be written."""
     try:
-        number = sys.stdout.fileno()
-        found = stat.S_ISREG(os.fstat(number).st_mode)
+        return stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
     except (OSError, ValueError):
         return False
-    if found:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, number)
-        os.close(null)
-    return found

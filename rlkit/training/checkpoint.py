@@ -228,20 +228,16 @@ class Checkpoints:
         """Read the newest intact one; where training deletes it meanwhile, the one that it has written since."""
         for _ in range(RETRIES):
             folders = _complete_folders(self._part(part))
+            checkpoint = None
             damaged = []
             for folder in reversed(folders):
                 try:
-                    checkpoint = read_checkpoint(folder, replay=replay)
-                    if checkpoint.steps != _steps_of(folder):
-                        raise UserError(f"{folder} holds a checkpoint after {checkpoint.steps:,} steps", exit_code=1)
+                    checkpoint = _read_named(folder, replay)
+                    break
                 except DiskError:  # permission is denied: it may be intact
                     raise
                 except (UserError, FileNotFoundError) as error:
                     damaged.append(str(error))
-                    continue
-                break
-            else:
-                checkpoint = None
             if not damaged or _complete_folders(self._part(part))[-1:] == folders[-1:]:
                 break
         for sentence in damaged:
@@ -333,6 +329,14 @@ def _free_name(path: Path) -> Path:
         number += 1
         free = path.with_name(f"{path.name}-{number}")
     return free
+
+
+def _read_named(folder: Path, replay: bool) -> Checkpoint:
+    """Read a checkpoint whose folder is named after its steps."""
+    checkpoint = read_checkpoint(folder, replay=replay)
+    if checkpoint.steps != _steps_of(folder):
+        raise UserError(f"{folder} holds a checkpoint after {checkpoint.steps:,} steps", exit_code=1)
+    return checkpoint
 
 
 def read_checkpoint(folder: Path, *, replay: bool = True) -> Checkpoint:

@@ -87,13 +87,9 @@ class Collector:
         Raises:
             KeyError, TypeError, ValueError, AttributeError, OverflowError: It is not of that form.
         """
-        like = self.state()
-        arrays = ("actions", "recent")  # of which more is known below
-        check_state(
-            {key: state[key] for key in like if key not in arrays},
-            {key: like[key] for key in like if key not in arrays},
-            "episodes",
-        )
+        # More is known of actions and finished episodes; they are checked below.
+        like = {key: value for key, value in self.state().items() if key not in ("actions", "recent")}
+        check_state({key: state[key] for key in like}, like, "episodes")
         check_counts(state, "finished")
         for number in state["numbers"]:
             check_counts({"numbers": number}, "numbers")

@@ -120,6 +120,13 @@ def open_closed_outputs() -> None:
             setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
+def discard(number: int) -> None:
+    """Lead a file descriptor to the null device, which takes what its stream still holds at the interpreter's exit."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, number)
+    os.close(null)
+
+
 def abandon_closed_outputs() -> bool:
     """Flush the standard streams; what a closed pipe or terminal does not take is discarded.
 
@@ -132,9 +139,7 @@ def abandon_closed_outputs() -> bool:
             stream.flush()
         except OSError:
             discarded = True
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, stream.fileno())  # takes what is still in the buffer when the interpreter exits
-            os.close(null)
+            discard(stream.fileno())
     return discarded
 
 
