@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.driving.road.generator import LENGTHS, SPLITS, Split
+from rlkit_envs.driving.road.generator import LENGTHS, SPLITS, WIDTH_RANGE, Split
 from rlkit_envs.driving.sensors.camera import Camera
 from rlkit_envs.driving.sensors.suite import BIRDVIEWS, SENSORS, Sensors
 from rlkit_envs.driving.simulator import Traffic
@@ -43,8 +43,11 @@ class DrivingConfig:
             view of the road, 2 MB each where a camera needs finer ground, but never more than 4 GB of them.
         circuit_length: Shortest and longest procedural circuit, in metres.
         difficulty: Of procedural circuits, from 0 (wide, gentle curves) to 1 (narrow, tight curves); None: random.
-        start: ``line``: at rest at the start line. ``anywhere``: at a random place, up to 3 m off the centre line,
-            turned by up to 0.3 rad, at up to 15 m/s. None: anywhere on the train split, else at the line.
+        road_width: Narrowest and widest procedural road, in metres; the width then varies along the road. None: one
+            width per circuit, 8 to 10 m on circuits of the default length, else by the difficulty.
+        start: ``line``: at rest at the start line. ``anywhere``: at a random place, up to 3 m off the centre line and
+            turned by up to 0.3 rad; at rest or at up to 95 % of the reference lap's speed there, the faster the less
+            turned. None: anywhere on the train split, else at the line.
         observation: ``dict``: every sensor under its name. ``picture``: one image, for libraries without Dict spaces:
             the bird's view or the camera's. If ``state`` is among the sensors, a further channel shows it as grey bands
             of speed, steering and yaw rate, the latter two brighter on the side that they turn to.
@@ -78,6 +81,8 @@ class DrivingConfig:
         off_road_penalty: Penalty each time that the car leaves the road.
         collision_penalty: Penalty for each collision.
         lap_reward: Reward for the progress of a whole lap, whatever its length.
+        metre_reward: Reward for each metre of progress. For circuits of very different lengths, use it instead of
+            ``lap_reward``: observations do not tell the length, by which ``lap_reward`` scales the value of a metre.
         jerk_penalty: Penalty per second and m/s³ of jerk.
         steering_penalty: Penalty per change of the steering command by 1.
         reward_speed_cap: Speed in m/s above which progress earns no more reward; with a cap, agents learn to drive
@@ -96,6 +101,7 @@ class DrivingConfig:
     num_circuits: int = 256
     circuit_length: tuple[float, float] = LENGTHS
     difficulty: float | None = None
+    road_width: tuple[float, float] | None = None
     start: Literal["anywhere", "line"] | None = None
     observation: Literal["dict", "picture"] = "dict"
     sensors: str | tuple[str, ...] = ("birdview", "state")
@@ -122,6 +128,7 @@ class DrivingConfig:
     off_road_penalty: float = 5.0
     collision_penalty: float = 5.0
     lap_reward: float = 100.0
+    metre_reward: float = 0.0
     jerk_penalty: float = 0.0
     steering_penalty: float = 0.0
     reward_speed_cap: float | None = None
@@ -147,6 +154,8 @@ class DrivingConfig:
         check_pair("circuit_length", self.circuit_length, 300.0, 8000.0)
         if self.difficulty is not None:
             check_number("difficulty", self.difficulty, 0.0, 1.0)
+        if self.road_width is not None:
+            check_pair("road_width", self.road_width, *WIDTH_RANGE)
         self._check_sensors()
         if self.grip is not None:
             check_number("grip", self.grip, 0.05, 1.5)
@@ -159,6 +168,7 @@ class DrivingConfig:
         check_number("off_road_penalty", self.off_road_penalty, 0.0, 1000.0)
         check_number("collision_penalty", self.collision_penalty, 0.0, 1000.0)
         check_number("lap_reward", self.lap_reward, 0.0, 10_000.0)
+        check_number("metre_reward", self.metre_reward, 0.0, 1000.0)
         check_number("jerk_penalty", self.jerk_penalty, 0.0, 100.0)
         check_number("steering_penalty", self.steering_penalty, 0.0, 100.0)
         if self.reward_speed_cap is not None:

@@ -24,7 +24,9 @@ def penalties(low, high):
 
 @settings(max_examples=300)
 @given(
-    st.tuples(penalties(0, 1e4), st.one_of(penalties(1, 100), st.just(np.inf)), *[penalties(0, 1000)] * 4),
+    st.tuples(
+        penalties(0, 1e4), penalties(0, 10), st.one_of(penalties(1, 100), st.just(np.inf)), *[penalties(0, 1000)] * 4
+    ),
     penalties(100, 5000),
     penalties(-10, 10),
     st.booleans(),
@@ -39,9 +41,9 @@ def test_each_term_follows_its_formula_and_the_reward_is_their_sum(
     rules = np.array([weights], dtype=WEIGHTS)
     seconds = 0.1
     reward = sum_rewards(terms[0], rules[0], length, seconds, progress, left_road, collisions, jerk, steering_change)
-    lap, cap, off_road, collision, rough, steering = weights
+    lap, metre, cap, off_road, collision, rough, steering = weights
     expected = {
-        "progress": lap * min(progress, cap * seconds) / length,
+        "progress": (lap / length + metre) * min(progress, cap * seconds),
         "off_road": -off_road if left_road else 0.0,
         "collision": -collision * collisions,
         "jerk": -rough * jerk * seconds,
