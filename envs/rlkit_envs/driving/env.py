@@ -21,8 +21,8 @@ class DrivingEnv(gymnasium.Env[Any, Any]):
 
     Description:
         A closed circuit, procedural or from a file, a single-track model with tyres that slide, and on request weather
-        and traffic. ``rlkit/Driving-v0``, ``DrivingCamera-v0``, ``DrivingTraffic-v0`` and
-        ``DrivingContinuous-v0`` differ in their default arguments only.
+        and traffic. ``rlkit/Driving-v0``, ``DrivingCamera-v0``, ``DrivingTraffic-v0``,
+        ``DrivingRace-v0`` and ``DrivingContinuous-v0`` differ in their default arguments only.
 
     Action Space:
         ``Discrete(15)``: five steering levels, each with brake, coast and accelerate; see ``action_names``. A full
