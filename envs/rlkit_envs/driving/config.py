@@ -54,7 +54,8 @@ class DrivingConfig:
         sensors: Some of ``birdview``, ``camera``, ``segmentation`` (classes of the camera's pixels), ``lidar``,
             ``state`` (speed, steering, yaw rate), ``preview`` (numbers about the road ahead); a tuple, or their names
             with commas.
-        birdview: ``road``: how much of each pixel is road. ``colour``: red, green and blue. ``classes``: class numbers.
+        birdview: ``road``: how much of each pixel is road; with traffic or obstacles a further channel shows the speeds
+            of other cars. ``colour``: red, green and blue. ``classes``: class numbers.
         view_size: Height and width of the bird's view in pixels; 24 in a dict, 64 as a picture.
         metres_per_pixel: Scale of the bird's view, one number or one per channel; 2 in a dict, (1, 2) as a picture.
         camera_size: Height and width of the camera's picture in pixels.
@@ -289,6 +290,7 @@ class DrivingConfig:
             beams=self.lidar_beams,
             beam_angle=float(self.lidar_field_of_view),
             beam_range=float(self.lidar_range),
+            traffic=self.traffic + self.obstacles > 0,
         )
 
     def make_rules(self) -> npt.NDArray[np.void]:

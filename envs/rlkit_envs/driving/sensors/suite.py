@@ -33,14 +33,15 @@ class Sensors:
 
     Args:
         names: Some of ``SENSORS``, in the order in which they are given.
-        birdview: Content of the bird's view: ``road`` (share of road per pixel, one channel per scale), ``colour``
-            (red, green, blue), ``classes`` (numbers of ``palette.CLASSES``).
+        birdview: Content of the bird's view: ``road`` (share of road per pixel, one channel per scale, and with traffic
+            one for the speeds of others), ``colour`` (red, green, blue), ``classes`` (numbers of ``palette.CLASSES``).
         view_size: Height and width of the bird's view, in pixels.
         scales: Metres per pixel of the bird's view, one per channel; a single one in colour and classes.
         camera: Size and mounting of the front camera.
         beams: Number of the lidar's beams.
         beam_angle: Angle between the outermost beams, in radians.
         beam_range: Range of the lidar in metres, which is reported for anything further away.
+        traffic: Whether there may be other cars or cones.
     """
 
     names: tuple[str, ...]
@@ -51,6 +52,7 @@ class Sensors:
     beams: int
     beam_angle: float
     beam_range: float
+    traffic: bool = False
 
     @property
     def has_camera(self) -> bool:
@@ -73,7 +75,7 @@ class Sensors:
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of a sensor's observation of one car."""
-        channels = {"road": len(self.scales), "colour": 3, "classes": 1}[self.birdview]
+        channels = {"road": len(self.scales) + self.traffic, "colour": 3, "classes": 1}[self.birdview]
         return {
             "birdview": (self.view_size, self.view_size, channels),
             "camera": (self.camera.height, self.camera.width, 3),
