@@ -20,7 +20,10 @@ SPLITS: tuple[Split, ...] = ("train", "test")
 LENGTHS = (400.0, 700.0)  # m, default
 LENGTH_RANGE = (300.0, 8000.0)  # m, allowed
 TIGHTEST_RADIUS = 11.0  # m; with the half widths below, curvature times half width stays below 0.46
-WIDTH_RANGE = (6.0, 20.0)  # m from border to border, allowed; curvature times half width stays below 0.91
+# Of roads whose width varies:
+WIDTH_RANGE = (6.0, 20.0)  # m from border to border, allowed
+TIGHTEST_HAIRPIN = 8.0  # m, radius of the centre line; hairpins of real circuits have 6 to 20 m
+FOLD = 0.92  # largest curvature times width to one side; from 1 on, the border would fold
 RUN_OFF = 5.0  # m of grass at least between two legs of the road
 
 _WIDEST_RADIUS = 40.0  # m, the tightest curve of the easiest circuits
@@ -51,15 +54,16 @@ class CircuitStyle:
     swinging: float = 0.0
 
 
-def style_of(difficulty: float, length: float) -> CircuitStyle:
+def style_of(difficulty: float, length: float, tightest: float = TIGHTEST_RADIUS) -> CircuitStyle:
     """Parameters for a difficulty: the harder, the narrower and the tighter, with more curves.
 
     Args:
         difficulty: 0 (wide roads, fast curves) to 1 (narrow roads, half of the length in curves).
         length: Of the circuit, in metres; short ones need tight curves.
+        tightest: Radius of the tightest curve at a difficulty of 1, in metres.
     """
-    radius = _WIDEST_RADIUS * (TIGHTEST_RADIUS / _WIDEST_RADIUS) ** difficulty
-    radius = max(TIGHTEST_RADIUS, min(radius, length / 14.0))
+    radius = _WIDEST_RADIUS * (tightest / _WIDEST_RADIUS) ** difficulty
+    radius = max(tightest, min(radius, length / 14.0))
     half_width = 6.0 - 2.0 * difficulty
     return CircuitStyle(
         radius=radius,
@@ -105,14 +109,15 @@ def make_circuit(
         )
     random = np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(SPLITS.index(split),)))
     family = FAMILIES[int(random.integers(len(FAMILIES)))]
+    tightest = TIGHTEST_RADIUS if width is None else TIGHTEST_HAIRPIN
     while True:
         metres = random.uniform(low, high)
         if difficulty is not None:
-            style = style_of(difficulty, metres)
-        elif high <= LENGTHS[1]:
+            style = style_of(difficulty, metres, tightest)
+        elif high <= LENGTHS[1] and width is None:
             style = CircuitStyle()
         else:  # long circuits need additional curves
-            style = style_of(random.random(), metres)
+            style = style_of(random.random(), metres, tightest)
         shape = family(random, metres)
         half_width = random.uniform(*style.half_widths)
         clockwise = bool(random.random() < 0.5)
@@ -164,7 +169,8 @@ def is_safe(circuit: Circuit, radius: float = TIGHTEST_RADIUS) -> bool:
         circuit: The circuit.
         radius: Smallest radius allowed, in metres.
     """
-    if circuit.tightest_radius < radius:
+    sides = circuit.line[:, [LEFT, RIGHT]].max(axis=1)
+    if circuit.tightest_radius < radius or float((np.abs(circuit.line[:, CURVATURE]) * sides).max()) > FOLD:
         return False
     clearance = float((circuit.line[:, LEFT] + circuit.line[:, RIGHT]).max()) + RUN_OFF
     return bool(_has_clearance(circuit.line, circuit.step, clearance))
