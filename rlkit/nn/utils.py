@@ -93,6 +93,23 @@ def parameter_limit(weights: int) -> Iterator[None]:
         hook.remove()
 
 
+def misfit(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    """Describe the first tensor, by name, that does not fit a network; "" if all fit.
+
+    Args:
+        tensors: Tensors from a file, by name.
+        expected: The network's own.
+    """
+    for name in sorted(expected.keys() | tensors.keys()):
+        if name not in tensors:
+            return f"{name} is missing"
+        if name not in expected:
+            return f"the network has no {name}"
+        if tensors[name].shape != expected[name].shape:
+            return f"{name} is {tuple(tensors[name].shape)}, expected {tuple(expected[name].shape)}"
+    return ""
+
+
 def _short(number: int) -> str:
     for unit, size in (("billion", 10**9), ("million", 10**6), ("thousand", 10**3)):
         if number >= size:

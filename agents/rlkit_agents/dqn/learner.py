@@ -170,7 +170,7 @@ class DQNLearner:
         return int(torch.randint(2**62, (), generator=self.generator, device=self.generator.device))
 
     def fit_normalization(self, observations: Mapping[str, Tensor]) -> None:
-        """Set the mean and standard deviation by which all networks normalize vectors, before the first update."""
+        """Set the mean and standard deviation by which all networks normalize vectors, unless they were loaded."""
         for network in (self.online, self.target, self.ema):
             network.encoder.fit_normalization(observations)
 
