@@ -187,9 +187,15 @@ def torch_set_up(threads: int | None, deterministic: bool) -> Iterator[None]:
     """Set the number of torch threads (None: unchanged) and deterministic algorithms within the block."""
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(threads or before[0])
-    torch.use_deterministic_algorithms(deterministic)
+    _set_deterministic(deterministic)
     try:
         yield
     finally:
         torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1])
+        _set_deterministic(before[1])
+
+
+def _set_deterministic(deterministic: bool) -> None:
+    """Set the mode where it is another: torch takes a second to import what the call needs."""
+    if deterministic != torch.are_deterministic_algorithms_enabled():
+        torch.use_deterministic_algorithms(deterministic)
