@@ -173,7 +173,7 @@ def find_pretrained(name: str) -> AgentFile:
     if name not in names:
         from rlkit.perception.model import pretrained_names as perception_models  # slow to import
 
-        known = f"There is {', '.join(names)}." if names else "There is none in this installation."
+        known = f"Known: {', '.join(names) or 'none in this installation'}."
         if name in perception_models():
             known = f"It is a perception model: --perception {PRETRAINED}{name}. {known}"
         raise UserError(f"No agent called {name!r:.60} ships with rlkit.{did_you_mean(name, names)} {known}")

@@ -161,7 +161,7 @@ def test_a_perception_model_of_ones_own_cannot_ship(card):
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("pretrained:pile", r"No agent called 'pile' ships with rlkit\. Did you mean pole\? There is pole\."),
+        ("pretrained:pile", r"No agent called 'pile' ships with rlkit\. Did you mean pole\? Known: pole\."),
         ("pretrained:segnet-compact", "is a perception model: --perception pretrained:segnet-compact"),
         ("pole", "An agent of that name ships: write pretrained:pole"),
     ],
