@@ -55,14 +55,17 @@ class Recipe:
 
 # Budgets of games and classic control are those of scripts/bench/README.md. All files together have at most 10 MB.
 GAME = "--steps 300000"
-FAST = "--env-kwargs reward_speed_cap=null --steps 300000"
+RACE = "rlkit/DrivingRace-v0"
+RACING = "--steps 1000000 --set batch_size=128 update_interval=32 gamma=0.985"
 RECIPES = {
-    "road-car": Recipe("Drives the road car around circuits that it never saw.", f"rlkit/Driving-v0 {FAST}"),
-    "race-car": Recipe(
-        "Drives the race car around circuits that it never saw.",
-        f"rlkit/Driving-v0 {FAST} --env-kwargs vehicle=race_car",
+    "road-car": Recipe(
+        "Drives the road car on any road: procedural ones and real circuits that it never saw.", f"{RACE} {RACING}"
     ),
-    "traffic": Recipe("Drives among other cars and obstacles.", "rlkit/DrivingTraffic-v0 --steps 300000"),
+    "race-car": Recipe(
+        "Drives the race car on any road: procedural ones and real circuits that it never saw.",
+        f"{RACE} --env-kwargs vehicle=race_car {RACING}",
+    ),
+    "traffic": Recipe("Drives among other cars and obstacles, and overtakes.", f"rlkit/DrivingTraffic-v0 {RACING}"),
     "camera-segnet": Recipe(
         "Drives by the drivable area that SegNet finds in the camera image.",
         "rlkit/DrivingCamera-v0 --perception pretrained:segnet-compact --perception-kwargs precision=bfloat16 "

@@ -86,8 +86,7 @@ class DrivingConfig:
             ``lap_reward``: observations do not tell the length, by which ``lap_reward`` scales the value of a metre.
         jerk_penalty: Penalty per second and m/s³ of jerk.
         steering_penalty: Penalty per change of the steering command by 1.
-        reward_speed_cap: Speed in m/s above which progress earns no more reward; with a cap, agents learn to drive
-            reliably rather than fast. None: no cap.
+        reward_speed_cap: Speed in m/s above which progress earns no more reward, for driving in traffic. None: no cap.
         max_episode_steps: Decisions after which an episode is truncated; None: those of a lap at 4 m/s.
             (``gymnasium.make`` takes this argument for its TimeLimit wrapper; the last info then lacks the metrics.)
 
