@@ -56,7 +56,7 @@ class Recipe:
 # Budgets of games and classic control are those of scripts/bench/README.md. All files together have at most 10 MB.
 GAME = "--steps 300000"
 RACE = "rlkit/DrivingRace-v0"
-RACING = "--steps 1000000 --set batch_size=128 update_interval=32 gamma=0.985"
+RACING = "--steps 1500000 --set batch_size=128 update_interval=32 gamma=0.985"
 RECIPES = {
     "road-car": Recipe(
         "Drives the road car on any road: procedural ones and real circuits that it never saw.", f"{RACE} {RACING}"
