@@ -4,10 +4,9 @@
     python scripts/bench/car_racing_transfer.py --seeds 0..2 --json scripts/bench/results/car_racing_transfer.json
 
 Both take the same arguments: five discrete actions, each for four frames; pictures grey, 32×32, four behind each other.
-Beside them nothing is told to the agent or adapted. The checkpoint is the one with the best evaluation in
-`rlkit/CarRacing-v0`; CarRacing-v3 is seen for the first time in the measurement. 400,000 steps (1,600,000 frames) take
-26 minutes on a third of a core, the 100 tracks of CarRacing-v3 six minutes on one. Runs lie in `--folder` and go on
-there.
+Nothing is adapted, and CarRacing-v3 is seen for the first time in the measurement: the checkpoint is the one with the
+best evaluation in `rlkit/CarRacing-v0`. 400,000 steps (1,600,000 frames) take ten minutes of one core, the
+100 tracks of CarRacing-v3 six. Runs lie in `--folder` and go on there.
 """
 
 import argparse
