@@ -28,7 +28,8 @@ from rlkit_envs.driving.episodes import Episodes
 from rlkit_envs.driving.jit import Record, kernel
 from rlkit_envs.driving.road.checkpoints import make_checkpoint_circuit
 from rlkit_envs.driving.road.circuit import Circuit
-from rlkit_envs.driving.sensors.window_view import TILE, field_of, tiles_reached
+from rlkit_envs.driving.sensors.window_instruments import TILE, tiles_reached
+from rlkit_envs.driving.sensors.window_view import field_of
 from rlkit_envs.driving.simulator import Outcome
 from rlkit_envs.driving.vector_env import DrivingVectorEnv
 from rlkit_envs.driving.vehicle.actions import keys_to_action
