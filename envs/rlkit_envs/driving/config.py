@@ -55,7 +55,8 @@ class DrivingConfig:
             ``state`` (speed, steering, yaw rate), ``preview`` (numbers about the road ahead); a tuple, or their names
             with commas.
         birdview: ``road``: how much of each pixel is road; with traffic or obstacles a further channel shows the speeds
-            of other cars. ``colour``: red, green and blue. ``classes``: class numbers.
+            of other cars. ``colour``: red, green and blue. ``classes``: class numbers. ``window``: the picture of
+            CarRacing-v3, in colour and at a scale of its own, with car and instruments.
         view_size: Height and width of the bird's view in pixels; 24 in a dict, 64 as a picture.
         metres_per_pixel: Scale of the bird's view, one number or one per channel; 2 in a dict, (1, 2) as a picture.
         camera_size: Height and width of the camera's picture in pixels.
@@ -70,7 +71,7 @@ class DrivingConfig:
             ``held-out``.
         grip: Of the road, as a share of that of dry asphalt: 0.75 wet, 0.35 snow, 0.15 ice. None: as the weather has
             it.
-        vehicle: ``road_car`` or ``race_car``.
+        vehicle: ``road_car``, ``race_car`` or ``toy_car``, that of CarRacing-v3.
         actions: ``discrete``: one of 15. ``continuous``: steering and pedal, each from -1 to 1.
         decision_time: Seconds from decision to decision, a multiple of the physics step of 0.02 s.
         traffic: Number of other cars on the circuit.
@@ -105,7 +106,7 @@ class DrivingConfig:
     start: Literal["anywhere", "line"] | None = None
     observation: Literal["dict", "picture"] = "dict"
     sensors: str | tuple[str, ...] = ("birdview", "state")
-    birdview: Literal["road", "colour", "classes"] = "road"
+    birdview: Literal["road", "colour", "classes", "window"] = "road"
     view_size: int | None = None
     metres_per_pixel: float | tuple[float, ...] | None = None
     camera_size: tuple[int, int] = (96, 128)
@@ -117,7 +118,7 @@ class DrivingConfig:
     lidar_range: float = 100.0
     weather: str | None = None
     grip: float | None = 1.0
-    vehicle: Literal["road_car", "race_car"] = "road_car"
+    vehicle: Literal["road_car", "race_car", "toy_car"] = "road_car"
     actions: Literal["discrete", "continuous"] = "discrete"
     decision_time: float = DECISION
     traffic: int = 0
@@ -290,7 +291,13 @@ class DrivingConfig:
             beam_angle=float(self.lidar_field_of_view),
             beam_range=float(self.lidar_range),
             traffic=self.traffic + self.obstacles > 0,
+            plain_colours=self.weather_source == "clear",
         )
+
+    @property
+    def direct_steering(self) -> bool:
+        """Whether a steering command is an angle rather than a share of what the tyres hold; in CarRacing only."""
+        return False
 
     def make_rules(self) -> npt.NDArray[np.void]:
         """(1,) record of ``RULES``, whose fields have the names of those here."""

@@ -36,7 +36,7 @@ class Episodes:
         self.simulator = Simulator(
             num_envs,
             VEHICLES[config.vehicle],
-            config.make_rules(),
+            self._make_rules(),
             config.make_sensors(),
             config.make_traffic(),
             capacity,
@@ -50,6 +50,10 @@ class Episodes:
         self._files: dict[str, Circuit] = {}
         if config.circuit is not None:
             self._source(config.circuit)  # reports a file that cannot be read at once
+
+    def _make_rules(self) -> npt.NDArray[np.void]:
+        """(1,) record of ``step.RULES``."""
+        return self.config.make_rules()
 
     def _source(self, circuit: object) -> tuple[str, Callable[[], Circuit]]:
         """Key of a circuit given by number or file, and a function that makes it."""

@@ -172,6 +172,9 @@ class Simulator:
         car["y"] = y + np.cos(direction) * start.offset
         car["heading"] = direction + start.heading
         car["speed"] = start.speed
+        radius = float(self.vehicle["wheel_radius"][0])
+        for wheel in ("spin_front_left", "spin_front_right", "spin_rear_left", "spin_rear_right"):
+            car[wheel] = start.speed / radius if radius else 0.0
         car["road_grip"] = car["front_grip"] = car["rear_grip"] = road_grip
         car["index"] = index
         car["station"] = place * circuit.step
