@@ -82,7 +82,12 @@ RECIPES = {
     "maze": Recipe("Plays Maze, a game of collecting and fleeing.", f"rlkit/Maze-v0 {GAME}"),
     "cartpole": Recipe("Balances the pole of CartPole.", "CartPole-v1"),
     "lunarlander": Recipe("Lands the lander of LunarLander.", "LunarLander-v3 --steps 120000"),
-    "carracing": Recipe("Drives in our own CarRacing.", "rlkit/CarRacing-v0 --steps 100000"),
+    "carracing": Recipe(
+        "Drives in our own CarRacing, and unchanged in Gymnasium's CarRacing-v3.",
+        "rlkit/CarRacing-v0 --steps 400000 --num-envs 32 --eval-freq 50000 --eval-episodes 20 --set reward_scale=0.1 "
+        "--env-kwargs continuous=false frame_skip=4 grayscale=true resize=32 frame_stack=4 mirror_actions=0,2,1,3,4 "
+        "unrewarded_limit=25",
+    ),
 }
 
 
