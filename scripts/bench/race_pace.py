@@ -45,8 +45,10 @@ TASKS = {
     "driving-1min": Task("rlkit/Driving-v0", 220_000),
     "driving-5min": Task("rlkit/Driving-v0", 1_100_000, settings=RACING),
     "driving-20min": Task("rlkit/Driving-v0", 4_400_000, settings=RACING),
-    "road-car": Task("rlkit/DrivingRace-v0", 1_500_000, settings=RACING),
-    "race-car": Task("rlkit/DrivingRace-v0", 1_500_000, {"vehicle": "race_car"}, settings=RACING),
+    "road-car": Task("rlkit/DrivingRace-v0", 2_200_000, {"off_road_penalty": 10}, settings=RACING),
+    "race-car": Task(
+        "rlkit/DrivingRace-v0", 1_200_000, {"vehicle": "race_car", "off_road_penalty": 20}, settings=RACING
+    ),
     "traffic": Task("rlkit/DrivingTraffic-v0", 1_000_000, settings=RACING),
 }
 
