@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-DATA = ("cli/templates/**/*.template", "perception/weights/*")  # files of rlkit/ that are read at run time
+DATA = (
+    "cli/templates/**/*.template",
+    "perception/weights/*",
+    "pretrained/*",
+)  # files of rlkit/ that are read at run time
 
 
 def invalid_entry_points(project: dict[str, Any]) -> list[str]:

@@ -1,8 +1,7 @@
-"""Load a policy from a run folder, a checkpoint or the name of an agent, use it, and evaluate it."""
+"""Load a policy from a run folder, a checkpoint, `pretrained:NAME` or the name of an agent, use and evaluate it."""
 
 import copy
 import dataclasses
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,18 +17,19 @@ from rlkit.capabilities import scenario_option
 from rlkit.env.config import EnvConfig, absolute_id
 from rlkit.env.frame_stack import push_frame, repeat_frame
 from rlkit.env.make import check_arguments, make_vec_env, read_metadata
-from rlkit.env.seeding import episode_seed
+from rlkit.env.seeding import Stream, episode_seed
 from rlkit.errors import DescribedError, UserError
 from rlkit.nn.utils import ParameterLimitExceeded, parameter_limit, torch_set_up
-from rlkit.perception.config import PerceptionConfig
+from rlkit.perception.config import PRETRAINED, PerceptionConfig
 from rlkit.spaces import Observations, Spaces
-from rlkit.training.checkpoint import Checkpoint, read_checkpoint
-from rlkit.training.config import MEASURED_ENVS, PYTHON_ENVS, RunConfig, versions
+from rlkit.training.checkpoint import load_fitting
+from rlkit.training.config import MEASURED_ENVS, PYTHON_ENVS, versions
 from rlkit.training.evaluation import Evaluation, evaluate
+from rlkit.training.pretrained import pretrained_hint
 from rlkit.training.run import build_agent
-from rlkit.training.run_folder import RunFolder, check_spaces
+from rlkit.training.run_folder import compare_spaces
+from rlkit.training.trained_agent import TrainedAgent, find_trained, warn
 from rlkit.utils.parsing import did_you_mean
-from rlkit.utils.terminal import printable
 
 SMALL_BUFFER = 128  # steps; capacity for an agent that does not learn, at least the n of any n-step return
 
@@ -44,31 +44,24 @@ class PolicySpec:
     Args:
         name: Name of the run or agent.
         environment: The environment.
-        config: Configuration of its run; None for an agent without training.
-        checkpoint: Its weights; None for an agent without training.
+        trained: Its weights and their run; None for an agent without training.
     """
 
     name: str
     environment: EnvConfig
-    config: RunConfig | None = None
-    checkpoint: Checkpoint | None = None
+    trained: TrainedAgent | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What is needed to repeat an evaluation, as `rlkit evaluate --json` writes it, apart from its own options."""
-        weights = None
-        if self.checkpoint is not None:
-            weights = {
-                "folder": str(self.checkpoint.folder.absolute()),
-                "steps": self.checkpoint.steps,
-                "sha256": self.checkpoint.manifest["files"].get("weights.safetensors"),
-            }
-        environment = self.environment.to_json()
+        trained, environment = self.trained, self.environment.to_json()
+        init = None if trained is None else trained.config.init
         return {
-            "algorithm": self.name if self.config is None else self.config.algorithm,
+            "algorithm": self.name if trained is None else trained.config.algorithm,
             "env_kwargs": environment["kwargs"],
             "frame_stack": environment["frame_stack"],
             "perception": environment["perception"],
-            "checkpoint": weights,
+            "checkpoint": None if trained is None else trained.to_json(),
+            "init": None if init is None else init.to_json(),
             "versions": versions(),
         }
 
@@ -78,10 +71,11 @@ class PolicySpec:
         Raises:
             UserError: It was trained for other spaces.
         """
-        if self.config is None or self.checkpoint is None:
+        trained = self.trained
+        if trained is None:
             agent_type = plugins.agent_class(self.name)
             return agent_type.build(spaces, agent_type.Config(), num_envs, "cpu", seed=0)
-        plain = {**self.config.hyperparameters}
+        plain = {**trained.config.hyperparameters}
         if "buffer_size" in plain:  # the agent does not learn, so a small buffer suffices
             smaller = {
                 "batch_size": 1,
@@ -90,29 +84,30 @@ class PolicySpec:
                 "replay_on_disk": False,
             }
             plain |= {key: value for key, value in smaller.items() if key in plain}
-        config = dataclasses.replace(self.config, hyperparameters=plain, num_envs=num_envs)
-        then, now = (_describe_perception(environment) for environment in (self.config.environment, self.environment))
+        config = dataclasses.replace(trained.config, hyperparameters=plain, num_envs=num_envs)
+        then, now = (_describe_perception(environment) for environment in (config.environment, self.environment))
         if then == now:
-            check_spaces(self.checkpoint.folder.parent.parent, spaces)
+            what = trained.source if trained.run is None else f"the run {trained.run}"
+            compare_spaces(what, trained.spaces, spaces)
         try:
-            with parameter_limit(self.checkpoint.weights_bytes):
+            with parameter_limit(trained.bytes):
                 agent = build_agent(config, spaces)
         except ParameterLimitExceeded as error:
+            card = "its card" if trained.run is None else "config.json"
             raise UserError(
-                f"{self.checkpoint.folder} does not fit the agent that config.json describes: its networks would have "
+                f"{trained.source} does not fit the agent that {card} describes: its networks would have "
                 f"more than {error.limit / 2**20:.0f} MiB of parameters, the weights have "
-                f"{self.checkpoint.weights_bytes / 2**20:.1f} MiB.",
+                f"{trained.bytes / 2**20:.1f} MiB.",
                 exit_code=1,
             ) from error
-        try:
-            agent.load_weights(self.checkpoint.weights())
-        except (RuntimeError, KeyError) as error:
+        difference = load_fitting(agent, trained.weights())
+        if difference:
             perception = "" if then == now else f" It was trained with {then}, and would be used with {now}."
             raise UserError(
-                f"{self.checkpoint.folder} was trained in {self.config.environment.id} and does not fit "
-                f"{self.environment.id}: the observations or actions differ.{perception}",
+                f"{trained.source} was trained in {config.environment.id} and does not fit {self.environment.id}: "
+                f"{difference}.{perception}",
                 exit_code=1,
-            ) from error
+            )
         return agent
 
 
@@ -123,24 +118,24 @@ def find_policy(
     env_kwargs: Mapping[str, Any] | None = None,
     perception: str | Path | PerceptionConfig | None = None,
     perception_kwargs: Mapping[str, Any] | None = None,
-    report: Callable[[str], None] | None = None,
+    report: Callable[[str], None] = warn,
 ) -> PolicySpec:
-    """Find a policy by run folder, checkpoint folder or agent name.
+    """Find a policy by run folder, checkpoint folder, `pretrained:NAME` or agent name.
 
     A run folder stands for its checkpoint with the best evaluation, or the newest one if there was no evaluation.
 
     Args:
-        source: Run folder, checkpoint folder, or name of an agent without training.
+        source: Run folder, checkpoint folder, `pretrained:NAME` or a file as these, or name of an agent without
+            training.
         env: Id of the environment; None for the evaluation environment of the run.
         env_kwargs: Arguments of the environment beyond its defaults for evaluation.
         perception: Replaces the camera image, as in `training.config.plan`; None for that of the run.
         perception_kwargs: Options of perception that differ from those of the run.
-        report: Called with a warning for each damaged checkpoint that is skipped; None prints it.
+        report: Called with a warning for each damaged checkpoint that is skipped.
 
     Raises:
         UserError: There is no such policy.
     """
-    report = report or (lambda sentence: print(f"warning: {printable(sentence)}", file=sys.stderr))
     path = Path(source)
     if not path.exists() and str(source) in plugins.agent_names():
         name = str(source)
@@ -151,27 +146,14 @@ def find_policy(
         return PolicySpec(
             name, _with_evaluation_kwargs(EnvConfig(env), env_kwargs).seen_by(perception, perception_kwargs)
         )
-    if str(source).startswith("pretrained:"):
-        raise UserError(f"{source}: no trained weights are included in this version; train your own with rlkit train.")
-    if not path.exists():
+    if not path.exists() and not str(source).startswith(PRETRAINED):
         names = [name for name in plugins.agent_names() if not plugins.agent_class(name).learns]
         raise UserError(
-            f"There is no run folder at {source}, and no agent of that name.{did_you_mean(str(source), names)} "
-            f"Agents that need no training: {', '.join(names)}."
+            f"There is no run folder at {source}, and no agent of that name.{did_you_mean(str(source), names)}"
+            f"{pretrained_hint(str(source))} Agents that need no training: {', '.join(names)}."
         )
-    is_checkpoint = (path / "manifest.json").is_file()
-    run = RunFolder.open(path.resolve().parent.parent if is_checkpoint else path, RunConfig)
-    checkpoint = (
-        read_checkpoint(path)
-        if is_checkpoint
-        else run.checkpoints.best(report) or run.checkpoints.newest(report, replay=False)
-    )
-    if checkpoint is None:
-        raise UserError(
-            f"{path} has no intact checkpoint: continue with rlkit train --resume {path}, or train again",
-            exit_code=1,
-        )
-    environment = run.config.evaluation.with_kwargs(env_kwargs or {})
+    trained = find_trained(source, report)
+    environment = trained.config.evaluation.with_kwargs(env_kwargs or {})
     if env is not None and absolute_id(env) != environment.id:
         environment = dataclasses.replace(
             _with_evaluation_kwargs(EnvConfig(env), env_kwargs),
@@ -185,7 +167,7 @@ def find_policy(
         )
     else:
         check_arguments(environment, env_kwargs or {})
-    return PolicySpec(path.name, environment.seen_by(perception, perception_kwargs), run.config, checkpoint)
+    return PolicySpec(trained.name, environment.seen_by(perception, perception_kwargs), trained)
 
 
 def _describe_perception(environment: EnvConfig) -> str:
@@ -312,7 +294,7 @@ def load_policy(
     """Load a policy.
 
     Args:
-        source: A run folder, a checkpoint folder, or the name of an agent without training.
+        source: A run folder, a checkpoint folder, `pretrained:NAME`, or the name of an agent without training.
         env: The id of the environment; needed if it is in a file or a module to import.
         perception: Replaces the camera image (`truth`, `none`, a segmentation model); None for that of the run.
         perception_kwargs: Options of perception that differ from those of the run.
@@ -324,7 +306,12 @@ def load_policy(
 
 
 def evaluate_policy(
-    spec: PolicySpec, *, episodes: int | None = None, seed: int = 0, scenario: Path | None = None
+    spec: PolicySpec,
+    *,
+    episodes: int | None = None,
+    seed: int = 0,
+    scenario: Path | None = None,
+    stream: Stream = "evaluation",
 ) -> Evaluation:
     """Evaluate a policy in complete episodes.
 
@@ -333,17 +320,18 @@ def evaluate_policy(
         episodes: Number of episodes, per file if scenarios are given; None for 20, or one per file.
         seed: Selects the episodes.
         scenario: A file, or a folder of them, for the environment's scenario option.
+        stream: Purpose of the episodes: those of "selection" are others, to choose among policies by.
 
     Raises:
         UserError: The environment takes no scenarios, or a file is missing or cannot be used; all are read first.
     """
     if scenario is None:
-        return _evaluate(spec, spec.environment, EPISODES if episodes is None else episodes, seed)
+        return _evaluate(spec, spec.environment, EPISODES if episodes is None else episodes, seed, stream)
     places = scenarios(spec.environment, scenario)
     option = scenario_option(read_metadata(spec.environment)) or ""
     results = []
     for place in places:
-        result = _evaluate(spec, place, episodes or 1, seed)
+        result = _evaluate(spec, place, episodes or 1, seed, stream)
         name = Path(str(place.kwargs[option])).name
         results.append(
             dataclasses.replace(result, episodes=[{"scenario": name, **episode} for episode in result.episodes])
@@ -356,12 +344,12 @@ def evaluate_policy(
     )
 
 
-def _evaluate(spec: PolicySpec, environment: EnvConfig, episodes: int, seed: int) -> Evaluation:
+def _evaluate(spec: PolicySpec, environment: EnvConfig, episodes: int, seed: int, stream: Stream) -> Evaluation:
     with make_vec_env(environment, 1) as one:
         most = MEASURED_ENVS if one.native else PYTHON_ENVS
     with make_vec_env(environment, min(episodes, most)) as environments:
         agent = spec.agent(environments.spaces, environments.num_envs)
-        seeds = [episode_seed(seed, 0, number, "evaluation") for number in range(episodes)]
+        seeds = [episode_seed(seed, 0, number, stream) for number in range(episodes)]
         with torch_set_up(agent.threads, deterministic=False):
             return evaluate(agent, spec.name, environments, seeds)
 

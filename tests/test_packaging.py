@@ -22,9 +22,13 @@ def installed(tmp_path_factory):
 
 
 def data_files():
-    """Files read at run time: templates of new packages, weights of perception."""
+    """Files read at run time: templates of new packages, weights of perception and of pretrained agents."""
     folder = ROOT / "rlkit"
-    found = [*folder.glob("cli/templates/**/*.template"), *folder.glob("perception/weights/*")]
+    found = [
+        *folder.glob("cli/templates/**/*.template"),
+        *folder.glob("perception/weights/*"),
+        *folder.glob("pretrained/*"),
+    ]
     assert len(found) > 10
     return {path.relative_to(ROOT) for path in found}
 

@@ -13,8 +13,23 @@ from rlkit_envs.arcade import GAMES
 _DRIVING: dict[str, dict[str, Any]] = {
     "Driving": {},
     "DrivingCamera": {"sensors": ("camera", "segmentation", "state")},
-    "DrivingTraffic": {"traffic": 6, "obstacles": 2, "circuit_length": (600.0, 1000.0)},
+    # Among cars at 6 to 12 m/s, more speed is not rewarded, and a collision costs more than what haste could gain.
+    "DrivingTraffic": {
+        "traffic": 6,
+        "obstacles": 2,
+        "circuit_length": (600.0, 1000.0),
+        "reward_speed_cap": 13.0,
+        "collision_penalty": 20.0,
+    },
     "DrivingContinuous": {"actions": "continuous"},
+    # Roads as long, wide and fast as real circuits.
+    "DrivingRace": {
+        "circuit_length": (400.0, 4000.0),
+        "road_width": (7.0, 20.0),
+        "sensors": ("birdview", "state", "preview"),
+        "lap_reward": 0.0,
+        "metre_reward": 0.2,
+    },
 }
 
 gymnasium.register(

@@ -109,6 +109,7 @@ def _verbs() -> dict[str, Any]:
     from rlkit.cli.perception import perception_verbs
     from rlkit.cli.play import Play
     from rlkit.cli.plot import Plot
+    from rlkit.cli.pretrained import Pretrained
     from rlkit.cli.report import Report
     from rlkit.cli.train import Train
     from rlkit.cli.tune import Tune
@@ -123,6 +124,7 @@ def _verbs() -> dict[str, Any]:
         "plot": Plot,
         "tune": Tune,
         "demo": Demo,
+        "pretrained": Pretrained,
         "perception": perception_verbs(),
         "envs": Envs,
         "agents": Agents,

@@ -28,9 +28,10 @@ class Evaluate:
     """Evaluate a policy: greedy actions, whole episodes that it was not trained on."""
 
     policy: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="POLICY")]
-    """A run folder, the folder of one checkpoint, or an agent's name (random, expert) with --env."""
+    """A run folder, the folder of one checkpoint, pretrained:NAME (`rlkit pretrained` lists them), or an agent's name
+    (random, expert) with --env."""
     env: Annotated[str | None, unset("ENV")] = None
-    """The environment; for a run, that of its training if not given."""
+    """The environment; for a trained agent, that of its training if not given."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment."""
     perception: PerceptionOption = None

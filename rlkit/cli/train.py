@@ -64,6 +64,8 @@ class Train:
     """Episodes per evaluation (50 in compiled environments, else 20)."""
     save_freq: Annotated[int | None, unset("N")] = None
     """Steps between checkpoints; 0 for one at the end only."""
+    init: Annotated[str | None, unset("RUN|CHECKPOINT|pretrained:NAME")] = None
+    """Start from the weights of a trained agent; replay buffer, exploration and schedules begin anew."""
     run_dir: Annotated[Path | None, unset("DIR")] = None
     """The run folder to create (with --seeds: the folder of the runs s0, s1, ...)."""
     resume: Annotated[Path | None, unset("RUN")] = None
@@ -162,11 +164,12 @@ class Train:
 
     def _plan(self, seed: int | None) -> "RunConfig":
         from rlkit.training.config import plan
+        from rlkit.training.trained_agent import initialised
 
         if self.config is not None:
             return self._repeated(seed)
         assert self.env is not None
-        return plan(
+        planned = plan(
             self.env,
             algo=self.algo,
             preset=self.preset,
@@ -184,6 +187,7 @@ class Train:
             perception=self.perception,
             perception_kwargs=read_kwargs("--perception-kwargs", self.perception_kwargs),
         )
+        return planned if self.init is None else initialised(planned, self.init)
 
     def _repeated(self, seed: int | None) -> "RunConfig":
         import dataclasses
@@ -197,7 +201,7 @@ class Train:
         assert self.config is not None
         if self.config.is_dir():
             raise UserError(f"--config {self.config}: this is a folder; name the file {self.config / 'config.json'}")
-        self._refuse("--config", "preset", "set", "num_envs", "perception", *EVALUATION_OPTIONS, "save_freq")
+        self._refuse("--config", "preset", "set", "num_envs", "perception", *EVALUATION_OPTIONS, "save_freq", "init")
         config = open_config(self.config, RunConfig)
         network = self._network_typed_again("--config")
         config = config if network is None else config.with_network(network)
@@ -215,8 +219,8 @@ class Train:
         return config
 
     def _refuse_what_resuming_cannot_change(self) -> None:
-        options = ("preset", "set", "config", "seed", "device", "num_envs", "deterministic")
-        self._refuse("--resume", *options, "async_envs", "perception", *EVALUATION_OPTIONS, "save_freq", "run_dir")
+        options = ("preset", "set", "config", "seed", "device", "num_envs", "deterministic", "async_envs", "perception")
+        self._refuse("--resume", *options, *EVALUATION_OPTIONS, "save_freq", "run_dir", "init")
 
     def _network_typed_again(self, option: str) -> str | None:
         """The only perception option taken here: permission to import a user's own network."""

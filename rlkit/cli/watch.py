@@ -21,9 +21,10 @@ class Watch:
     """
 
     policy: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="POLICY")]
-    """A run folder, the folder of one checkpoint, or an agent's name (random, expert) with --env."""
+    """A run folder, the folder of one checkpoint, pretrained:NAME (`rlkit pretrained` lists them), or an agent's name
+    (random, expert) with --env."""
     env: Annotated[str | None, unset("ENV")] = None
-    """The environment; for a run, that of its training if not given."""
+    """The environment; for a trained agent, that of its training if not given."""
     env_kwargs: KeyValues = ()
     """Arguments of the environment."""
     perception: PerceptionOption = None
@@ -56,6 +57,8 @@ class Watch:
             perception=self.perception,
             perception_kwargs=read_kwargs("--perception-kwargs", self.perception_kwargs),
         )
+        if self.live and (spec.trained is None or spec.trained.run is None):
+            raise UserError(f"--live follows a run in training, and {self.policy} is none: leave it out")
         film = self.record
         if film is None and not has_display():
             film = watch.video_path(spec)

@@ -91,7 +91,7 @@ def _head(run: RunRecord) -> dict[str, Any]:
     fields = [field.name for field in dataclasses.fields(config) if field.name not in (*APART, "hyperparameters")]
     head = {name: getattr(config, name) for name in fields if name not in ("environment", "evaluation", "algorithm")}
     places = {"arguments": config.environment.to_json(), "measured": config.evaluation.to_json()}
-    return {"agent": config.algorithm, **places, **head}
+    return {"agent": config.algorithm, **places, **head, "init": config.init and config.init.source}
 
 
 def _differences(run: RunRecord, alike: Sequence[RunRecord]) -> list[str]:
@@ -123,4 +123,5 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "num_envs": lambda count: f"{count} environments",
     "deterministic": lambda deterministic: "deterministic" if deterministic else "",
     "async_envs": lambda async_envs: "async envs" if async_envs else "",
+    "init": lambda source: "random weights" if source is None else f"weights of {source}",
 }

@@ -124,6 +124,11 @@ class Standardize(nn.Module):
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("std", torch.ones(width))
 
+    @property
+    def fitted(self) -> bool:
+        """Whether statistics were computed or loaded."""
+        return bool((self.mean != 0.0).any() or (self.std != 1.0).any())
+
     @torch.no_grad()
     def fit(self, vectors: Tensor) -> None:
         """Compute mean and standard deviation of (B, D) samples; constant entries are only shifted."""

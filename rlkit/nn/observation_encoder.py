@@ -62,8 +62,11 @@ class ObservationEncoder(nn.Module):
         return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
 
     def fit_normalization(self, observations: Mapping[str, Tensor]) -> None:
-        """Compute the statistics that vectors are normalized by, from leaves (B, ...); no-op without normalization."""
-        if isinstance(self.normalize, Standardize):
+        """Compute the statistics that vectors are normalized by, from leaves (B, ...).
+
+        No-op without normalization, and where statistics were loaded with weights, which are only valid with them.
+        """
+        if isinstance(self.normalize, Standardize) and not self.normalize.fitted:
             self.normalize.fit(self._concatenate_vectors(observations))
 
     def _concatenate_vectors(self, observations: Mapping[str, Tensor]) -> Tensor:

@@ -93,6 +93,23 @@ def parameter_limit(weights: int) -> Iterator[None]:
         hook.remove()
 
 
+def misfit(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    """Describe the first tensor, by name, that does not fit a network; "" if all fit.
+
+    Args:
+        tensors: Tensors from a file, by name.
+        expected: The network's own.
+    """
+    for name in sorted(expected.keys() | tensors.keys()):
+        if name not in tensors:
+            return f"{name} is missing"
+        if name not in expected:
+            return f"the network has no {name}"
+        if tensors[name].shape != expected[name].shape:
+            return f"{name} is {tuple(tensors[name].shape)}, expected {tuple(expected[name].shape)}"
+    return ""
+
+
 def _short(number: int) -> str:
     for unit, size in (("billion", 10**9), ("million", 10**6), ("thousand", 10**3)):
         if number >= size:
@@ -170,9 +187,15 @@ def torch_set_up(threads: int | None, deterministic: bool) -> Iterator[None]:
     """Set the number of torch threads (None: unchanged) and deterministic algorithms within the block."""
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(threads or before[0])
-    torch.use_deterministic_algorithms(deterministic)
+    _set_deterministic(deterministic)
     try:
         yield
     finally:
         torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1])
+        _set_deterministic(before[1])
+
+
+def _set_deterministic(deterministic: bool) -> None:
+    """Set the mode where it is another: torch takes a second to import what the call needs."""
+    if deterministic != torch.are_deterministic_algorithms_enabled():
+        torch.use_deterministic_algorithms(deterministic)

@@ -15,6 +15,7 @@ SEGMENTATION = "segmentation"
 DRIVABLE = "drivable"  # observation that it returns
 TRUTH = "truth"
 NONE = "none"
+PRETRAINED = "pretrained:"  # begins the name of something that ships
 View = Literal["birdview", "camera"]
 NoiseKind = Literal["all", "boundary", "blobs", "patches", "pixels"]
 Device = Literal["auto", "cpu", "cuda"]

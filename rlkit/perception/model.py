@@ -6,7 +6,7 @@ rlkit.
 
 import copy
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -19,17 +19,18 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from rlkit.errors import UserError
+from rlkit.nn.utils import misfit
+from rlkit.perception.config import PRETRAINED
 from rlkit.perception.model_card import FORMAT, ModelCard, read_model_card
 from rlkit.perception.networks import build_network
 from rlkit.perception.networks.layers import fold_batch_norm
 from rlkit.perception.uncertainty import Uncertainty, has_dropout, measure_uncertainty
 from rlkit.spaces import Classes, Pixels
-from rlkit.utils.io import disk_errors, write_bytes
+from rlkit.utils.io import disk_errors, sort_header, write_bytes
 from rlkit.utils.jit import kernel
 from rlkit.utils.parsing import did_you_mean
 
 WEIGHTS = Path(__file__).with_name("weights")
-PRETRAINED = "pretrained:"
 BEST = Path("best", "model.safetensors")  # the model with the best validation score, within a run folder
 
 KERNEL_MAX_THREADS = 4  # up to this many torch threads the single-threaded argmax kernel is faster than torch's
@@ -249,20 +250,12 @@ class SegmentationModel:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.network.state_dict().items()}
         with disk_errors(str(path)):
             content = to_bytes(tensors, {"format": FORMAT, "card": json.dumps(self.card.to_json())})
-            write_bytes(path, _sorted_header(content))
+            write_bytes(path, sort_header(content))
 
 
 def as_floats(images: torch.Tensor) -> torch.Tensor:
     """(N, H, W, 3) uint8 -> (N, 3, H, W) float32 in [0, 1], in channels-last memory layout."""
     return images.permute(0, 3, 1, 2).float().div_(255.0)
-
-
-def _sorted_header(content: bytes) -> bytes:
-    """Sort the header of a safetensors file, so that equal models give identical files."""
-    length = int.from_bytes(content[:8], "little")
-    header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
-    return len(header).to_bytes(8, "little") + header + content[8 + length :]
 
 
 def load_model(
@@ -295,26 +288,14 @@ def load_model(
         tensors = load_file(path)
     except SafetensorError as error:
         raise UserError(f"{path} is damaged: {error}", exit_code=1) from error
-    misfit = _misfit(tensors, expected)
-    if misfit:
-        raise UserError(f"The weights in {path} do not fit the network {card.network!r}: {misfit}.", exit_code=1)
+    difference = misfit(tensors, expected)
+    if difference:
+        raise UserError(f"The weights in {path} do not fit the network {card.network!r}: {difference}.", exit_code=1)
     # Weights may be stored at half precision to save space.
     built.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         raise UserError(f"The weights in {path} are not all finite: its training diverged.", exit_code=1)
     return SegmentationModel(built, card, device, fuse=fuse, precision=precision)
-
-
-def _misfit(tensors: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> str:
-    """Describe the first tensor that does not fit a network; "" if all fit."""
-    for name in sorted(expected.keys() | tensors.keys()):
-        if name not in tensors:
-            return f"{name} is missing"
-        if name not in expected:
-            return f"the network has no {name}"
-        if tensors[name].shape != expected[name].shape:
-            return f"{name} is {tuple(tensors[name].shape)}, expected {tuple(expected[name].shape)}"
-    return ""
 
 
 def _concatenated(parts: Iterator[torch.Tensor]) -> npt.NDArray[np.float32]:

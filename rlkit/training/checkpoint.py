@@ -17,15 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
-
 from rlkit.agent import State
 from rlkit.errors import DiskError, UserError
+from rlkit.nn.utils import misfit
 from rlkit.replay import ReplayBuffer
 from rlkit.utils import paths
 from rlkit.utils.io import (
-    load_tensors,
     load_tree,
+    load_weights,
     new_folder,
     read_array,
     read_json,
@@ -74,6 +73,20 @@ class Trainable(Protocol):
         ...
 
 
+def load_fitting(learner: Trainable, weights: dict[str, Any]) -> str:
+    """Load weights into a learner.
+
+    Returns:
+        The first difference between them and the learner's own, where they do not fit; "" where they are loaded.
+    """
+    own = learner.weights()
+    try:
+        learner.load_weights(weights)
+    except (RuntimeError, KeyError, ValueError) as error:
+        return misfit(weights, own) or str(error).splitlines()[0][:200]
+    return ""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """One complete checkpoint on disk.
@@ -97,26 +110,12 @@ class Checkpoint:
         Raises:
             UserError: The file is missing or damaged, or holds numbers that are not finite.
         """
-        path = self.folder / "weights.safetensors"
-        weights = load_tensors(path)
-        for name, tensor in weights.items():
-            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-                sentence = f"{path} is damaged: {name} holds numbers that are not finite, because its training diverged"
-                raise UserError(sentence, exit_code=1)
-        return weights
+        return load_weights(self.weights_file)
 
     @property
-    def weights_bytes(self) -> int:
-        """Size of the weights' file.
-
-        Raises:
-            UserError: It is missing.
-        """
-        path = self.folder / "weights.safetensors"
-        try:
-            return path.stat().st_size
-        except FileNotFoundError as error:
-            raise UserError(f"{path} is missing", exit_code=1) from error
+    def weights_file(self) -> Path:
+        """The safetensors file of the weights."""
+        return self.folder / "weights.safetensors"
 
 
 class Checkpoints:

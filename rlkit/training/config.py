@@ -18,6 +18,7 @@ from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain, with_settings
 from rlkit.perception.config import PerceptionConfig
 from rlkit.spaces import Spaces
+from rlkit.training.initial_weights import COPY, InitialWeights
 from rlkit.utils.parsing import did_you_mean
 
 FORMAT = 3  # of config.json, for runs of all kinds
@@ -62,12 +63,14 @@ class StoredConfig:
 
     Attributes:
         KIND: Names the kind of run in its config.json, so that none is taken for another.
+        OPTIONAL: Fields that are missing in config.json where they have their default.
         steps: Budget.
         seed: The one seed that fixes everything.
         save_freq: Steps between checkpoints; 0 for one at the end only.
     """
 
     KIND: ClassVar[str]
+    OPTIONAL: ClassVar[frozenset[str]] = frozenset()
     steps: int
     seed: int
     save_freq: int
@@ -147,7 +150,8 @@ class StoredConfig:
             given = f"format {tree.get('format')!r}, kind {tree.get('kind')!r}" if tree else type(plain).__name__
             raise UserError(f"this is no configuration of {cls.KIND} training of format {FORMAT} (given: {given})")
         values = {key: value for key, value in tree.items() if key not in ("format", "kind")}
-        odd = sorted(values.keys() ^ {field.name for field in dataclasses.fields(cls)})  # type: ignore[arg-type]
+        names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        odd = sorted(values.keys() - names | names - values.keys() - cls.OPTIONAL)
         if odd:
             raise UserError(f"the run configuration lacks or has too much: {', '.join(odd)}")
         return cls(**cls.parsed(values))
@@ -182,6 +186,7 @@ class RunConfig(StoredConfig):
         deterministic: One thread, and only operations that are bitwise reproducible.
         async_envs: Environments take their steps in a thread of their own, while the agent learns.
         versions: Of Python and of the packages that results may depend on.
+        init: The weights that training starts from; None for random ones.
     """
 
     environment: EnvConfig
@@ -199,7 +204,9 @@ class RunConfig(StoredConfig):
     deterministic: bool
     async_envs: bool = False
     versions: Mapping[str, str] = field(default_factory=versions)
+    init: InitialWeights | None = None
     KIND = "agent"
+    OPTIONAL = frozenset({"init"})
 
     def __post_init__(self) -> None:
         """Check types and bounds.
@@ -217,27 +224,31 @@ class RunConfig(StoredConfig):
             raise UserError("--async-envs needs a second thread, which --deterministic does not allow: leave one out")
 
     def located(self, folder: Path) -> Self:
-        """The same with the absolute path of the perception model, which lies in the run folder.
+        """The same with the absolute path of the perception model and of the initial weights in the run folder.
 
         Raises:
-            UserError: It lies elsewhere.
+            UserError: The model lies elsewhere.
         """
         return dataclasses.replace(
-            self, environment=self.environment.located(folder), evaluation=self.evaluation.located(folder)
+            self,
+            environment=self.environment.located(folder),
+            evaluation=self.evaluation.located(folder),
+            init=None if self.init is None else self.init.located(folder),
         )
 
     def self_contained(self) -> tuple[Self, dict[str, bytes]]:
-        """The same as it is stored in a run folder, and the perception model to copy there.
+        """The same as it is stored in a run folder, and the perception model and initial weights to copy there.
 
         Returns:
             The configuration, with paths relative to the folder; content by path.
 
         Raises:
-            UserError: The model's file cannot be read, or has changed since it was chosen.
+            UserError: A file cannot be read, or has changed since it was chosen.
         """
+        initial = {} if self.init is None else {COPY: self.init.content()}
         perception = self.environment.perception
         if perception is None or perception.is_truth:
-            return self, {}
+            return self, initial
         try:
             content = Path(perception.what).read_bytes()
         except OSError as error:
@@ -252,7 +263,7 @@ class RunConfig(StoredConfig):
             return dataclasses.replace(environment, perception=own)
 
         own = dataclasses.replace(self, environment=owning(self.environment), evaluation=owning(self.evaluation))
-        return own, {MODEL: content}
+        return own, {MODEL: content, **initial}
 
     def with_network(self, network: str) -> Self:
         """The same, naming the code of the perception model's network, so that it may be imported.
@@ -279,6 +290,7 @@ class RunConfig(StoredConfig):
             if perception.get("digest"):
                 perception["what"] = "a model"  # each run has its own copy: only the content counts
             plain |= {f"{name}.perception.{key}": value for key, value in perception.items()}
+        plain["init"] = None if self.init is None else self.init.digest
         flat = {key: value for key, value in plain.items() if key not in ("versions", "hyperparameters")}
         as_json = {
             key: list(value) if isinstance(value, tuple) else value for key, value in self.hyperparameters.items()
@@ -292,8 +304,9 @@ class RunConfig(StoredConfig):
 
     def to_json(self) -> dict[str, Any]:
         """The tree that config.json holds."""
-        environments = {"environment": self.environment.to_json(), "evaluation": self.evaluation.to_json()}
-        return super().to_json() | environments
+        plain = super().to_json() | {name: getattr(self, name).to_json() for name in ("environment", "evaluation")}
+        del plain["init"]
+        return plain if self.init is None else {**plain, "init": self.init.to_json()}
 
     @classmethod
     def parsed(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -302,7 +315,8 @@ class RunConfig(StoredConfig):
             if not isinstance(values["hyperparameters"], Mapping):
                 raise UserError(f"hyperparameters = {values['hyperparameters']!r}: expected an object")
             from_plain(plugins.agent_class(values["algorithm"]).Config, values["hyperparameters"])
-        return values | {name: EnvConfig.from_json(values[name]) for name in ("environment", "evaluation")}
+        init = {"init": InitialWeights.from_json(values["init"])} if values.get("init") is not None else {}
+        return values | {name: EnvConfig.from_json(values[name]) for name in ("environment", "evaluation")} | init
 
 
 def plan(

@@ -27,6 +27,7 @@ from rlkit.training.logger import evaluated_at
 from rlkit.training.progress import Reporter, make_reporter
 from rlkit.training.run_folder import RunFolder, check_spaces
 from rlkit.training.signals import OUTPUT
+from rlkit.training.trained_agent import initialised
 from rlkit.training.trainer import Trainer
 from rlkit.utils.io import disk_errors, write_json
 from rlkit.utils.system import available_memory
@@ -66,6 +67,7 @@ def _with_parameters_of_plan(function: Callable[P, Run]) -> Callable[P, Run]:
 def train(
     env: str | EnvConfig,
     *,
+    init: str | Path | None = None,
     run_dir: str | Path | None = None,
     time_limit: float | None = None,
     reporter: MakeReporter = make_reporter,
@@ -76,6 +78,8 @@ def train(
 
     Args:
         env: Id of an environment, or its description.
+        init: A trained agent whose weights to start from: a run folder, a checkpoint, `pretrained:NAME`; all else
+            begins anew. None for random weights.
         run_dir: The run folder; None makes one under `runs/`.
         time_limit: Seconds after which to stop; the run can be resumed.
         reporter: Makes what shows progress, from the budget in steps.
@@ -86,6 +90,8 @@ def train(
         UserError: For anything that the caller can correct.
     """
     config = plan(env, **plan_options)
+    if init is not None:
+        config = initialised(config, init)
     return start(config, run_dir=run_dir, time_limit=time_limit, reporter=reporter, started=started)
 
 
@@ -113,6 +119,8 @@ def start(
             )
         agent = build_agent(config, environments.spaces)
         check_memory(agent)
+        if config.init is not None:
+            config.init.load_into(agent, environments.spaces)
         run = RunFolder.create(None if run_dir is None else Path(run_dir), config)
         with disk_errors(str(run.path)):
             write_json(run.file("spaces.json"), environments.spaces.describe())
@@ -193,6 +201,8 @@ def _go(
         for sentence in agent.cautions():
             reporter.warn(sentence)
         arguments = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())
+        if config.init is not None:
+            reporter.say(f"initial weights: {config.init}")
         measured_by = f"{config.eval_episodes} episodes of its own{f' with {arguments}' if arguments else ''}"
         reporter.say(f"evaluation: {measured_by if config.eval_freq else 'none (--eval-freq 0)'}")
         reporter.say(f"run: {run.path}")
@@ -203,7 +213,9 @@ def _go(
             unsaved = min(first or end, end - 1)
             # The last evaluation comes between logging and saving, too; without it the run is not complete.
             cut_short = config.eval_freq > 0 and not evaluated_at(run.path, end)
-            trainer.resume(unsaved=end if cut_short and first in (0, end) else unsaved)
+            restored = trainer.resume(unsaved=end if cut_short and first in (0, end) else unsaved)
+            if not restored and config.init is not None:
+                config.init.load_into(agent, environments.spaces)
         if notes:
             run.store_budget()
         for line in notes:

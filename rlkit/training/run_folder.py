@@ -2,12 +2,13 @@
 
 config.json                    everything needed to repeat the run, with the format and the kind of run
 spaces.json                    observations and actions of an agent's environment, in words
+initial.safetensors            the weights that an agent's training started from, where it was given some
 metrics.jsonl, events.out.*    the same scalars for programs and for TensorBoard
 checkpoints/, replay/, best/   see `rlkit.training.checkpoint`; a segmentation run has best/model.safetensors
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -163,19 +164,42 @@ def check_spaces(path: Path, spaces: Spaces) -> None:
     Raises:
         UserError: They differ, or spaces.json is damaged.
     """
+    compare_spaces(f"the run {path}", read_spaces(path), spaces)
+
+
+def compare_spaces(what: str, then: Mapping[str, str], spaces: Spaces) -> None:
+    """Refuse an environment whose observations or actions differ from those that something was trained with.
+
+    Args:
+        what: Such as "the run runs/cartpole".
+        then: Observations and actions of its training, by `Spaces.describe`; empty if unknown.
+        spaces: Of the environment as it is now.
+
+    Raises:
+        UserError: They differ.
+    """
+    changes = space_changes(then, spaces.describe()) if then else []
+    if changes:
+        raise UserError(
+            f"The environment is not that of {what}: {'; '.join(changes)}. Use the environment and the arguments that "
+            "it was trained with.",
+            exit_code=1,
+        )
+
+
+def read_spaces(path: Path) -> dict[str, str]:
+    """Observations and actions of a run, by `Spaces.describe`; empty where its folder does not hold them.
+
+    Raises:
+        UserError: spaces.json is damaged.
+    """
     file = path / "spaces.json"
     if not file.is_file():
-        return
+        return {}
     then = read_config(file)
     if not isinstance(then, dict) or not all(isinstance(text, str) for text in then.values()):
         raise UserError(f"{file} is damaged: it should hold a text for each observation", exit_code=1)
-    changes = space_changes(then, spaces.describe())
-    if changes:
-        raise UserError(
-            f"The environment is not that of the run {path}: {'; '.join(changes)}. Use the environment and the "
-            "arguments that the run was trained with.",
-            exit_code=1,
-        )
+    return then
 
 
 def open_config(file: Path, config_type: type[C]) -> C:

@@ -330,6 +330,28 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise UserError(f"{path} is damaged: {error}", exit_code=1) from error
 
 
+def sort_header(content: bytes) -> bytes:
+    """Sort the header of a safetensors file, so that equal tensors and metadata give identical files."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[8 + length :]
+
+
+def load_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read the weights of a network by name; all numbers are finite.
+
+    Raises:
+        UserError: The file is missing or damaged, or holds numbers that are not finite.
+    """
+    weights = load_tensors(path)
+    for name, tensor in weights.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor.float()).all():
+            sentence = f"{path} is damaged: {name} holds numbers that are not finite, because its training diverged"
+            raise UserError(sentence, exit_code=1)
+    return weights
+
+
 def _split(tree: Any, key: str, arrays: dict[str, torch.Tensor]) -> Any:
     if isinstance(tree, Mapping):
         return {name: _split(branch, f"{key}/{name}", arrays) for name, branch in tree.items()}

@@ -44,8 +44,8 @@ def playback(
 
         def episodes() -> Iterator[Episode]:
             for number in itertools.count():
-                if live and spec.config is not None:
-                    _load_newest_weights(agent, spec)
+                if live and spec.trained is not None and spec.trained.run is not None:
+                    _load_newest_weights(agent, spec.trained.run)
                 index = number % len(drawn)
                 named = names[index] or f"episode {number + 1}"
                 yield Episode(episode_seed(seed, 0, number, "evaluation"), drawn[index], named)
@@ -58,18 +58,17 @@ def _live_agent(spec: PolicySpec, spaces: Spaces) -> Agent:
     try:
         return spec.agent(spaces, 1)
     except UserError:
-        if spec.checkpoint is None or spec.checkpoint.folder.exists():
+        trained = spec.trained
+        if trained is None or trained.run is None or trained.file.exists():
             raise
-        newest = Checkpoints(spec.checkpoint.folder.parent.parent).newest(lambda _: None, replay=False)
+        newest = Checkpoints(trained.run).newest(lambda _: None, replay=False)
         if newest is None:
             raise
-        return _live_agent(dataclasses.replace(spec, checkpoint=newest), spaces)
+        return _live_agent(dataclasses.replace(spec, trained=trained.at(newest)), spaces)
 
 
-def _load_newest_weights(agent: Agent, spec: PolicySpec) -> None:
-    assert spec.checkpoint is not None
-    checkpoints = Checkpoints(spec.checkpoint.folder.parent.parent)
-    checkpoint = checkpoints.newest(lambda _: None, replay=False)  # skips one that is being deleted
+def _load_newest_weights(agent: Agent, run: Path) -> None:
+    checkpoint = Checkpoints(run).newest(lambda _: None, replay=False)  # skips one that is being deleted
     if checkpoint is not None:
         try:
             agent.load_weights(checkpoint.weights())
@@ -85,7 +84,8 @@ def video_path(spec: PolicySpec) -> Path:
     """
     from rlkit.utils.io import disk_errors
 
-    place = spec.checkpoint.folder.parent.parent if spec.checkpoint is not None else Path()
+    run = None if spec.trained is None else spec.trained.run
+    place = Path() if run is None else run
     folder = path_inside(place, "videos")
     with disk_errors(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)

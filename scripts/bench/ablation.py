@@ -68,7 +68,14 @@ def drive(name: str, seed: int, steps: int, circuits: int) -> dict[str, Any]:
         run = Path(folder) / "run"
         settings = ingredients(steps)[name]
         trained = train(
-            "rlkit/Driving-v0", seed=seed, steps=steps, settings=settings, save_freq=0, run_dir=run, reporter=quiet
+            "rlkit/Driving-v0",
+            env_kwargs={"reward_speed_cap": 14.0},
+            seed=seed,
+            steps=steps,
+            settings=settings,
+            save_freq=0,
+            run_dir=run,
+            reporter=quiet,
         )
         whole(trained)
         seconds = read_metrics(run)[-1]["seconds"]

@@ -40,7 +40,9 @@ from rlkit.segmentation import run as segmentation_run
 from rlkit.segmentation.datasets import open_dataset
 from rlkit.segmentation.visualization.sources import views_of_path
 from rlkit.training import run as training_run
+from rlkit.training.pretrained import AgentCard, Figures, Selection, write_agent_file
 from rlkit.training.progress import PlainReporter
+from rlkit.training.trained_agent import find_trained
 from rlkit.viewer.scores import FORMAT, BestFile
 
 damage = runpy.run_path(str(Path(__file__).with_name("damage.py")))["damage"]
@@ -81,6 +83,17 @@ def report_runs(folder):
 
 def resume_agent_run(folder):
     training_run.resume(folder, reporter=quiet, time_limit=3)
+
+
+def read_agent_file(folder):
+    evaluate_policy(find_policy(folder / "agent.safetensors"), episodes=1)
+
+
+def begin_again(folder):
+    """Resume a run that was stopped before its first checkpoint."""
+    shutil.rmtree(folder / "checkpoints")
+    (folder / "metrics.jsonl").unlink()
+    resume_agent_run(folder)
 
 
 def repeat_run(folder):
@@ -167,6 +180,9 @@ READERS = {
     "training.safetensors of PQN": Reader("pqn", "checkpoints/*/training.safetensors", "tensors", (resume_agent_run,)),
     "weights.safetensors": Reader("dqn", "*/*/weights.safetensors", "tensors", AGENT),
     "replay segment": Reader("dqn", "replay/segment-*.npy", "array", (resume_agent_run,)),
+    "initial weights": Reader("init", "initial.safetensors", "tensors", (begin_again, repeat_run)),
+    "agent": Reader("agent", "agent.safetensors", "tensors", (read_agent_file,)),
+    "agent's card": Reader("agent", "agent.safetensors", "card", (read_agent_file,)),
     "metrics.jsonl": Reader("dqn", "metrics.jsonl", "lines", AGENT),
     "config.json of a perception run": Reader(
         "seg", "config.json", "json", (read_perception_run, resume_perception_run)
@@ -241,9 +257,20 @@ def make_small_files(folder):
     save_file(small, folder / "vgg16/vgg16.safetensors")
 
 
-def make_run(folder, algo, settings):
-    training_run.train("CartPole-v1", algo=algo, settings=settings, run_dir=folder, reporter=quiet, **RUN)
+def make_run(folder, algo, settings, init=None):
+    how = {"algo": algo, "settings": settings, "init": init}
+    training_run.train("CartPole-v1", run_dir=folder, reporter=quiet, **how, **RUN)
     raise_budget(folder, 140)  # so that there is something to resume
+
+
+def make_agent_file(folder, run):
+    trained = find_trained(run)
+    parts = {"config": trained.config, "spaces": trained.spaces, "steps": trained.steps}
+    words = {"name": "pole", "about": "Balances a pole.", "command": "rlkit train CartPole-v1", "minutes": 0.5}
+    how = Selection({0: 20.0}, 0, "mean reward"), Figures("rlkit evaluate pretrained:pole", 20, "20", {"reward": 20.0})
+    folder.mkdir()
+    card = AgentCard(**parts, **words, selection=how[0], figures=how[1])
+    write_agent_file(folder / "agent.safetensors", card, trained.weights())
 
 
 def make_perception_run(folder, pictures):
@@ -273,6 +300,10 @@ def sample(tmp_path_factory):
                     make_run(path, name, DQN)
                 case "pqn":
                     make_run(path, name, {"hidden": "8"})
+                case "init":
+                    make_run(path, "dqn", DQN, init=make("dqn"))
+                case "agent":
+                    make_agent_file(path, make("dqn"))
                 case "seg":
                     make_perception_run(path, folder / "own")
                 case "study":
@@ -364,7 +395,11 @@ def test_the_samples_are_intact(work):
             assert read_safely(read, work(reader.sample)) == ""
 
 
-QUICK = [name for name, reader in READERS.items() if reader.sample not in ("dqn", "pqn", "seg", "study", "vgg16")]
+QUICK = [
+    name
+    for name, reader in READERS.items()
+    if reader.sample not in ("dqn", "pqn", "init", "agent", "seg", "study", "vgg16")
+]
 
 
 @pytest.mark.parametrize("name", QUICK)

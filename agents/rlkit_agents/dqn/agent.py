@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar, Self
 
 import numpy as np
@@ -97,7 +98,7 @@ class DQN(Agent):
             per_alpha=config.per_alpha,
             on_disk=config.replay_on_disk,
         )
-        learner = DQNLearner(network, build_optimizer(network, config), distribution, config, generator)
+        learner = DQNLearner(network, partial(build_optimizer, network, config), distribution, config, generator)
         exploration = EpsilonGreedy(spaces.num_actions, num_envs, np.random.default_rng(for_exploration))
         return cls(learner, replay, config, spaces, exploration, device)
 

@@ -1,8 +1,8 @@
 """The DQN update: the Bellman target, and one gradient step at a time."""
 
 import copy
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from typing import Any
 
 import numpy.typing as npt
@@ -54,7 +54,8 @@ class DQNLearner:
 
     Args:
         network: Q-network to train.
-        optimizer: Optimizer of its parameters.
+        make_optimizer: Makes the optimizer of its parameters, before the first gradient step: an agent that only acts
+            does without the second that torch takes to import what optimizers need.
         distribution: What the network's outputs stand for.
         config: Hyperparameters.
         generator: Randomness of noise, quantiles, shifts, dropout and resets, on the networks' device.
@@ -69,7 +70,7 @@ class DQNLearner:
     def __init__(
         self,
         network: QNetwork,
-        optimizer: torch.optim.Optimizer,
+        make_optimizer: Callable[[], torch.optim.Optimizer],
         distribution: Distribution,
         config: DQNConfig,
         generator: torch.Generator,
@@ -78,13 +79,18 @@ class DQNLearner:
         self.online = network
         self.target = _frozen_copy(network)
         self.ema = _frozen_copy(network)
-        self.optimizer = optimizer
+        self._make_optimizer = make_optimizer
         self.distribution = distribution
         self.generator = generator
         self.updates = 0
         self._move_ema = _Interpolation(self.ema, network)
         self._move_target = _Interpolation(self.target, network)
         self._target_interval = max(1, config.target_update_interval // config.update_interval)  # in updates
+
+    @cached_property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """The optimizer of the online network's parameters."""
+        return self._make_optimizer()
 
     # ------------------------------------------------------------------------------------------------------ learning
 
@@ -170,7 +176,7 @@ class DQNLearner:
         return int(torch.randint(2**62, (), generator=self.generator, device=self.generator.device))
 
     def fit_normalization(self, observations: Mapping[str, Tensor]) -> None:
-        """Set the mean and standard deviation by which all networks normalize vectors, before the first update."""
+        """Set the mean and standard deviation by which all networks normalize vectors, unless they were loaded."""
         for network in (self.online, self.target, self.ema):
             network.encoder.fit_normalization(observations)
 

@@ -1,11 +1,20 @@
-"""``rlkit/CarRacing-v0``: this simulator behind the interface of Gymnasium's CarRacing-v3.
+"""``rlkit/CarRacing-v0``: the task of Gymnasium's CarRacing-v3, so close that agents drive in either what they learned.
 
-The same: images of 96x96x3 from above, five discrete actions or steering, gas and brake, the reward, and at most 1,000
-frames. Different: the car, the roads, the speed, and that nothing is painted over the image, the view does not zoom in
-at the beginning, and a lap ends where it began (in CarRacing-v3 the line counts only while tiles are left:
-Farama-Foundation/Gymnasium#1269). ``weather="train"`` replaces ``domain_randomize`` and the option ``randomize``.
+The same, each measured against the original: the car (``vehicle.four_wheels``), the roads (``road.checkpoints``), the
+picture with its zoom and instruments (``sensors.window_view``), actions, the reward, the field and 1,000 frames of
+0.02 s. Different:
+
+- A lap ends where it began if enough tiles were driven over. In CarRacing-v3 it ends only once all tiles were
+  (Farama-Foundation/Gymnasium#1269), so that a car which missed one drives on.
+- Tiles count in driving direction only, and not after a round against it.
+- On the train split a car starts anywhere on the road and in motion, on the test split at rest at the start line.
+- 10 s without progress truncate an episode.
+- Gas and brake at the same time are their difference.
+- The score in the picture is an estimate. Marks of sliding and the turning of wheels are not drawn.
+- ``weather`` replaces ``domain_randomize`` and the option ``randomize``.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,23 +22,30 @@ import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 
-from rlkit_envs.driving.config import DrivingConfig, check_number
+from rlkit_envs.driving.config import DrivingConfig, check_integer, check_number
 from rlkit_envs.driving.env import DrivingEnv
 from rlkit_envs.driving.episodes import Episodes
 from rlkit_envs.driving.jit import Record, kernel
-from rlkit_envs.driving.road.circuit import LEFT, RIGHT
+from rlkit_envs.driving.road.checkpoints import make_checkpoint_circuit
+from rlkit_envs.driving.road.circuit import Circuit
+from rlkit_envs.driving.sensors.window_instruments import TILE, tiles_reached
+from rlkit_envs.driving.sensors.window_view import field_of
 from rlkit_envs.driving.simulator import Outcome
 from rlkit_envs.driving.vector_env import DrivingVectorEnv
 from rlkit_envs.driving.vehicle.actions import keys_to_action
+from rlkit_envs.driving.vehicle.dynamics import PHYSICS_STEP
+from rlkit_envs.driving.vehicle.limits import steering_angle
 from rlkit_envs.utils import KEYS, NO_KEY, Keys, shows_fields
 
 FRAMES = 1000
 LAP_REWARD = 1000.0
 FRAME_PENALTY = 0.1
 FIELD_PENALTY = 100.0
-TILE = 3.5  # m of road
 SLOW = 5.0  # m/s, below which the scripted driver with five actions only accelerates
-FIELD = 40.0  # m from the border of the road to that of the field
+
+# Of the scripted driver of the toy car with five actions:
+STEERING_STEP = 0.05  # rad of error from which it steers
+SLACK = 0.02  # pedal up to which it uses none
 
 # Steering (1 is left), pedal of: nothing, right, left, gas, brake.
 _COMMANDS = np.array([(0.0, 0.0), (-0.6, 0.0), (0.6, 0.0), (0.0, 0.2), (0.0, -0.8)])
@@ -38,7 +54,8 @@ ACTION_NAMES = ("do nothing", "steer right", "steer left", "gas", "brake")
 _METADATA = {
     "action_names": ACTION_NAMES,
     "action_axes": ("steer", "gas", "brake"),  # of continuous actions; -1 is left
-    "action_bins": (3, 3, 3),  # at 25 decisions a second, steering and pedals are needed at the same time
+    "action_bins": (3, 3, 3),  # at 50 decisions a second, steering and pedals are needed at the same time
+    "training_kwargs": {},
 }
 _MIRRORED_ACTIONS = (0, 2, 1, 3, 4)
 _GAMEPAD_AXES: tuple[dict[str, float], ...] = ({"left_x": 1.0}, {"right_trigger": 1.0}, {"left_trigger": 1.0})
@@ -46,53 +63,55 @@ _GAMEPAD_AXES: tuple[dict[str, float], ...] = ({"left_x": 1.0}, {"right_trigger"
 _DEFAULTS: dict[str, Any] = {
     "sensors": ("birdview",),
     "observation": "picture",
-    "birdview": "colour",
+    "birdview": "window",
     "view_size": 96,
-    "metres_per_pixel": 0.6,
     "weather": "clear",
+    "vehicle": "toy_car",
     "actions": "continuous",
-    "decision_time": 0.04,
     "off_road": "slow",
-    "max_episode_steps": FRAMES,
 }
 
 # Terms of the reward; ``info["rewards"]`` reports them.
 TERMS = np.dtype([("tiles", "f8"), ("frame", "f8"), ("field", "f8")])
 
-# Tiles that a car has driven over, and whether it has done a lap or left the field.
-TILES = np.dtype([("passed", "i8"), ("visited", "i8"), ("lap_done", "?"), ("left_field", "?")], align=True)
+# Tiles that a car has driven over, frames that it took, and whether it has done a lap or left the field.
+TILES = np.dtype(
+    [("passed", "i8"), ("visited", "i8"), ("frames", "i8"), ("lap_done", "?"), ("left_field", "?")], align=True
+)
 
 
 @kernel
-def sum_rewards(terms: Record, tiles: Record, car: Record, line: np.ndarray, length: float, lap_share: float) -> float:
-    """Work out the terms of the reward of one frame, and return their sum.
+def sum_rewards(terms: Record, tiles: Record, car: Record, circuit: Record, lap_share: float) -> float:
+    """Work out the terms of the reward of one decision, and return their sum.
 
     | term  | formula                                                                                           |
     |-------|---------------------------------------------------------------------------------------------------|
     | tiles | LAP_REWARD · new tiles / tiles of the circuit; a tile counts once, unless all wheels are off road |
-    | frame | -FRAME_PENALTY                                                                                    |
+    | frame | -FRAME_PENALTY for each frame                                                                     |
     | field | -FIELD_PENALTY if the car is outside the field; the other terms are 0 then                        |
 
     Args:
         terms: Record of ``TERMS``, written.
         tiles: Record of ``TILES``, updated.
         car: Record of ``CAR``.
-        line: (n, 8) packed centre line.
-        length: Of the circuit, in metres.
+        circuit: Record of ``CIRCUIT``.
         lap_share: Share of the tiles that a lap takes.
     """
+    length = circuit.length
     count = max(1, int(np.rint(length / TILE)))
-    reached = min(count, int(np.floor(car.progress / length * count)))
-    new = max(0, reached - tiles.passed)
+    new = max(0, tiles_reached(car.progress, length) - tiles.passed)
     tiles.passed += new
     if car.wheels_off == 4:
         new = 0
     tiles.visited += new
     tiles.lap_done = car.progress >= length and tiles.visited >= lap_share * count
-    tiles.left_field = max(car.offset - line[car.index, LEFT], -car.offset - line[car.index, RIGHT]) > FIELD
+    field = field_of(circuit)
+    tiles.left_field = abs(car.x) > field or abs(car.y) > field
+    frames = int(np.rint(car.time / PHYSICS_STEP))
     terms.tiles = 0.0 if tiles.left_field else new * LAP_REWARD / count
-    terms.frame = 0.0 if tiles.left_field else -FRAME_PENALTY
+    terms.frame = 0.0 if tiles.left_field else -FRAME_PENALTY * (frames - tiles.frames)
     terms.field = -FIELD_PENALTY if tiles.left_field else 0.0
+    tiles.frames = frames
     return float(terms.tiles + terms.frame + terms.field)
 
 
@@ -102,14 +121,12 @@ def reward_range(
     rewards: np.ndarray,
     tiles: np.ndarray,
     cars: np.ndarray,
-    lines: np.ndarray,
     circuits: np.ndarray,
     lap_share: float,
 ) -> None:
-    """Write the rewards (N,) of a frame and their terms; see ``sum_rewards``."""
+    """Write the rewards (N,) of a decision and their terms; see ``sum_rewards``."""
     for i in range(len(cars)):
-        slot = cars[i].slot
-        rewards[i] = sum_rewards(terms[i], tiles[i], cars[i], lines[slot], circuits[slot].length, lap_share)
+        rewards[i] = sum_rewards(terms[i], tiles[i], cars[i], circuits[cars[i].slot], lap_share)
 
 
 class CarRacingEpisodes(Episodes):
@@ -121,15 +138,34 @@ class CarRacingEpisodes(Episodes):
         num_threads: Threads that share the cars of a large batch.
         continuous: Whether actions are (N, 3) steering, gas and brake rather than (N,) indices.
         lap_complete_percent: Share of the tiles that a lap takes.
+        own_roads: Whether procedural circuits are those of ``road.checkpoints``, rather than of ``road.generator``.
     """
 
     def __init__(
-        self, num_envs: int, config: DrivingConfig, num_threads: int, continuous: bool, lap_complete_percent: float
+        self,
+        num_envs: int,
+        config: DrivingConfig,
+        num_threads: int,
+        continuous: bool,
+        lap_complete_percent: float,
+        own_roads: bool,
     ):
         super().__init__(num_envs, config, num_threads)
         self._continuous = continuous
         self._lap_share = lap_complete_percent
+        self._own_roads = own_roads
         self._tiles = np.zeros(num_envs, dtype=TILES)
+
+    def _make_rules(self) -> npt.NDArray[np.void]:
+        rules = super()._make_rules()
+        rules["direct_steering"] = self.config.vehicle == "toy_car"
+        return rules
+
+    def _made(self, number: int) -> Circuit:
+        if not self._own_roads:
+            return super()._made(number)
+        circuit = make_checkpoint_circuit(number, self.config.split)
+        return circuit.reversed() if self.config.backwards else circuit
 
     def begin(
         self, i: int, random: np.random.Generator, seed: int | None, circuit: object = None, mirrored: bool = False
@@ -139,12 +175,12 @@ class CarRacingEpisodes(Episodes):
         self._tiles[i] = np.zeros((), dtype=TILES)
 
     def step(self, actions: Any) -> Outcome:
-        """Carry out one frame of each car."""
+        """Carry out one decision of each car."""
         driven = super().step(_commands(np.asarray(actions), self._continuous))
         simulator, tiles = self.simulator, self._tiles
         cars = simulator.cars
         terms, rewards = np.empty(len(cars), dtype=TERMS), np.empty(len(cars))
-        reward_range(terms, rewards, tiles, cars, simulator.pool.lines, simulator.pool.circuits, self._lap_share)
+        reward_range(terms, rewards, tiles, cars, simulator.pool.circuits, self._lap_share)
         terminated = driven.terminated | tiles["lap_done"] | tiles["left_field"]
         cars["ended"] |= terminated
         return Outcome(terms, rewards, terminated, driven.truncated & ~terminated, driven.finished)
@@ -163,12 +199,20 @@ class CarRacingEpisodes(Episodes):
     def expert_action(self, i: int) -> Any:
         """Action of the scripted driver for car ``i``: (3,) steering, gas and brake, or the closest of the five."""
         steering, pedal = super().expert_action(i)
+        car = self.simulator.cars[i]
+        if self.config.vehicle == "toy_car":
+            steering = steering_angle(self.simulator.vehicle[0], float(car["road_grip"]), float(car["speed"]), steering)
         if self._continuous:
             return np.array([-steering, max(0.0, pedal), max(0.0, -pedal)], dtype=np.float32)
-        if pedal > 0.0 and self.simulator.cars["speed"][i] < SLOW:
+        if pedal > 0.0 and car["speed"] < SLOW:
             return ACTION_NAMES.index("gas")
-        wanted = np.clip((steering, pedal), _COMMANDS.min(axis=0), _COMMANDS.max(axis=0))
-        return int(((_COMMANDS - wanted) ** 2).sum(axis=1).argmin())
+        if self.config.vehicle == "toy_car":  # the wheels turn towards the stop while one steers, and back otherwise
+            wanted = steering - float(car["steering"])
+            if abs(wanted) > STEERING_STEP:
+                return ACTION_NAMES.index("steer left" if wanted > 0.0 else "steer right")
+            return ACTION_NAMES.index("brake" if pedal < -SLACK else "gas" if pedal > SLACK else "do nothing")
+        target = np.clip((steering, pedal), _COMMANDS.min(axis=0), _COMMANDS.max(axis=0))
+        return int(((_COMMANDS - target) ** 2).sum(axis=1).argmin())
 
     def get_state(self, i: int) -> dict[str, Any]:
         """State of car ``i`` without its random generator; see ``Episodes``."""
@@ -225,9 +269,11 @@ class CarRacingVectorEnv(DrivingVectorEnv):
         continuous: bool = True,
         lap_complete_percent: float = 0.95,
         domain_randomize: bool = False,
+        frame_skip: int = 1,
         **kwargs: Any,
     ):
         check_number("lap_complete_percent", lap_complete_percent, 0.0, 1.0)
+        check_integer("frame_skip", frame_skip, 1, 50)
         if domain_randomize:
             raise ValueError(
                 f"domain_randomize={domain_randomize!r}: colours are randomised by weather='train' (random mixtures of "
@@ -235,7 +281,9 @@ class CarRacingVectorEnv(DrivingVectorEnv):
             )
         self.continuous = continuous
         self.lap_complete_percent = float(lap_complete_percent)
-        super().__init__(num_envs, **(_DEFAULTS | kwargs))
+        self._own_roads = not {"circuit_length", "difficulty"} & kwargs.keys()
+        times = {"decision_time": frame_skip * PHYSICS_STEP, "max_episode_steps": math.ceil(FRAMES / frame_skip)}
+        super().__init__(num_envs, **(_DEFAULTS | times | kwargs))
         self.metadata = _metadata(self.metadata, continuous)
         self.single_action_space = (
             spaces.Box(np.array([-1.0, 0.0, 0.0], np.float32), np.array([1.0, 1.0, 1.0], np.float32))
@@ -245,7 +293,9 @@ class CarRacingVectorEnv(DrivingVectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
 
     def _make_episodes(self, num_envs: int, config: DrivingConfig, num_threads: int) -> Episodes:
-        return CarRacingEpisodes(num_envs, config, num_threads, self.continuous, self.lap_complete_percent)
+        return CarRacingEpisodes(
+            num_envs, config, num_threads, self.continuous, self.lap_complete_percent, self._own_roads
+        )
 
     @property
     def gamepad_axes(self) -> tuple[dict[str, float], ...]:
@@ -259,17 +309,18 @@ class CarRacingVectorEnv(DrivingVectorEnv):
 
 @shows_fields(DrivingConfig)
 class CarRacingEnv(DrivingEnv):
-    """The task of Gymnasium's CarRacing-v3 in this simulator, for one car.
+    """The task of Gymnasium's CarRacing-v3 in this simulator, for one car; the module says what differs.
 
     Description:
-        A procedural circuit seen from above, in clear weather; off the road the car loses grip and speed.
+        A light car with far more power than its tyres hold, seen from above, on a road through grass. Grass has 60 % of
+        the road's grip.
 
     Action Space:
         ``Box`` (3,) float32: steering from -1 (left) to 1, gas and brake from 0 to 1. With ``continuous=False``
-        ``Discrete(5)``: do nothing, steer right, steer left, gas, brake. A frame lasts 0.04 s.
+        ``Discrete(5)``: do nothing, steer right, steer left, gas, brake. A frame lasts 0.02 s.
 
     Observation Space:
-        ``Box(0, 255, (96, 96, 3), uint8)``: the surroundings from above, driving direction up.
+        ``Box(0, 255, (96, 96, 3), uint8)``: the picture of CarRacing-v3, driving direction up; see ``window_view``.
 
     Rewards:
         The sum of three terms, which ``info["rewards"]`` reports in each step: 1,000 shared out evenly among the tiles
@@ -286,7 +337,9 @@ class CarRacingEnv(DrivingEnv):
         continuous: Whether actions are numbers rather than one of five.
         lap_complete_percent: Share of the tiles that a lap takes, as in CarRacing-v3.
         domain_randomize: Only False; ``weather="train"`` randomises colours.
-        **kwargs: See ``DrivingEnv``; they override what CarRacing sets.
+        frame_skip: Frames per step, whose rewards are summed; only the last is drawn.
+        **kwargs: See ``DrivingEnv``; they override what CarRacing sets. With ``circuit_length`` or ``difficulty``,
+            roads are those of ``DrivingEnv``.
     """
 
     action_names = ACTION_NAMES
@@ -297,12 +350,14 @@ class CarRacingEnv(DrivingEnv):
         continuous: bool = True,
         lap_complete_percent: float = 0.95,
         domain_randomize: bool = False,
+        frame_skip: int = 1,
         **kwargs: Any,
     ):
         super().__init__(
             continuous=continuous,
             lap_complete_percent=lap_complete_percent,
             domain_randomize=domain_randomize,
+            frame_skip=frame_skip,
             **kwargs,
         )
         self.continuous = continuous

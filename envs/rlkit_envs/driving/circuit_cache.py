@@ -20,6 +20,7 @@ CIRCUIT = np.dtype(
         ("samples", "i8"),  # of the centre line
         ("length", "f8"),  # m
         ("step", "f8"),  # m between samples
+        ("reach", "f8"),  # m, the largest coordinate
         ("standing", "i8"),  # objects beside the road
         ("sun", "f8"),  # rad, direction of the sun
         ("flipped", "?"),  # whether the skyline is flipped, see ``terrain.layers.Style``
@@ -110,6 +111,7 @@ class CircuitCache:
             len(circuit.line),
             circuit.length,
             circuit.step,
+            np.abs(circuit.points).max(),
             len(standing),
             style.sun + np.pi,
             style.flipped,

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.driving.road.generator import LENGTHS, SPLITS, Split
+from rlkit_envs.driving.road.generator import LENGTHS, SPLITS, WIDTH_RANGE, Split
 from rlkit_envs.driving.sensors.camera import Camera
 from rlkit_envs.driving.sensors.suite import BIRDVIEWS, SENSORS, Sensors
 from rlkit_envs.driving.simulator import Traffic
@@ -43,15 +43,20 @@ class DrivingConfig:
             view of the road, 2 MB each where a camera needs finer ground, but never more than 4 GB of them.
         circuit_length: Shortest and longest procedural circuit, in metres.
         difficulty: Of procedural circuits, from 0 (wide, gentle curves) to 1 (narrow, tight curves); None: random.
-        start: ``line``: at rest at the start line. ``anywhere``: at a random place, up to 3 m off the centre line,
-            turned by up to 0.3 rad, at up to 15 m/s. None: anywhere on the train split, else at the line.
+        road_width: Narrowest and widest procedural road, in metres; the width then varies along the road. None: one
+            width per circuit, 8 to 10 m on circuits of the default length, else by the difficulty.
+        start: ``line``: at rest at the start line. ``anywhere``: at a random place, up to 3 m off the centre line and
+            turned by up to 0.3 rad; at rest or at up to 95 % of the reference lap's speed there, the faster the less
+            turned. None: anywhere on the train split, else at the line.
         observation: ``dict``: every sensor under its name. ``picture``: one image, for libraries without Dict spaces:
             the bird's view or the camera's. If ``state`` is among the sensors, a further channel shows it as grey bands
             of speed, steering and yaw rate, the latter two brighter on the side that they turn to.
         sensors: Some of ``birdview``, ``camera``, ``segmentation`` (classes of the camera's pixels), ``lidar``,
             ``state`` (speed, steering, yaw rate), ``preview`` (numbers about the road ahead); a tuple, or their names
             with commas.
-        birdview: ``road``: how much of each pixel is road. ``colour``: red, green and blue. ``classes``: class numbers.
+        birdview: ``road``: how much of each pixel is road; with traffic or obstacles a further channel shows the speeds
+            of other cars. ``colour``: red, green and blue. ``classes``: class numbers. ``window``: the picture of
+            CarRacing-v3, in colour and at a scale of its own, with car and instruments.
         view_size: Height and width of the bird's view in pixels; 24 in a dict, 64 as a picture.
         metres_per_pixel: Scale of the bird's view, one number or one per channel; 2 in a dict, (1, 2) as a picture.
         camera_size: Height and width of the camera's picture in pixels.
@@ -66,7 +71,7 @@ class DrivingConfig:
             ``held-out``.
         grip: Of the road, as a share of that of dry asphalt: 0.75 wet, 0.35 snow, 0.15 ice. None: as the weather has
             it.
-        vehicle: ``road_car`` or ``race_car``.
+        vehicle: ``road_car``, ``race_car`` or ``toy_car``, that of CarRacing-v3.
         actions: ``discrete``: one of 15. ``continuous``: steering and pedal, each from -1 to 1.
         decision_time: Seconds from decision to decision, a multiple of the physics step of 0.02 s.
         traffic: Number of other cars on the circuit.
@@ -78,10 +83,11 @@ class DrivingConfig:
         off_road_penalty: Penalty each time that the car leaves the road.
         collision_penalty: Penalty for each collision.
         lap_reward: Reward for the progress of a whole lap, whatever its length.
+        metre_reward: Reward for each metre of progress. For circuits of very different lengths, use it instead of
+            ``lap_reward``: observations do not tell the length, by which ``lap_reward`` scales the value of a metre.
         jerk_penalty: Penalty per second and m/s³ of jerk.
         steering_penalty: Penalty per change of the steering command by 1.
-        reward_speed_cap: Speed in m/s above which progress earns no more reward; with a cap, agents learn to drive
-            reliably rather than fast. None: no cap.
+        reward_speed_cap: Speed in m/s above which progress earns no more reward, for driving in traffic. None: no cap.
         max_episode_steps: Decisions after which an episode is truncated; None: those of a lap at 4 m/s.
             (``gymnasium.make`` takes this argument for its TimeLimit wrapper; the last info then lacks the metrics.)
 
@@ -96,10 +102,11 @@ class DrivingConfig:
     num_circuits: int = 256
     circuit_length: tuple[float, float] = LENGTHS
     difficulty: float | None = None
+    road_width: tuple[float, float] | None = None
     start: Literal["anywhere", "line"] | None = None
     observation: Literal["dict", "picture"] = "dict"
     sensors: str | tuple[str, ...] = ("birdview", "state")
-    birdview: Literal["road", "colour", "classes"] = "road"
+    birdview: Literal["road", "colour", "classes", "window"] = "road"
     view_size: int | None = None
     metres_per_pixel: float | tuple[float, ...] | None = None
     camera_size: tuple[int, int] = (96, 128)
@@ -111,7 +118,7 @@ class DrivingConfig:
     lidar_range: float = 100.0
     weather: str | None = None
     grip: float | None = 1.0
-    vehicle: Literal["road_car", "race_car"] = "road_car"
+    vehicle: Literal["road_car", "race_car", "toy_car"] = "road_car"
     actions: Literal["discrete", "continuous"] = "discrete"
     decision_time: float = DECISION
     traffic: int = 0
@@ -122,6 +129,7 @@ class DrivingConfig:
     off_road_penalty: float = 5.0
     collision_penalty: float = 5.0
     lap_reward: float = 100.0
+    metre_reward: float = 0.0
     jerk_penalty: float = 0.0
     steering_penalty: float = 0.0
     reward_speed_cap: float | None = None
@@ -147,6 +155,8 @@ class DrivingConfig:
         check_pair("circuit_length", self.circuit_length, 300.0, 8000.0)
         if self.difficulty is not None:
             check_number("difficulty", self.difficulty, 0.0, 1.0)
+        if self.road_width is not None:
+            check_pair("road_width", self.road_width, *WIDTH_RANGE)
         self._check_sensors()
         if self.grip is not None:
             check_number("grip", self.grip, 0.05, 1.5)
@@ -159,6 +169,7 @@ class DrivingConfig:
         check_number("off_road_penalty", self.off_road_penalty, 0.0, 1000.0)
         check_number("collision_penalty", self.collision_penalty, 0.0, 1000.0)
         check_number("lap_reward", self.lap_reward, 0.0, 10_000.0)
+        check_number("metre_reward", self.metre_reward, 0.0, 1000.0)
         check_number("jerk_penalty", self.jerk_penalty, 0.0, 100.0)
         check_number("steering_penalty", self.steering_penalty, 0.0, 100.0)
         if self.reward_speed_cap is not None:
@@ -279,7 +290,14 @@ class DrivingConfig:
             beams=self.lidar_beams,
             beam_angle=float(self.lidar_field_of_view),
             beam_range=float(self.lidar_range),
+            traffic=self.traffic + self.obstacles > 0,
+            plain_colours=self.weather_source == "clear",
         )
+
+    @property
+    def direct_steering(self) -> bool:
+        """Whether a steering command is an angle rather than a share of what the tyres hold; in CarRacing only."""
+        return False
 
     def make_rules(self) -> npt.NDArray[np.void]:
         """(1,) record of ``RULES``, whose fields have the names of those here."""

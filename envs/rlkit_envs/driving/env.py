@@ -21,8 +21,8 @@ class DrivingEnv(gymnasium.Env[Any, Any]):
 
     Description:
         A closed circuit, procedural or from a file, a single-track model with tyres that slide, and on request weather
-        and traffic. ``rlkit/Driving-v0``, ``DrivingCamera-v0``, ``DrivingTraffic-v0`` and
-        ``DrivingContinuous-v0`` differ in their default arguments only.
+        and traffic. ``rlkit/Driving-v0``, ``DrivingCamera-v0``, ``DrivingTraffic-v0``,
+        ``DrivingRace-v0`` and ``DrivingContinuous-v0`` differ in their default arguments only.
 
     Action Space:
         ``Discrete(15)``: five steering levels, each with brake, coast and accelerate; see ``action_names``. A full
@@ -50,9 +50,9 @@ class DrivingEnv(gymnasium.Env[Any, Any]):
         latter two 0 by default. Formulas: ``reward.sum_rewards``.
 
     Starting State:
-        On the train split a random circuit out of ``num_circuits``, a random place on it, up to 3 m off the centre
-        line, turned by up to 0.3 rad, at up to 15 m/s; on the test split the circuit with the number of the seed, at
-        rest at the start line. See ``start``.
+        On the train split a random circuit out of ``num_circuits`` and a random place on it, up to 3 m off the centre
+        line, turned by up to 0.3 rad, at rest or moving at up to 95 % of the reference lap's speed there; on the test
+        split the circuit with the number of the seed, at rest at the start line. See ``start``.
 
     Episode End:
         Terminated: two wheels off the road, or a collision with another car. Truncated: lap finished, 10 s without

@@ -36,7 +36,7 @@ class Episodes:
         self.simulator = Simulator(
             num_envs,
             VEHICLES[config.vehicle],
-            config.make_rules(),
+            self._make_rules(),
             config.make_sensors(),
             config.make_traffic(),
             capacity,
@@ -51,6 +51,10 @@ class Episodes:
         if config.circuit is not None:
             self._source(config.circuit)  # reports a file that cannot be read at once
 
+    def _make_rules(self) -> npt.NDArray[np.void]:
+        """(1,) record of ``step.RULES``."""
+        return self.config.make_rules()
+
     def _source(self, circuit: object) -> tuple[str, Callable[[], Circuit]]:
         """Key of a circuit given by number or file, and a function that makes it."""
         check_circuit(circuit)
@@ -64,7 +68,7 @@ class Episodes:
 
     def _made(self, number: int) -> Circuit:
         config = self.config
-        circuit = make_circuit(number, config.split, config.circuit_length, config.difficulty)
+        circuit = make_circuit(number, config.split, config.circuit_length, config.difficulty, config.road_width)
         return circuit.reversed() if config.backwards else circuit
 
     def begin(
@@ -91,8 +95,11 @@ class Episodes:
         # Always drawn: for the same seed, the episodes do not depend on the sensors.
         self._appearance_seeds[i] = int(random.integers(2**31))
         grip = self._choose_appearance(i)
-        self._starts[i] = self.simulator.random_start(i, random, grip) if config.starts_anywhere else Start()
-        self.simulator.put(i, self._starts[i], config.max_episode_steps, grip)
+        start = Start()
+        if config.starts_anywhere:
+            start = self.simulator.random_start(i, random, self._expert(i, grip).reference.speed)
+        self._starts[i] = start
+        self.simulator.put(i, start, config.max_episode_steps, grip)
         self.simulator.place_others(i, random)
 
     def _choose_appearance(self, i: int) -> float:
@@ -199,8 +206,10 @@ class Episodes:
 
     def expert(self, i: int) -> ExpertDriver:
         """The scripted driver for car ``i``'s circuit and grip."""
-        car = self.simulator.cars[i]
-        slot, grip = int(car["slot"]), float(car["road_grip"])
+        return self._expert(i, float(self.simulator.cars["road_grip"][i]))
+
+    def _expert(self, i: int, grip: float) -> ExpertDriver:
+        slot = int(self.simulator.cars["slot"][i])
         circuit = self.simulator.pool[slot]
         known = self._experts.get((slot, grip))
         if known is None or known.circuit is not circuit:

@@ -7,6 +7,7 @@ from rlkit_envs.driving.jit import Record, kernel
 # Weights of the terms; ``config.DrivingConfig`` has an argument of the same name for each.
 WEIGHTS = [
     ("lap_reward", "f8"),  # for the progress of a whole lap, whatever its length
+    ("metre_reward", "f8"),  # for each metre of progress
     ("reward_speed_cap", "f8"),  # m/s, progress beyond this mean speed is not rewarded; infinity for no cap
     ("off_road_penalty", "f8"),  # each time that the car leaves the road
     ("collision_penalty", "f8"),  # for each collision
@@ -32,13 +33,13 @@ def sum_rewards(
 ) -> float:
     """Work out the terms of the reward of one decision, and return their sum. Penalties are negative terms.
 
-    | term      | formula                                                              |
-    |-----------|----------------------------------------------------------------------|
-    | progress  | lap_reward / length · min(progress, reward_speed_cap · seconds)      |
-    | off_road  | -off_road_penalty if the car has left the road in this decision      |
-    | collision | -collision_penalty · collisions                                      |
-    | jerk      | -jerk_penalty · jerk · seconds                                       |
-    | steering  | -steering_penalty · steering_change                                  |
+    | term      | formula                                                                          |
+    |-----------|----------------------------------------------------------------------------------|
+    | progress  | (lap_reward / length + metre_reward) · min(progress, reward_speed_cap · seconds) |
+    | off_road  | -off_road_penalty if the car has left the road in this decision                  |
+    | collision | -collision_penalty · collisions                                                  |
+    | jerk      | -jerk_penalty · jerk · seconds                                                   |
+    | steering  | -steering_penalty · steering_change                                              |
 
     Args:
         terms: Record of ``TERMS``, written.
@@ -52,7 +53,8 @@ def sum_rewards(
         jerk: In m/s³.
         steering_change: Absolute change of the steering command, which is in [-1, 1].
     """
-    terms.progress = rules.lap_reward / length * min(progress, rules.reward_speed_cap * seconds)
+    paid = min(progress, rules.reward_speed_cap * seconds)
+    terms.progress = (rules.lap_reward / length + rules.metre_reward) * paid
     # 0 - x rather than -x: what costs nothing is 0, not -0.
     terms.off_road = 0.0 - rules.off_road_penalty * left_road
     terms.collision = 0.0 - rules.collision_penalty * collisions

@@ -8,17 +8,22 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit_envs.driving.circuit_cache import CircuitCache
-from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, Circuit
+from rlkit_envs.driving.road.circuit import LEFT, RIGHT, Circuit
 from rlkit_envs.driving.sensors.suite import Sensors, SensorSuite
 from rlkit_envs.driving.step import OUTCOME, decide_range, step_range
 from rlkit_envs.driving.traffic.behaviour import OTHER
 from rlkit_envs.driving.traffic.spawn import DRAWS, LANE_DRAW, place_others
 from rlkit_envs.driving.vehicle.dynamics import PHYSICS_STEP
-from rlkit_envs.driving.vehicle.parameters import CAR, GRAVITY
+from rlkit_envs.driving.vehicle.parameters import CAR
 from rlkit_envs.driving.weather.tables import WeatherTables
 from rlkit_envs.utils import Threads
 
 SLOWEST_LAP = 4.0  # m/s, mean speed of a lap that just meets the default time limit
+# Of random starts:
+AT_REST = 0.15  # probability of a start at rest
+START_SPEED = 0.95  # largest share of the reference lap's speed
+START_SPEED_IN_TRAFFIC = 15.0  # m/s, so that a driver can react to the cars ahead
+STEADIED = 0.7  # share by which the fastest cars are turned less than those at rest
 _CARS_PER_TASK = 128  # below twice this number, threads cost more than they gain
 
 
@@ -167,6 +172,9 @@ class Simulator:
         car["y"] = y + np.cos(direction) * start.offset
         car["heading"] = direction + start.heading
         car["speed"] = start.speed
+        radius = float(self.vehicle["wheel_radius"][0])
+        for wheel in ("spin_front_left", "spin_front_right", "spin_rear_left", "spin_rear_right"):
+            car[wheel] = start.speed / radius if radius else 0.0
         car["road_grip"] = car["front_grip"] = car["rear_grip"] = road_grip
         car["index"] = index
         car["station"] = place * circuit.step
@@ -195,15 +203,15 @@ class Simulator:
             float(car["road_grip"]),
         )
 
-    def random_start(self, i: int, random: np.random.Generator, grip: float) -> Start:
-        """Draw a start for car ``i`` anywhere on its circuit: off the centre line, turned, moving, but on the road.
+    def random_start(self, i: int, random: np.random.Generator, speeds: npt.NDArray[np.float64]) -> Start:
+        """Draw a start for car ``i`` anywhere on its circuit: off the centre line, turned, at rest or moving.
 
         On a mirrored circuit, the same draws give the mirror image of the start.
 
         Args:
             i: Which car.
             random: Generator to draw from.
-            grip: Grip of the road, as a share of dry asphalt's.
+            speeds: (n,) speeds of the reference lap at the samples of the centre line, in m/s.
         """
         circuit = self.circuit_of(i)
         place, aside, turned, moving = random.random(4)
@@ -215,9 +223,12 @@ class Simulator:
         heading = left * 0.3 * (2.0 * turned - 1.0)
         if heading * offset > 0.0:  # the closer to a border, the less the car may point towards it
             heading *= 1.0 - abs(offset) / most
-        ahead = circuit.line[(index + np.arange(20)) % len(circuit.line), CURVATURE]
-        fastest = 0.9 * np.sqrt(grip * GRAVITY / max(1e-3, float(np.abs(ahead).max())))
-        return Start(index * circuit.step, float(offset), float(heading), float(min(15.0, fastest) * moving))
+        pace = max(0.0, moving - AT_REST) / (1.0 - AT_REST)
+        heading *= 1.0 - STEADIED * pace
+        fastest = START_SPEED * float(speeds[index])
+        if self.others.shape[1]:
+            fastest = min(fastest, START_SPEED_IN_TRAFFIC)
+        return Start(index * circuit.step, float(offset), float(heading), fastest * float(pace))
 
     def step(self, commands: npt.NDArray[np.float64]) -> Outcome:
         """Carry out one decision of each car.

@@ -28,7 +28,6 @@ METADATA: dict[str, Any] = {
         "circuit": {"name": "circuit", "kind": "label"},
         "end": {"name": "end", "kind": "label"},
     },
-    "training_kwargs": {"reward_speed_cap": 14.0},  # m/s; without the cap laps are faster, but fewer are finished
     "evaluation_kwargs": {"split": "test"},
     "play_kwargs": {"off_road": "slow", "collision": "bounce"},  # for people, the episode goes on
     "scenario_option": "circuit",

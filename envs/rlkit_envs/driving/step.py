@@ -8,6 +8,7 @@ from rlkit_envs.driving.road.circuit import TX, TY, X, Y, interpolate, locate
 from rlkit_envs.driving.traffic.behaviour import CONE, decide_others, move_others
 from rlkit_envs.driving.traffic.collisions import bounce, collides
 from rlkit_envs.driving.vehicle.dynamics import PHYSICS_STEP, advance
+from rlkit_envs.driving.vehicle.four_wheels import advance_four_wheels
 from rlkit_envs.driving.vehicle.limits import steering_angle
 from rlkit_envs.driving.vehicle.surfaces import WHEELS_OFF, find_surfaces
 
@@ -21,6 +22,7 @@ SHORTCUT_ALLOWED = 5.0
 RULES = np.dtype(
     [
         ("substeps", "i8"),  # physics steps per decision
+        ("direct_steering", "?"),  # whether a steering command is the angle in rad, not a share of what the tyres hold
         ("terminate_off_road", "?"),  # whether leaving the road ends the episode
         ("terminate_collision", "?"),  # whether hitting another car ends the episode; cones never do
         *WEIGHTS,
@@ -129,7 +131,7 @@ def _step_car(
     collisions = car.collisions
     steering_change = abs(command - car.command)
     car.command = command
-    target = steering_angle(vehicle, car.road_grip, car.speed, command)
+    target = command if rules.direct_steering else steering_angle(vehicle, car.road_grip, car.speed, command)
     seconds = along = across = cut = 0.0
     terminated = False
     finished = False
@@ -137,7 +139,10 @@ def _step_car(
     left_road = False
     crashed = False
     for _ in range(rules.substeps):
-        advance(car, vehicle, target, pedal, PHYSICS_STEP)
+        if vehicle.wheel_radius > 0.0:
+            advance_four_wheels(car, vehicle, target, pedal, PHYSICS_STEP)
+        else:
+            advance(car, vehicle, target, pedal, PHYSICS_STEP)
         if others is not None:
             move_others(others, len(others), line, circuit, PHYSICS_STEP)
             crashed = _collide(car, vehicle, others) or crashed

@@ -130,6 +130,7 @@ SHIPPED = (
     "rlkit/Driving-v0",
     "rlkit/DrivingCamera-v0",
     "rlkit/DrivingContinuous-v0",
+    "rlkit/DrivingRace-v0",
     "rlkit/DrivingTraffic-v0",
     "rlkit/CarRacing-v0",
     "rlkit/Duel-v0",

@@ -9,8 +9,8 @@ from rlkit.env_checker.runner import examine
 from rlkit.env_checker.subject import Subject
 from rlkit.env_checker.symmetry import compare_with_mirror
 
-DRIVING, CAMERA, TRAFFIC, RACING = (
-    f"rlkit/{name}-v0" for name in ("Driving", "DrivingCamera", "DrivingTraffic", "CarRacing")
+DRIVING, CAMERA, TRAFFIC, RACE, RACING = (
+    f"rlkit/{name}-v0" for name in ("Driving", "DrivingCamera", "DrivingTraffic", "DrivingRace", "CarRacing")
 )
 
 
@@ -28,6 +28,7 @@ def subject(name, **kwargs):
         (DRIVING, {"observation": "picture", "sensors": "camera,state", "camera_size": (48, 64)}),
         (CAMERA, {"camera_size": (48, 64), "weather": "storm"}),
         (TRAFFIC, {}),
+        (RACE, {}),
         (RACING, {"continuous": False}),
         (RACING, {"continuous": False, "sensors": "birdview,state"}),
     ],

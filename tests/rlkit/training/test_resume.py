@@ -208,7 +208,7 @@ def test_a_run_from_another_agent_does_not_fit(tmp_path):
 def test_weights_are_loaded_and_act_as_they_did(tmp_path):
     train(tmp_path / "run", steps=400)
     who = find_policy(tmp_path / "run")
-    best = who.checkpoint.weights()
+    best = who.trained.weights()
     spaces = make_vec_env(who.environment, 1).spaces
     loaded = who.agent(spaces, 1).weights()
     assert all(torch.equal(best[name], loaded[name]) for name in best)

@@ -25,7 +25,7 @@ def learner(**options):
     generator = torch.Generator().manual_seed(1)
     distribution = DISTRIBUTIONS[config.distribution](config, generator)
     network = build_network(SPACES, config, distribution.outputs, torch.Generator().manual_seed(0))
-    return DQNLearner(network, build_optimizer(network, config), distribution, config, generator)
+    return DQNLearner(network, lambda: build_optimizer(network, config), distribution, config, generator)
 
 
 def batch(seed=0, weights=None):

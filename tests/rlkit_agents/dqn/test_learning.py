@@ -16,11 +16,11 @@ def quiet(total):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_driving_finishes_laps_on_unseen_circuits(seed, tmp_path):
-    """130,000 steps, about half a minute."""
-    train("rlkit/Driving-v0", seed=seed, steps=130_000, run_dir=tmp_path / "run", reporter=quiet)
+    """The default budget, about a minute."""
+    train("rlkit/Driving-v0", seed=seed, run_dir=tmp_path / "run", reporter=quiet)
     result = evaluate_policy(find_policy(tmp_path / "run"), episodes=200)
-    assert result.means["lap_rate"] >= 0.95
-    assert result.means["ratio"] < 1.6
+    assert result.means["lap_rate"] >= 0.97
+    assert result.means["ratio"] < 1.25
 
 
 @pytest.mark.parametrize("seed", range(5))

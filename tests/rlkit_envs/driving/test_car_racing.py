@@ -29,26 +29,36 @@ def test_gymnasiums_checker_is_content():
 def test_standing_still_costs_a_tenth_per_frame_and_tiles_pay_a_thousand_in_all(circle):
     env = make(continuous=False, circuit=circle, start="line")
     env.reset(seed=0)
+    tile = 1000.0 / round(env.unwrapped.episodes.simulator.circuit_of(0).length / 3.5)
+    assert env.step(NOTHING)[1] == pytest.approx(2.0 * tile - 0.1)  # the two that the car stands on
     assert env.step(NOTHING)[1] == pytest.approx(-0.1)
     total = sum(env.step(GAS)[1] for _ in range(60))
-    driven = env.unwrapped.episodes.progress(0)
-    tile = 3.5 / env.unwrapped.episodes.simulator.circuit_of(0).length
-    assert total == pytest.approx(1000.0 * driven - 6.0, abs=1000.0 * tile)
+    assert total == pytest.approx(1000.0 * env.unwrapped.episodes.progress(0) - 6.0, abs=tile)
+
+
+def test_a_step_of_four_frames_is_four_steps_of_one():
+    single, skipping = (make(continuous=False, split="test", frame_skip=frames) for frames in (1, 4))
+    assert skipping.unwrapped.metadata["render_fps"] == 12
+    for env in (single, skipping):
+        env.reset(seed=0)
+    for action in [GAS] * 10 + [LEFT, GAS, BRAKE]:
+        steps = [single.step(action) for _ in range(4)]
+        picture, reward, *_ = skipping.step(action)
+        assert reward == pytest.approx(sum(step[1] for step in steps))
+        assert np.array_equal(picture, steps[-1][0])
 
 
 def test_a_whole_lap_ends_the_episode_and_pays_about_a_thousand():
     env = make(continuous=True, split="test").unwrapped
     env.reset(seed=3)
-    pilot, simulator = env.episodes.expert(0), env.episodes.simulator
     total, frames, terminated, truncated, info = 0.0, 0, False, False, {}
     while not (terminated or truncated):
-        steering, pedal = pilot.act_continuous(simulator.cars[0])
-        action = np.array([-steering, max(0.0, pedal), max(0.0, -pedal)], dtype=np.float32)
-        _, reward, terminated, truncated, info = env.step(action)
+        _, reward, terminated, truncated, info = env.step(env.expert_action())
         total, frames = total + reward, frames + 1
     assert terminated
     assert info["lap_finished"]
-    assert total == pytest.approx(1000.0 - 0.1 * frames, abs=15.0)
+    assert frames < 1000
+    assert total == pytest.approx(1000.0 - 0.1 * frames, abs=5.0)
 
 
 def test_leaving_the_field_costs_a_hundred_and_ends_it():
@@ -60,6 +70,15 @@ def test_leaving_the_field_costs_a_hundred_and_ends_it():
         rewards.append(reward)
     assert terminated
     assert rewards[-1] == -100.0
+
+
+def test_roads_are_those_of_driving_where_their_length_is_asked_for():
+    for kwargs, widest in (({}, 20.0 / 3.0), ({"circuit_length": (500.0, 600.0)}, 5.0)):
+        env = make(split="test", **kwargs).unwrapped
+        env.reset(seed=0)
+        circuit = env.episodes.simulator.circuit_of(0)
+        assert circuit.line[:, 5].max() == pytest.approx(widest, abs=1.0)
+        assert 500.0 <= circuit.length <= (600.0 if kwargs else 1300.0)
 
 
 def test_right_is_right():

@@ -16,7 +16,8 @@ MEANT = {
     "backwards": (True, False),
     "metres_per_pixel": (None, [1]),
     **dict.fromkeys(
-        ("difficulty", "start", "view_size", "weather", "grip", "reward_speed_cap", "max_episode_steps"), (None,)
+        ("difficulty", "road_width", "start", "view_size", "weather", "grip", "reward_speed_cap", "max_episode_steps"),
+        (None,),
     ),
 }
 
@@ -40,6 +41,7 @@ def test_nonsense_is_refused_in_a_short_sentence(name):
         ("view_size", 256),
         ("camera_size", (1024, 1024)),
         ("circuit_length", (300.0, 8000.0)),
+        ("road_width", (6.0, 20.0)),
         ("lidar_beams", 1080),
         ("traffic", 64),
         ("obstacles", 64),

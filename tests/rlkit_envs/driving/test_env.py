@@ -226,7 +226,24 @@ def test_the_train_split_starts_anywhere_on_a_limited_number_of_circuits():
     assert {vector.episodes.simulator.circuit_of(i).name for i in range(200)} == {f"train-{n}" for n in range(4)}
     assert cars["station"].max() - cars["station"].min() > 300.0
     assert 1.0 < np.abs(cars["offset"]).max() <= 3.0
-    assert 10.0 < cars["speed"].max() <= 15.0
+
+
+@pytest.mark.parametrize("vehicle", ["road_car", "race_car"])
+def test_cars_start_at_rest_or_at_up_to_the_speed_of_the_reference_lap(vehicle):
+    vector = make_vec(400, num_circuits=20, vehicle=vehicle)
+    vector.reset(seed=0)
+    cars = vector.episodes.simulator.cars
+    fastest = np.array([vector.episodes.expert(i).reference.speed[cars["index"][i]] for i in range(400)])
+    share = cars["speed"] / fastest
+    assert 0.1 < (share == 0.0).mean() < 0.2
+    assert 0.9 < share.max() <= 0.95
+    assert cars["speed"].max() > 20.0
+
+
+def test_cars_in_traffic_start_slowly():
+    vector = make_vec(100, num_circuits=4, traffic=4)
+    vector.reset(seed=0)
+    assert 10.0 < vector.episodes.simulator.cars["speed"].max() <= 15.0
 
 
 def test_no_car_starts_off_the_road():

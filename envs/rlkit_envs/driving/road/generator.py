@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from rlkit_envs.driving.jit import kernel
-from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, Circuit, build_circuit
+from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, Circuit, build_circuit
 from rlkit_envs.driving.road.shapes import CORNERS, FAMILIES, Points, blur, scale_to, swing, tightest_radius
 
 Split = Literal["train", "test"]
@@ -19,11 +20,17 @@ SPLITS: tuple[Split, ...] = ("train", "test")
 LENGTHS = (400.0, 700.0)  # m, default
 LENGTH_RANGE = (300.0, 8000.0)  # m, allowed
 TIGHTEST_RADIUS = 11.0  # m; with the half widths below, curvature times half width stays below 0.46
+# Of roads whose width varies:
+WIDTH_RANGE = (6.0, 20.0)  # m from border to border, allowed
+TIGHTEST_HAIRPIN = 8.0  # m, radius of the centre line; hairpins of real circuits have 6 to 20 m
+FOLD = 0.92  # largest curvature times width to one side; from 1 on, the border would fold
 RUN_OFF = 5.0  # m of grass at least between two legs of the road
 
 _WIDEST_RADIUS = 40.0  # m, the tightest curve of the easiest circuits
 _SPACING = 4.4  # m between the points of long shapes
 _MOST_BLURS = 12
+_WIDTH_WAVES = 4  # of the width along a circuit
+_WIDTH_VARIATION = 0.15  # of half the width, largest amplitude of each wave
 
 
 @dataclass(frozen=True)
@@ -47,15 +54,16 @@ class CircuitStyle:
     swinging: float = 0.0
 
 
-def style_of(difficulty: float, length: float) -> CircuitStyle:
+def style_of(difficulty: float, length: float, tightest: float = TIGHTEST_RADIUS) -> CircuitStyle:
     """Parameters for a difficulty: the harder, the narrower and the tighter, with more curves.
 
     Args:
         difficulty: 0 (wide roads, fast curves) to 1 (narrow roads, half of the length in curves).
         length: Of the circuit, in metres; short ones need tight curves.
+        tightest: Radius of the tightest curve at a difficulty of 1, in metres.
     """
-    radius = _WIDEST_RADIUS * (TIGHTEST_RADIUS / _WIDEST_RADIUS) ** difficulty
-    radius = max(TIGHTEST_RADIUS, min(radius, length / 14.0))
+    radius = _WIDEST_RADIUS * (tightest / _WIDEST_RADIUS) ** difficulty
+    radius = max(tightest, min(radius, length / 14.0))
     half_width = 6.0 - 2.0 * difficulty
     return CircuitStyle(
         radius=radius,
@@ -68,7 +76,11 @@ def style_of(difficulty: float, length: float) -> CircuitStyle:
 
 
 def make_circuit(
-    seed: int, split: Split, length: float | tuple[float, float] = LENGTHS, difficulty: float | None = None
+    seed: int,
+    split: Split,
+    length: float | tuple[float, float] = LENGTHS,
+    difficulty: float | None = None,
+    width: tuple[float, float] | None = None,
 ) -> Circuit:
     """Make the circuit of a seed and a split; the same arguments always give the same circuit.
 
@@ -80,25 +92,32 @@ def make_circuit(
         split: ``train`` or ``test``; circuits of the two never coincide.
         length: In metres, or the range to draw it from; from 300 to 8,000.
         difficulty: 0 (wide, fast curves) to 1 (narrow, tight curves). None: random.
+        width: Narrowest and widest road in metres, between which its width varies along the circuit; from 6 to 20.
+            None: a constant width by the difficulty.
 
     Raises:
-        ValueError: Length or difficulty is out of range.
+        ValueError: Length, difficulty or width is out of range.
     """
     low, high = (length, length) if isinstance(length, int | float) else length
     if not LENGTH_RANGE[0] <= low <= high <= LENGTH_RANGE[1]:
         raise ValueError(f"length={length!r}: expected {LENGTH_RANGE[0]:g} to {LENGTH_RANGE[1]:g} m, or two such")
     if difficulty is not None and not 0.0 <= difficulty <= 1.0:
         raise ValueError(f"difficulty={difficulty!r}: expected a number from 0 to 1, or None")
+    if width is not None and not WIDTH_RANGE[0] <= width[0] <= width[1] <= WIDTH_RANGE[1]:
+        raise ValueError(
+            f"width={width!r}: expected two numbers from {WIDTH_RANGE[0]:g} to {WIDTH_RANGE[1]:g} m, or None"
+        )
     random = np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(SPLITS.index(split),)))
     family = FAMILIES[int(random.integers(len(FAMILIES)))]
+    tightest = TIGHTEST_RADIUS if width is None else TIGHTEST_HAIRPIN
     while True:
         metres = random.uniform(low, high)
         if difficulty is not None:
-            style = style_of(difficulty, metres)
-        elif high <= LENGTHS[1]:
+            style = style_of(difficulty, metres, tightest)
+        elif high <= LENGTHS[1] and width is None:
             style = CircuitStyle()
         else:  # long circuits need additional curves
-            style = style_of(random.random(), metres)
+            style = style_of(random.random(), metres, tightest)
         shape = family(random, metres)
         half_width = random.uniform(*style.half_widths)
         clockwise = bool(random.random() < 0.5)
@@ -112,10 +131,23 @@ def make_circuit(
         if rounded is None:
             continue
         points = rounded[::-1] if clockwise else rounded
-        widths = np.full(len(points), half_width)
-        circuit = build_circuit(f"{split}-{seed}", points, widths, widths)
+        if width is None:
+            left = right = np.full(len(points), half_width)
+        else:
+            middle = random.uniform(*width)
+            left, right = (_varied(random, len(points), 0.5 * middle, 0.5 * width[0], 0.5 * width[1]) for _ in range(2))
+        circuit = build_circuit(f"{split}-{seed}", points, left, right)
         if is_safe(circuit, style.radius):
             return _begin_on_straight(circuit)
+
+
+def _varied(random: np.random.Generator, count: int, mean: float, low: float, high: float) -> npt.NDArray[np.float64]:
+    """(count,) widths around a mean, periodic and smooth, from ``low`` to ``high``."""
+    along = np.arange(count) / count
+    share = np.ones(count)
+    for wave in range(1, _WIDTH_WAVES + 1):
+        share += _WIDTH_VARIATION * random.uniform(-1.0, 1.0) * np.sin(2.0 * np.pi * (wave * along + random.random()))
+    return np.clip(mean * share, low, high)
 
 
 def _rounded(shape: Points, metres: float, style: CircuitStyle, radius: float, corners: int) -> Points | None:
@@ -137,9 +169,10 @@ def is_safe(circuit: Circuit, radius: float = TIGHTEST_RADIUS) -> bool:
         circuit: The circuit.
         radius: Smallest radius allowed, in metres.
     """
-    if circuit.tightest_radius < radius:
+    sides = circuit.line[:, [LEFT, RIGHT]].max(axis=1)
+    if circuit.tightest_radius < radius or float((np.abs(circuit.line[:, CURVATURE]) * sides).max()) > FOLD:
         return False
-    clearance = 2.0 * float(circuit.line[:, LEFT].max()) + RUN_OFF
+    clearance = float((circuit.line[:, LEFT] + circuit.line[:, RIGHT]).max()) + RUN_OFF
     return bool(_has_clearance(circuit.line, circuit.step, clearance))
 
 

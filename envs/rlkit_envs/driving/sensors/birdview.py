@@ -9,7 +9,9 @@ from rlkit_envs.driving.traffic.behaviour import CONE
 from rlkit_envs.driving.weather.palette import CLASS_OF_MATERIAL, OBSTACLE, PAINT, VEHICLE
 from rlkit_envs.driving.weather.palette import CONE as CONE_INK
 
-OTHERS_GREY = 96  # value of other cars and cones in the road view
+OTHERS_GREY = 96  # value of other cars and cones among the road
+STANDING = 64  # value of those that stand in the channel of speeds, where 0 is nothing
+FASTEST = 30.0  # m/s, speed from which the value there is 255
 CAR_HEIGHT = 0.75  # share of the image that lies ahead of the car
 
 
@@ -109,7 +111,10 @@ def road_range(
     tiles: np.ndarray,
     layers: np.ndarray,
 ) -> None:
-    """Draw the road (N, H, W, C), and other cars and cones on it in grey, for cars from ``low`` up to ``high``."""
+    """Draw the road (N, H, W, C) for cars from ``low`` up to ``high``, one channel per scale.
+
+    With other cars or cones, they are grey there, and a further channel at the first scale shows their speeds.
+    """
     for i in range(low, high):
         car = cars[i]
         slot = car.slot
@@ -118,6 +123,11 @@ def road_range(
             values = np.full((others.shape[1], 1), OTHERS_GREY, dtype=np.uint8)
             for channel in range(len(scales)):
                 _paint_others(pictures[i], channel, car, others[i], scales[channel], values)
+            for k in range(others.shape[1]):
+                share = min(1.0, max(0.0, others[i, k].speed / FASTEST))
+                values[k, 0] = np.uint8(STANDING + (255 - STANDING) * share)
+            pictures[i, :, :, len(scales)] = 0
+            _paint_others(pictures[i], len(scales), car, others[i], scales[0], values)
 
 
 @kernel

@@ -5,7 +5,19 @@ import numpy as np
 from rlkit_envs.driving.jit import Record, kernel
 from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, TX, TY
 
-DISTANCES = (5.0, 10.0, 20.0, 30.0, 40.0, 60.0, 80.0, 100.0, 120.0)  # m ahead; from 50 m/s a stop takes 121 m
+DISTANCES = (
+    5.0,
+    10.0,
+    20.0,
+    30.0,
+    40.0,
+    60.0,
+    80.0,
+    100.0,
+    120.0,
+    150.0,
+    180.0,
+)  # m ahead; a stop takes 121 m from 50 m/s
 NAMES = (
     "slip angle",
     "offset",

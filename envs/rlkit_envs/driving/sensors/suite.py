@@ -13,6 +13,7 @@ from rlkit_envs.driving.sensors.camera import MATERIAL_CELL, Camera, camera_rang
 from rlkit_envs.driving.sensors.lidar import beam_angles, lidar
 from rlkit_envs.driving.sensors.preview import SIZE as PREVIEW_SIZE
 from rlkit_envs.driving.sensors.preview import preview
+from rlkit_envs.driving.sensors.window_view import window_range
 from rlkit_envs.driving.terrain.layers import Needs
 from rlkit_envs.driving.vehicle.parameters import YAW_RATE_SCALE
 from rlkit_envs.driving.weather.effects import light_map
@@ -23,7 +24,7 @@ from rlkit_envs.driving.weather.tables import WeatherTables
 Array = npt.NDArray[Any]
 
 SENSORS = ("birdview", "camera", "segmentation", "lidar", "state", "preview")
-BIRDVIEWS = ("road", "colour", "classes")
+BIRDVIEWS = ("road", "colour", "classes", "window")
 STATE_SIZE = 3  # speed, steering, yaw rate
 
 
@@ -33,14 +34,17 @@ class Sensors:
 
     Args:
         names: Some of ``SENSORS``, in the order in which they are given.
-        birdview: Content of the bird's view: ``road`` (share of road per pixel, one channel per scale), ``colour``
-            (red, green, blue), ``classes`` (numbers of ``palette.CLASSES``).
+        birdview: Content of the bird's view: ``road`` (share of road per pixel, one channel per scale, and with traffic
+            one for the speeds of others), ``colour`` (red, green, blue), ``classes`` (numbers of ``palette.CLASSES``),
+            ``window`` (see ``window_view``).
         view_size: Height and width of the bird's view, in pixels.
         scales: Metres per pixel of the bird's view, one per channel; a single one in colour and classes.
         camera: Size and mounting of the front camera.
         beams: Number of the lidar's beams.
         beam_angle: Angle between the outermost beams, in radians.
         beam_range: Range of the lidar in metres, which is reported for anything further away.
+        traffic: Whether there may be other cars or cones.
+        plain_colours: Whether the window has colours of its own, rather than those of the weather.
     """
 
     names: tuple[str, ...]
@@ -51,6 +55,8 @@ class Sensors:
     beams: int
     beam_angle: float
     beam_range: float
+    traffic: bool = False
+    plain_colours: bool = False
 
     @property
     def has_camera(self) -> bool:
@@ -60,20 +66,20 @@ class Sensors:
     @property
     def needs_weather(self) -> bool:
         """Whether any sensor depends on the weather's colours."""
-        return self.has_camera or ("birdview" in self.names and self.birdview == "colour")
+        return self.has_camera or ("birdview" in self.names and self.birdview in ("colour", "window"))
 
     @property
     def needs(self) -> Needs:
         """The rasters of the ground that the sensors need."""
         from_above = "birdview" in self.names
         cells = [MATERIAL_CELL] if self.has_camera else []
-        if from_above and self.birdview != "road":
+        if from_above and self.birdview in ("colour", "classes"):
             cells.append(max(MATERIAL_CELL, min(1.0, 0.5 * self.scales[0])))
         return Needs(self.scales if from_above and self.birdview == "road" else (), min(cells, default=None))
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of a sensor's observation of one car."""
-        channels = {"road": len(self.scales), "colour": 3, "classes": 1}[self.birdview]
+        channels = {"road": len(self.scales) + self.traffic, "classes": 1}.get(self.birdview, 3)
         return {
             "birdview": (self.view_size, self.view_size, channels),
             "camera": (self.camera.height, self.camera.width, 3),
@@ -151,6 +157,9 @@ class SensorSuite:
                     appearances.ground,
                     appearances.inks,
                 )
+            elif self.sensors.birdview == "window":
+                own = _NO_APPEARANCES if self.sensors.plain_colours else appearances
+                window_range(low, high, cars, others, view, pool.lines, pool.circuits, own.ground)
             else:
                 classes_range(low, high, cars, others, view, self._scales[0], *ground, self._shares)
         if "camera" in out or "segmentation" in out:

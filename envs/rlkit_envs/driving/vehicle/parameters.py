@@ -37,6 +37,7 @@ VEHICLE = np.dtype(
         ("stability", "f8"),  # m, lever by which stability control turns the tyres' grip into a moment
         ("creep", "f8"),  # m/s, slip is that of wheels which roll at least this fast
         ("top_speed", "f8"),  # m/s, scale of speed readings: just above what the engine reaches
+        ("wheel_radius", "f8"),  # m; 0 for the single-track model, whose wheels roll
     ],
     align=True,
 )
@@ -117,7 +118,35 @@ RACE_CAR = _vehicle(
     top_speed=70.0,
 )
 
-VEHICLES = {"road_car": ROAD_CAR, "race_car": RACE_CAR}
+# The car of Gymnasium's CarRacing-v3, which moves by ``four_wheels``; a body of 7.06 kg and wheels of 0.06 kg each, as
+# Box2D weighs their outlines. What is said about tyres, engine and brakes is for ``limits`` and so for the scripted
+# driver only. Without driver aids it gets by with half of the tyres' 22 g. Three quarters of what engine and brakes
+# give goes into the spin of the wheels, which weighs as much as 22 kg.
+TOY_CAR = _vehicle(
+    length=5.0,
+    width=2.76,
+    track=2.2,
+    front_axle=1.6 + 0.0804592,
+    rear_axle=1.64 - 0.0804592,
+    mass=7.30192,
+    yaw_inertia=19.170646,
+    front_friction=10.0,
+    rear_friction=10.0,
+    front_stiffness=180.0,
+    rear_stiffness=180.0,
+    drive_force=7_400.0,
+    power=20_000.0,
+    brake_force=2_218.0,
+    front_brake=0.5,
+    max_steering=0.42,
+    steering_rate=3.0,
+    creep=5.0,
+    top_speed=100.0,
+    wheel_radius=0.54,
+)
+
+SINGLE_TRACK = {"road_car": ROAD_CAR, "race_car": RACE_CAR}  # that move by ``dynamics``
+VEHICLES = SINGLE_TRACK | {"toy_car": TOY_CAR}
 
 YAW_RATE_SCALE = 1.5  # rad/s, scale of readings
 
@@ -141,6 +170,12 @@ CAR = np.dtype(
         ("front_grip", "f8"),  # the same under the front wheels now
         ("rear_grip", "f8"),
         ("surface_drag", "f8"),  # m/s², deceleration by grass or gravel now
+        ("wheel_mask", "i8"),  # wheels beyond the border now: 1 front left, 2 front right, 4 rear left, 8 rear right
+        ("spin_front_left", "f8"),  # rad/s of the toy car's wheels
+        ("spin_front_right", "f8"),
+        ("spin_rear_left", "f8"),
+        ("spin_rear_right", "f8"),
+        ("throttle", "f8"),  # of the toy car, which opens gradually
         ("station", "f8"),  # m along the centre line
         ("offset", "f8"),  # m to the left of the centre line
         ("progress", "f8"),  # m along the centre line since the start, negative backwards

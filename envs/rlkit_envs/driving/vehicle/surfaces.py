@@ -36,7 +36,7 @@ def verge(line: np.ndarray, index: int, left_side: bool) -> int:
 
 @kernel
 def find_surfaces(car: Record, vehicle: Record, line: np.ndarray, samples: int, fraction: float) -> None:
-    """Determine the surfaces under the four wheels: ``wheels_off``, ``front_grip``, ``rear_grip`` and ``surface_drag``.
+    """Determine the surfaces under the four wheels: ``wheels_off``, ``wheel_mask``, the grips and ``surface_drag``.
 
     Kerbs belong to the road. The grip of an axle is the mean of that of its wheels.
 
@@ -50,7 +50,7 @@ def find_surfaces(car: Record, vehicle: Record, line: np.ndarray, samples: int, 
     i = car.index
     left = interpolate(line, samples, i, fraction, LEFT)
     right = interpolate(line, samples, i, fraction, RIGHT)
-    car.wheels_off = 0
+    car.wheels_off = car.wheel_mask = 0
     car.front_grip = car.rear_grip = car.road_grip
     car.surface_drag = 0.0
     reach = max(vehicle.front_axle, vehicle.rear_axle) + 0.5 * vehicle.track + _REACH
@@ -75,6 +75,7 @@ def find_surfaces(car: Record, vehicle: Record, line: np.ndarray, samples: int, 
                 if beyond > GRAVEL_WIDTH:
                     surface = GRASS
                 car.wheels_off += 1
+                car.wheel_mask += 1 << (2 * axle + side)
                 lost += 0.5 * (1.0 - SURFACE_GRIP[surface])
                 car.surface_drag += 0.25 * SURFACE_DRAG[surface]
         # The grip of a wet verge is reduced by the same share as the road's.

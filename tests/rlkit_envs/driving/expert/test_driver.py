@@ -7,7 +7,7 @@ from rlkit_envs.driving.road.circuit import CURVATURE, LEFT
 from rlkit_envs.driving.road.csv_file import load_circuit
 from rlkit_envs.driving.road.generator import make_circuit
 from rlkit_envs.driving.vehicle.actions import COMMANDS
-from rlkit_envs.driving.vehicle.parameters import GRAVITY, RACE_CAR, ROAD_CAR, VEHICLES
+from rlkit_envs.driving.vehicle.parameters import GRAVITY, RACE_CAR, ROAD_CAR, SINGLE_TRACK
 
 V = {name: float(ROAD_CAR[name][0]) for name in ROAD_CAR.dtype.names}
 DRAG, ROLLING = V["drag"] / V["mass"], V["rolling"] * GRAVITY
@@ -109,7 +109,7 @@ def test_the_expert_finishes_unseen_circuits_near_the_reference_time(start, kwar
     assert 1.0 < np.mean(ratios) < most
 
 
-@pytest.mark.parametrize("vehicle", list(VEHICLES))
+@pytest.mark.parametrize("vehicle", list(SINGLE_TRACK))
 def test_the_expert_finishes_real_circuits(real_circuits, vehicle):
     count = len(real_circuits)
     vector = gymnasium.make_vec(

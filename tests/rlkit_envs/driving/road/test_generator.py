@@ -122,6 +122,27 @@ def test_the_usual_circuits_stay_what_they_were():
     assert bends == pytest.approx([0.01761113, 0.01982575, 0.02734758], rel=1e-6)
 
 
+@pytest.mark.parametrize("width", [(7.5, 16.0), (6.0, 20.0), (12.0, 12.0)])
+def test_the_width_varies_within_its_range(width):
+    low, high = width
+    widths, tightest = [], []
+    for seed in range(12):
+        line = make_circuit(seed, "train", (400.0, 3000.0), width=width).line
+        assert low - 1e-9 <= 2.0 * line[:, [LEFT, RIGHT]].min() <= 2.0 * line[:, [LEFT, RIGHT]].max() <= high + 1e-9
+        assert (np.abs(line[:, CURVATURE]) * line[:, [LEFT, RIGHT]].T).max() < 0.93  # no border is folded
+        tightest.append(np.abs(line[:, CURVATURE]).max())
+        assert np.abs(np.diff(line[:, LEFT])).max() < 0.25
+        widths.append((line[:, LEFT] + line[:, RIGHT]).mean())
+    assert np.ptp(widths) >= 0.4 * (high - low)
+    assert max(tightest) > 1.0 / 11.0  # tighter than the circuits of constant width
+
+
+@pytest.mark.parametrize("width", [(5.0, 10.0), (6.0, 21.0), (12.0, 10.0), (float("nan"), 10.0)])
+def test_a_width_out_of_range_is_refused(width):
+    with pytest.raises(ValueError, match="expected two numbers from 6 to 20 m"):
+        make_circuit(0, "train", width=width)
+
+
 @pytest.mark.parametrize("length", [299.0, 8001.0, (500.0, 400.0), (100.0, 400.0), float("nan")])
 def test_a_length_out_of_range_is_refused(length):
     with pytest.raises(ValueError, match="expected 300 to 8000 m"):

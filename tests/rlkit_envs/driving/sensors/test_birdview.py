@@ -1,7 +1,9 @@
+import gymnasium
 import numpy as np
+import rlkit_envs  # noqa: F401
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rlkit_envs.driving.sensors.birdview import paint_box
+from rlkit_envs.driving.sensors.birdview import OTHERS_GREY, STANDING, paint_box
 from rlkit_envs.driving.traffic.behaviour import OTHER
 
 WHITE = np.array([255], dtype=np.uint8)
@@ -59,3 +61,19 @@ def test_what_lies_outside_paints_nothing():
     for x, y in ((100.0, 0.0), (-30.0, 0.0), (0.0, 40.0), (0.0, -40.0)):
         paint_box(picture, 0, WHITE, 1.0, 18.0, 0.0, 0.0, 0.0, box(x, y))
     assert picture.sum() == 0
+
+
+def test_with_traffic_a_channel_shows_the_speeds_of_others():
+    env = gymnasium.make("rlkit/DrivingTraffic-v0", split="test", sensors="birdview", obstacles=10).unwrapped
+    assert env.observation_space["birdview"].shape == (24, 24, 2)
+    seen = set()
+    for seed in range(4):
+        view = env.reset(seed=seed)[0]["birdview"]
+        for _ in range(120):
+            others = view[..., 1] > 0
+            assert (view[others, 0] == OTHERS_GREY).all()
+            assert (view[others, 1] >= STANDING).all()
+            seen |= set(view[others, 1].tolist())
+            view = env.step(env.expert_action())[0]["birdview"]
+    assert STANDING in seen  # cones and stopped cars
+    assert any(STANDING < value <= STANDING + (255 - STANDING) * 13.0 / 30.0 for value in seen)

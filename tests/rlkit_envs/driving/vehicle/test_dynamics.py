@@ -3,12 +3,12 @@ import pytest
 from rlkit_envs.driving.jit import kernel
 from rlkit_envs.driving.vehicle.dynamics import PHYSICS_STEP, advance, slopes
 from rlkit_envs.driving.vehicle.limits import drive_limit, steering_angle
-from rlkit_envs.driving.vehicle.parameters import CAR, GRAVITY, RACE_CAR, ROAD_CAR, VEHICLES
+from rlkit_envs.driving.vehicle.parameters import CAR, GRAVITY, RACE_CAR, ROAD_CAR, SINGLE_TRACK
 from rlkit_envs.driving.vehicle.tyres import ANTI_LOCK
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-BOTH = pytest.mark.parametrize("vehicle", [ROAD_CAR, RACE_CAR], ids=list(VEHICLES))
+BOTH = pytest.mark.parametrize("vehicle", [ROAD_CAR, RACE_CAR], ids=list(SINGLE_TRACK))
 
 
 @kernel

@@ -12,9 +12,9 @@ from rlkit_envs.driving.vehicle.limits import (
     steering_angle,
     traction_limit,
 )
-from rlkit_envs.driving.vehicle.parameters import CAR, GRAVITY, RACE_CAR, ROAD_CAR, VEHICLES
+from rlkit_envs.driving.vehicle.parameters import CAR, GRAVITY, RACE_CAR, ROAD_CAR, SINGLE_TRACK
 
-BOTH = pytest.mark.parametrize("vehicle", [ROAD_CAR, RACE_CAR], ids=list(VEHICLES))
+BOTH = pytest.mark.parametrize("vehicle", [ROAD_CAR, RACE_CAR], ids=list(SINGLE_TRACK))
 
 
 @kernel
