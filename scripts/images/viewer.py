@@ -1,6 +1,5 @@
-"""Screenshots of the viewer for the README: a trained policy on an unseen circuit.
+"""Pictures and films of the viewer for README and docs: a trained policy on an unseen circuit.
 
-python scripts/images/viewer.py runs/NAME scripts/images/viewer.jpg
 python scripts/images/viewer.py runs/NAME scripts/images/perception.jpg --perception pretrained:segnet-compact
 python scripts/images/viewer.py runs/NAME scripts/images/driving.webp --film 8 --seconds 1
 """
