@@ -1,9 +1,9 @@
-"""One circuit, three laps: driven by a trained policy, by the scripted driver, and the reference lap; coloured by speed.
+"""One circuit, three laps, coloured by speed: of a trained policy, of the scripted driver, and the reference lap.
 
-    python scripts/images/racing_lines.py runs/NAME circuit.csv scripts/images/racing_lines.png
+    python scripts/images/racing_lines.py pretrained:NAME circuit.csv scripts/images/racing_lines.png
 
-The laps start at rest. Times beside the names are those of the laps; the reference is the racing line at the limit of the
-tyres, which no driver has to steer along.
+Laps start at rest, and their times stand beside the names. The reference is the racing line at the limit of the tyres,
+without the errors of steering.
 """
 
 import argparse
@@ -16,14 +16,14 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-
-from rlkit.env.make import make_vec_env
-from rlkit.env.seeding import episode_seed
-from rlkit.policy import PolicySpec, find_policy
 from rlkit_envs.driving.expert.driver import ExpertDriver
 from rlkit_envs.driving.road.circuit import Circuit
 from rlkit_envs.driving.road.csv_file import load_circuit
 from rlkit_envs.driving.vehicle.parameters import VEHICLES
+
+from rlkit.env.make import make_vec_env
+from rlkit.env.seeding import episode_seed
+from rlkit.policy import PolicySpec, find_policy
 
 Lap = tuple[str, npt.NDArray[np.float64], npt.NDArray[np.float64]]  # title, (n, 2) line in m, (n,) speeds in m/s
 
