@@ -6,13 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from safetensors import SafetensorError, safe_open
-
 from rlkit.errors import UserError
 from rlkit.spaces import Classes
-from rlkit.utils import paths
-from rlkit.utils.parsing import parse_json
-from rlkit.utils.terminal import check_texts
+from rlkit.utils.card import parse_card, read_header
 
 FORMAT = "rlkit-segmentation-1"
 MAX_SIDE = 4096  # pixels of the training images
@@ -64,21 +60,7 @@ def read_model_card(path: Path) -> ModelCard:
     Raises:
         UserError: There is no such file, or it is no model of rlkit.
     """
-    if not path.is_file():
-        raise UserError(f"There is no model at {path}.")
-    paths.open_regular(path).close()
-    try:
-        with safe_open(path, "pt") as file:
-            header = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is not a safetensors file, or damaged: {error}.", exit_code=1) from error
+    header = read_header(path, "model")
     if header.get("format") != FORMAT:
         raise UserError(f"{path} holds no segmentation model of rlkit: its header lacks the format {FORMAT!r}.")
-    try:
-        tree = parse_json(header["card"])
-        check_texts(tree)
-        return ModelCard.from_json(tree)
-    except KeyError as error:
-        raise UserError(f"The header of {path} is damaged: it lacks {error}.", exit_code=1) from error
-    except (UserError, ValueError, TypeError, RecursionError) as error:
-        raise UserError(f"The header of {path} is damaged: {error}", exit_code=1) from error
+    return parse_card(path, header, ModelCard.from_json)

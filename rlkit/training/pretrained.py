@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
 from rlkit.env.config import EnvConfig
@@ -22,10 +21,9 @@ from rlkit.errors import UserError
 from rlkit.perception.config import PRETRAINED
 from rlkit.training.config import FORMAT as RUN_FORMAT
 from rlkit.training.config import RunConfig
-from rlkit.utils import paths
+from rlkit.utils.card import parse_card, read_header
 from rlkit.utils.io import disk_errors, sha256, sort_header, write_bytes
-from rlkit.utils.parsing import did_you_mean, parse_json
-from rlkit.utils.terminal import check_texts
+from rlkit.utils.parsing import did_you_mean
 
 FOLDER = Path(__file__).parents[1] / "pretrained"
 FORMAT = "rlkit-agent-1"
@@ -191,29 +189,10 @@ def read_agent_file(path: Path) -> AgentFile:
     Raises:
         UserError: There is no such file, or it is damaged or something else.
     """
-    if not path.is_file():
-        raise UserError(f"There is no agent at {path}.")
-    paths.open_regular(path).close()
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise UserError(f"{path} has {size / 2**20:.0f} MiB: expected at most {MAX_BYTES / 2**20:.0f} MiB", exit_code=1)
-    try:
-        with safe_open(path, "pt") as file:
-            header = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is not a safetensors file, or damaged: {error}.", exit_code=1) from error
+    header = read_header(path, "agent", MAX_BYTES)
     if header.get("format") != FORMAT:
         raise UserError(f"{path} holds no agent of rlkit: its header lacks the format {FORMAT!r}.", exit_code=1)
-    try:
-        if len(header["card"]) > MAX_CARD:
-            raise ValueError(f"the card has more than {MAX_CARD:,} characters")
-        tree = parse_json(header["card"])
-        check_texts(tree)
-        return AgentFile(path, AgentCard.from_json(tree))
-    except KeyError as error:
-        raise UserError(f"The header of {path} is damaged: it lacks {error}.", exit_code=1) from error
-    except (UserError, ValueError, TypeError, RecursionError) as error:
-        raise UserError(f"The header of {path} is damaged: {error}", exit_code=1) from error
+    return AgentFile(path, parse_card(path, header, AgentCard.from_json, MAX_CARD))
 
 
 def write_agent_file(path: Path, card: AgentCard, weights: Mapping[str, torch.Tensor]) -> None:

@@ -55,7 +55,6 @@ _METADATA = {
     "action_names": ACTION_NAMES,
     "action_axes": ("steer", "gas", "brake"),  # of continuous actions; -1 is left
     "action_bins": (3, 3, 3),  # at 50 decisions a second, steering and pedals are needed at the same time
-    "training_kwargs": {},
 }
 _MIRRORED_ACTIONS = (0, 2, 1, 3, 4)
 _GAMEPAD_AXES: tuple[dict[str, float], ...] = ({"left_x": 1.0}, {"right_trigger": 1.0}, {"left_trigger": 1.0})

@@ -10,7 +10,7 @@ border; around it grass with lighter squares, and black beyond the field. Four s
 import numpy as np
 
 from rlkit_envs.driving.jit import Record, kernel
-from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, TX, TY, X, Y
+from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, TX, TY, X, Y, interpolate
 from rlkit_envs.driving.sensors.window_instruments import FRAME, TILE, WINDOW_HEIGHT, WINDOW_WIDTH, draw_instruments
 from rlkit_envs.driving.terrain.materials import ASPHALT, GRASS, KERB_RED, KERB_WHITE
 
@@ -165,13 +165,12 @@ def _edge(line: np.ndarray, samples: int, place: float, flip: float, edge: np.nd
     """Write x, y and the unit vector to the left (4,) of the centre line at a place in samples; flip -1 mirrors it."""
     place = place % samples
     i = min(int(place), samples - 1)
-    j = i + 1 if i + 1 < samples else 0
     share = place - i
-    tx = (1.0 - share) * line[i, TX] + share * line[j, TX]
-    ty = flip * ((1.0 - share) * line[i, TY] + share * line[j, TY])
+    tx = interpolate(line, samples, i, share, TX)
+    ty = flip * interpolate(line, samples, i, share, TY)
     norm = np.sqrt(tx * tx + ty * ty)
-    edge[0] = (1.0 - share) * line[i, X] + share * line[j, X]
-    edge[1] = flip * ((1.0 - share) * line[i, Y] + share * line[j, Y])
+    edge[0] = interpolate(line, samples, i, share, X)
+    edge[1] = flip * interpolate(line, samples, i, share, Y)
     edge[2], edge[3] = -ty / norm, tx / norm
 
 
