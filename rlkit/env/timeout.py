@@ -36,6 +36,7 @@ class StepTimeout:
         self._index = 0
         self._since = 0.0
         self._due = 0.0  # when the timer fires
+        self._watching = False
 
     def begin(self, index: int) -> None:
         """Restart the time limit, for environment `index`."""
@@ -54,12 +55,14 @@ class StepTimeout:
             return function(*args, **kwargs)
         if signal.getsignal(signal.SIGALRM) is None:  # a handler in C, which Python cannot restore
             return function(*args, **kwargs)
+        self._watching = True
         handler = signal.signal(signal.SIGALRM, self._on_alarm)
         self._since = began = time.monotonic()
         self._due = began + self._seconds
         theirs = signal.setitimer(signal.ITIMER_REAL, self._seconds)
 
         def switch_off() -> None:
+            self._watching = False
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             signal.signal(signal.SIGALRM, handler)
             if theirs[0]:  # fires at once if due
@@ -78,6 +81,8 @@ class StepTimeout:
             raise DescribedError(f"{overdue(self._seconds)}{where}; {advice(self._seconds)}", self._index) from None
 
     def _on_alarm(self, number: int, frame: FrameType | None) -> None:
+        if not self._watching:  # it fired just before the timer was switched off, and must not start it again
+            return
         now = time.monotonic()
         if now - self._due > LATE:
             self._since = now

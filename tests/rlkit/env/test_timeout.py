@@ -72,6 +72,21 @@ def test_a_process_that_was_stopped_meanwhile_has_its_seconds_anew(monkeypatch):
     StepTimeout(0.05).watch(hang, 0.2)
 
 
+def test_an_alarm_while_it_is_switched_off_does_not_start_the_timer_again(monkeypatch):
+    setitimer = signal.setitimer
+
+    def fire_and_set(which, seconds, interval=0.0):
+        before = setitimer(which, seconds, interval)
+        if not seconds:
+            signal.raise_signal(signal.SIGALRM)
+        return before
+
+    monkeypatch.setattr(signal, "setitimer", fire_and_set)
+    assert StepTimeout(20.0).watch(lambda: "done") == "done"
+    monkeypatch.undo()
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
 def test_other_threads_are_left_alone():
     done = []
     thread = threading.Thread(target=lambda: done.append(StepTimeout(0.02).watch(hang, 0.1)))
