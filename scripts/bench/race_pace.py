@@ -1,10 +1,13 @@
 """How fast policies drive after minutes of training, on unseen procedural circuits and on real ones, over seeds.
 
     python scripts/bench/race_pace.py driving-5min --json scripts/bench/results/race_pace.json
-    python scripts/bench/race_pace.py road-car race-car --circuits FOLDER --json scripts/bench/results/race_pace.json
+    python scripts/pretrained/build.py road-car
+    python scripts/bench/race_pace.py runs/pretrained/road-car --circuits FOLDER \
+        --json scripts/bench/results/race_pace.json
 
-Ratios are lap time over the reference time of the same circuit, means over the finished laps. Real circuits are the CSV
-files of a folder, none of which training uses; laps start at rest. Complete runs in `--folder` are not trained again.
+A folder of runs s0, s1, ... is evaluated as it is; `scripts/pretrained/build.py` trains it. Ratios are lap time over
+the reference time of the same circuit, means over the finished laps. Real circuits are the CSV files of a folder,
+unseen in training; laps start at rest. Complete runs in `--folder` are not trained again.
 """
 
 import argparse
@@ -14,9 +17,10 @@ from typing import Any
 
 import numpy as np
 from common.driven_laps import trained_minutes
-from common.reporting import Rows, quiet, whole
+from common.reporting import Row, Rows, quiet, whole
 
 from rlkit.cli.options import read_seeds
+from rlkit.experiments.records import read_run
 from rlkit.policy import evaluate_policy, find_policy
 from rlkit.training.run import resume, train
 
@@ -30,26 +34,19 @@ class Task:
     Args:
         env: Environment.
         steps: Budget.
-        env_kwargs: Arguments of the environment.
         settings: Hyperparameters beside those of the default preset.
     """
 
     env: str
     steps: int
-    env_kwargs: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
 
 
 RACING = {"batch_size": 128, "update_interval": 32, "gamma": 0.985}
 TASKS = {
     "driving-1min": Task("rlkit/Driving-v0", 220_000),
-    "driving-5min": Task("rlkit/Driving-v0", 1_100_000, settings=RACING),
-    "driving-20min": Task("rlkit/Driving-v0", 4_400_000, settings=RACING),
-    "road-car": Task("rlkit/DrivingRace-v0", 2_200_000, {"off_road_penalty": 10}, settings=RACING),
-    "race-car": Task(
-        "rlkit/DrivingRace-v0", 1_200_000, {"vehicle": "race_car", "off_road_penalty": 20}, settings=RACING
-    ),
-    "traffic": Task("rlkit/DrivingTraffic-v0", 1_000_000, settings=RACING),
+    "driving-5min": Task("rlkit/Driving-v0", 1_100_000, RACING),
+    "driving-20min": Task("rlkit/Driving-v0", 4_400_000, RACING),
 }
 
 
@@ -75,25 +72,21 @@ def laps(run: Path, scenario: Path | None = None) -> dict[str, Any]:
     return row
 
 
-def learn(name: str, seed: int, folder: Path, circuits: Path | None) -> dict[str, Any]:
-    """Train one policy, or continue an interrupted training, and evaluate it."""
+def learn(name: str, seed: int, folder: Path) -> None:
+    """Train one policy, or continue an interrupted training."""
     task = TASKS[name]
     if (folder / "config.json").exists():
         whole(resume(folder, reporter=quiet))
     else:
         whole(
-            train(
-                task.env,
-                steps=task.steps,
-                seed=seed,
-                env_kwargs=task.env_kwargs,
-                settings=task.settings,
-                run_dir=folder,
-                reporter=quiet,
-            )
+            train(task.env, steps=task.steps, seed=seed, settings=task.settings, run_dir=folder, reporter=quiet),
         )
-    row = {"task": name, "seed": seed, "steps": task.steps, "minutes": round(trained_minutes(folder), 2)}
-    row |= {"unseen": laps(folder)}
+
+
+def measure(name: str, seed: int, folder: Path, circuits: Path | None) -> Row:
+    """Evaluate one policy."""
+    row: Row = {"task": name, "seed": seed, "steps": read_run(folder).config.steps}
+    row |= {"minutes": round(trained_minutes(folder), 2), "unseen": laps(folder)}
     if circuits is not None:
         row["real"] = laps(folder, circuits)
     for kind in ("unseen", "real"):
@@ -111,17 +104,25 @@ def learn(name: str, seed: int, folder: Path, circuits: Path | None) -> dict[str
 def main() -> None:
     """Train and evaluate what is named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tasks", nargs="+", choices=TASKS, metavar="TASK", help=f"one of {', '.join(TASKS)}")
+    parser.add_argument("tasks", nargs="+", metavar="TASK", help=f"{', '.join(TASKS)}, or a folder of complete runs")
     parser.add_argument("--seeds", default="0..2", help="such as 0..2")
     parser.add_argument("--circuits", type=Path, help="folder of CSV files of real circuits")
     parser.add_argument("--folder", type=Path, default=Path("runs/bench-race-pace"), help="where the runs lie")
     parser.add_argument("--json", type=Path, help="add the figures to this file")
     options = parser.parse_args()
     rows = Rows(options.json, ("task", "seed"))
-    for name in options.tasks:
+    for task in options.tasks:
+        if task not in TASKS and not Path(task).is_dir():
+            parser.error(f"{task}: expected one of {', '.join(TASKS)}, or a folder of runs s0, s1, ...")
         for seed in read_seeds(options.seeds):
-            if not rows.has(task=name, seed=seed):
-                rows.add(learn(name, seed, options.folder / f"{name}-s{seed}", options.circuits))
+            name = task if task in TASKS else Path(task).name
+            if rows.has(task=name, seed=seed):
+                continue
+            run = Path(task) / f"s{seed}"
+            if task in TASKS:
+                run = options.folder / f"{task}-s{seed}"
+                learn(task, seed, run)
+            rows.add(measure(name, seed, run, options.circuits))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ For each name of `RECIPES`:
 
 1. `rlkit train` with the arguments in the table and `--seeds` trains one run per seed in `--folder`. Complete runs are
    left as they are and interrupted ones are resumed: the same command continues.
-2. The best checkpoint of each run plays `SELECTION` episodes that are neither training ones nor those of step 3. The
-   seed with the highest mean reward is chosen; among those within a thousandth, the one with the lowest of the metric
-   that the environment minimises (driving: lap time), then the lowest seed.
-3. The file is written, its matrices in float16, and plays 200 episodes: `rlkit evaluate pretrained:NAME --episodes
-   200`. Its card holds the figures, with both commands.
+2. The best checkpoint of each run, its matrices rounded to float16, plays `SELECTION` episodes that are neither
+   training ones nor those of step 3. The seed with the highest mean reward is chosen; among those within a thousandth,
+   the one with the lowest of the metric that the environment minimises (driving: lap time), then the lowest seed.
+3. Its file plays 200 episodes: `rlkit evaluate pretrained:NAME --episodes 200`. Its card holds the figures, with both
+   commands.
 
 A file that exists is left as it is unless `--again` is given. LunarLander and CarRacing need `pip install box2d`.
 """
@@ -21,6 +21,7 @@ import dataclasses
 import shlex
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from rlkit.policy import evaluate_policy, find_policy
 from rlkit.training.evaluation import Evaluation
 from rlkit.training.pretrained import FOLDER, AgentCard, Figures, Selection, write_agent_file
 from rlkit.training.trained_agent import find_trained
+from rlkit.utils.io import load_weights
 from rlkit.utils.terminal import printable
 
 SELECTION = 200  # episodes of each seed
@@ -109,12 +111,33 @@ def train(name: str, seeds: str, folder: Path) -> None:
             sys.exit(f"{name}: seed {seed} was stopped; the same command continues")
 
 
-def choose(name: str, seeds: str, folder: Path) -> Selection:
-    """Evaluate the best checkpoint of every seed on selection episodes, and choose one."""
+def pack(name: str, seeds: str, folder: Path, seed: int, scratch: Path) -> tuple[Path, AgentCard]:
+    """Write the file of a seed, without figures, and return it with its card."""
+    run = folder / name / f"s{seed}"
+    trained = find_trained(run)
+    card = AgentCard(
+        name=name,
+        about=RECIPES[name].about,
+        config=trained.config,
+        spaces=trained.spaces,
+        steps=trained.steps,
+        minutes=round(read_run(run).seconds / 60, 2),
+        command=f"rlkit {shlex.join(command(name, seeds, Path('runs/pretrained')))}",
+        selection=Selection({seed: 0.0}, seed, ""),
+        figures=Figures("", 0, "", {}),
+    )
+    file = scratch / f"{name}-s{seed}.safetensors"
+    # Matrices are nearly all of the size; vectors, among them the statistics of observations, stay exact.
+    weights = {key: value.half() if value.ndim > 1 else value for key, value in trained.weights().items()}
+    write_agent_file(file, card, weights)
+    return file, card
+
+
+def choose(name: str, files: Mapping[int, Path]) -> Selection:
+    """Evaluate the file of every seed on selection episodes, and choose one."""
     results: dict[int, Evaluation] = {}
-    for seed in read_seeds(seeds):
-        spec = find_policy(folder / name / f"s{seed}")
-        results[seed] = evaluate_policy(spec, episodes=SELECTION, seed=SELECTION_SEED, stream="selection")
+    for seed, file in files.items():
+        results[seed] = evaluate_policy(find_policy(file), episodes=SELECTION, seed=SELECTION_SEED, stream="selection")
         print_line(f"{name}, seed {seed}, selection: {summary(results[seed])}")
     best = max(result.mean_reward for result in results.values())
     alike = [seed for seed, result in results.items() if result.mean_reward >= best - EQUAL * abs(best)]
@@ -124,31 +147,19 @@ def choose(name: str, seeds: str, folder: Path) -> Selection:
     return Selection({seed: result.mean_reward for seed, result in results.items()}, chosen, by)
 
 
-def pack(name: str, seeds: str, folder: Path, selection: Selection, target: Path) -> None:
-    """Write the file of the chosen seed, and its figures into its card."""
-    run = folder / name / f"s{selection.chosen}"
-    trained = find_trained(run)
-    # Matrices are nearly all of the size; vectors, among them the statistics of observations, stay exact.
-    weights = {key: value.half() if value.ndim > 1 else value for key, value in trained.weights().items()}
-    card = AgentCard(
-        name=name,
-        about=RECIPES[name].about,
-        config=trained.config,
-        spaces=trained.spaces,
-        steps=trained.steps,
-        minutes=round(read_run(run).seconds / 60, 2),
-        command=f"rlkit {shlex.join(command(name, seeds, Path('runs/pretrained')))}",
-        selection=selection,
-        figures=Figures("", 0, "", {}),
-    )
-    with tempfile.TemporaryDirectory() as scratch:  # the file appears with its figures, or not at all
-        file = Path(scratch) / target.name
-        write_agent_file(file, card, weights)
+def build(name: str, seeds: str, folder: Path, target: Path) -> None:
+    """Choose a seed, measure it, and write its file with the figures in its card."""
+    with tempfile.TemporaryDirectory() as scratch:
+        packed = {seed: pack(name, seeds, folder, seed, Path(scratch)) for seed in read_seeds(seeds)}
+        selection = choose(name, {seed: file for seed, (file, _) in packed.items()})
+        file, card = packed[selection.chosen]
         result = evaluate_policy(find_policy(file), episodes=MEASURED)
-    measured = {key: value for key, value in result.to_json().items() if isinstance(value, float) and key != "seconds"}
-    again = f"rlkit evaluate {PRETRAINED}{name} --episodes {MEASURED}"
-    figures = Figures(again, MEASURED, summary(result), measured)
-    write_agent_file(target, dataclasses.replace(card, figures=figures), weights)
+        measured = {
+            key: value for key, value in result.to_json().items() if isinstance(value, float) and key != "seconds"
+        }
+        again = f"rlkit evaluate {PRETRAINED}{name} --episodes {MEASURED}"
+        figures = Figures(again, MEASURED, summary(result), measured)
+        write_agent_file(target, dataclasses.replace(card, selection=selection, figures=figures), load_weights(file))
     print_line(f"{target} ({target.stat().st_size / 1e6:.2f} MB): {summary(result)}")
 
 
@@ -179,7 +190,7 @@ def main() -> None:
             print_line(f"{target} exists and is left as it is; --again builds it anew")
         else:
             train(name, options.seeds, options.folder)
-            pack(name, options.seeds, options.folder, choose(name, options.seeds, options.folder), target)
+            build(name, options.seeds, options.folder, target)
 
 
 if __name__ == "__main__":
