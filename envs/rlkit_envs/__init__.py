@@ -26,7 +26,10 @@ _DRIVING: dict[str, dict[str, Any]] = {
     "DrivingRace": {
         "circuit_length": (400.0, 4000.0),
         "road_width": (7.0, 20.0),
-        "sensors": ("birdview", "state", "preview"),
+        "sensors": ("state", "preview"),
+        "num_circuits": 1024,
+        "off_road_penalty": 40.0,
+        "border_penalty": 30.0,
         "lap_reward": 0.0,
         "metre_reward": 0.2,
     },

@@ -81,6 +81,8 @@ class DrivingConfig:
             gravel reduce grip and speed.
         collision: ``terminate``: the episode ends when the car hits another one. ``bounce``: it goes on, slower.
         off_road_penalty: Penalty each time that the car leaves the road.
+        border_penalty: Penalty per second with a wheel at the border of the road or beyond; it falls to 0 at 1 m
+            from it, so that the car learns to keep a margin.
         collision_penalty: Penalty for each collision.
         lap_reward: Reward for the progress of a whole lap, whatever its length.
         metre_reward: Reward for each metre of progress. For circuits of very different lengths, use it instead of
@@ -127,6 +129,7 @@ class DrivingConfig:
     off_road: Literal["terminate", "slow"] = "terminate"
     collision: Literal["terminate", "bounce"] = "terminate"
     off_road_penalty: float = 5.0
+    border_penalty: float = 0.0
     collision_penalty: float = 5.0
     lap_reward: float = 100.0
     metre_reward: float = 0.0
@@ -167,6 +170,7 @@ class DrivingConfig:
         check_integer("obstacles", self.obstacles, 0, 64)
         check_pair("traffic_speed", self.traffic_speed, 1.0, 50.0)
         check_number("off_road_penalty", self.off_road_penalty, 0.0, 1000.0)
+        check_number("border_penalty", self.border_penalty, 0.0, 1000.0)
         check_number("collision_penalty", self.collision_penalty, 0.0, 1000.0)
         check_number("lap_reward", self.lap_reward, 0.0, 10_000.0)
         check_number("metre_reward", self.metre_reward, 0.0, 1000.0)

@@ -40,14 +40,14 @@ class DrivingEnv(gymnasium.Env[Any, Any]):
         | camera       | (96, 128, 3) uint8 | front camera, RGB                                                        |
         | segmentation | (96, 128) uint8    | class of each pixel of the camera; ``metadata["classes"]`` has the names |
         | lidar        | (19,) float32      | distances in metres, from right to left                                  |
-        | preview      | (14,) float32      | slip, position on the road, curvature ahead                              |
+        | preview      | (65,) float32      | slip, position on the road, borders and curves of the next seconds       |
 
         With ``observation="picture"`` a ``Box`` of one image.
 
     Rewards:
-        The sum of five terms, which ``info["rewards"]`` reports in each step: progress along the centre line (100 for a
-        lap, negative backwards), and penalties for leaving the road, collisions, jerk and changes of steering, the
-        latter two 0 by default. Formulas: ``reward.sum_rewards``.
+        The sum of six terms, which ``info["rewards"]`` reports in each step: progress along the centre line (100 for a
+        lap, negative backwards), and penalties for leaving the road, nearness to its border, collisions, jerk and
+        changes of steering; those of border, jerk and steering are 0 by default. Formulas: ``reward.sum_rewards``.
 
     Starting State:
         On the train split a random circuit out of ``num_circuits`` and a random place on it, up to 3 m off the centre

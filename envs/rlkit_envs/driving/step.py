@@ -10,7 +10,7 @@ from rlkit_envs.driving.traffic.collisions import bounce, collides
 from rlkit_envs.driving.vehicle.dynamics import PHYSICS_STEP, advance
 from rlkit_envs.driving.vehicle.four_wheels import advance_four_wheels
 from rlkit_envs.driving.vehicle.limits import steering_angle
-from rlkit_envs.driving.vehicle.surfaces import WHEELS_OFF, find_surfaces
+from rlkit_envs.driving.vehicle.surfaces import WHEELS_OFF, border_distance, find_surfaces
 
 STUCK_AFTER = 10.0  # s without progress
 STUCK_MARGIN = 1.0  # m that count as progress
@@ -181,6 +181,7 @@ def _step_car(
         seconds,
         min(car.progress, length) - before - cut,
         left_road,
+        border_distance(car, vehicle, line),
         car.collisions - collisions,
         jerk,
         steering_change,

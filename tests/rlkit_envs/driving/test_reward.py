@@ -12,6 +12,7 @@ from rlkit_envs.driving.vehicle.actions import ACTION_NAMES
 WEIGHTED = {
     "off_road": "slow",
     "collision": "bounce",
+    "border_penalty": 5.0,
     "jerk_penalty": 0.01,
     "steering_penalty": 0.2,
     "reward_speed_cap": 8.0,
@@ -25,26 +26,30 @@ def penalties(low, high):
 @settings(max_examples=300)
 @given(
     st.tuples(
-        penalties(0, 1e4), penalties(0, 10), st.one_of(penalties(1, 100), st.just(np.inf)), *[penalties(0, 1000)] * 4
+        penalties(0, 1e4), penalties(0, 10), st.one_of(penalties(1, 100), st.just(np.inf)), *[penalties(0, 1000)] * 5
     ),
     penalties(100, 5000),
     penalties(-10, 10),
     st.booleans(),
+    penalties(-3, 9),
     st.integers(0, 3),
     penalties(0, 1000),
     penalties(0, 2),
 )
 def test_each_term_follows_its_formula_and_the_reward_is_their_sum(
-    weights, length, progress, left_road, collisions, jerk, steering_change
+    weights, length, progress, left_road, distance, collisions, jerk, steering_change
 ):
     terms = np.zeros(1, dtype=TERMS)
     rules = np.array([weights], dtype=WEIGHTS)
     seconds = 0.1
-    reward = sum_rewards(terms[0], rules[0], length, seconds, progress, left_road, collisions, jerk, steering_change)
-    lap, metre, cap, off_road, collision, rough, steering = weights
+    reward = sum_rewards(
+        terms[0], rules[0], length, seconds, progress, left_road, distance, collisions, jerk, steering_change
+    )
+    lap, metre, cap, off_road, border, collision, rough, steering = weights
     expected = {
         "progress": (lap / length + metre) * min(progress, cap * seconds),
         "off_road": -off_road if left_road else 0.0,
+        "border": -border * seconds * np.interp(distance, [0.0, 1.0], [1.0, 0.0]),
         "collision": -collision * collisions,
         "jerk": -rough * jerk * seconds,
         "steering": -steering * steering_change,
@@ -56,8 +61,12 @@ def test_each_term_follows_its_formula_and_the_reward_is_their_sum(
 @pytest.mark.parametrize(
     ("name", "kwargs", "expected"),
     [
-        ("Driving", WEIGHTED, {"progress", "off_road", "jerk", "steering"}),
-        ("DrivingTraffic", WEIGHTED | {"obstacles": 30}, {"progress", "off_road", "collision", "jerk", "steering"}),
+        ("Driving", WEIGHTED, {"progress", "off_road", "border", "jerk", "steering"}),
+        (
+            "DrivingTraffic",
+            WEIGHTED | {"obstacles": 30},
+            {"progress", "off_road", "border", "collision", "jerk", "steering"},
+        ),
         ("CarRacing", {}, {"tiles", "frame", "field"}),
     ],
 )

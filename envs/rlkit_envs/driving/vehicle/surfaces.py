@@ -3,7 +3,7 @@
 import numpy as np
 
 from rlkit_envs.driving.jit import Record, kernel
-from rlkit_envs.driving.road.circuit import CURVATURE, KERB, LEFT, RIGHT, interpolate
+from rlkit_envs.driving.road.circuit import CURVATURE, KERB, LEFT, RIGHT, TX, TY, interpolate
 
 ROAD, GRASS, GRAVEL = range(3)
 
@@ -56,8 +56,8 @@ def find_surfaces(car: Record, vehicle: Record, line: np.ndarray, samples: int, 
     reach = max(vehicle.front_axle, vehicle.rear_axle) + 0.5 * vehicle.track + _REACH
     if car.offset + reach < left and car.offset - reach > -right:
         return
-    tx = interpolate(line, samples, i, fraction, 2)
-    ty = interpolate(line, samples, i, fraction, 3)
+    tx = interpolate(line, samples, i, fraction, TX)
+    ty = interpolate(line, samples, i, fraction, TY)
     curvature = interpolate(line, samples, i, fraction, CURVATURE)
     cosine = np.cos(car.heading) * tx + np.sin(car.heading) * ty
     sine = np.sin(car.heading) * tx - np.cos(car.heading) * ty
@@ -83,3 +83,19 @@ def find_surfaces(car: Record, vehicle: Record, line: np.ndarray, samples: int, 
             car.front_grip *= 1.0 - lost
         else:
             car.rear_grip *= 1.0 - lost
+
+
+@kernel
+def border_distance(car: Record, vehicle: Record, line: np.ndarray) -> float:
+    """Distance (m) from the outermost wheel to the nearer border of the road, negative beyond it.
+
+    Args:
+        car: One record of ``CAR`` whose place (``index``, ``offset``) is known.
+        vehicle: Its record of ``VEHICLE``.
+        line: (n, 8) packed centre line.
+    """
+    i = car.index
+    cosine = np.cos(car.heading) * line[i, TX] + np.sin(car.heading) * line[i, TY]
+    sine = np.sin(car.heading) * line[i, TX] - np.cos(car.heading) * line[i, TY]
+    reach = 0.5 * vehicle.track * abs(cosine) + max(vehicle.front_axle, vehicle.rear_axle) * abs(sine)
+    return float(min(line[i, LEFT] - car.offset, line[i, RIGHT] + car.offset) - reach)

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rlkit_envs.driving.jit import kernel
 from rlkit_envs.driving.road.circuit import CURVATURE, KERB, LEFT, RIGHT, TX
 from rlkit_envs.driving.vehicle.parameters import CAR, ROAD_CAR
@@ -9,6 +11,7 @@ from rlkit_envs.driving.vehicle.surfaces import (
     GRAVEL_WIDTH,
     SURFACE_DRAG,
     SURFACE_GRIP,
+    border_distance,
     find_surfaces,
     verge,
 )
@@ -35,6 +38,17 @@ def stood(line, offset, heading=0.0, grip=1.0):
     cars["offset"], cars["heading"], cars["road_grip"] = offset, heading, grip
     _stand(cars, ROAD_CAR[0], line)
     return cars[0]
+
+
+@given(st.floats(-8.0, 8.0), st.floats(-3.2, 3.2))
+def test_the_border_is_at_a_distance_as_long_as_no_wheel_is_beyond_it(offset, heading):
+    line = straight()
+    car = stood(line, offset, heading)
+    distance = border_distance(car, ROAD_CAR[0], line)
+    if abs(distance) > 0.3:  # axles are taken to lie as far from the middle as the further of the two
+        assert (distance > 0.0) == (car["wheels_off"] == 0)
+    assert border_distance(stood(line, 1.0), ROAD_CAR[0], line) == pytest.approx(4.0 - 0.5 * TRACK)
+    assert border_distance(stood(line, -6.0), ROAD_CAR[0], line) == pytest.approx(-1.0 - 0.5 * TRACK)
 
 
 def test_gravel_lies_outside_of_curves_with_kerbs_and_grass_everywhere_else():
