@@ -58,15 +58,15 @@ class Recipe:
 # Budgets of games and classic control are those of scripts/bench/README.md. All files together have at most 10 MB.
 GAME = "--steps 300000"
 RACE = "rlkit/DrivingRace-v0"
-RACING = "--set batch_size=128 update_interval=32 gamma=0.985"
+RACING = "--set batch_size=128 update_interval=32 gamma=0.985 munchausen=true double=false"
 RECIPES = {
     "road-car": Recipe(
         "Drives the road car on any road: procedural ones and real circuits that it never saw.",
-        f"{RACE} --env-kwargs off_road_penalty=10 --steps 2200000 {RACING}",
+        f"{RACE} --steps 2000000 {RACING}",
     ),
     "race-car": Recipe(
         "Drives the race car on any road: procedural ones and real circuits that it never saw.",
-        f"{RACE} --env-kwargs vehicle=race_car off_road_penalty=20 --steps 1200000 {RACING}",
+        f"{RACE} --env-kwargs vehicle=race_car --steps 2000000 {RACING}",
     ),
     "traffic": Recipe(
         "Drives among other cars and obstacles, and overtakes.", f"rlkit/DrivingTraffic-v0 --steps 1000000 {RACING}"
