@@ -11,7 +11,6 @@ unseen in training; laps start at rest. Complete runs in `--folder` are not trai
 """
 
 import argparse
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,27 +26,8 @@ from rlkit.training.run import resume, train
 EPISODES = 200
 
 
-@dataclass(frozen=True)
-class Task:
-    """One training.
-
-    Args:
-        env: Environment.
-        steps: Budget.
-        settings: Hyperparameters beside those of the default preset.
-    """
-
-    env: str
-    steps: int
-    settings: dict[str, Any] = field(default_factory=dict)
-
-
-RACING = {"batch_size": 128, "update_interval": 32, "gamma": 0.985}
-TASKS = {
-    "driving-1min": Task("rlkit/Driving-v0", 220_000),
-    "driving-5min": Task("rlkit/Driving-v0", 1_100_000, RACING),
-    "driving-20min": Task("rlkit/Driving-v0", 4_400_000, RACING),
-}
+ENVIRONMENT = "rlkit/Driving-v0"
+STEPS = {"driving-1min": 160_000, "driving-5min": 800_000, "driving-20min": 3_200_000}  # on one core of two
 
 
 def laps(run: Path, scenario: Path | None = None) -> dict[str, Any]:
@@ -74,13 +54,10 @@ def laps(run: Path, scenario: Path | None = None) -> dict[str, Any]:
 
 def learn(name: str, seed: int, folder: Path) -> None:
     """Train one policy, or continue an interrupted training."""
-    task = TASKS[name]
     if (folder / "config.json").exists():
         whole(resume(folder, reporter=quiet))
     else:
-        whole(
-            train(task.env, steps=task.steps, seed=seed, settings=task.settings, run_dir=folder, reporter=quiet),
-        )
+        whole(train(ENVIRONMENT, steps=STEPS[name], seed=seed, run_dir=folder, reporter=quiet))
 
 
 def measure(name: str, seed: int, folder: Path, circuits: Path | None) -> Row:
@@ -104,7 +81,7 @@ def measure(name: str, seed: int, folder: Path, circuits: Path | None) -> Row:
 def main() -> None:
     """Train and evaluate what is named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tasks", nargs="+", metavar="TASK", help=f"{', '.join(TASKS)}, or a folder of complete runs")
+    parser.add_argument("tasks", nargs="+", metavar="TASK", help=f"{', '.join(STEPS)}, or a folder of complete runs")
     parser.add_argument("--seeds", default="0..2", help="such as 0..2")
     parser.add_argument("--circuits", type=Path, help="folder of CSV files of real circuits")
     parser.add_argument("--folder", type=Path, default=Path("runs/bench-race-pace"), help="where the runs lie")
@@ -112,14 +89,14 @@ def main() -> None:
     options = parser.parse_args()
     rows = Rows(options.json, ("task", "seed"))
     for task in options.tasks:
-        if task not in TASKS and not Path(task).is_dir():
-            parser.error(f"{task}: expected one of {', '.join(TASKS)}, or a folder of runs s0, s1, ...")
+        if task not in STEPS and not Path(task).is_dir():
+            parser.error(f"{task}: expected one of {', '.join(STEPS)}, or a folder of runs s0, s1, ...")
         for seed in read_seeds(options.seeds):
-            name = task if task in TASKS else Path(task).name
+            name = task if task in STEPS else Path(task).name
             if rows.has(task=name, seed=seed):
                 continue
             run = Path(task) / f"s{seed}"
-            if task in TASKS:
+            if task in STEPS:
                 run = options.folder / f"{task}-s{seed}"
                 learn(task, seed, run)
             rows.add(measure(name, seed, run, options.circuits))
