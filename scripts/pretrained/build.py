@@ -7,8 +7,8 @@ For each name of `RECIPES`:
 
 1. `rlkit train` with the arguments in the table and `--seeds` trains one run per seed in `--folder`. Complete runs are
    left as they are and interrupted ones are resumed: the same command continues.
-2. The best checkpoint of each run, its matrices rounded to float16, plays `SELECTION` episodes that are neither
-   training ones nor those of step 3. The seed with the highest mean reward is chosen; among those within a thousandth,
+2. The best checkpoint of each run, as its file would hold it, plays `SELECTION` episodes that are neither training
+   ones nor those of step 3. The seed with the highest mean reward is chosen; among those within a thousandth,
    the one with the lowest of the metric that the environment minimises (driving: lap time), then the lowest seed.
 3. Its file plays 200 episodes: `rlkit evaluate pretrained:NAME --episodes 200`. Its card holds the figures, with both
    commands.
@@ -39,6 +39,7 @@ from rlkit.utils.terminal import printable
 SELECTION = 200  # episodes of each seed
 SELECTION_SEED = 1_000_000  # of those episodes; runs draw theirs from their own seeds
 MEASURED = 200  # episodes of the final evaluation
+LARGE = 1_000_000  # bytes of weights, from which matrices are rounded to float16
 EQUAL = 1e-3  # relative difference of mean rewards that counts as none
 
 
@@ -127,8 +128,10 @@ def pack(name: str, seeds: str, folder: Path, seed: int, scratch: Path) -> tuple
         figures=Figures("", 0, "", {}),
     )
     file = scratch / f"{name}-s{seed}.safetensors"
-    # Matrices are nearly all of the size; vectors, among them the statistics of observations, stay exact.
-    weights = {key: value.half() if value.ndim > 1 else value for key, value in trained.weights().items()}
+    weights = trained.weights()
+    if sum(value.nbytes for value in weights.values()) > LARGE:
+        # Matrices are nearly all of the size; vectors, among them the statistics of observations, stay exact.
+        weights = {key: value.half() if value.ndim > 1 else value for key, value in weights.items()}
     write_agent_file(file, card, weights)
     return file, card
 
