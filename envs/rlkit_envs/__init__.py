@@ -18,8 +18,13 @@ _DRIVING: dict[str, dict[str, Any]] = {
         "traffic": 6,
         "obstacles": 2,
         "circuit_length": (600.0, 1000.0),
+        # A view of 1 m a pixel: cars pass each other at 2 m.
+        "sensors": ("birdview", "state", "preview"),
+        "view_size": 32,
+        "metres_per_pixel": 1.0,
         "reward_speed_cap": 13.0,
-        "collision_penalty": 20.0,
+        "border_penalty": 30.0,
+        "collision_penalty": 100.0,
     },
     "DrivingContinuous": {"actions": "continuous"},
     # Roads as long, wide and fast as real circuits.

@@ -70,7 +70,7 @@ RECIPES = {
         f"{RACE} --env-kwargs vehicle=race_car --steps 2000000 {RACING}",
     ),
     "traffic": Recipe(
-        "Drives among other cars and obstacles, and overtakes.", f"rlkit/DrivingTraffic-v0 --steps 1000000 {RACING}"
+        "Drives among other cars and obstacles, and overtakes.", "rlkit/DrivingTraffic-v0 --steps 1000000"
     ),
     "camera-segnet": Recipe(
         "Drives by the drivable area that SegNet finds in the camera image.",
