@@ -65,7 +65,7 @@ def test_what_lies_outside_paints_nothing():
 
 def test_with_traffic_a_channel_shows_the_speeds_of_others():
     env = gymnasium.make("rlkit/DrivingTraffic-v0", split="test", sensors="birdview", obstacles=10).unwrapped
-    assert env.observation_space["birdview"].shape == (24, 24, 2)
+    assert env.observation_space["birdview"].shape == (32, 32, 2)
     seen = set()
     for seed in range(4):
         view = env.reset(seed=seed)[0]["birdview"]
