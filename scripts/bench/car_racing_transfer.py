@@ -21,7 +21,22 @@ from rlkit.policy import evaluate_policy, find_policy
 ORIGINAL = "CarRacing-v3"
 SHARED = {"continuous": False, "frame_skip": 4, "grayscale": True, "resize": 32, "frame_stack": 4}
 TRAINING = {"mirror_actions": "0,2,1,3,4", "unrewarded_limit": 25}
-SETTINGS = {"reward_scale": "0.1"}
+# Those with which the figures were measured; the preset for small images was changed since.
+SETTINGS = {
+    "reward_scale": "0.1",
+    "gamma": "0.975",
+    "n_step": "6",
+    "double": "true",
+    "munchausen": "false",
+    "distribution": "none",
+    "loss": "squared",
+    "normalize_observations": "false",
+    "batch_size": "256",
+    "update_interval": "64",
+    "target_update_interval": "16000",
+    "exploration_final_epsilon": "0.05",
+    "exploration_repeat": "1",
+}
 
 
 def main() -> None:

@@ -91,6 +91,9 @@ RECIPES = {
     "carracing": Recipe(
         "Drives in our own CarRacing, and unchanged in Gymnasium's CarRacing-v3.",
         "rlkit/CarRacing-v0 --steps 400000 --num-envs 32 --eval-freq 50000 --eval-episodes 20 --set reward_scale=0.1 "
+        "gamma=0.975 n_step=6 double=true munchausen=false distribution=none loss=squared normalize_observations=false "
+        "batch_size=256 update_interval=64 target_update_interval=16000 exploration_final_epsilon=0.05 "
+        "exploration_repeat=1 "
         "--env-kwargs continuous=false frame_skip=4 grayscale=true resize=32 frame_stack=4 mirror_actions=0,2,1,3,4 "
         "unrewarded_limit=25",
     ),
