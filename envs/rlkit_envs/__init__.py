@@ -11,7 +11,7 @@ import gymnasium
 from rlkit_envs.arcade import GAMES
 
 _DRIVING: dict[str, dict[str, Any]] = {
-    "Driving": {"border_penalty": 20.0},
+    "Driving": {"border_penalty": 10.0},
     "DrivingCamera": {"sensors": ("camera", "segmentation", "state")},
     # Among cars at 6 to 12 m/s, more speed is not rewarded, and a collision costs more than what haste could gain.
     "DrivingTraffic": {
