@@ -104,8 +104,11 @@ class DQN(Agent):
 
     @classmethod
     def default_steps(cls, spaces: Spaces) -> int:
-        """About a minute of training on a laptop for vectors, a few for images."""
-        return 250_000 if any(leaf.is_picture for leaf in spaces.observations.values()) else 100_000
+        """About a minute of training on a laptop for vectors and small images, a few for larger ones."""
+        images = [leaf for leaf in spaces.observations.values() if leaf.is_picture]
+        if not images:
+            return 100_000
+        return 150_000 if all(map(is_small, images)) else 250_000
 
     # -------------------------------------------------------------------------------------------------------- acting
 
