@@ -90,7 +90,7 @@ def _fast_grids(spaces: Spaces, steps: int) -> DQNConfig:
 
 
 def _fast_small_images(spaces: Spaces, steps: int) -> DQNConfig:
-    """Images of 16 to 63 pixels: Munchausen QR-DQN with few quantiles; ablated on driving (`scripts/bench/ablation.py`).
+    """Images of 16 to 63 pixels: Munchausen QR-DQN with few quantiles (`scripts/bench/ablation.py`).
 
     The Munchausen term widens the gaps between the values of actions, which are small at ten decisions a second.
     """
