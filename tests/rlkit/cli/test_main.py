@@ -57,7 +57,7 @@ def test_driving_adds_its_own_figures(rlkit, tmp_path):
     assert rlkit("evaluate", "random", "--env", "rlkit/Driving-v0", "--episodes", 2, "--json", result) == 0
     figures = json.loads(result.read_text())
     assert 0 <= figures["lap_rate"] <= 1
-    assert figures["env_kwargs"] == {"split": "test"}  # the default of evaluation
+    assert figures["env_kwargs"] == {"split": "test", "border_penalty": 0.0}  # the defaults of evaluation
     assert (figures["algorithm"], figures["checkpoint"]) == ("random", None)
     assert (figures["frame_stack"], figures["perception"]) == (None, None)
     expected = {"circuit", "finished", "lap_time", "reference_time", "ratio", "off_road_seconds"}
