@@ -47,7 +47,8 @@ class DrivingEnv(gymnasium.Env[Any, Any]):
     Rewards:
         The sum of six terms, which ``info["rewards"]`` reports in each step: progress along the centre line (100 for a
         lap, negative backwards), and penalties for leaving the road, nearness to its border, collisions, jerk and
-        changes of steering. Those of jerk and steering are 0 by default, that of the border by the id. Formulas: ``reward.sum_rewards``.
+        changes of steering. Those of jerk and steering are 0 by default, that of the border depends on the id.
+        Formulas: ``reward.sum_rewards``.
 
     Starting State:
         On the train split a random circuit out of ``num_circuits`` and a random place on it, up to 3 m off the centre
