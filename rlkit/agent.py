@@ -4,7 +4,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from rlkit.capabilities import HasCapabilities
 from rlkit.spaces import Observations, Spaces
 
 if TYPE_CHECKING:
-    from rlkit.replay import ReplayBuffer, Transitions
+    from rlkit.replay import Replay, Transitions
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Agent(ABC):
         """Set the environments that the next observations come from; the scripted expert queries them."""
 
     @property
-    def replay(self) -> "ReplayBuffer | None":
+    def replay(self) -> "Replay | None":
         """The replay buffer, which checkpoints save incrementally and apart from `state`."""
         return None
 
@@ -124,3 +124,58 @@ class Agent(ABC):
 
     def load_state(self, state: State) -> None:  # noqa: B027 - optional
         """Continue from a `state`."""
+
+
+class Actor(Protocol):
+    """What explores for an agent in another process, in some of its environments."""
+
+    def load(self, weights: Mapping[str, npt.NDArray[Any]] | None, exploration: Mapping[str, float]) -> None:
+        """Go on with newer weights, or the same if None, and with the present values of the agent's schedules."""
+        ...
+
+    def act(self, observations: Observations) -> npt.NDArray[np.int64]:
+        """An action for each of its environments."""
+        ...
+
+    def observe(self, transitions: "Transitions") -> "Transitions":
+        """Receive one step, and return it as the replay buffer stores it."""
+        ...
+
+    def td_errors(self, steps: "list[Transitions]") -> npt.NDArray[np.float32] | None:
+        """TD errors (T, n) of the T steps since the last call; None where sampling is uniform."""
+        ...
+
+
+class OffPolicyAgent(Agent):
+    """An agent that learns from a replay buffer, so that other processes can collect its transitions."""
+
+    @classmethod
+    @abstractmethod
+    def make_actor(cls, spaces: Spaces, config: Any, envs: range, num_envs: int, seed: np.random.SeedSequence) -> Actor:
+        """What explores in the environments `envs` of `num_envs`."""
+
+    @property
+    @abstractmethod
+    def updates(self) -> int:
+        """Gradient steps taken."""
+
+    @abstractmethod
+    def use_replay(self, replay: "Replay") -> None:
+        """Take another replay buffer in place of its own."""
+
+    @abstractmethod
+    def exploration(self) -> dict[str, float]:
+        """The present values of the schedules that actors follow."""
+
+    @abstractmethod
+    def exploring_weights(self) -> dict[str, npt.NDArray[Any]]:
+        """Weights of the network that explores."""
+
+    @abstractmethod
+    def count_steps(self, rewards: npt.NDArray[np.float32], terminated: npt.NDArray[np.bool_]) -> None:
+        """Count one step of some environments, whose transitions are in the replay buffer.
+
+        Args:
+            rewards: (n,), not scaled.
+            terminated: (n,) bool.
+        """

@@ -74,6 +74,10 @@ class Train:
     """Use one thread and deterministic operations only."""
     async_envs: bool = False
     """Step the environments in a thread of their own while the agent learns: faster with images on several cores."""
+    actors: Annotated[int, tyro.conf.arg(metavar="N")] = 0
+    """Step the environments in N processes of their own, also on other machines (--ray): for slow environments."""
+    ray: Annotated[str | None, unset("local|auto|HOST:PORT")] = None
+    """The Ray cluster of --actors (local if not given: this machine alone, nothing to start by hand)."""
     watch: bool = False
     """Open a window that shows the newest checkpoint during training."""
     quiet: Annotated[bool, tyro.conf.arg(aliases=["-q"])] = False
@@ -104,6 +108,7 @@ class Train:
         """Train, and append each run's folder to `folders` as soon as it exists; return why it stopped."""
         from rlkit.training import run as training_run
         from rlkit.training.progress import make_reporter
+        from rlkit.utils.cluster import LOCAL
 
         reporter = functools.partial(make_reporter, quiet=self.quiet)
         if self.resume is not None:
@@ -118,6 +123,7 @@ class Train:
                 reporter=reporter,
                 network=network,
                 steps=self.steps,
+                ray=self.ray or LOCAL,
             ).stopped
 
         def started(folder: Path) -> None:
@@ -132,6 +138,7 @@ class Train:
                 time_limit=self.time_limit,
                 reporter=reporter,
                 started=started,
+                ray=self.ray or LOCAL,
             ).stopped
         from rlkit.experiments.multi_seed import train_seeds
 
@@ -184,6 +191,7 @@ class Train:
             save_freq=self.save_freq,
             deterministic=self.deterministic,
             async_envs=self.async_envs,
+            actors=self.actors,
             perception=self.perception,
             perception_kwargs=read_kwargs("--perception-kwargs", self.perception_kwargs),
         )

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from rlkit.agent import State
 from rlkit.errors import DiskError, UserError
 from rlkit.nn.utils import misfit
-from rlkit.replay import ReplayBuffer
+from rlkit.replay import Replay
 from rlkit.utils import paths
 from rlkit.utils.io import (
     load_tree,
@@ -52,7 +52,7 @@ class Trainable(Protocol):
     """What a checkpoint saves and restores: an `Agent`, or a segmentation network with its optimizer."""
 
     @property
-    def replay(self) -> ReplayBuffer | None:
+    def replay(self) -> Replay | None:
         """The replay buffer, if there is one."""
         ...
 
@@ -245,7 +245,7 @@ class Checkpoints:
 
     # ------------------------------------------------------------------------------------------------ replay segments
 
-    def _save_segments(self, replay: ReplayBuffer) -> None:
+    def _save_segments(self, replay: Replay) -> None:
         """Write the rows added since the last checkpoint; the cost does not depend on the buffer's size."""
         folder = self._part("replay")
         folder.mkdir(parents=True, exist_ok=True)
@@ -260,7 +260,7 @@ class Checkpoints:
             self._segments.append({"file": name, "start": start, "stop": stop, "sha256": digest})
             start = stop
 
-    def _read_segment(self, segment: Mapping[str, Any], replay: ReplayBuffer) -> Any:
+    def _read_segment(self, segment: Mapping[str, Any], replay: Replay) -> Any:
         path = paths.path_inside(self._part("replay"), segment["file"])
         return read_array(path, replay.row_dtype, segment["stop"] - segment["start"])
 

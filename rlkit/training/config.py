@@ -27,6 +27,7 @@ EARLIER_FORMATS = (1, 2, "perception-1", "perception-2")  # had other names for 
 BOUNDS = {
     "steps": (1, 10**12),
     "num_envs": (1, 2**14),
+    "actors": (0, 2**10),
     "seed": (0, 2**63 - 1),
     "eval_freq": (0, 10**12),
     "eval_episodes": (1, 10**6),
@@ -187,6 +188,7 @@ class RunConfig(StoredConfig):
         async_envs: Environments take their steps in a thread of their own, while the agent learns.
         versions: Of Python and of the packages that results may depend on.
         init: The weights that training starts from; None for random ones.
+        actors: Processes that step the environments, with weights that are a little older; 0 for none.
     """
 
     environment: EnvConfig
@@ -205,8 +207,9 @@ class RunConfig(StoredConfig):
     async_envs: bool = False
     versions: Mapping[str, str] = field(default_factory=versions)
     init: InitialWeights | None = None
+    actors: int = 0
     KIND = "agent"
-    OPTIONAL = frozenset({"init"})
+    OPTIONAL = frozenset({"init", "actors"})
 
     def __post_init__(self) -> None:
         """Check types and bounds.
@@ -222,6 +225,13 @@ class RunConfig(StoredConfig):
             raise UserError(f"--steps = {self.steps} is less than one step of each of {self.num_envs} environments")
         if self.async_envs and self.deterministic:
             raise UserError("--async-envs needs a second thread, which --deterministic does not allow: leave one out")
+        if self.actors and self.async_envs:
+            raise UserError("--actors step their environments while the agent learns: leave out --async-envs")
+        if self.actors and self.num_envs % self.actors:
+            raise UserError(
+                f"--actors {self.actors}: {self.num_envs} environments cannot be shared out evenly: choose a multiple "
+                "for --num-envs"
+            )
 
     def located(self, folder: Path) -> Self:
         """The same with the absolute path of the perception model and of the initial weights in the run folder.
@@ -306,6 +316,8 @@ class RunConfig(StoredConfig):
         """The tree that config.json holds."""
         plain = super().to_json() | {name: getattr(self, name).to_json() for name in ("environment", "evaluation")}
         del plain["init"]
+        if not self.actors:
+            del plain["actors"]
         return plain if self.init is None else {**plain, "init": self.init.to_json()}
 
     @classmethod
@@ -335,6 +347,7 @@ def plan(
     save_freq: int | None = None,
     deterministic: bool = False,
     async_envs: bool = False,
+    actors: int = 0,
     perception: str | Path | PerceptionConfig | None = None,
     perception_kwargs: Mapping[str, Any] | None = None,
 ) -> RunConfig:
@@ -356,6 +369,8 @@ def plan(
         deterministic: One thread, and torch's own switch.
         async_envs: Step environments in a second thread while the agent learns. Runs stay reproducible, with other
             results: an update lacks the newest step.
+        actors: Processes that step the environments, each its own share of them, while the agent learns from what they
+            send; 0 for none. For agents with a replay buffer; needs Ray.
         perception: What replaces the camera's picture: `truth`, `none`, or a segmentation model (the folder of a
             perception run, a file, `pretrained:NAME`); None leaves `env` as it is described.
         perception_kwargs: View and corruptions; see `perception.config.PerceptionConfig`.
@@ -384,6 +399,8 @@ def plan(
         "num_envs": NATIVE_ENVS if native else PYTHON_ENVS,
         "eval_episodes": NATIVE_EPISODES if native else PYTHON_EPISODES,
     } | capabilities.run_defaults(metadata)
+    if actors > 0:
+        usual["num_envs"] = actors * max(1, round(usual["num_envs"] / actors))
     return RunConfig(
         environment=for_training,
         evaluation=measured.with_kwargs(capabilities.default_kwargs(metadata, "evaluation")),
@@ -399,6 +416,7 @@ def plan(
         save_freq=max(1, budget // CHECKPOINTS) if save_freq is None else save_freq,
         deterministic=deterministic,
         async_envs=async_envs,
+        actors=actors,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, ParamSpec
 import torch
 
 from rlkit import plugins
-from rlkit.agent import Agent
+from rlkit.agent import Agent, OffPolicyAgent
 from rlkit.env.config import EnvConfig, absolute_id, code_of
 from rlkit.env.make import check_arguments, check_typed_again, make_vec_env, read_metadata
 from rlkit.env.vector import VecEnv
@@ -29,6 +29,7 @@ from rlkit.training.run_folder import RunFolder, check_spaces
 from rlkit.training.signals import OUTPUT
 from rlkit.training.trained_agent import initialised
 from rlkit.training.trainer import Trainer
+from rlkit.utils.cluster import LOCAL
 from rlkit.utils.io import disk_errors, write_json
 from rlkit.utils.system import available_memory
 from rlkit.utils.terminal import outputs_kept
@@ -72,6 +73,7 @@ def train(
     time_limit: float | None = None,
     reporter: MakeReporter = make_reporter,
     started: Callable[[Path], None] | None = None,
+    ray: str = LOCAL,
     **plan_options: Any,
 ) -> Run:
     """Train an agent and keep the run in a folder.
@@ -84,6 +86,7 @@ def train(
         time_limit: Seconds after which to stop; the run can be resumed.
         reporter: Makes what shows progress, from the budget in steps.
         started: Called with the run folder once it exists.
+        ray: Where remote actors run: `local`, `auto`, or the HOST:PORT of a Ray cluster.
         **plan_options: All others are described at `rlkit.training.config.plan`.
 
     Raises:
@@ -92,7 +95,7 @@ def train(
     config = plan(env, **plan_options)
     if init is not None:
         config = initialised(config, init)
-    return start(config, run_dir=run_dir, time_limit=time_limit, reporter=reporter, started=started)
+    return start(config, run_dir=run_dir, time_limit=time_limit, reporter=reporter, started=started, ray=ray)
 
 
 def start(
@@ -102,6 +105,7 @@ def start(
     time_limit: float | None = None,
     reporter: MakeReporter = make_reporter,
     started: Callable[[Path], None] | None = None,
+    ray: str = LOCAL,
 ) -> Run:
     """Start the run that `config` describes; the arguments are those of `train`.
 
@@ -111,7 +115,7 @@ def start(
     check_time_limit(time_limit)
     with ExitStack() as stack:
         stack.enter_context(outputs_kept())
-        environments = stack.enter_context(make_vec_env(config.environment, config.num_envs))
+        environments = stack.enter_context(make_vec_env(config.environment, _local_envs(config)))
         if config.async_envs and not environments.busy_elsewhere:
             raise UserError(
                 f"--async-envs: {config.environment.id} is stepped in Python, in the process of the agent: "
@@ -126,7 +130,13 @@ def start(
             write_json(run.file("spaces.json"), environments.spaces.describe())
         if started is not None:
             started(run.path)
-        return _go(run, agent, environments, stack.enter_context(reporter(config.steps)), time_limit, resume=False)
+        progress = stack.enter_context(reporter(config.steps))
+        return _go(run, agent, environments, progress, time_limit, ray, resume=False)
+
+
+def _local_envs(config: RunConfig) -> int:
+    """Number of training environments in this process: with remote actors one, for its spaces."""
+    return 1 if config.actors else config.num_envs
 
 
 def resume(
@@ -138,6 +148,7 @@ def resume(
     reporter: MakeReporter = make_reporter,
     network: str | None = None,
     steps: int | None = None,
+    ray: str = LOCAL,
 ) -> Run:
     """Continue a run from its newest intact checkpoint, exactly as if it had not been interrupted.
 
@@ -149,6 +160,7 @@ def resume(
         reporter: Makes what shows progress, from the budget in steps.
         network: The network of the perception model, typed again: needed where it is a user's own code.
         steps: A new budget in all, also of a complete run, which config.json keeps; None for that of the run.
+        ray: As of `train`.
 
     Raises:
         UserError: If there is no such run, or it does not fit.
@@ -166,12 +178,13 @@ def resume(
     environment = config.environment
     with ExitStack() as stack:
         stack.enter_context(outputs_kept())
-        environments = stack.enter_context(make_vec_env(environment, config.num_envs, allow_code=env is not None))
+        count = _local_envs(config)
+        environments = stack.enter_context(make_vec_env(environment, count, allow_code=env is not None))
         check_spaces(run.path, environments.spaces)
         agent = build_agent(config, environments.spaces)
         check_memory(agent)
         progress = stack.enter_context(reporter(config.steps))
-        return _go(run, agent, environments, progress, time_limit, resume=True, notes=notes)
+        return _go(run, agent, environments, progress, time_limit, ray, resume=True, notes=notes)
 
 
 def _go(
@@ -180,6 +193,7 @@ def _go(
     environments: VecEnv,
     reporter: Reporter,
     time_limit: float | None,
+    ray: str,
     resume: bool,
     notes: Sequence[str] = (),
 ) -> Run:
@@ -198,6 +212,10 @@ def _go(
         environments.warn = measured.warn = agent.warn = reporter.warn
         for line in [*environments.describe(), *agent.describe()]:
             reporter.say(line)
+        if config.actors:
+            reporter.say(
+                f"actors: {config.actors} processes, each steps {config.num_envs // config.actors} environments"
+            )
         for sentence in agent.cautions():
             reporter.warn(sentence)
         arguments = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())
@@ -206,21 +224,14 @@ def _go(
         measured_by = f"{config.eval_episodes} episodes of its own{f' with {arguments}' if arguments else ''}"
         reporter.say(f"evaluation: {measured_by if config.eval_freq else 'none (--eval-freq 0)'}")
         reporter.say(f"run: {run.path}")
-        trainer = AgentTrainer(run, agent, environments, measured, reporter)
-        if resume:
-            # A run that is killed between logging and saving has logged the step of its first checkpoint.
-            end, first = (-(-steps // config.num_envs) * config.num_envs for steps in (config.steps, config.save_freq))
-            unsaved = min(first or end, end - 1)
-            # The last evaluation comes between logging and saving, too; without it the run is not complete.
-            cut_short = config.eval_freq > 0 and not evaluated_at(run.path, end)
-            restored = trainer.resume(unsaved=end if cut_short and first in (0, end) else unsaved)
-            if not restored and config.init is not None:
-                config.init.load_into(agent, environments.spaces)
-        if notes:
-            run.store_budget()
-        for line in notes:
-            reporter.say(line)
-        outcome = fit(trainer, time_limit, resumed=resume)
+        if config.actors:
+            assert isinstance(agent, OffPolicyAgent)  # as `build_agent` has checked
+            from rlkit.training.actor_trainer import train_with_actors
+
+            outcome = train_with_actors(ray, run, agent, environments, measured, reporter, time_limit, resume, notes)
+        else:
+            trainer = AgentTrainer(run, agent, environments, measured, reporter)
+            outcome = go_on(trainer, environments, time_limit, resume, notes)
         if outcome.stopped is None:
             named = [str(run.path), *([] if config.environment.code is None else ["--env", config.environment.id])]
             what = shlex.join(named)
@@ -229,6 +240,35 @@ def _go(
                 f"watch it: rlkit watch {what}"
             )
         return outcome
+
+
+def go_on(
+    trainer: AgentTrainer, environments: VecEnv, time_limit: float | None, resume: bool, notes: Sequence[str] = ()
+) -> Run:
+    """Train from the start, or from the newest checkpoint.
+
+    Args:
+        trainer: Of an agent.
+        environments: In which it acts.
+        time_limit: Seconds after which to stop.
+        resume: Whether the run exists already.
+        notes: Of a budget that has changed, to be stored and told.
+    """
+    run, config = trainer.run, trainer.config
+    if resume:
+        # A run that is killed between logging and saving has logged the step of its first checkpoint.
+        end, first = (-(-steps // config.num_envs) * config.num_envs for steps in (config.steps, config.save_freq))
+        unsaved = min(first or end, end - 1)
+        # The last evaluation comes between logging and saving, too; without it the run is not complete.
+        cut_short = config.eval_freq > 0 and not evaluated_at(run.path, end)
+        restored = trainer.resume(unsaved=end if cut_short and first in (0, end) else unsaved)
+        if not restored and config.init is not None:
+            config.init.load_into(trainer.agent, environments.spaces)
+    if notes:
+        run.store_budget()
+    for line in notes:
+        trainer.reporter.say(line)
+    return fit(trainer, time_limit, resumed=resume)
 
 
 def fit(trainer: Trainer[Any], time_limit: float | None, resumed: bool) -> Run:
@@ -263,6 +303,8 @@ def build_agent(config: RunConfig, spaces: Spaces) -> Agent:
         UserError: If the hyperparameters are impossible, or do not fit into memory.
     """
     agent_type = plugins.agent_class(config.algorithm)
+    if config.actors and not issubclass(agent_type, OffPolicyAgent):
+        raise UserError(f"--actors: the agent {config.algorithm!r} learns from its own steps only; dqn does not")
     hyperparameters: Any = from_plain(agent_type.Config, config.hyperparameters)
     device = "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device
     try:

@@ -1,24 +1,24 @@
 """The DQN agent: act epsilon-greedily, store transitions, learn from replayed ones; and its summary."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from functools import partial
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from rlkit.agent import Agent, Inspection, State
+from rlkit.agent import Inspection, OffPolicyAgent, State
 from rlkit.nn.encoders import is_small
 from rlkit.nn.layers import NoisyLinear
 from rlkit.nn.utils import count, to_tensors
-from rlkit.replay import ReplayBuffer, Transitions
+from rlkit.replay import Replay, ReplayBuffer, Transitions
 from rlkit.replay.mirroring import mirror_every_second
 from rlkit.schedules import Exponential, Geometric, Linear
 from rlkit.spaces import Mirror, Observations, Spaces
 from rlkit.utils.state_check import check_counts, check_state
+from rlkit_agents.dqn.actor import DQNActor, scaled_rewards
 from rlkit_agents.dqn.config import DQNConfig
 from rlkit_agents.dqn.distributions import DISTRIBUTIONS, Categorical
 from rlkit_agents.dqn.exploration import EpsilonGreedy, ExplorationSteps
@@ -31,7 +31,7 @@ CLAMPED = 0.1  # share of the distance of two atoms: a target that clamping move
 NORMALIZATION_SAMPLES = 4_096  # observations that mean and standard deviation of vectors are computed from
 
 
-class DQN(Agent):
+class DQN(OffPolicyAgent):
     """Deep Q-network (Mnih et al. 2015) and its family: double, dueling, distributional, noisy, prioritized and more.
 
     Args:
@@ -49,7 +49,7 @@ class DQN(Agent):
     def __init__(
         self,
         learner: DQNLearner,
-        replay: ReplayBuffer,
+        replay: Replay,
         config: DQNConfig,
         spaces: Spaces,
         exploration: EpsilonGreedy,
@@ -143,14 +143,13 @@ class DQN(Agent):
     def observe(self, transitions: Transitions) -> None:
         """Store one step of every environment, its rewards scaled and clipped as configured."""
         self._exploration.end(transitions.terminated | transitions.truncated)
-        self._exploration_steps.observe(transitions.rewards, transitions.terminated)
-        if self.config.reward_scale != 1.0:
-            transitions = replace(transitions, rewards=transitions.rewards * self.config.reward_scale)
-        if self.config.reward_clip is not None:
-            clipped = np.clip(transitions.rewards, -self.config.reward_clip, self.config.reward_clip)
-            transitions = replace(transitions, rewards=clipped)
-        self._replay.add(transitions)
-        self.steps += len(transitions.actions)
+        self.count_steps(transitions.rewards, transitions.terminated)
+        self._replay.add(scaled_rewards(transitions, self.config))
+
+    def count_steps(self, rewards: npt.NDArray[np.float32], terminated: npt.NDArray[np.bool_]) -> None:
+        """Count one step of some environments, whose transitions are in the replay buffer: their schedules go on."""
+        self._exploration_steps.observe(rewards, terminated)
+        self.steps += len(rewards)
 
     def update(self, env_steps: int) -> dict[str, float]:
         """Take the gradient steps due after `env_steps` steps: one per `update_interval` after `learning_starts`."""
@@ -215,10 +214,35 @@ class DQN(Agent):
         """Gradient steps taken."""
         return self.learner.updates
 
+    # ---------------------------------------------------------------------------------------------- remote actors
+
+    @classmethod
+    def make_actor(
+        cls, spaces: Spaces, config: DQNConfig, envs: range, num_envs: int, seed: np.random.SeedSequence
+    ) -> DQNActor:
+        """What explores in some of the environments, in another process."""
+        return DQNActor(spaces, config, envs, num_envs, seed)
+
+    def use_replay(self, replay: Replay) -> None:
+        """Take another replay buffer in place of its own."""
+        self._replay = replay
+
+    def exploration(self) -> dict[str, float]:
+        """The present values of the schedules that actors follow."""
+        return {
+            "epsilon": self.epsilon,
+            "repeat": self._repeat(self._exploration_steps.steps),
+            "n_step": float(round(self._n_step(self.learner.updates_since_reset))),
+        }
+
+    def exploring_weights(self) -> dict[str, npt.NDArray[Any]]:
+        """Weights of the network that explores."""
+        return {name: value.cpu().numpy() for name, value in self.learner.online.state_dict().items()}
+
     # ----------------------------------------------------------------------------------------------- saving, summary
 
     @property
-    def replay(self) -> ReplayBuffer:
+    def replay(self) -> Replay:
         """The replay buffer."""
         return self._replay
 

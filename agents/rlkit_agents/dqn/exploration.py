@@ -27,11 +27,13 @@ class EpsilonGreedy:
         self._remaining = np.zeros(num_envs, dtype=np.int64)  # steps for which the random action is still repeated
         self._actions = np.zeros(num_envs, dtype=np.int64)
 
-    def draw(self, epsilon: float, repeat: float = 1.0) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    def draw(
+        self, epsilon: float | npt.NDArray[np.float64], repeat: float = 1.0
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
         """Decide which environments take a random action in this step, (N,) bool, and which actions, (N,).
 
         Args:
-            epsilon: Share of all steps that are random.
+            epsilon: Share of all steps that are random; (N,) where it differs by environment.
             repeat: Mean number of steps for which a random action that begins now is repeated.
         """
         count = len(self._remaining)
