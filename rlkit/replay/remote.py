@@ -13,7 +13,7 @@ import numpy.typing as npt
 from rlkit.replay.buffer import ReplayBuffer
 from rlkit.replay.interface import Batch, Rows, Transitions
 from rlkit.spaces import Leaf, Observations
-from rlkit.utils.cluster import SILENT, load_ray
+from rlkit.utils.cluster import SILENT, STARTING, load_ray
 
 BLOCK = 4  # batches in an answer: one call of another process takes as long as sampling 256 small transitions
 
@@ -199,6 +199,7 @@ class RemoteReplayBuffer:
         # Beside the learner, which reads much more than actors send.
         server = self._ray.remote(ReplayServer).options(num_cpus=0, scheduling_strategy=node)
         self._server = server.remote(self.arguments, self.first_generator)
+        self._ray.get(self._server.pid.remote(), timeout=STARTING)  # a loaded machine takes long to start it
         self._batches: deque[Batch[npt.NDArray[Any]]] = deque()  # that have come, and are not used yet
         self._coming: Any = None  # reference of the next ones
         self._batch_size = 0  # of these

@@ -28,14 +28,13 @@ from rlkit.replay import Transitions
 from rlkit.replay.remote import Chunk, RemoteReplayBuffer
 from rlkit.training.collector import RECENT, Collector, checked_episode
 from rlkit.training.config import RunConfig
-from rlkit.utils.cluster import SILENT
+from rlkit.utils.cluster import SILENT, STARTING
 from rlkit.utils.state_check import check_counts, check_state
 
 CHUNK = 32  # steps of single environments in a chunk, at least one of each
 AHEAD = 2  # chunks that an actor is asked for at a time: while one is stored, the next is collected
 PUBLISH = 8  # gradient steps after which weights are sent again
 PATIENCE = 20.0  # times the longest chunk so far that an actor may take for one before it counts as lost
-STARTING = 600.0  # s that the environments of an actor may take to start
 LOSSES = 3  # in a row, without a chunk between them, before training ends
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from rlkit.errors import UserError
 
 LOCAL = "local"  # a cluster of this machine alone, which starts and ends with the command
+STARTING = 600.0  # s that a process, or the environments in it, may take to start
 SILENT = 60.0  # s without an answer from another process after which it counts as lost
 
 

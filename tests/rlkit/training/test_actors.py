@@ -1,5 +1,6 @@
 """Training on what remote actors collect: reproducible where asked, and none of its processes may end it."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ from rlkit.utils.cluster import connected
 
 SETTINGS = {"batch_size": "16", "hidden": "16", "learning_starts": "64", "buffer_size": "2000", "update_interval": "16"}
 WALK = f"{Path(__file__).parents[1] / 'env/subproc/planted.py'}:Walk"
+MARK = f"actors-of-{os.getpid()}"
 WAITING = f"{Path(__file__).parent / 'waiting.py'}:Waiting"
 
 
@@ -45,8 +47,10 @@ class Listener(PlainReporter):
 
 @pytest.fixture(scope="module", autouse=True)
 def _ray():
+    os.environ["RLKIT_TEST"] = MARK  # its processes inherit it
     with connected() as module:
         yield module
+    del os.environ["RLKIT_TEST"]
 
 
 @pytest.fixture(autouse=True)
@@ -61,18 +65,15 @@ def train(folder, listener=None, env="CartPole-v1", steps=1024, **options):
 
 
 def processes(name):
-    """Ids of running processes of this test's cluster whose title begins so."""
+    """Ids of the running processes of this test's cluster whose title begins so, oldest first."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
-            try:
-                title = (entry / "cmdline").read_bytes()
-                session = os.getsid(int(entry.name))
-            except OSError:
-                continue
-            if title.startswith(name.encode()) and session == os.getsid(0):
-                found.append(int(entry.name))
-    return found
+            with contextlib.suppress(OSError):
+                ours = MARK.encode() in (entry / "environ").read_bytes()
+                if ours and (entry / "cmdline").read_bytes().startswith(name.encode()):
+                    found.append(int(entry.name))
+    return sorted(found)
 
 
 def kill(name):
@@ -164,13 +165,14 @@ def test_actors_that_are_killed_twenty_times_do_not_end_a_run(tmp_path):
     killed = []
 
     def kill_again_and_again():
-        while not done.wait(0.7) and len(killed) < 20:
-            if found := processes("ray::ActorServer.collect"):
-                os.kill(found[-1], signal.SIGKILL)
-                killed.append(found[-1])
+        while not done.wait(2.0) and len(killed) < 20:
+            # The one that has run for longest: one that has just begun would be an actor that never begins.
+            if len(found := processes("ray::ActorServer.collect")) > 1:
+                os.kill(found[0], signal.SIGKILL)
+                killed.append(found[0])
 
     listener = Listener((100, threading.Thread(target=kill_again_and_again, daemon=True).start))
-    run = train(tmp_path / "run", listener, env=WAITING, env_kwargs={"seconds": 0.01}, steps=30_000)
+    run = train(tmp_path / "run", listener, env=WAITING, env_kwargs={"seconds": 0.01}, steps=16_000)
     done.set()
-    assert (run.steps, run.stopped) == (30_000, None)
+    assert (run.steps, run.stopped) == (16_000, None)
     assert len(killed) == 20

@@ -1,0 +1,116 @@
+"""Steps per second with remote actors: environments that wait, and environments that compute.
+
+    python scripts/bench/actors.py --json scripts/bench/results/actors.json
+
+`waiting`: each step of an environment waits 20 ms, as a slow simulator does; N actors step one environment each.
+`proportional` is the speed over N times that of one actor. `computing`: CarRacing-v3 at 42×42 pixels, two actors
+beside `workers=2`, in turn. Speeds are means from a quarter of the budget to its end, so that the start does not count.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common.reporting import Rows, whole
+
+from rlkit.training.progress import PlainReporter
+from rlkit.training.run import train
+
+WAITING = f"{Path(__file__).parent / 'common/waiting.py'}:Waiting"
+ACTORS = (1, 2, 4, 8, 16, 32)
+SECONDS = 12  # of each run with environments that wait
+WAIT = 0.02  # s
+PIXELS = {"continuous": False, "frame_skip": 4, "grayscale": True, "resize": 42, "frame_stack": 4}
+REPEATS = 3
+
+
+class Clock(PlainReporter):
+    """Records when how many steps were taken."""
+
+    def __init__(self, total: int):
+        super().__init__(total, quiet=True)
+        self.times: list[tuple[float, int]] = []
+
+    def progress(self, steps: int, figures: Mapping[str, str]) -> None:
+        """Record one more."""
+        self.times.append((time.perf_counter(), steps))
+
+    def speed(self, total: int) -> float:
+        """Steps per second from a quarter of the budget on."""
+        began, first = next((at, steps) for at, steps in self.times if steps >= total / 4)
+        ended, last = self.times[-1]
+        return (last - first) / (ended - began)
+
+
+def speed(env: str, steps: int, **options: Any) -> float:
+    """Train a short run and return its steps per second."""
+    clock = Clock(steps)
+    with tempfile.TemporaryDirectory() as folder:
+        whole(
+            train(
+                env, steps=steps, eval_freq=0, save_freq=0, run_dir=Path(folder) / "run", reporter=lambda _: clock,
+                **options,
+            )
+        )  # fmt: skip
+    return clock.speed(steps)
+
+
+def waiting(rows: Rows) -> None:
+    """Environments that wait."""
+    for actors in ACTORS:
+        if rows.has(task="waiting", actors=actors, repeat=0):
+            continue
+        steps = int(actors * SECONDS / WAIT)
+        found = speed(
+            WAITING,
+            steps,
+            actors=actors,
+            num_envs=actors,
+            env_kwargs={"seconds": WAIT},
+            settings={"update_interval": "32"},
+        )
+        one = rows.get(task="waiting", actors=1, repeat=0)
+        proportional = found / (actors * (one["steps_per_s"] if one else found))
+        rows.add({"task": "waiting", "actors": actors, "repeat": 0, "steps_per_s": found, "proportional": proportional})
+        print(f"{actors:3} actors  {found:8.1f} steps/s  {proportional:.3f} of proportional", flush=True)
+
+
+def computing(rows: Rows, steps: int) -> None:
+    """Environments that compute, by actors and by workers in turn."""
+    for repeat in range(REPEATS):
+        for actors in (0, 2):
+            if rows.has(task="computing", actors=actors, repeat=repeat):
+                continue
+            kwargs = PIXELS if actors else PIXELS | {"workers": 2}
+            found = speed("CarRacing-v3", steps, actors=actors, num_envs=8, env_kwargs=kwargs)
+            rows.add({"task": "computing", "actors": actors, "repeat": repeat, "steps_per_s": found})
+            print(f"{'2 actors' if actors else 'workers=2'}  {found:8.1f} steps/s", flush=True)
+    speeds = {
+        actors: [row["steps_per_s"] for row in rows.rows if row["task"] == "computing" and row["actors"] == actors]
+        for actors in (0, 2)
+    }
+    ratios = np.array(speeds[2]) / np.array(speeds[0])
+    print(f"actors / workers: {np.median(ratios):.3f} ({', '.join(f'{ratio:.3f}' for ratio in ratios)})")
+    rows.write(actors_over_workers=float(np.median(ratios)))
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tasks", nargs="*", default=["waiting", "computing"], help="waiting, computing")
+    parser.add_argument("--steps", type=int, default=6000, help="of each run in CarRacing-v3")
+    parser.add_argument("--json", type=Path, help="add the figures to this file")
+    options = parser.parse_args()
+    rows = Rows(options.json, ("task", "actors", "repeat"), ("ray",))
+    if "waiting" in options.tasks:
+        waiting(rows)
+    if "computing" in options.tasks:
+        computing(rows, options.steps)
+
+
+if __name__ == "__main__":
+    main()
