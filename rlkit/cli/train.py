@@ -2,17 +2,29 @@
 
 import functools
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from rlkit.cli.options import KeyValues, print_line, read_kwargs, read_pairs, read_seeds, unset
+from rlkit.cli.options import (
+    KeyValues,
+    RayOption,
+    RayWorkingDir,
+    check_ray,
+    print_line,
+    read_kwargs,
+    read_pairs,
+    read_seeds,
+    unset,
+)
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
     from rlkit.training.config import RunConfig
+    from rlkit.training.run import MakeReporter
 
 DEFAULT_AGENT = "dqn"
 EVALUATION_OPTIONS = ("eval_freq", "eval_episodes")
@@ -44,6 +56,8 @@ class Train:
     """Random seed (0 if not given)."""
     seeds: Annotated[str | None, unset("0..4")] = None
     """Several runs in sequence: 0..4 or 0,3,7. The same command with --run-dir resumes them."""
+    ray: RayOption = None
+    ray_working_dir: RayWorkingDir = None
     device: Annotated[Literal["auto", "cpu", "cuda"] | None, unset("auto|cpu|cuda")] = None
     """Device of the networks (auto if not given: a GPU if available)."""
     num_envs: Annotated[int | None, unset("N")] = None
@@ -85,6 +99,11 @@ class Train:
             raise UserError("--seeds goes with neither --seed nor --resume")
         if self.env is None and self.resume is None and self.config is None:
             raise UserError("name one environment, for instance: rlkit train CartPole-v1   (rlkit envs lists them)")
+        check_ray(self.ray, self.ray_working_dir)
+        if self.ray is not None and self.seeds is None:
+            raise UserError("--ray trains several runs at once: name them by --seeds, such as --seeds 0..9")
+        if self.ray is not None and self.watch:
+            raise UserError("--watch shows one run: with --ray, watch them later, or by rlkit watch RUN --live")
         if self.watch:
             self._check_display()
         from rlkit.errors import EnvironmentFailure
@@ -133,20 +152,41 @@ class Train:
                 reporter=reporter,
                 started=started,
             ).stopped
+        return self._train_seeds(reporter, started)
+
+    def _train_seeds(self, reporter: "MakeReporter", started: Callable[[Path], None]) -> str | None:
+        """Train the runs of --seeds; return what stopped them."""
+        import contextlib
+
+        from rlkit.experiments.executor import TIME_LIMIT
         from rlkit.experiments.multi_seed import train_seeds
 
+        assert self.seeds is not None
         seeds = read_seeds(self.seeds)
-        runs = train_seeds(
-            self._plan(seeds[0]),
-            seeds,
-            folder=self.run_dir,
-            env=self.env,
-            time_limit=self.time_limit,
-            reporter=reporter,
-            started=started,
-            say=(lambda line: None) if self.quiet else print_line,
-        )
-        return runs[-1].stopped if runs else None
+        config = self._plan(seeds[0])
+        say = (lambda line: None) if self.quiet else print_line
+        with contextlib.ExitStack() as stack:
+            executor, folder = None, self.run_dir
+            if self.ray is not None:
+                from rlkit.experiments.ray_executor import ray_executor
+                from rlkit.training.run_folder import new_path
+
+                folder = folder or new_path(config.folder_name.rpartition("-")[0])
+                executor = stack.enter_context(
+                    ray_executor(self.ray, config, working_dir=self.ray_working_dir, quiet=self.quiet, say=say)
+                )
+            runs = train_seeds(
+                config,
+                seeds,
+                folder=folder,
+                env=self.env,
+                time_limit=self.time_limit,
+                reporter=reporter if executor is None else None,
+                started=started,
+                say=say,
+                executor=executor,
+            )
+        return next((run.stopped for run in runs if run.stopped not in (None, TIME_LIMIT)), None)
 
     def _how_to_resume(self, folders: list[Path]) -> str:
         """How to resume after a failure, as a sentence; empty if nothing was saved."""

@@ -23,7 +23,8 @@ class Job:
         folder: Its folder; None makes one under `runs/`.
         env: The environment's id as typed, see `training.run.resume`.
         seconds_left: Returns the seconds that it may take, asked when it begins; None for no limit.
-        reporter: Makes what shows its progress. An exception that it raises ends the run without saving.
+        reporter: Makes what shows its progress; None for the executor's own. An exception that it raises ends the run
+            without saving.
         started: Called with the folder of a new run once it exists.
     """
 
@@ -32,7 +33,7 @@ class Job:
     folder: Path | None = None
     env: str | None = None
     seconds_left: Callable[[], float | None] = lambda: None
-    reporter: MakeReporter = make_reporter
+    reporter: MakeReporter | None = None
     started: Callable[[Path], None] | None = None
 
 
@@ -88,11 +89,9 @@ class LocalExecutor:
 
 
 def _train(job: Job) -> Run:
-    limit = job.seconds_left()
+    limit, reporter = job.seconds_left(), job.reporter or make_reporter
     if job.folder is not None and (job.folder / "config.json").exists():
         # The caller has compared the arguments with those that were typed.
         typed = job.config.environment.kwargs
-        return training_run.resume(job.folder, env=job.env, env_kwargs=typed, time_limit=limit, reporter=job.reporter)
-    return training_run.start(
-        job.config, run_dir=job.folder, time_limit=limit, reporter=job.reporter, started=job.started
-    )
+        return training_run.resume(job.folder, env=job.env, env_kwargs=typed, time_limit=limit, reporter=reporter)
+    return training_run.start(job.config, run_dir=job.folder, time_limit=limit, reporter=reporter, started=job.started)

@@ -11,7 +11,6 @@ from rlkit.experiments.groups import group_runs
 from rlkit.experiments.records import REWARD, read_run
 from rlkit.experiments.report import aggregate_lines, summarise
 from rlkit.training.config import RunConfig
-from rlkit.training.progress import make_reporter
 from rlkit.training.run import MakeReporter, Run
 from rlkit.training.run_folder import RunFolder
 
@@ -23,7 +22,7 @@ def train_seeds(
     folder: Path | None = None,
     env: str | None = None,
     time_limit: float | None = None,
-    reporter: MakeReporter = make_reporter,
+    reporter: MakeReporter | None = None,
     started: Callable[[Path], None] | None = None,
     say: Callable[[str], None] = print,
     executor: Executor | None = None,
@@ -39,7 +38,7 @@ def train_seeds(
         folder: Holds one run folder per seed, s0, s1 and so on; None makes each under `runs/`.
         env: The environment's id as typed: needed to resume where it names a file or a module to import.
         time_limit: Seconds for each seed in this call.
-        reporter: Makes what shows the progress of a run.
+        reporter: Makes what shows the progress of a run; None for the executor's own.
         started: Called with each run folder once it exists.
         say: Takes what is skipped, and a summary of all seeds at the end.
         executor: Where they are trained; None for one after the other in this process.

@@ -112,18 +112,13 @@ def start(
     with ExitStack() as stack:
         stack.enter_context(outputs_kept())
         environments = stack.enter_context(make_vec_env(config.environment, config.num_envs))
-        if config.async_envs and not environments.busy_elsewhere:
-            raise UserError(
-                f"--async-envs: {config.environment.id} is stepped in Python, in the process of the agent: "
-                "add --env-kwargs workers=1 (or more), or leave --async-envs out."
-            )
+        check_async(config, environments)
         agent = build_agent(config, environments.spaces)
         check_memory(agent)
         if config.init is not None:
             config.init.load_into(agent, environments.spaces)
         run = RunFolder.create(None if run_dir is None else Path(run_dir), config)
-        with disk_errors(str(run.path)):
-            write_json(run.file("spaces.json"), environments.spaces.describe())
+        _describe_spaces(run, environments.spaces)
         if started is not None:
             started(run.path)
         return _go(run, agent, environments, stack.enter_context(reporter(config.steps)), time_limit, resume=False)
@@ -140,6 +135,8 @@ def resume(
     steps: int | None = None,
 ) -> Run:
     """Continue a run from its newest intact checkpoint, exactly as if it had not been interrupted.
+
+    A folder that `RunFolder.create` has made, and in which nothing has begun, is trained as by `start`.
 
     Args:
         path: The run folder.
@@ -168,6 +165,9 @@ def resume(
         stack.enter_context(outputs_kept())
         environments = stack.enter_context(make_vec_env(environment, config.num_envs, allow_code=env is not None))
         check_spaces(run.path, environments.spaces)
+        if not (run.path / "spaces.json").exists():  # of a run that has not begun
+            check_async(config, environments)
+            _describe_spaces(run, environments.spaces)
         agent = build_agent(config, environments.spaces)
         check_memory(agent)
         progress = stack.enter_context(reporter(config.steps))
@@ -271,6 +271,24 @@ def build_agent(config: RunConfig, spaces: Spaces) -> Agent:
         raise UserError(f"Not enough memory: {error}. Try a smaller buffer_size.", exit_code=1) from error
     except ValueError as error:
         raise UserError(f"The agent {config.algorithm!r} cannot be built: {error}.") from error
+
+
+def check_async(config: RunConfig, environments: VecEnv) -> None:
+    """Check that environments can take their steps while the agent learns, where that is asked for.
+
+    Raises:
+        UserError: They are stepped in the process of the agent.
+    """
+    if config.async_envs and not environments.busy_elsewhere:
+        raise UserError(
+            f"--async-envs: {config.environment.id} is stepped in Python, in the process of the agent: "
+            "add --env-kwargs workers=1 (or more), or leave --async-envs out."
+        )
+
+
+def _describe_spaces(run: RunFolder[RunConfig], spaces: Spaces) -> None:
+    with disk_errors(str(run.path)):
+        write_json(run.file("spaces.json"), spaces.describe())
 
 
 def check_memory(agent: Agent) -> None:
