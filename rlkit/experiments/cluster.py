@@ -258,6 +258,7 @@ def connected(address: str, working_dir: Path | None = None) -> Iterator[Cluster
     if address == LOCAL:
         options |= {"include_dashboard": False, "object_store_memory": STORE}
     try:
+        ray._private.worker.print_to_stdstream = lambda *args, **kwargs: None  # logs of lost nodes, between our lines
         with _signal_handlers_kept():
             try:
                 ray.init(address=address, **options)

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from rlkit.errors import DiskError, EnvironmentFailure, UserError
-from rlkit.experiments.cluster import Cluster, connected, need_of
+from rlkit.experiments.cluster import Cluster, Node, connected, need_of
 from rlkit.experiments.executor import TIME_LIMIT, Job, Outcome
 from rlkit.experiments.records import REWARD, read_run
 from rlkit.experiments.remote_run import COPIED, RemoteRun
@@ -34,13 +34,18 @@ from rlkit.utils.io import disk_errors
 
 AHEAD = 4  # events of a run, of up to 16 MB, that wait for this process; then the run waits
 LOSSES = 3  # of a run, one after the other without a new checkpoint, before it is given up
+AVOIDED = 60.0  # s in which nothing is trained on a node with which a run was lost, if there are others
 LOCKED = 120.0  # s that a run may still be held by the process that trained it on a lost node
 TICK = 0.25  # s between looks at signals
 PROBE = ".probe"  # file in a run folder by which nodes tell whether they see it
 
 
 class Lost(Exception):  # noqa: N818 - the run goes on elsewhere
-    """The node of a run, or its process, has ended."""
+    """The process of a run has ended, or its node."""
+
+
+class NodeLost(Lost):
+    """Ray no longer reaches the node, or the process that supervises the run there."""
 
 
 @contextlib.contextmanager
@@ -92,19 +97,40 @@ class RayExecutor:
         self.table = RunsTable(quiet)
         self.shared = shared
         self._need = need_of(config)
-        resources = {"num_cpus": self._need.cpus, "num_gpus": self._need.gpus, "memory": self._need.memory}
-        self.actors = cluster.ray.remote(RemoteRun).options(
-            **resources,
-            scheduling_strategy="SPREAD",
-            max_restarts=0,
-            max_task_retries=0,
-            max_concurrency=2,  # `stop` while `train` is under way
-        )
+        self._lost: dict[str, float] = {}  # when a node was last lost, by its id
 
     @property
     def room(self) -> int:
         """How many runs the nodes that are alive can take at once; at least one, which may have to wait."""
-        return max(1, sum(node.room(self._need) for node in self.cluster.nodes()))
+        return max(1, sum(node.room(self._need) for node in self._usable()[0]))
+
+    def place(self, folder: Path, probe: tuple[str, str] | None) -> Any:
+        """A `RemoteRun`, as an actor on a node with room for it."""
+        _, avoided = self._usable()
+        # A lost node counts as alive until it has missed several of Ray's health checks.
+        elsewhere = {"label_selector": {"ray.io/node-id": f"!in({','.join(avoided)})"}} if avoided else {}
+        actor = self.cluster.ray.remote(RemoteRun).options(
+            num_cpus=self._need.cpus,
+            num_gpus=self._need.gpus,
+            memory=self._need.memory,
+            scheduling_strategy="SPREAD",
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=2,  # `stop` while `train` is under way
+            **elsewhere,
+        )
+        return actor.remote(str(folder), probe)
+
+    def avoid(self, node: str) -> None:
+        """Train nothing on a node for a while, since a run was lost with it."""
+        self._lost[node] = time.monotonic()
+
+    def _usable(self) -> tuple[list[Node], list[str]]:
+        """The nodes to train on, and the ids of those that were lost lately; all, where there are no others."""
+        nodes = self.cluster.nodes()
+        avoided = [key for key, when in self._lost.items() if time.monotonic() - when < AVOIDED]
+        usable = [node for node in nodes if node.key not in avoided and node.room(self._need)]
+        return (usable, avoided) if usable else (nodes, [])
 
     def train(self, next_job: Callable[[], Job | None]) -> Generator[tuple[Job, Outcome], None, None]:
         """See `Executor.train`."""
@@ -246,7 +272,8 @@ class _RunUnderWay:
             (self._path / PROBE).write_text(token)
         probe = (str((self._path / PROBE).absolute()), token) if self._executor.shared else None
         self._table.state(self.job.name, "waiting", node="")
-        actor = self._actor = self._executor.actors.remote(str(self._path.absolute()), probe)
+        actor = self._actor = self._executor.place(self._path.absolute(), probe)
+        key = ""
         try:
             place = actor.place.remote()
             yield place
@@ -267,6 +294,9 @@ class _RunUnderWay:
                     event = self._get(next(events, None))
                     if (outcome := self._take(event, reporter)) is not None:
                         return outcome
+        except NodeLost:
+            self._executor.avoid(key)
+            raise
         finally:
             self._began_again()
             self._ray.kill(actor)
@@ -295,8 +325,7 @@ class _RunUnderWay:
         except errors.RuntimeEnvSetupError as error:
             raise UserError(f"--ray-working-dir cannot be shipped: {error}", exit_code=1) from error
         except errors.RayError as error:
-            lines = str(error).strip().splitlines()
-            raise Lost(f"{type(error).__name__}: {lines[0][:120] if lines else ''}") from error
+            raise NodeLost(f"its node is not reached any more: {type(error).__name__}") from error
 
     def _request(self, patience: float) -> dict[str, Any]:
         """What `RemoteRun.train` takes; the time begins now."""
