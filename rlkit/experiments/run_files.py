@@ -23,7 +23,8 @@ SEGMENTS = "replay"  # whose entries are such files
 ATTEMPTS = 10  # of listing a folder in which training deletes
 
 Piece = Mapping[str, Any]
-"""{file, offset, data, last}: some bytes of a file; {folder}: it is complete; {entries}: what there is by now."""
+"""{file, offset, data, last, added}: bytes of a file, or of what was added to it; {folder}: it is complete; {entries}:
+what there is by now."""
 
 
 class FolderSender:
@@ -157,7 +158,7 @@ class FolderReceiver:
 
     def _write(self, path: Path, piece: Piece) -> None:
         name, offset = piece["file"], piece["offset"]
-        if offset and name.startswith(LOGS):  # added to in place
+        if piece["added"]:
             with path.open("r+b") as file:
                 file.truncate(offset)
                 file.seek(offset)
@@ -178,7 +179,7 @@ class FolderReceiver:
 
     def _delete_all_but(self, names: list[str]) -> None:
         there = FolderSender(self._folder)
-        for name in {*there._entries(), *there._logs()}.difference(names):
+        for name in [name for name in (*there._entries(), *there._logs()) if name not in names]:
             path = path_inside(self._folder, name)
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
@@ -188,6 +189,7 @@ class FolderReceiver:
 
 def _pieces(path: Path, name: str, start: int = 0, stop: int | None = None) -> Iterator[Piece]:
     """The bytes of a file from `start` to `stop`, at most `CHUNK` at once; at least one piece."""
+    added = start > 0
     with path.open("rb") as file:
         stop = os.fstat(file.fileno()).st_size if stop is None else stop
         file.seek(start)
@@ -195,7 +197,7 @@ def _pieces(path: Path, name: str, start: int = 0, stop: int | None = None) -> I
             data = file.read(min(CHUNK, stop - start))
             end = start + len(data)
             last = end >= stop or not data
-            yield {"file": name, "offset": start, "data": data, "last": last}
+            yield {"file": name, "offset": start, "data": data, "last": last, "added": added}
             start = end
             if last:
                 return
