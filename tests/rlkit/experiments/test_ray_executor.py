@@ -207,7 +207,7 @@ def test_a_run_that_fails_does_not_end_the_others(nodes, tmp_path):
 @pytest.mark.slow
 def test_a_run_that_crashes_everywhere_is_given_up(nodes, tmp_path, capsys):
     (tmp_path / "mine.py").write_text(FAILING.format(name="Mine", fails="os.kill(os.getpid(), signal.SIGKILL)"))
-    config = plan(f"{tmp_path / 'mine.py'}:Mine", steps=400, **OPTIONS)
+    config = plan(f"{tmp_path / 'mine.py'}:Mine", steps=400, save_freq=0, **OPTIONS)
     with executor_on(nodes, config) as executor, pytest.raises(UserError, match=r"lost 3 times.*ended by SIGKILL"):
         train_seeds(config, [0], folder=tmp_path / "runs", executor=executor)
     assert capsys.readouterr().out.count("it goes on after 0 steps") == 2
