@@ -1,5 +1,6 @@
 """`rlkit train`: train an agent, or resume its training."""
 
+import dataclasses
 import functools
 import sys
 from collections.abc import Callable
@@ -163,7 +164,10 @@ class Train:
 
         assert self.seeds is not None
         seeds = read_seeds(self.seeds)
-        config = self._plan(seeds[0])
+        if self.ray is not None and self.device == "cuda":  # of the nodes; this machine may have none
+            config = dataclasses.replace(dataclasses.replace(self, device="cpu")._plan(seeds[0]), device="cuda")
+        else:
+            config = self._plan(seeds[0])
         say = (lambda line: None) if self.quiet else print_line
         with contextlib.ExitStack() as stack:
             executor, folder = None, self.run_dir
@@ -193,6 +197,9 @@ class Train:
         from rlkit.env.config import code_of
         from rlkit.training.checkpoint import saved_steps
 
+        if self.ray is not None and folders:
+            kept = any(saved_steps(folder) for folder in folders)
+            return f"\nthe saved checkpoints are kept; --run-dir {folders[-1].parent} resumes them" if kept else ""
         if self.seeds is not None and self.run_dir is not None:
             kept = any(saved_steps(folder) for folder in self.run_dir.glob("s*"))
             return "\nthe saved checkpoints are kept; the same command resumes them" if kept else ""
@@ -230,8 +237,6 @@ class Train:
         return planned if self.init is None else initialised(planned, self.init)
 
     def _repeated(self, seed: int | None) -> "RunConfig":
-        import dataclasses
-
         from rlkit.nn.utils import choose_device
         from rlkit.training.config import RunConfig
         from rlkit.training.extension import extended

@@ -104,6 +104,7 @@ class Tune:
             num_envs=self.num_envs,
             device=self.device,
             metric=self.metric,
+            elsewhere=self.ray is not None,
         )
         file = self.study or default_file(self.env, self.algo)
         say = functools.partial(print, flush=True, file=sys.stderr if self.json == "-" else sys.stdout)

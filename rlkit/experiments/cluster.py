@@ -52,7 +52,7 @@ class Need:
 
     Args:
         cpus: Threads of torch, and worker processes of the environment.
-        gpus: One where the run's device is a GPU.
+        gpus: One where the networks of the agent, or of its perception, are on a GPU.
         memory: Bytes that its agent holds in the end.
     """
 
@@ -215,7 +215,10 @@ def need_of(config: RunConfig) -> Need:
         threads = min(threads, max(1, available - 1)) + 1
     workers = config.environment.kwargs.get("workers", 0)
     workers = workers if isinstance(workers, int) else 0
-    return Need(threads + workers, int(config.device == "cuda"), agent.memory_estimate())
+    perception = config.environment.perception
+    sees_on_gpu = perception is not None and not perception.is_truth and perception.device != "cpu"
+    gpu = config.device == "cuda" or (sees_on_gpu and torch.cuda.is_available())
+    return Need(threads + workers, int(gpu), agent.memory_estimate())
 
 
 def load_ray() -> Any:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from rlkit.errors import DiskError, EnvironmentFailure, UserError
-from rlkit.experiments.cluster import Cluster, Node, connected, need_of
+from rlkit.experiments.cluster import Cluster, Need, Node, connected, need_of
 from rlkit.experiments.executor import TIME_LIMIT, Job, Outcome
 from rlkit.experiments.records import REWARD, read_run
 from rlkit.experiments.remote_run import COPIED, RemoteRun
@@ -73,7 +73,7 @@ def ray_executor(
     with connected(address, working_dir) as cluster:
         nodes = cluster.check_room(need)
         cluster.check_nodes(nodes, cluster.env_for_nodes(config))
-        executor = RayExecutor(cluster, config, quiet=quiet)
+        executor = RayExecutor(cluster, need, quiet=quiet)
         count = f"{len(nodes)} node{'' if len(nodes) == 1 else 's'}"
         say(f"ray: {count}; each run takes {need}: {executor.room} at once")
         yield executor
@@ -84,25 +84,25 @@ class RayExecutor:
 
     Args:
         cluster: The cluster.
-        config: One of the runs; all need as much of a node.
+        need: What each run takes of a node.
         quiet: Whether to print warnings only.
         shared: Whether nodes may see the run folders on a shared file system; False sends files in any case.
     """
 
     concurrent = True
 
-    def __init__(self, cluster: Cluster, config: RunConfig, *, quiet: bool = False, shared: bool = True):
+    def __init__(self, cluster: Cluster, need: Need, *, quiet: bool = False, shared: bool = True):
         self.cluster = cluster
         self.stopped: str | None = None
         self.table = RunsTable(quiet)
         self.shared = shared
-        self._need = need_of(config)
+        self.need = need
         self._lost: dict[str, float] = {}  # when a node was last lost, by its id
 
     @property
     def room(self) -> int:
         """How many runs the nodes that are alive can take at once; at least one, which may have to wait."""
-        return max(1, sum(node.room(self._need) for node in self._usable()[0]))
+        return max(1, sum(node.room(self.need) for node in self._usable()[0]))
 
     def place(self, folder: Path, probe: tuple[str, str] | None) -> Any:
         """A `RemoteRun`, as an actor on a node with room for it."""
@@ -110,9 +110,9 @@ class RayExecutor:
         # A lost node counts as alive until it has missed several of Ray's health checks.
         elsewhere = {"label_selector": {"ray.io/node-id": f"!in({','.join(avoided)})"}} if avoided else {}
         actor = self.cluster.ray.remote(RemoteRun).options(
-            num_cpus=self._need.cpus,
-            num_gpus=self._need.gpus,
-            memory=self._need.memory,
+            num_cpus=self.need.cpus,
+            num_gpus=self.need.gpus,
+            memory=self.need.memory,
             scheduling_strategy="SPREAD",
             max_restarts=0,
             max_task_retries=0,
@@ -129,7 +129,7 @@ class RayExecutor:
         """The nodes to train on, and the ids of those that were lost lately; all, where there are no others."""
         nodes = self.cluster.nodes()
         avoided = [key for key, when in self._lost.items() if time.monotonic() - when < AVOIDED]
-        usable = [node for node in nodes if node.key not in avoided and node.room(self._need)]
+        usable = [node for node in nodes if node.key not in avoided and node.room(self.need)]
         return (usable, avoided) if usable else (nodes, [])
 
     def train(self, next_job: Callable[[], Job | None]) -> Generator[tuple[Job, Outcome], None, None]:
@@ -334,14 +334,17 @@ class _RunUnderWay:
         self._began = time.monotonic()
         config, cluster = self.job.config, self._executor.cluster
         perception = config.environment.perception
-        threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+        settings: dict[str, str | None] = {name: os.environ.get(name) for name in COPIED}
+        settings["OMP_NUM_THREADS"] = str(torch.get_num_threads())
+        if not self._executor.need.gpus:
+            settings["CUDA_VISIBLE_DEVICES"] = ""  # those of the node are other runs'
         return {
             "env": cluster.env_for_nodes(config),
             "env_kwargs": dict(config.environment.kwargs),
             "network": None if perception is None else perception.network or None,
             "time_limit": self._limit,
             "patience": patience,
-            "environment": {name: os.environ.get(name) for name in COPIED} | threads,
+            "environment": settings,
             "cwd": None if cluster.working_dir is not None else str(Path.cwd()),
         }
 

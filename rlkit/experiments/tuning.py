@@ -153,6 +153,7 @@ class Search:
         num_envs: Environments stepped together.
         device: "auto", "cpu" or "cuda".
         metric: The scalar to maximise.
+        elsewhere: Whether runs are trained on other machines, which have a GPU where `device` is "cuda".
     """
 
     env: str
@@ -167,21 +168,24 @@ class Search:
     num_envs: int | None = None
     device: str = "auto"
     metric: str = REWARD
+    elsewhere: bool = False
 
     def plan(self, settings: Mapping[str, str]) -> RunConfig:
         """The run of one trial with its first seed; it has no checkpoint before it stops."""
-        return training_config.plan(
+        gpu_elsewhere = self.elsewhere and self.device == "cuda"
+        planned = training_config.plan(
             self.env,
             algo=self.algo,
             preset=self.preset,
             settings={**self.settings, **settings},
             steps=self.steps,
             seed=self.seed,
-            device=self.device,
+            device="cpu" if gpu_elsewhere else self.device,
             num_envs=self.num_envs,
             env_kwargs=self.env_kwargs,
             save_freq=0,
         )
+        return dataclasses.replace(planned, device="cuda") if gpu_elsewhere else planned
 
 
 @dataclass(frozen=True)
@@ -282,6 +286,7 @@ def _identity(search: Search, first: RunConfig, space: Space) -> dict[str, Any]:
     """The search as the study records it; two calls with different ones would give trials that cannot be compared."""
     plain = dataclasses.asdict(search) | {"steps": first.steps, "num_envs": first.num_envs, "preset": first.preset}
     plain |= {"search": to_json(space), "device": first.device, "settings": dict(search.settings)}
+    del plain["elsewhere"]
     same: dict[str, Any] = json.loads(json.dumps(plain))
     return same
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rlkit.errors import EnvironmentFailure, UserError
-from rlkit.experiments.cluster import Cluster, connected
+from rlkit.experiments.cluster import Cluster, connected, need_of
 from rlkit.experiments.multi_seed import train_seeds
 from rlkit.experiments.ray_executor import RayExecutor, ray_executor
 from rlkit.experiments.records import read_run
@@ -68,7 +68,7 @@ def nodes():
 @contextlib.contextmanager
 def executor_on(nodes, config, **options):
     with connected(nodes.address) as cluster:
-        yield RayExecutor(cluster, config, **options)
+        yield RayExecutor(cluster, need_of(config), **options)
 
 
 def quiet(total):
