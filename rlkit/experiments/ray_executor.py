@@ -36,6 +36,9 @@ AHEAD = 4  # events of a run, of up to 16 MB, that wait for this process; then t
 LOSSES = 3  # of a run, one after the other without a new checkpoint, before it is given up
 AVOIDED = 60.0  # s in which nothing is trained on a node with which a run was lost, if there are others
 LOCKED = 120.0  # s that a run may still be held by the process that trained it on a lost node
+SILENT = (
+    45.0  # s without an event, or a sign of life, after which a run's node counts as lost: Ray takes a minute or more
+)
 TICK = 0.25  # s between looks at signals
 PROBE = ".probe"  # file in a run folder by which nodes tell whether they see it
 
@@ -170,6 +173,8 @@ class RayExecutor:
             ready += wait(others, num_returns=len(others), timeout=0)[0]
         for source in ready:
             by_source[source].advance()
+        for source in others:
+            by_source[source].check_silence()
 
 
 class _RunUnderWay:
@@ -190,6 +195,7 @@ class _RunUnderWay:
         self._path = job.folder or new_path(job.config.folder_name)
         self._actor: Any = None
         self._began: float | None = None
+        self._heard: float | None = None  # when the last event came, of a run that is on a node
         self._limit: float | None = None
         self._pruned: Exception | None = None
         self._new = False
@@ -200,8 +206,18 @@ class _RunUnderWay:
 
     def advance(self) -> None:
         """Take what it waited for."""
+        if self._heard is not None:
+            self._heard = time.monotonic()
+        self._go_on(lambda: next(self._steps))
+
+    def check_silence(self) -> None:
+        """Give the node up where nothing was heard of it for long."""
+        if self._heard is not None and time.monotonic() - self._heard > SILENT:
+            self._go_on(lambda: self._steps.throw(NodeLost(f"its node was silent for {SILENT:g} s")))
+
+    def _go_on(self, step: Callable[[], Any]) -> None:
         try:
-            self.source = next(self._steps)
+            self.source = step()
         except StopIteration as end:
             self._end(end.value)
         except Exception as error:
@@ -278,6 +294,7 @@ class _RunUnderWay:
             place = actor.place.remote()
             yield place
             key, shared = self._get(place)
+            self._heard = time.monotonic()
             node = next((node.name for node in self._executor.cluster.nodes() if node.key == key), key[:6])
             with contextlib.nullcontext() if shared else RunFolder(self._path, self.job.config).locked():
                 if not shared:
@@ -303,6 +320,7 @@ class _RunUnderWay:
 
     def _began_again(self) -> None:
         """Between two attempts nothing is to be saved."""
+        self._heard = None
         self._began, elapsed = None, 0.0 if self._began is None else time.monotonic() - self._began
         if self._limit is not None:
             self._limit = max(1e-3, self._limit - elapsed)
@@ -359,7 +377,7 @@ class _RunUnderWay:
                 FolderReceiver(self._path).take(event["piece"])
         elif "ended" in event or "failed" in event or "crashed" in event:
             return self._ending(event)
-        elif self._pruned is None:
+        elif event and self._pruned is None:
             try:
                 self._report(event, reporter)
             except Exception as error:  # such as the end of a trial that has fallen behind

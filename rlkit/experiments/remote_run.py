@@ -85,8 +85,9 @@ class RemoteRun:
                 for those that have to be unset, and `cwd` its current folder, if there is one here.
 
         Yields:
-            The child's events, with `piece` events between them where the folder is not shared: the log before each
-            message, everything after each checkpoint and at the end. `crashed` is last where the child sent no end.
+            The child's events, and empty ones where there is none for a while; with `piece` events between them where
+            the folder is not shared: the log before each message, everything after each checkpoint and at the end.
+            `crashed` is last where the child sent no end.
         """
         sender = FolderSender(self._folder)
         sender.mark_sent()
@@ -105,7 +106,7 @@ class RemoteRun:
                     event = self._named_as_there(event)
                     if "ended" in event or "failed" in event:
                         last = event
-                    elif event:
+                    else:
                         yield event
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.wait(ENDING)

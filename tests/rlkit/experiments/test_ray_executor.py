@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from rlkit.errors import EnvironmentFailure, UserError
+from rlkit.experiments import ray_executor as ray_executor_module
 from rlkit.experiments.cluster import Cluster, connected, need_of
 from rlkit.experiments.multi_seed import train_seeds
 from rlkit.experiments.ray_executor import RayExecutor, ray_executor
@@ -150,6 +151,42 @@ def test_ten_seeds_over_three_nodes_outlive_one(nodes, tmp_path):
     with executor_on(nodes, config) as executor:
         train_seeds(config, range(10), folder=tmp_path / "cluster", executor=executor, say=said.append)
     assert sum("is complete and left as it is" in line for line in said) == 10
+
+
+def processes_of(pid):
+    """A process and all below it."""
+    below = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int((process / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
+                below += processes_of(int(process.name))
+    return [pid, *below]
+
+
+@pytest.mark.slow
+def test_a_node_that_falls_silent_is_given_up(nodes, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ray_executor_module, "SILENT", 8.0)
+    config = plan("CartPole-v1", steps=2000, **OPTIONS)
+    frozen, node = [], nodes.alive.pop()
+
+    def freeze():
+        time.sleep(0.1)
+        while not all(saved_steps(tmp_path / seed) >= 400 for seed in ("s0", "s1")):
+            time.sleep(0.02)
+        frozen.extend(processes_of(node.all_processes["raylet"][0].process.pid))
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+
+    threading.Thread(target=freeze, daemon=True).start()
+    try:
+        with executor_on(nodes, config, shared=False) as executor:
+            runs = train_seeds(config, [0, 1], folder=tmp_path, executor=executor)
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGKILL)
+    assert [run.stopped for run in runs] == [None, None]
+    assert "its node was silent for 8 s" in capsys.readouterr().out
+    nodes.alive.append(nodes.add_node(**NODE))
 
 
 @pytest.mark.slow
