@@ -1,18 +1,31 @@
 """`rlkit train`: train an agent, or resume its training."""
 
+import dataclasses
 import functools
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from rlkit.cli.options import KeyValues, print_line, read_kwargs, read_pairs, read_seeds, unset
+from rlkit.cli.options import (
+    KeyValues,
+    RayOption,
+    RayWorkingDir,
+    check_ray,
+    print_line,
+    read_kwargs,
+    read_pairs,
+    read_seeds,
+    unset,
+)
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
     from rlkit.training.config import RunConfig
+    from rlkit.training.run import MakeReporter
 
 DEFAULT_AGENT = "dqn"
 EVALUATION_OPTIONS = ("eval_freq", "eval_episodes")
@@ -44,6 +57,8 @@ class Train:
     """Random seed (0 if not given)."""
     seeds: Annotated[str | None, unset("0..4")] = None
     """Several runs in sequence: 0..4 or 0,3,7. The same command with --run-dir resumes them."""
+    ray: RayOption = None
+    ray_working_dir: RayWorkingDir = None
     device: Annotated[Literal["auto", "cpu", "cuda"] | None, unset("auto|cpu|cuda")] = None
     """Device of the networks (auto if not given: a GPU if available)."""
     num_envs: Annotated[int | None, unset("N")] = None
@@ -76,8 +91,6 @@ class Train:
     """Step the environments in a thread of their own while the agent learns: faster with images on several cores."""
     actors: Annotated[int, tyro.conf.arg(metavar="N")] = 0
     """Step the environments in N processes of their own, also on other machines (--ray): for slow environments."""
-    ray: Annotated[str | None, unset("local|auto|HOST:PORT")] = None
-    """The Ray cluster of --actors (local if not given: this machine alone, nothing to start by hand)."""
     watch: bool = False
     """Open a window that shows the newest checkpoint during training."""
     quiet: Annotated[bool, tyro.conf.arg(aliases=["-q"])] = False
@@ -89,6 +102,17 @@ class Train:
             raise UserError("--seeds goes with neither --seed nor --resume")
         if self.env is None and self.resume is None and self.config is None:
             raise UserError("name one environment, for instance: rlkit train CartPole-v1   (rlkit envs lists them)")
+        check_ray(self.ray, self.ray_working_dir)
+        if self.ray is not None and not (self.seeds or self.actors or self.resume or self.config):
+            raise UserError(
+                "--ray trains several runs at once (--seeds 0..9), or steps the environments of one (--actors N)"
+            )
+        if self.ray is not None and self.seeds is not None and self.actors:
+            raise UserError("--ray trains whole runs of --seeds on its nodes, without --actors: leave out one of them")
+        if self.ray_working_dir is not None and self.seeds is None:
+            raise UserError("--ray-working-dir goes with --seeds: actors need the environment's code on their nodes")
+        if self.ray is not None and self.seeds is not None and self.watch:
+            raise UserError("--watch shows one run: with --ray, watch them later, or by rlkit watch RUN --live")
         if self.watch:
             self._check_display()
         from rlkit.errors import EnvironmentFailure
@@ -108,7 +132,6 @@ class Train:
         """Train, and append each run's folder to `folders` as soon as it exists; return why it stopped."""
         from rlkit.training import run as training_run
         from rlkit.training.progress import make_reporter
-        from rlkit.utils.cluster import LOCAL
 
         reporter = functools.partial(make_reporter, quiet=self.quiet)
         if self.resume is not None:
@@ -123,7 +146,7 @@ class Train:
                 reporter=reporter,
                 network=network,
                 steps=self.steps,
-                ray=self.ray or LOCAL,
+                ray=self.ray,
             ).stopped
 
         def started(folder: Path) -> None:
@@ -138,28 +161,55 @@ class Train:
                 time_limit=self.time_limit,
                 reporter=reporter,
                 started=started,
-                ray=self.ray or LOCAL,
+                ray=self.ray,
             ).stopped
+        return self._train_seeds(reporter, started)
+
+    def _train_seeds(self, reporter: "MakeReporter", started: Callable[[Path], None]) -> str | None:
+        """Train the runs of --seeds; return what stopped them."""
+        import contextlib
+
+        from rlkit.experiments.executor import TIME_LIMIT
         from rlkit.experiments.multi_seed import train_seeds
 
+        assert self.seeds is not None
         seeds = read_seeds(self.seeds)
-        runs = train_seeds(
-            self._plan(seeds[0]),
-            seeds,
-            folder=self.run_dir,
-            env=self.env,
-            time_limit=self.time_limit,
-            reporter=reporter,
-            started=started,
-            say=(lambda line: None) if self.quiet else print_line,
-        )
-        return runs[-1].stopped if runs else None
+        if self.ray is not None and self.device == "cuda":  # of the nodes; this machine may have none
+            config = dataclasses.replace(dataclasses.replace(self, device="cpu")._plan(seeds[0]), device="cuda")
+        else:
+            config = self._plan(seeds[0])
+        say = (lambda line: None) if self.quiet else print_line
+        with contextlib.ExitStack() as stack:
+            executor, folder = None, self.run_dir
+            if self.ray is not None:
+                from rlkit.experiments.ray_executor import ray_executor
+                from rlkit.training.run_folder import new_path
+
+                folder = folder or new_path(config.folder_name.rpartition("-")[0])
+                executor = stack.enter_context(
+                    ray_executor(self.ray, config, working_dir=self.ray_working_dir, quiet=self.quiet, say=say)
+                )
+            runs = train_seeds(
+                config,
+                seeds,
+                folder=folder,
+                env=self.env,
+                time_limit=self.time_limit,
+                reporter=reporter if executor is None else None,
+                started=started,
+                say=say,
+                executor=executor,
+            )
+        return next((run.stopped for run in runs if run.stopped not in (None, TIME_LIMIT)), None)
 
     def _how_to_resume(self, folders: list[Path]) -> str:
         """How to resume after a failure, as a sentence; empty if nothing was saved."""
         from rlkit.env.config import code_of
         from rlkit.training.checkpoint import saved_steps
 
+        if self.ray is not None and folders:
+            kept = any(saved_steps(folder) for folder in folders)
+            return f"\nthe saved checkpoints are kept; --run-dir {folders[-1].parent} resumes them" if kept else ""
         if self.seeds is not None and self.run_dir is not None:
             kept = any(saved_steps(folder) for folder in self.run_dir.glob("s*"))
             return "\nthe saved checkpoints are kept; the same command resumes them" if kept else ""
@@ -198,8 +248,6 @@ class Train:
         return planned if self.init is None else initialised(planned, self.init)
 
     def _repeated(self, seed: int | None) -> "RunConfig":
-        import dataclasses
-
         from rlkit.nn.utils import choose_device
         from rlkit.training.config import RunConfig
         from rlkit.training.extension import extended

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from rlkit.replay.buffer import ReplayBuffer
 from rlkit.replay.interface import Batch, Rows, Transitions
 from rlkit.spaces import Leaf, Observations
-from rlkit.utils.cluster import SILENT, STARTING, load_ray
+from rlkit.utils.ray import SILENT, STARTING, load_ray
 
 BLOCK = 4  # batches in an answer: one call of another process takes as long as sampling 256 small transitions
 

@@ -11,11 +11,11 @@ from rlkit.errors import EnvironmentFailure, UserError
 from rlkit.replay.remote import RemoteReplayBuffer, ReplayLost
 from rlkit.training.actors import LOSSES, ActorPool
 from rlkit.training.agent_trainer import AgentTrainer
+from rlkit.training.cluster import LOCAL, connected
 from rlkit.training.config import RunConfig
 from rlkit.training.progress import Reporter
 from rlkit.training.run import Run, go_on
 from rlkit.training.run_folder import RunFolder
-from rlkit.utils.cluster import LOCAL, connected
 
 
 class ActorTrainer(AgentTrainer):
@@ -103,10 +103,14 @@ def train_with_actors(
         EnvironmentFailure: Processes ended again and again.
     """
     began, losses, newest = time.monotonic(), 0, -1
-    with connected(address) as ray:
-        cpus = int(ray.cluster_resources().get("CPU", 0))
-        if address != LOCAL and run.config.actors > cpus:
-            raise UserError(f"--actors {run.config.actors}: the cluster {address} has {cpus} CPUs, one for each actor")
+    with connected(address) as cluster:
+        ray, nodes = cluster.ray, cluster.nodes()
+        cpus = int(sum(node.cpus for node in nodes))
+        if address != LOCAL:
+            if run.config.actors > cpus:
+                asked = run.config.actors
+                raise UserError(f"--actors {asked}: the cluster {address} has {cpus} CPUs, one for each actor")
+            cluster.check_nodes(nodes, cluster.env_for_nodes(run.config))
         while True:
             trainer = ActorTrainer(ray, run, agent, environments, evaluation, reporter, address != LOCAL)
             left = None if time_limit is None else max(1.0, time_limit - (time.monotonic() - began))

@@ -28,7 +28,7 @@ from rlkit.replay import Transitions
 from rlkit.replay.remote import Chunk, RemoteReplayBuffer
 from rlkit.training.collector import RECENT, Collector, checked_episode
 from rlkit.training.config import RunConfig
-from rlkit.utils.cluster import SILENT, STARTING
+from rlkit.utils.ray import SILENT, STARTING
 from rlkit.utils.state_check import check_counts, check_state
 
 CHUNK = 32  # steps of single environments in a chunk, at least one of each

@@ -28,13 +28,13 @@ from rlkit.utils.io import (
     new_folder,
     read_array,
     read_json,
-    remove_scratch,
     save_tensors,
     save_tree,
     sha256,
     write_array,
     write_json,
 )
+from rlkit.utils.scratch import remove_scratch
 
 FORMAT = 1
 KEPT = 2  # checkpoints: the newest, and the one before in case the newest is damaged

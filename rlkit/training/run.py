@@ -29,7 +29,6 @@ from rlkit.training.run_folder import RunFolder, check_spaces
 from rlkit.training.signals import OUTPUT
 from rlkit.training.trained_agent import initialised
 from rlkit.training.trainer import Trainer
-from rlkit.utils.cluster import LOCAL
 from rlkit.utils.io import disk_errors, write_json
 from rlkit.utils.system import available_memory
 from rlkit.utils.terminal import outputs_kept
@@ -73,7 +72,7 @@ def train(
     time_limit: float | None = None,
     reporter: MakeReporter = make_reporter,
     started: Callable[[Path], None] | None = None,
-    ray: str = LOCAL,
+    ray: str | None = None,
     **plan_options: Any,
 ) -> Run:
     """Train an agent and keep the run in a folder.
@@ -86,7 +85,7 @@ def train(
         time_limit: Seconds after which to stop; the run can be resumed.
         reporter: Makes what shows progress, from the budget in steps.
         started: Called with the run folder once it exists.
-        ray: Where remote actors run: `local`, `auto`, or the HOST:PORT of a Ray cluster.
+        ray: Where remote actors run: `local`, `auto`, or the HOST:PORT of a Ray cluster; None for this machine.
         **plan_options: All others are described at `rlkit.training.config.plan`.
 
     Raises:
@@ -105,7 +104,7 @@ def start(
     time_limit: float | None = None,
     reporter: MakeReporter = make_reporter,
     started: Callable[[Path], None] | None = None,
-    ray: str = LOCAL,
+    ray: str | None = None,
 ) -> Run:
     """Start the run that `config` describes; the arguments are those of `train`.
 
@@ -113,25 +112,33 @@ def start(
         UserError: For anything that the caller can correct.
     """
     check_time_limit(time_limit)
+    _check_ray(ray, config)
     with ExitStack() as stack:
         stack.enter_context(outputs_kept())
         environments = stack.enter_context(make_vec_env(config.environment, _local_envs(config)))
-        if config.async_envs and not environments.busy_elsewhere:
-            raise UserError(
-                f"--async-envs: {config.environment.id} is stepped in Python, in the process of the agent: "
-                "add --env-kwargs workers=1 (or more), or leave --async-envs out."
-            )
+        check_async(config, environments)
         agent = build_agent(config, environments.spaces)
         check_memory(agent)
         if config.init is not None:
             config.init.load_into(agent, environments.spaces)
         run = RunFolder.create(None if run_dir is None else Path(run_dir), config)
-        with disk_errors(str(run.path)):
-            write_json(run.file("spaces.json"), environments.spaces.describe())
+        _describe_spaces(run, environments.spaces)
         if started is not None:
             started(run.path)
         progress = stack.enter_context(reporter(config.steps))
         return _go(run, agent, environments, progress, time_limit, ray, resume=False)
+
+
+def _check_ray(address: str | None, config: RunConfig) -> None:
+    """Refuse a cluster for a run that would not use it.
+
+    Raises:
+        UserError: The run has no remote actors.
+    """
+    if address is not None and not config.actors:
+        raise UserError(
+            f"--ray {address}: this run has no --actors that could run there; --seeds trains several runs there"
+        )
 
 
 def _local_envs(config: RunConfig) -> int:
@@ -148,9 +155,11 @@ def resume(
     reporter: MakeReporter = make_reporter,
     network: str | None = None,
     steps: int | None = None,
-    ray: str = LOCAL,
+    ray: str | None = None,
 ) -> Run:
     """Continue a run from its newest intact checkpoint, exactly as if it had not been interrupted.
+
+    A folder that `RunFolder.create` has made, and in which nothing has begun, is trained as by `start`.
 
     Args:
         path: The run folder.
@@ -175,12 +184,16 @@ def resume(
         check_budget(run.path, config, steps)
         config, notes = extended(config, steps)
     run.config = config
+    _check_ray(ray, config)
     environment = config.environment
     with ExitStack() as stack:
         stack.enter_context(outputs_kept())
         count = _local_envs(config)
         environments = stack.enter_context(make_vec_env(environment, count, allow_code=env is not None))
         check_spaces(run.path, environments.spaces)
+        if not (run.path / "spaces.json").exists():  # of a run that has not begun
+            check_async(config, environments)
+            _describe_spaces(run, environments.spaces)
         agent = build_agent(config, environments.spaces)
         check_memory(agent)
         progress = stack.enter_context(reporter(config.steps))
@@ -193,7 +206,7 @@ def _go(
     environments: VecEnv,
     reporter: Reporter,
     time_limit: float | None,
-    ray: str,
+    ray: str | None,
     resume: bool,
     notes: Sequence[str] = (),
 ) -> Run:
@@ -227,8 +240,11 @@ def _go(
         if config.actors:
             assert isinstance(agent, OffPolicyAgent)  # as `build_agent` has checked
             from rlkit.training.actor_trainer import train_with_actors
+            from rlkit.training.cluster import LOCAL
 
-            outcome = train_with_actors(ray, run, agent, environments, measured, reporter, time_limit, resume, notes)
+            outcome = train_with_actors(
+                ray or LOCAL, run, agent, environments, measured, reporter, time_limit, resume, notes
+            )
         else:
             trainer = AgentTrainer(run, agent, environments, measured, reporter)
             outcome = go_on(trainer, environments, time_limit, resume, notes)
@@ -313,6 +329,24 @@ def build_agent(config: RunConfig, spaces: Spaces) -> Agent:
         raise UserError(f"Not enough memory: {error}. Try a smaller buffer_size.", exit_code=1) from error
     except ValueError as error:
         raise UserError(f"The agent {config.algorithm!r} cannot be built: {error}.") from error
+
+
+def check_async(config: RunConfig, environments: VecEnv) -> None:
+    """Check that environments can take their steps while the agent learns, where that is asked for.
+
+    Raises:
+        UserError: They are stepped in the process of the agent.
+    """
+    if config.async_envs and not environments.busy_elsewhere:
+        raise UserError(
+            f"--async-envs: {config.environment.id} is stepped in Python, in the process of the agent: "
+            "add --env-kwargs workers=1 (or more), or leave --async-envs out."
+        )
+
+
+def _describe_spaces(run: RunFolder[RunConfig], spaces: Spaces) -> None:
+    with disk_errors(str(run.path)):
+        write_json(run.file("spaces.json"), spaces.describe())
 
 
 def check_memory(agent: Agent) -> None:

@@ -19,7 +19,8 @@ from rlkit.training.checkpoint import Checkpoints
 from rlkit.training.config import StoredConfig
 from rlkit.training.logger import logged_steps
 from rlkit.utils import paths
-from rlkit.utils.io import disk_errors, locked_file, new_folder, read_json, remove_scratch, write_bytes, write_json
+from rlkit.utils.io import disk_errors, locked_file, new_folder, read_json, write_bytes, write_json
+from rlkit.utils.scratch import remove_scratch
 from rlkit.utils.terminal import check_texts
 
 C = TypeVar("C", bound=StoredConfig)

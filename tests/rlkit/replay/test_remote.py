@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rlkit.replay import ReplayBuffer, Transitions
 from rlkit.replay.remote import Chunk, RemoteReplayBuffer, ReplayLost, ReplayServer
 from rlkit.spaces import Leaf
-from rlkit.utils.cluster import connected
+from rlkit.training.cluster import connected
 
 LEAVES = {"picture": Leaf("picture", (2, 2, 3), "uint8", 3), "vector": Leaf("vector", (2,), "float32")}
 
@@ -103,8 +103,8 @@ def test_a_chunk_of_a_new_actor_ends_the_episodes_before_it():
 
 @pytest.fixture(scope="module")
 def ray():
-    with connected() as module:
-        yield module
+    with connected("local") as cluster:
+        yield cluster.ray
 
 
 def test_another_process_gives_the_batches_of_this_one_and_says_when_it_ends(ray):
