@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
 
 from rlkit.errors import DiskError, EnvironmentFailure, UserError
 from rlkit.experiments.cluster import Cluster, Need, Node, connected, need_of
@@ -59,6 +60,7 @@ def ray_executor(
     working_dir: Path | None = None,
     quiet: bool = False,
     say: Callable[[str], None] = print,
+    console: Console | None = None,
 ) -> Iterator["RayExecutor"]:
     """Connect to a cluster, check its nodes, and train runs there within the block.
 
@@ -68,6 +70,7 @@ def ray_executor(
         working_dir: A folder to ship to the nodes.
         quiet: Whether to print warnings only.
         say: Takes what the cluster is, and what each run takes of it.
+        console: Where the table of runs is shown; None for standard output.
 
     Raises:
         UserError: There is no such cluster, none of its nodes has room for a run, or they differ.
@@ -76,7 +79,7 @@ def ray_executor(
     with connected(address, working_dir) as cluster:
         nodes = cluster.check_room(need)
         cluster.check_nodes(nodes, cluster.env_for_nodes(config))
-        executor = RayExecutor(cluster, need, quiet=quiet)
+        executor = RayExecutor(cluster, need, RunsTable(quiet, console))
         count = f"{len(nodes)} node{'' if len(nodes) == 1 else 's'}"
         say(f"ray: {count}; each run takes {need}: {executor.room} at once")
         yield executor
@@ -88,16 +91,16 @@ class RayExecutor:
     Args:
         cluster: The cluster.
         need: What each run takes of a node.
-        quiet: Whether to print warnings only.
+        table: Shows the runs; None for one on standard output.
         shared: Whether nodes may see the run folders on a shared file system; False sends files in any case.
     """
 
     concurrent = True
 
-    def __init__(self, cluster: Cluster, need: Need, *, quiet: bool = False, shared: bool = True):
+    def __init__(self, cluster: Cluster, need: Need, table: RunsTable | None = None, *, shared: bool = True):
         self.cluster = cluster
         self.stopped: str | None = None
-        self.table = RunsTable(quiet)
+        self.table = table or RunsTable()
         self.shared = shared
         self.need = need
         self._lost: dict[str, float] = {}  # when a node was last lost, by its id
