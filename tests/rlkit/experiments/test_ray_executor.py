@@ -70,6 +70,10 @@ class Nodes:
         while len(self._others) < count - 1:
             self._others.append(self._simulated.add_node(**NODE))
 
+    @property
+    def count(self):
+        return 1 + len(self._others)
+
     def pop(self):
         """One that is no longer counted on."""
         return self._others.pop()
@@ -282,6 +286,22 @@ def test_nodes_that_differ_are_named(nodes, monkeypatch):
     refused = pytest.raises(UserError, match=r"has python 3\.\d+\.\d+ \(here 3\.0\.1\), torch .* \(here 1\.0\)")
     with refused, ray_executor(nodes.address, config, say=lambda _: None):
         pass
+
+
+@pytest.mark.slow
+def test_a_node_that_joins_and_differs_is_left_out(nodes, monkeypatch, capsys):
+    config = plan("CartPole-v1", steps=400, **OPTIONS)
+    with executor_on(nodes, config) as executor:
+        before = executor.room
+        own = Cluster.own_versions
+        monkeypatch.setattr(Cluster, "own_versions", lambda cluster: own(cluster) | {"torch": "1.0"})
+        nodes.have(nodes.count + 1)
+        deadline = time.monotonic() + 30.0
+        while not (warning := capsys.readouterr().err) and time.monotonic() < deadline:
+            assert executor.room <= before
+            time.sleep(0.2)
+    assert "nothing is trained on this node" in warning
+    assert "(here 1.0)" in warning
 
 
 @pytest.mark.slow
