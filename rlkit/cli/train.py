@@ -56,7 +56,7 @@ class Train:
     seed: Annotated[int | None, unset("S")] = None
     """Random seed (0 if not given)."""
     seeds: Annotated[str | None, unset("0..4")] = None
-    """Several runs in sequence: 0..4 or 0,3,7. The same command with --run-dir resumes them."""
+    """Several runs in sequence, or at once with --ray: 0..4 or 0,3,7. The same command with --run-dir resumes them."""
     ray: RayOption = None
     ray_working_dir: RayWorkingDir = None
     device: Annotated[Literal["auto", "cpu", "cuda"] | None, unset("auto|cpu|cuda")] = None
@@ -169,7 +169,7 @@ class Train:
         """Train the runs of --seeds; return what stopped them."""
         import contextlib
 
-        from rlkit.experiments.executor import TIME_LIMIT
+        from rlkit.experiments.executor import Executor, LocalExecutor
         from rlkit.experiments.multi_seed import train_seeds
 
         assert self.seeds is not None
@@ -180,7 +180,8 @@ class Train:
             config = self._plan(seeds[0])
         say = (lambda line: None) if self.quiet else print_line
         with contextlib.ExitStack() as stack:
-            executor, folder = None, self.run_dir
+            folder = self.run_dir
+            executor: Executor
             if self.ray is not None:
                 from rlkit.experiments.ray_executor import ray_executor
                 from rlkit.training.run_folder import new_path
@@ -189,18 +190,20 @@ class Train:
                 executor = stack.enter_context(
                     ray_executor(self.ray, config, working_dir=self.ray_working_dir, quiet=self.quiet, say=say)
                 )
-            runs = train_seeds(
+            else:
+                executor = LocalExecutor()
+            train_seeds(
                 config,
                 seeds,
                 folder=folder,
                 env=self.env,
                 time_limit=self.time_limit,
-                reporter=reporter if executor is None else None,
+                reporter=None if executor.concurrent else reporter,
                 started=started,
                 say=say,
                 executor=executor,
             )
-        return next((run.stopped for run in runs if run.stopped not in (None, TIME_LIMIT)), None)
+        return executor.stopped
 
     def _how_to_resume(self, folders: list[Path]) -> str:
         """How to resume after a failure, as a sentence; empty if nothing was saved."""

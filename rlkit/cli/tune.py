@@ -119,10 +119,15 @@ class Tune:
         if self.ray is None:
             best = tune(search, file, **options)
         else:
+            from rich.console import Console
+
             from rlkit.experiments.ray_executor import ray_executor
 
             load_optuna()  # missing packages are told before a cluster is started
-            with ray_executor(self.ray, search.plan({}), working_dir=self.ray_working_dir, say=say) as executor:
+            console = Console(stderr=self.json == "-")
+            with ray_executor(
+                self.ray, search.plan({}), working_dir=self.ray_working_dir, say=say, console=console
+            ) as executor:
                 best = tune(search, file, **options, executor=executor)
         if best is None:
             say("no trial is complete yet")

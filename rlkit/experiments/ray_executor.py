@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
 
 from rlkit.errors import DiskError, EnvironmentFailure, UserError
 from rlkit.experiments.executor import TIME_LIMIT, Job, Outcome
@@ -59,6 +60,7 @@ def ray_executor(
     working_dir: Path | None = None,
     quiet: bool = False,
     say: Callable[[str], None] = print,
+    console: Console | None = None,
 ) -> Iterator["RayExecutor"]:
     """Connect to a cluster, check its nodes, and train runs there within the block.
 
@@ -68,6 +70,7 @@ def ray_executor(
         working_dir: A folder to ship to the nodes.
         quiet: Whether to print warnings only.
         say: Takes what the cluster is, and what each run takes of it.
+        console: Where the table of runs is shown; None for standard output.
 
     Raises:
         UserError: There is no such cluster, none of its nodes has room for a run, or they differ.
@@ -75,8 +78,9 @@ def ray_executor(
     need = need_of(config)
     with connected(address, working_dir) as cluster:
         nodes = cluster.check_room(need)
-        cluster.check_nodes(nodes, cluster.env_for_nodes(config))
-        executor = RayExecutor(cluster, need, quiet=quiet)
+        env = cluster.env_for_nodes(config)
+        cluster.check_nodes(nodes, env)
+        executor = RayExecutor(cluster, need, RunsTable(quiet, console), env=env)
         count = f"{len(nodes)} node{'' if len(nodes) == 1 else 's'}"
         say(f"ray: {count}; each run takes {need}: {executor.room} at once")
         yield executor
@@ -88,18 +92,30 @@ class RayExecutor:
     Args:
         cluster: The cluster.
         need: What each run takes of a node.
-        quiet: Whether to print warnings only.
+        table: Shows the runs; None for one on standard output.
+        env: See `Cluster.check_nodes`, which the caller has called for the nodes that there are.
         shared: Whether nodes may see the run folders on a shared file system; False sends files in any case.
     """
 
     concurrent = True
 
-    def __init__(self, cluster: Cluster, need: Need, *, quiet: bool = False, shared: bool = True):
+    def __init__(
+        self,
+        cluster: Cluster,
+        need: Need,
+        table: RunsTable | None = None,
+        *,
+        env: str | None = None,
+        shared: bool = True,
+    ):
         self.cluster = cluster
         self.stopped: str | None = None
-        self.table = RunsTable(quiet)
+        self.table = table or RunsTable()
         self.shared = shared
         self.need = need
+        self._env = env
+        self._checked = {node.key for node in cluster.nodes()}
+        self._refused: set[str] = set()  # ids of nodes that have joined since, and differ
         self._lost: dict[str, float] = {}  # when a node was last lost, by its id
 
     @property
@@ -129,11 +145,25 @@ class RayExecutor:
         self._lost[node] = time.monotonic()
 
     def _usable(self) -> tuple[list[Node], list[str]]:
-        """The nodes to train on, and the ids of those that were lost lately; all, where there are no others."""
-        nodes = self.cluster.nodes()
-        avoided = [key for key, when in self._lost.items() if time.monotonic() - when < AVOIDED]
-        usable = [node for node in nodes if node.key not in avoided and node.room(self.need)]
-        return (usable, avoided) if usable else (nodes, [])
+        """The nodes to train on, and the ids of those to avoid: lost lately, if there are others, or refused."""
+        nodes = [node for node in self.cluster.nodes() if node.room(self.need)]
+        for node in nodes:
+            self._check(node)
+        nodes = [node for node in nodes if node.key not in self._refused]
+        lost = [key for key, when in self._lost.items() if time.monotonic() - when < AVOIDED]
+        others = [node for node in nodes if node.key not in lost]
+        return (others, [*lost, *self._refused]) if others else (nodes, [*self._refused])
+
+    def _check(self, node: Node) -> None:
+        """Check a node that has joined, once."""
+        if node.key in self._checked:
+            return
+        self._checked.add(node.key)
+        try:
+            self.cluster.check_nodes([node], self._env)
+        except UserError as error:
+            self._refused.add(node.key)
+            self.table.warn(node.name, f"nothing is trained on this node: {error}")
 
     def train(self, next_job: Callable[[], Job | None]) -> Generator[tuple[Job, Outcome], None, None]:
         """See `Executor.train`."""
@@ -312,7 +342,8 @@ class _RunUnderWay:
                     if (outcome := self._take(event, reporter)) is not None:
                         return outcome
         except NodeLost:
-            self._executor.avoid(key)
+            if key:
+                self._executor.avoid(key)
             raise
         finally:
             self._began_again()

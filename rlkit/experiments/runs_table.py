@@ -79,7 +79,7 @@ class RunsTable:
         if self._quiet:
             return
         if self._live is None:
-            print(printable(sentence), flush=True)
+            print(printable(sentence), file=self._console.file, flush=True)
         else:
             self._console.print(printable(sentence), highlight=False, markup=False)
 

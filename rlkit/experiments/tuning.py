@@ -272,7 +272,7 @@ def tune(
             say(f"stopped by {queue.stopped} in {', '.join(queue.interrupted)}; the same command continues it")
         elif executor.stopped is not None:
             say(f"stopped by {executor.stopped}; the same command continues the search")
-        if (reason := queue.stopped or executor.stopped) is not None:
+        if (reason := executor.stopped or queue.stopped) is not None:
             on_stop(reason)
         return _best(optuna, study, search, space, config, file)
 

@@ -290,9 +290,10 @@ def _check_answer(address: str) -> None:
             probe.kill()
             probe.wait()
         answer = json.loads(answers.read() or b'"Ray ended without an answer"')
+    if address == AUTO and "Could not find any running Ray" in answer:
+        answer = "this machine belongs to no cluster of Ray; --ray local starts one for this command"
     if answer:
-        hint = "; --ray local starts one on this machine" if address == AUTO else ""
-        raise UserError(f"--ray {address}: {_one_line(answer)}{hint}", exit_code=1)
+        raise UserError(f"--ray {address}: {_one_line(answer)}", exit_code=1)
 
 
 @contextlib.contextmanager

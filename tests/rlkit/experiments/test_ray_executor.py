@@ -55,15 +55,42 @@ class {name}(gymnasium.Env):
 """
 
 
+class Nodes:
+    """A cluster: a head with one CPU, and further nodes with one each."""
+
+    def __init__(self):
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        head = {**NODE, "include_dashboard": False}
+        self._simulated = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
+        self._others = []
+        self.address = self._simulated.address
+
+    def have(self, count):
+        """Have so many nodes."""
+        while len(self._others) < count - 1:
+            self._others.append(self._simulated.add_node(**NODE))
+
+    @property
+    def count(self):
+        return 1 + len(self._others)
+
+    def pop(self):
+        """One that is no longer counted on."""
+        return self._others.pop()
+
+    def lose(self):
+        """Lose one as by a crash."""
+        self._simulated.remove_node(self.pop(), allow_graceful=False)
+
+    def close(self):
+        self._simulated.shutdown()
+
+
 @pytest.fixture(scope="module")
 def nodes():
-    """A head without CPUs and nodes with one each; a function that removes one as a crash does, and adds another."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": 80 * 2**20}
-    simulated = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
-    simulated.alive = [simulated.add_node(**NODE) for _ in range(2)]
+    simulated = Nodes()
     yield simulated
-    simulated.shutdown()
+    simulated.close()
 
 
 @contextlib.contextmanager
@@ -99,7 +126,7 @@ def lose_a_node(nodes, folder, steps):
             saved_steps(run) >= steps and saved_steps(run) < read_run(run).config.steps for run in folder.glob("s*")
         ):
             time.sleep(0.02)
-        nodes.remove_node(nodes.alive.pop(), allow_graceful=False)
+        nodes.lose()
 
     threading.Thread(target=watch, daemon=True).start()
 
@@ -122,23 +149,23 @@ def check_nothing_left(mark):
 
 
 def test_runs_whose_node_is_lost_go_on_and_equal_local_ones(nodes, tmp_path, capsys):
-    config = plan("CartPole-v1", steps=1000, **OPTIONS)
-    lose_a_node(nodes, tmp_path / "cluster", 500)
+    nodes.have(2)
+    config = plan("CartPole-v1", steps=600, **OPTIONS)
+    lose_a_node(nodes, tmp_path / "cluster", 300)
     with executor_on(nodes, config, shared=False) as executor:  # the folders come back through the object store
         runs = train_seeds(config, [0, 1], folder=tmp_path / "cluster", executor=executor)
-    assert [(run.steps, run.stopped) for run in runs] == [(1000, None)] * 2
+    assert [(run.steps, run.stopped) for run in runs] == [(600, None)] * 2
     out = capsys.readouterr().out
     assert "its node is not reached any more" in out
     train_seeds(config, [0, 1], folder=tmp_path / "local", reporter=quiet, say=lambda _: None)
     for seed in ("s0", "s1"):
         assert contents(tmp_path / "cluster" / seed) == contents(tmp_path / "local" / seed)
     assert not list((tmp_path / "cluster").rglob(".unfinished-*"))
-    nodes.alive.append(nodes.add_node(**NODE))
 
 
 @pytest.mark.slow
 def test_ten_seeds_over_three_nodes_outlive_one(nodes, tmp_path):
-    nodes.alive.append(nodes.add_node(**NODE))
+    nodes.have(3)
     config = plan("CartPole-v1", steps=2000, **OPTIONS)
     lose_a_node(nodes, tmp_path / "cluster", 1000)
     with executor_on(nodes, config) as executor:  # the file system is shared here
@@ -167,7 +194,8 @@ def processes_of(pid):
 def test_a_node_that_falls_silent_is_given_up(nodes, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(ray_executor_module, "SILENT", 8.0)
     config = plan("CartPole-v1", steps=2000, **OPTIONS)
-    frozen, node = [], nodes.alive.pop()
+    nodes.have(2)
+    frozen, node = [], nodes.pop()
 
     def freeze():
         time.sleep(0.1)
@@ -186,7 +214,6 @@ def test_a_node_that_falls_silent_is_given_up(nodes, tmp_path, monkeypatch, caps
             os.kill(pid, signal.SIGKILL)
     assert [run.stopped for run in runs] == [None, None]
     assert "its node was silent for 8 s" in capsys.readouterr().out
-    nodes.alive.append(nodes.add_node(**NODE))
 
 
 @pytest.mark.slow
@@ -233,6 +260,7 @@ def test_a_signal_saves_all_runs_and_the_same_command_continues(number, tmp_path
 
 @pytest.mark.slow
 def test_a_run_that_fails_does_not_end_the_others(nodes, tmp_path):
+    nodes.have(2)
     fails = "if not self.mark.exists(): self.mark.touch(); raise ValueError('out of fuel')"
     (tmp_path / "mine.py").write_text(FAILING.format(name="Mine", fails=fails))
     config = plan(f"{tmp_path / 'mine.py'}:Mine", steps=400, **OPTIONS)
@@ -261,6 +289,22 @@ def test_nodes_that_differ_are_named(nodes, monkeypatch):
 
 
 @pytest.mark.slow
+def test_a_node_that_joins_and_differs_is_left_out(nodes, monkeypatch, capsys):
+    config = plan("CartPole-v1", steps=400, **OPTIONS)
+    with executor_on(nodes, config) as executor:
+        before = executor.room
+        own = Cluster.own_versions
+        monkeypatch.setattr(Cluster, "own_versions", lambda cluster: own(cluster) | {"torch": "1.0"})
+        nodes.have(nodes.count + 1)
+        deadline = time.monotonic() + 30.0
+        while not (warning := capsys.readouterr().err) and time.monotonic() < deadline:
+            assert executor.room <= before
+            time.sleep(0.2)
+    assert "nothing is trained on this node" in warning
+    assert "(here 1.0)" in warning
+
+
+@pytest.mark.slow
 def test_code_that_nodes_lack_is_told_and_shipped_where_asked(nodes, tmp_path, monkeypatch):
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "our_envs.py").write_text(FAILING.format(name="Ours", fails="pass"))
@@ -277,6 +321,7 @@ def test_code_that_nodes_lack_is_told_and_shipped_where_asked(nodes, tmp_path, m
 @pytest.mark.slow
 def test_trials_run_at_once_and_those_behind_are_pruned(nodes, tmp_path, monkeypatch):
     optuna = pytest.importorskip("optuna", reason="optuna is not installed: it is in the tune extra")
+    nodes.have(2)
     monkeypatch.setattr(optuna.trial.Trial, "should_prune", lambda trial: trial.number == 1)
     search = Search("CartPole-v1", settings=SETTINGS, search=["learning_rate=1e-4..1e-2"], steps=2000, num_envs=2)
     said = []
@@ -293,6 +338,7 @@ def test_trials_run_at_once_and_those_behind_are_pruned(nodes, tmp_path, monkeyp
 
 @pytest.mark.slow
 def test_interrupted_trials_are_resumed(nodes, tmp_path):
+    nodes.have(2)
     search = Search("CartPole-v1", settings=SETTINGS, search=["learning_rate=1e-4..1e-2"], steps=4000, num_envs=2)
     said = []
     with executor_on(nodes, search.plan({})) as executor:

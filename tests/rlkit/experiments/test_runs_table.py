@@ -20,9 +20,10 @@ def show(table):
 
 
 def test_lines_tell_changes_of_state_and_evaluations(capsys):
-    show(RunsTable(console=Console(file=io.StringIO())))
-    out, errors = capsys.readouterr()
-    assert out.splitlines() == [
+    console = Console(file=io.StringIO())
+    show(RunsTable(console=console))
+    errors = capsys.readouterr().err
+    assert console.file.getvalue().splitlines() == [
         "s0: training on left",
         "s0:        400 of 1,000 steps  123 steps/s  evaluation 9.5",
         "s1: lost (its process ended by SIGKILL); it goes on after 200 steps",
@@ -44,6 +45,7 @@ def test_a_terminal_has_a_table_that_fits_and_counts_all():
         table.state(f"s{number}", "complete" if number < 20 else "training", node="left")
     table.progress("s29", 400, {"steps/s": "123"})
     table.evaluated("s29", 400, 9.5)
+    console.file.truncate(0)
     console.print(table)
     text = console.file.getvalue()
     assert "20 complete, 10 training" in text
