@@ -70,6 +70,9 @@ class Train:
     """The run folder to create (with --seeds: the folder of the runs s0, s1, ...)."""
     resume: Annotated[Path | None, unset("RUN")] = None
     """Resume the run in this folder from its last checkpoint."""
+    learners: Annotated[int | None, unset("N")] = None
+    """Processes that train together, each with its share of environments, batch and replay buffer (1 if not given); on
+    GPUs, each takes one."""
     deterministic: bool = False
     """Use one thread and deterministic operations only."""
     async_envs: bool = False
@@ -184,6 +187,7 @@ class Train:
             save_freq=self.save_freq,
             deterministic=self.deterministic,
             async_envs=self.async_envs,
+            learners=1 if self.learners is None else self.learners,
             perception=self.perception,
             perception_kwargs=read_kwargs("--perception-kwargs", self.perception_kwargs),
         )
@@ -201,7 +205,9 @@ class Train:
         assert self.config is not None
         if self.config.is_dir():
             raise UserError(f"--config {self.config}: this is a folder; name the file {self.config / 'config.json'}")
-        self._refuse("--config", "preset", "set", "num_envs", "perception", *EVALUATION_OPTIONS, "save_freq", "init")
+        self._refuse(
+            "--config", "preset", "set", "num_envs", "learners", "perception", *EVALUATION_OPTIONS, "save_freq", "init"
+        )
         config = open_config(self.config, RunConfig)
         network = self._network_typed_again("--config")
         config = config if network is None else config.with_network(network)
@@ -220,7 +226,7 @@ class Train:
 
     def _refuse_what_resuming_cannot_change(self) -> None:
         options = ("preset", "set", "config", "seed", "device", "num_envs", "deterministic", "async_envs", "perception")
-        self._refuse("--resume", *options, *EVALUATION_OPTIONS, "save_freq", "run_dir", "init")
+        self._refuse("--resume", *options, *EVALUATION_OPTIONS, "save_freq", "run_dir", "init", "learners")
 
     def _network_typed_again(self, option: str) -> str | None:
         """The only perception option taken here: permission to import a user's own network."""

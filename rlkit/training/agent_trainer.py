@@ -10,6 +10,7 @@ from rlkit.agent import Agent, State
 from rlkit.env.seeding import episode_seed
 from rlkit.env.vector import VecEnv
 from rlkit.errors import UserError
+from rlkit.nn.distributed import ALONE, LearnerGroup
 from rlkit.replay import Transitions
 from rlkit.training.collector import Collector
 from rlkit.training.config import RunConfig
@@ -35,6 +36,7 @@ class AgentTrainer(Trainer[RunConfig]):
         environments: Where it collects transitions.
         evaluation: Where it is evaluated, on episodes that training never sees.
         reporter: Shows progress.
+        group: The learners that train together; the agent is one of them.
     """
 
     command = "rlkit train --resume"
@@ -46,12 +48,14 @@ class AgentTrainer(Trainer[RunConfig]):
         environments: VecEnv,
         evaluation: VecEnv,
         reporter: Reporter,
+        group: LearnerGroup = ALONE,
     ):
-        super().__init__(run, agent, reporter, eval_freq=run.config.eval_freq, stride=environments.num_envs)
+        stride = group.count * environments.num_envs
+        super().__init__(run, agent, reporter, eval_freq=run.config.eval_freq, stride=stride, group=group)
         self.agent = agent
         self.environments = environments
         self.evaluation = evaluation
-        self.episodes = Collector(environments, run.config.seed)
+        self.episodes = Collector(environments, run.config.seed, group.rank * environments.num_envs)
         self.latest: dict[str, float] = {}  # newest value of everything that the agent logs
         self._tie_breaker = math.inf  # of the best evaluation
         self._reward_size = RewardSize(environments.config.id, run.config.hyperparameters)
@@ -88,8 +92,8 @@ class AgentTrainer(Trainer[RunConfig]):
             stepping = self._thread.submit(self.episodes.advance, actions)
             self._update()
             step = stepping.result()
-        self.steps += len(actions)
-        if self.steps >= LONG * len(actions) > self.steps - len(actions) and not self.episodes.finished:
+        self.steps += self._stride
+        if self.steps >= LONG * self._stride > self.steps - self._stride and not self.episodes.finished:
             self.reporter.warn(no_end(self.config.environment.id, "of training"))
         if sentence := self._reward_size.observe(step.rewards):
             self.reporter.warn(sentence)

@@ -25,11 +25,13 @@ class Collector:
     Args:
         environments: Stepped and reset by the collector alone.
         seed: Seed of the run; the seeds of all episodes follow from it.
+        first: Number of the first environment among those of all learners.
     """
 
-    def __init__(self, environments: VecEnv, seed: int):
+    def __init__(self, environments: VecEnv, seed: int, first: int = 0):
         self._environments = environments
         self._seed = seed
+        self._first = first
         count = environments.num_envs
         self._numbers = np.zeros(count, dtype=np.int64)  # episodes that each environment has begun
         self._actions: list[list[int]] = [[] for _ in range(count)]
@@ -40,7 +42,7 @@ class Collector:
         self.observations = environments.reset(self._seeds())
 
     def _seeds(self) -> list[int]:
-        return [episode_seed(self._seed, index, int(number)) for index, number in enumerate(self._numbers)]
+        return [episode_seed(self._seed, index, int(number)) for index, number in enumerate(self._numbers, self._first)]
 
     def advance(self, actions: npt.NDArray[np.int64]) -> Step:
         """Take one action in every environment; the returned step holds the last observations of ended episodes."""

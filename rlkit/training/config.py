@@ -27,6 +27,7 @@ EARLIER_FORMATS = (1, 2, "perception-1", "perception-2")  # had other names for 
 BOUNDS = {
     "steps": (1, 10**12),
     "num_envs": (1, 2**14),
+    "learners": (1, 256),
     "seed": (0, 2**63 - 1),
     "eval_freq": (0, 10**12),
     "eval_episodes": (1, 10**6),
@@ -67,6 +68,7 @@ class StoredConfig:
         steps: Budget.
         seed: The one seed that fixes everything.
         save_freq: Steps between checkpoints; 0 for one at the end only.
+        learners: Processes that train together, see `rlkit.training.learners`.
     """
 
     KIND: ClassVar[str]
@@ -74,6 +76,7 @@ class StoredConfig:
     steps: int
     seed: int
     save_freq: int
+    learners: int
 
     @property
     def folder_name(self) -> str:
@@ -128,9 +131,12 @@ class StoredConfig:
             raise UserError(f"device = {device!r}: expected cpu or cuda")
 
     def to_json(self) -> dict[str, Any]:
-        """The tree that config.json holds."""
+        """The tree that config.json holds; it leaves `learners` out where there is one."""
         fields: Any = dataclasses.fields(self)  # type: ignore[arg-type]
-        return {"format": FORMAT, "kind": self.KIND, **{field.name: getattr(self, field.name) for field in fields}}
+        values = {field.name: getattr(self, field.name) for field in fields}
+        if self.learners == 1:
+            del values["learners"]
+        return {"format": FORMAT, "kind": self.KIND, **values}
 
     @classmethod
     def from_json(cls, plain: Any) -> Self:
@@ -187,6 +193,7 @@ class RunConfig(StoredConfig):
         async_envs: Environments take their steps in a thread of their own, while the agent learns.
         versions: Of Python and of the packages that results may depend on.
         init: The weights that training starts from; None for random ones.
+        learners: Processes that train together, each with its share of environments, batch and replay buffer.
     """
 
     environment: EnvConfig
@@ -205,8 +212,9 @@ class RunConfig(StoredConfig):
     async_envs: bool = False
     versions: Mapping[str, str] = field(default_factory=versions)
     init: InitialWeights | None = None
+    learners: int = 1
     KIND = "agent"
-    OPTIONAL = frozenset({"init"})
+    OPTIONAL = frozenset({"init", "learners"})
 
     def __post_init__(self) -> None:
         """Check types and bounds.
@@ -220,6 +228,11 @@ class RunConfig(StoredConfig):
                 raise UserError(f"{name} = {getattr(self, name)!r}: expected true or false")
         if self.steps < self.num_envs:
             raise UserError(f"--steps = {self.steps} is less than one step of each of {self.num_envs} environments")
+        if self.num_envs % self.learners:
+            nearest = -(-self.num_envs // self.learners) * self.learners
+            raise UserError(
+                f"--learners {self.learners}: --num-envs {self.num_envs} cannot be divided by it; use {nearest}"
+            )
         if self.async_envs and self.deterministic:
             raise UserError("--async-envs needs a second thread, which --deterministic does not allow: leave one out")
 
@@ -335,6 +348,7 @@ def plan(
     save_freq: int | None = None,
     deterministic: bool = False,
     async_envs: bool = False,
+    learners: int = 1,
     perception: str | Path | PerceptionConfig | None = None,
     perception_kwargs: Mapping[str, Any] | None = None,
 ) -> RunConfig:
@@ -356,6 +370,8 @@ def plan(
         deterministic: One thread, and torch's own switch.
         async_envs: Step environments in a second thread while the agent learns. Runs stay reproducible, with other
             results: an update lacks the newest step.
+        learners: Processes that train together, data-parallel; each takes its share of `num_envs`, of the batch and of
+            the replay buffer, and a GPU of its own where `device` is one.
         perception: What replaces the camera's picture: `truth`, `none`, or a segmentation model (the folder of a
             perception run, a file, `pretrained:NAME`); None leaves `env` as it is described.
         perception_kwargs: View and corruptions; see `perception.config.PerceptionConfig`.
@@ -363,11 +379,14 @@ def plan(
     Raises:
         UserError: For anything that the caller can correct.
     """
+    from rlkit.nn.distributed import check_learners
     from rlkit.nn.utils import choose_device
 
-    for option, number in (("--num-envs", num_envs), ("--steps", steps)):
+    for option, number in (("--num-envs", num_envs), ("--steps", steps), ("--learners", learners)):
         if number is not None and number < 1:
             raise UserError(f"{option} {number}: expected a whole number of at least 1.")
+    device = choose_device(device)
+    check_learners(learners, device)
     agent_type = plugins.agent_class(algo)
     if not agent_type.learns:
         raise UserError(f"The agent {algo!r} does not learn: measure it with rlkit evaluate {algo} --env ENV.")
@@ -379,6 +398,8 @@ def plan(
         spaces, native, for_training = one.spaces, one.native, one.config
     budget = steps if steps is not None else agent_type.default_steps(spaces)
     name, hyperparameters = choose_hyperparameters(agent_type, preset, settings or {}, spaces, budget)
+    if learners > 1:
+        agent_type.shared(hyperparameters, learners)  # refuses what cannot be divided
     measured = played_to_the_end(dataclasses.replace(for_training, kwargs=asked.kwargs))
     usual = {
         "num_envs": NATIVE_ENVS if native else PYTHON_ENVS,
@@ -393,12 +414,13 @@ def plan(
         steps=budget,
         num_envs=usual["num_envs"] if num_envs is None else num_envs,
         seed=seed,
-        device=choose_device(device),
+        device=device,
         eval_freq=max(1, budget // EVALUATIONS) if eval_freq is None else eval_freq,
         eval_episodes=usual["eval_episodes"] if eval_episodes is None else eval_episodes,
         save_freq=max(1, budget // CHECKPOINTS) if save_freq is None else save_freq,
         deterministic=deterministic,
         async_envs=async_envs,
+        learners=learners,
     )
 
 

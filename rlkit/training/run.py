@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -18,13 +18,16 @@ from rlkit.env.make import check_arguments, check_typed_again, make_vec_env, rea
 from rlkit.env.vector import VecEnv
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain
+from rlkit.nn.distributed import ALONE, LearnerGroup, check_learners
 from rlkit.nn.utils import torch_set_up
 from rlkit.spaces import Spaces
 from rlkit.training.agent_trainer import AgentTrainer
+from rlkit.training.checkpoint import saved_steps
 from rlkit.training.config import MEASURED_ENVS, PYTHON_ENVS, RunConfig, plan
 from rlkit.training.extension import check_budget, extended
+from rlkit.training.learners import started_learners
 from rlkit.training.logger import evaluated_at
-from rlkit.training.progress import Reporter, make_reporter
+from rlkit.training.progress import LearnerReporter, Reporter, make_reporter
 from rlkit.training.run_folder import RunFolder, check_spaces
 from rlkit.training.signals import OUTPUT
 from rlkit.training.trained_agent import initialised
@@ -111,14 +114,14 @@ def start(
     check_time_limit(time_limit)
     with ExitStack() as stack:
         stack.enter_context(outputs_kept())
-        environments = stack.enter_context(make_vec_env(config.environment, config.num_envs))
+        environments = stack.enter_context(make_vec_env(config.environment, config.num_envs // config.learners))
         if config.async_envs and not environments.busy_elsewhere:
             raise UserError(
                 f"--async-envs: {config.environment.id} is stepped in Python, in the process of the agent: "
                 "add --env-kwargs workers=1 (or more), or leave --async-envs out."
             )
         agent = build_agent(config, environments.spaces)
-        check_memory(agent)
+        check_memory(agent, config.learners)
         if config.init is not None:
             config.init.load_into(agent, environments.spaces)
         run = RunFolder.create(None if run_dir is None else Path(run_dir), config)
@@ -126,7 +129,9 @@ def start(
             write_json(run.file("spaces.json"), environments.spaces.describe())
         if started is not None:
             started(run.path)
-        return _go(run, agent, environments, stack.enter_context(reporter(config.steps)), time_limit, resume=False)
+        progress = stack.enter_context(reporter(config.steps))
+        group = stack.enter_context(_other_learners(run, allow_code=True, resume=False))
+        return _go(run, agent, environments, progress, time_limit, resume=False, group=group)
 
 
 def resume(
@@ -163,15 +168,50 @@ def resume(
         check_budget(run.path, config, steps)
         config, notes = extended(config, steps)
     run.config = config
-    environment = config.environment
+    check_learners(config.learners, _device(config))
+    run.check_learners()
     with ExitStack() as stack:
         stack.enter_context(outputs_kept())
-        environments = stack.enter_context(make_vec_env(environment, config.num_envs, allow_code=env is not None))
+        environments = stack.enter_context(
+            make_vec_env(config.environment, config.num_envs // config.learners, allow_code=env is not None)
+        )
         check_spaces(run.path, environments.spaces)
         agent = build_agent(config, environments.spaces)
-        check_memory(agent)
+        check_memory(agent, config.learners)
         progress = stack.enter_context(reporter(config.steps))
-        return _go(run, agent, environments, progress, time_limit, resume=True, notes=notes)
+        group = stack.enter_context(_other_learners(run, allow_code=env is not None, resume=True))
+        return _go(run, agent, environments, progress, time_limit, resume=True, notes=notes, group=group)
+
+
+def _other_learners(
+    run: RunFolder[RunConfig], *, allow_code: bool, resume: bool
+) -> AbstractContextManager[LearnerGroup]:
+    """The first learner of a run, with the others at work within the block."""
+    config = run.config
+    return started_learners(
+        config.learners,
+        _device(config),
+        lambda: how_to_continue(run, AgentTrainer),
+        _learn,
+        run.path,
+        config,
+        allow_code,
+        resume,
+    )
+
+
+def how_to_continue(run: RunFolder[Any], trainer: type[Trainer[Any]]) -> str:
+    """How to continue a run that ended without saving."""
+    return f"the checkpoint after {saved_steps(run.path):,} steps is kept, continue with: {trainer.command} {run.path}"
+
+
+def _learn(group: LearnerGroup, path: Path, config: RunConfig, allow_code: bool, resume: bool) -> None:
+    """What each learner but the first does."""
+    run = RunFolder(path, config).of_learner(group.rank)
+    count = config.num_envs // config.learners
+    with make_vec_env(config.environment, count, allow_code=allow_code) as environments:
+        agent = build_agent(config, environments.spaces, group)
+        _go(run, agent, environments, LearnerReporter(group.rank), None, resume, group=group)
 
 
 def _go(
@@ -182,6 +222,7 @@ def _go(
     time_limit: float | None,
     resume: bool,
     notes: Sequence[str] = (),
+    group: LearnerGroup = ALONE,
 ) -> Run:
     config = run.config
     count = min(config.eval_episodes, MEASURED_ENVS if environments.native else PYTHON_ENVS)
@@ -190,23 +231,29 @@ def _go(
     if config.async_envs:
         # One core for the environments: threads of torch that share it would slow down every operation.
         count_threads = min(count_threads or torch.get_num_threads(), max(1, torch.get_num_threads() - 1))
+    if group.count > 1:
+        count_threads = min(count_threads or torch.get_num_threads(), max(1, torch.get_num_threads() // group.count))
     with (
-        run.locked(),
-        make_vec_env(evaluation, count) as measured,
+        run.locked() if group.is_first else nullcontext(),
+        make_vec_env(evaluation, count) if group.is_first else nullcontext(environments) as measured,
         torch_set_up(count_threads, config.deterministic),
     ):
         environments.warn = measured.warn = agent.warn = reporter.warn
         for line in [*environments.describe(), *agent.describe()]:
             reporter.say(line)
-        for sentence in agent.cautions():
+        for sentence in agent.cautions() if group.is_first else []:
             reporter.warn(sentence)
+        if group.count > 1:
+            each = f"{environments.num_envs} environments, and its share of the batch and of the replay buffer"
+            reporter.say(f"learners: {group.count} processes, each with {each}, as listed above")
+        agent.join(group)
         arguments = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())
         if config.init is not None:
             reporter.say(f"initial weights: {config.init}")
         measured_by = f"{config.eval_episodes} episodes of its own{f' with {arguments}' if arguments else ''}"
         reporter.say(f"evaluation: {measured_by if config.eval_freq else 'none (--eval-freq 0)'}")
         reporter.say(f"run: {run.path}")
-        trainer = AgentTrainer(run, agent, environments, measured, reporter)
+        trainer = AgentTrainer(run, agent, environments, measured, reporter, group)
         if resume:
             # A run that is killed between logging and saving has logged the step of its first checkpoint.
             end, first = (-(-steps // config.num_envs) * config.num_envs for steps in (config.steps, config.save_freq))
@@ -216,7 +263,7 @@ def _go(
             restored = trainer.resume(unsaved=end if cut_short and first in (0, end) else unsaved)
             if not restored and config.init is not None:
                 config.init.load_into(agent, environments.spaces)
-        if notes:
+        if notes and group.is_first:
             run.store_budget()
         for line in notes:
             reporter.say(line)
@@ -256,30 +303,37 @@ def fit(trainer: Trainer[Any], time_limit: float | None, resumed: bool) -> Run:
     return Run(path, trainer.steps, stopped)
 
 
-def build_agent(config: RunConfig, spaces: Spaces) -> Agent:
-    """The untrained agent of a run.
+def build_agent(config: RunConfig, spaces: Spaces, group: LearnerGroup = ALONE) -> Agent:
+    """The untrained agent of a run, or its part in one of several learners; they are to begin with `Agent.join`.
 
     Raises:
         UserError: If the hyperparameters are impossible, or do not fit into memory.
     """
     agent_type = plugins.agent_class(config.algorithm)
     hyperparameters: Any = from_plain(agent_type.Config, config.hyperparameters)
-    device = "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device
+    if config.learners > 1:
+        hyperparameters = agent_type.shared(hyperparameters, config.learners)
+    count = config.num_envs // config.learners
     try:
-        return agent_type.build(spaces, hyperparameters, config.num_envs, device, config.seed)
+        return agent_type.build(spaces, hyperparameters, count, _device(config), group.seed(config.seed))
     except MemoryError as error:
         raise UserError(f"Not enough memory: {error}. Try a smaller buffer_size.", exit_code=1) from error
     except ValueError as error:
         raise UserError(f"The agent {config.algorithm!r} cannot be built: {error}.") from error
 
 
-def check_memory(agent: Agent) -> None:
-    """Check that the agent's memory estimate fits into the free memory.
+def _device(config: RunConfig) -> str:
+    """The device of a run, which may be resumed where there is no GPU."""
+    return "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device
+
+
+def check_memory(agent: Agent, learners: int = 1) -> None:
+    """Check that the agent's memory estimate, times the number of learners, fits into the free memory.
 
     Raises:
         UserError: It does not.
     """
-    needed, free = agent.memory_estimate(), available_memory()
+    needed, free = learners * agent.memory_estimate(), available_memory()
     if free is not None and needed > free:
         known = {field.name for field in dataclasses.fields(agent.Config)}
         remedies = [f"--set {setting}" for setting in SAVES_MEMORY if setting.partition("=")[0] in known]
