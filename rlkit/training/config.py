@@ -398,14 +398,12 @@ def plan(
         spaces, native, for_training = one.spaces, one.native, one.config
     budget = steps if steps is not None else agent_type.default_steps(spaces)
     name, hyperparameters = choose_hyperparameters(agent_type, preset, settings or {}, spaces, budget)
-    if learners > 1:
-        agent_type.shared(hyperparameters, learners)  # refuses what cannot be divided
     measured = played_to_the_end(dataclasses.replace(for_training, kwargs=asked.kwargs))
     usual = {
         "num_envs": NATIVE_ENVS if native else PYTHON_ENVS,
         "eval_episodes": NATIVE_EPISODES if native else PYTHON_EPISODES,
     } | capabilities.run_defaults(metadata)
-    return RunConfig(
+    config = RunConfig(
         environment=for_training,
         evaluation=measured.with_kwargs(capabilities.default_kwargs(metadata, "evaluation")),
         algorithm=algo,
@@ -422,6 +420,9 @@ def plan(
         async_envs=async_envs,
         learners=learners,
     )
+    if learners > 1:
+        agent_type.shared(hyperparameters, learners)  # refuses what cannot be divided
+    return config
 
 
 def choose_hyperparameters(

@@ -257,8 +257,8 @@ class Trainer(ABC, Generic[C]):
         while True:
             checkpoint = self.run.checkpoints.to_resume(self.reporter.warn)
             own = -1 if checkpoint is None else checkpoint.steps
-            least = int(self.group.minimum(own))
-            if own == least == -self.group.minimum(-own):
+            least, most = int(self.group.minimum(own)), -int(self.group.minimum(-own))
+            if least == most:
                 return checkpoint
             if own > least:
                 if self.group.is_first:
