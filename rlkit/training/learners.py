@@ -30,6 +30,7 @@ LEAVE = 30.0  # s that learners may take to end after the first one
 STUCK = 30.0  # s after the end of a learner, after which the first one is ended too if it waits on a GPU
 ENDLESS = timedelta(days=365)  # an evaluation of the first learner may take as long as it likes
 READY = "ready"
+GLOO_INTERFACE = "GLOO_SOCKET_IFNAME"
 
 
 class LearnerProcess:
@@ -144,7 +145,6 @@ def started_learners(
 
     with tempfile.TemporaryDirectory(prefix="rlkit-learners-") as folder:
         store = str(Path(folder) / "store")
-        deadline = 0.0  # until when the others may go on
         try:
             for rank in range(1, count):  # appended at once, so that all that were started are ended
                 task = (rank, count, device, store, function, arguments)
@@ -155,10 +155,10 @@ def started_learners(
             watch.start()
             with connected(0, count, device, store, check) as group:
                 yield group
-                deadline = time.monotonic() + LEAVE
-                done.set()
-                for process in processes:
-                    process.leave(deadline)
+            done.set()
+            deadline = time.monotonic() + LEAVE
+            for process in processes:
+                process.leave(deadline)
         except LearnerLost as error:
             raise _lost(processes, error, how_to_continue) from error
         finally:
@@ -182,17 +182,28 @@ def connected(
     """
     import torch.distributed as dist
 
-    # All are on this machine: gloo would otherwise listen where others can connect.
-    loopback = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), None)
-    if loopback is not None:
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback)
     backend = "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo"
     file = dist.FileStore(store, count)  # type: ignore[attr-defined]
-    dist.init_process_group(backend, store=file, rank=rank, world_size=count, timeout=ENDLESS)
+    with _on_loopback():
+        dist.init_process_group(backend, store=file, rank=rank, world_size=count, timeout=ENDLESS)
     try:
         yield LearnerGroup(rank, count, dist.group.WORLD, check)
     finally:
         dist.destroy_process_group()
+
+
+@contextlib.contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Let gloo listen where only this machine can connect, unless the user chose an interface."""
+    loopback = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), None)
+    if loopback is None or GLOO_INTERFACE in os.environ:
+        yield
+        return
+    os.environ[GLOO_INTERFACE] = loopback
+    try:
+        yield
+    finally:
+        del os.environ[GLOO_INTERFACE]
 
 
 def _lost(processes: list[LearnerProcess], error: LearnerLost, how_to_continue: Callable[[], str]) -> UserError:

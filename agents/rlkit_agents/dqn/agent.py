@@ -14,7 +14,7 @@ from rlkit.agent import Agent, Inspection, State
 from rlkit.nn.distributed import ALONE, LearnerGroup, share
 from rlkit.nn.encoders import is_small
 from rlkit.nn.layers import NoisyLinear
-from rlkit.nn.utils import count, to_tensors
+from rlkit.nn.utils import count, to_floats, to_tensors
 from rlkit.replay import Batch, ReplayBuffer, Transitions
 from rlkit.replay.mirroring import mirror_every_second
 from rlkit.schedules import Exponential, Geometric, Linear
@@ -192,7 +192,7 @@ class DQN(Agent):
             if errors is not None and np.isfinite(errors).all():  # otherwise the loss is not finite either
                 self._replay.update_priorities(batch.rows, errors)
         self._warn_of_clamped_targets()
-        return {f"train/{name}": float(value) for name, value in metrics.items()} | {
+        return {f"train/{name}": value for name, value in to_floats(metrics).items()} | {
             "train/learning_rate": learning_rate,
             "train/n_updates": self.updates,
             "rollout/exploration_rate": self.epsilon,

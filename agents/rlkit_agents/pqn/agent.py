@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from rlkit.agent import Agent, Inspection, State
 from rlkit.nn.distributed import ALONE, LearnerGroup
 from rlkit.nn.encoders import is_small
-from rlkit.nn.utils import count, gather_actions, to_tensor, to_tensors
+from rlkit.nn.utils import count, gather_actions, to_floats, to_tensor, to_tensors
 from rlkit.replay import Transitions
 from rlkit.schedules import Linear
 from rlkit.spaces import Observations, Spaces
@@ -159,7 +159,7 @@ class PQN(Agent):
                     to_tensor(targets[rows], self.device),
                 )
         self._rollout.clear()
-        return {f"train/{name}": float(value) for name, value in metrics.items()} | {
+        return {f"train/{name}": value for name, value in to_floats(metrics).items()} | {
             "train/learning_rate": learning_rate,
             "train/n_updates": self.updates,
             "rollout/exploration_rate": self.epsilon,
