@@ -379,14 +379,11 @@ def plan(
     Raises:
         UserError: For anything that the caller can correct.
     """
-    from rlkit.nn.distributed import check_learners
     from rlkit.nn.utils import choose_device
 
     for option, number in (("--num-envs", num_envs), ("--steps", steps), ("--learners", learners)):
         if number is not None and number < 1:
             raise UserError(f"{option} {number}: expected a whole number of at least 1.")
-    device = choose_device(device)
-    check_learners(learners, device)
     agent_type = plugins.agent_class(algo)
     if not agent_type.learns:
         raise UserError(f"The agent {algo!r} does not learn: measure it with rlkit evaluate {algo} --env ENV.")
@@ -412,7 +409,7 @@ def plan(
         steps=budget,
         num_envs=usual["num_envs"] if num_envs is None else num_envs,
         seed=seed,
-        device=device,
+        device=choose_device(device),
         eval_freq=max(1, budget // EVALUATIONS) if eval_freq is None else eval_freq,
         eval_episodes=usual["eval_episodes"] if eval_episodes is None else eval_episodes,
         save_freq=max(1, budget // CHECKPOINTS) if save_freq is None else save_freq,

@@ -112,6 +112,7 @@ def start(
         UserError: For anything that the caller can correct.
     """
     check_time_limit(time_limit)
+    check_learners(config.learners, config.device)
     with ExitStack() as stack:
         stack.enter_context(outputs_kept())
         environments = stack.enter_context(make_vec_env(config.environment, config.num_envs // config.learners))
@@ -202,7 +203,9 @@ def _other_learners(
 
 def how_to_continue(run: RunFolder[Any], trainer: type[Trainer[Any]]) -> str:
     """How to continue a run that ended without saving."""
-    return f"the checkpoint after {saved_steps(run.path):,} steps is kept, continue with: {trainer.command} {run.path}"
+    steps = saved_steps(run.path)
+    kept = f"the checkpoint after {steps:,} steps is kept" if steps else "no step was saved yet"
+    return f"{kept}, continue with: {trainer.command} {run.path}"
 
 
 def _learn(group: LearnerGroup, path: Path, config: RunConfig, allow_code: bool, resume: bool) -> None:
@@ -244,8 +247,7 @@ def _go(
         for sentence in agent.cautions() if group.is_first else []:
             reporter.warn(sentence)
         if group.count > 1:
-            each = f"{environments.num_envs} environments, and its share of the batch and of the replay buffer"
-            reporter.say(f"learners: {group.count} processes, each with {each}, as listed above")
+            reporter.say(f"learners: {group.count} processes, each with the environments, replay and batches above")
         agent.join(group)
         arguments = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())
         if config.init is not None:

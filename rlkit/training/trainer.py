@@ -138,12 +138,11 @@ class Trainer(ABC, Generic[C]):
         def mean_step() -> float:
             return (time.monotonic() - self._began) * self._stride / max(self._stride, self.steps - first)
 
-        first_learner = self.group.is_first
+        is_first = self.group.is_first
+        requested = stop_request(time_limit, mean_step, self.group.check) if is_first else nullcontext(StopRequest())
         with (
-            stop_request(time_limit, mean_step, self.group.check)
-            if first_learner
-            else nullcontext(StopRequest()) as stop,
-            Logger(self.run.path, resume_at=self.steps) if first_learner else NoLogger() as log,
+            requested as stop,
+            Logger(self.run.path, resume_at=self.steps) if is_first else NoLogger() as log,
             self.prepared(),
         ):
             if self.steps == 0:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -18,9 +19,12 @@ from rlkit import plugins
 from rlkit.agent import Agent
 from rlkit.env.seeding import episode_seed
 from rlkit.errors import UserError
+from rlkit.nn.distributed import share
+from rlkit.training import learners
 from rlkit.training.checkpoint import read_checkpoint, saved_steps
 from rlkit.training.collector import Collector
 from rlkit.training.config import plan
+from rlkit.training.learners import started_learners
 from rlkit.training.logger import read_metrics
 from rlkit.training.progress import PlainReporter
 from rlkit.training.run import resume, start, train
@@ -226,6 +230,40 @@ def test_a_killed_learner_process_ends_the_run_with_how_to_resume(tmp_path):
     assert errors.startswith("rlkit: learner 1 was ended by SIGKILL")
     assert "continue with: rlkit train --resume run" in errors
     assert len(errors.splitlines()) == 1
+
+
+def test_the_error_of_a_learner_process_is_the_error_of_the_run():
+    def train_first():
+        # `share` refuses to divide 3 by 2.
+        with started_learners(2, "cpu", lambda: "how to go on", share, 3, 2) as group:
+            group.minimum(0.0)
+
+    with pytest.raises(UserError, match=r"learner 1: --learners 2: .* = 3 cannot be divided .*; how to go on"):
+        train_first()
+
+
+def test_a_first_learner_that_does_not_notice_is_ended(monkeypatch, capsys):
+    """As one that waits for a GPU: no other thread can interrupt it."""
+
+    class Killed:
+        failed = True
+
+        def ending(self):
+            return 1, "learner 1 was ended by SIGKILL", 1
+
+        def leave(self, deadline):
+            return
+
+    def leave(status):
+        raise SystemExit(status)
+
+    monkeypatch.setattr(learners, "STUCK", 0.0)
+    monkeypatch.setattr(os, "_exit", leave)
+    done = threading.Event()
+    monkeypatch.setattr(done, "wait", lambda seconds: False)
+    with pytest.raises(SystemExit, match="1"):
+        learners._end_if_stuck([Killed()], done, lambda: "how to go on")
+    assert capsys.readouterr().err == "rlkit: learner 1 was ended by SIGKILL; how to go on\n"
 
 
 def _children(pid):
