@@ -175,9 +175,8 @@ class DQN(Agent):
         if due <= 0:
             return {}
         if self.updates == 0:
-            if not self._group.minimum(
-                self._replay.can_sample()
-            ):  # a short run may have an update due after its first step
+            # A short run may have an update due after its first step.
+            if not self._group.minimum(self._replay.can_sample()):
                 return {}
             samples = self._replay.sample(NORMALIZATION_SAMPLES)
             self.learner.fit_normalization(to_tensors(samples.observations, self.device))
