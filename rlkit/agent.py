@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit.capabilities import HasCapabilities
+from rlkit.errors import UserError
 from rlkit.spaces import Observations, Spaces
 
 if TYPE_CHECKING:
+    from rlkit.nn.distributed import LearnerGroup
     from rlkit.replay import Replay, Transitions
 
 _log = logging.getLogger(__name__)
@@ -65,6 +67,23 @@ class Agent(ABC):
     @abstractmethod
     def build(cls, spaces: Spaces, config: Any, num_envs: int, device: str, seed: int) -> Self:
         """Build the agent with all its parts; all randomness derives from `seed`."""
+
+    @classmethod
+    def shared(cls, config: Any, learners: int) -> Any:
+        """The hyperparameters of each of several learners that train together, see `join`.
+
+        Raises:
+            UserError: The agent has no such training, or a number cannot be divided.
+        """
+        raise UserError(
+            f"--learners {learners}: the agent {cls.__name__} is trained by a single process; leave it out."
+        )
+
+    def join(self, group: "LearnerGroup") -> None:  # noqa: B027 - see `shared`
+        """Train with other learners: begin with the weights of the first, and average gradients from now on.
+
+        An agent that has `shared` hyperparameters counts the steps of all learners.
+        """
 
     @abstractmethod
     def act(self, observations: Observations, explore: bool) -> npt.NDArray[np.int64]:

@@ -85,12 +85,15 @@ class Train:
     """The run folder to create (with --seeds: the folder of the runs s0, s1, ...)."""
     resume: Annotated[Path | None, unset("RUN")] = None
     """Resume the run in this folder from its last checkpoint."""
+    actors: Annotated[int | None, unset("N")] = None
+    """Step the environments in N processes of their own, also on other machines (--ray): for slow environments."""
+    learners: Annotated[int | None, unset("N")] = None
+    """Processes that train together, each with its share of environments, batch and replay buffer (1 if not given); on
+    GPUs, each takes one."""
     deterministic: bool = False
     """Use one thread and deterministic operations only."""
     async_envs: bool = False
     """Step the environments in a thread of their own while the agent learns: faster with images on several cores."""
-    actors: Annotated[int, tyro.conf.arg(metavar="N")] = 0
-    """Step the environments in N processes of their own, also on other machines (--ray): for slow environments."""
     watch: bool = False
     """Open a window that shows the newest checkpoint during training."""
     quiet: Annotated[bool, tyro.conf.arg(aliases=["-q"])] = False
@@ -244,7 +247,8 @@ class Train:
             save_freq=self.save_freq,
             deterministic=self.deterministic,
             async_envs=self.async_envs,
-            actors=self.actors,
+            actors=self.actors or 0,
+            learners=1 if self.learners is None else self.learners,
             perception=self.perception,
             perception_kwargs=read_kwargs("--perception-kwargs", self.perception_kwargs),
         )
@@ -260,7 +264,18 @@ class Train:
         assert self.config is not None
         if self.config.is_dir():
             raise UserError(f"--config {self.config}: this is a folder; name the file {self.config / 'config.json'}")
-        self._refuse("--config", "preset", "set", "num_envs", "perception", *EVALUATION_OPTIONS, "save_freq", "init")
+        self._refuse(
+            "--config",
+            "preset",
+            "set",
+            "num_envs",
+            "actors",
+            "learners",
+            "perception",
+            *EVALUATION_OPTIONS,
+            "save_freq",
+            "init",
+        )
         config = open_config(self.config, RunConfig)
         network = self._network_typed_again("--config")
         config = config if network is None else config.with_network(network)
@@ -279,7 +294,7 @@ class Train:
 
     def _refuse_what_resuming_cannot_change(self) -> None:
         options = ("preset", "set", "config", "seed", "device", "num_envs", "deterministic", "async_envs", "perception")
-        self._refuse("--resume", *options, *EVALUATION_OPTIONS, "save_freq", "run_dir", "init")
+        self._refuse("--resume", *options, *EVALUATION_OPTIONS, "save_freq", "run_dir", "init", "actors", "learners")
 
     def _network_typed_again(self, option: str) -> str | None:
         """The only perception option taken here: permission to import a user's own network."""

@@ -237,6 +237,11 @@ class ReplayBuffer:
         stored = rows >= self.oldest
         self._priorities.update(rows[stored] % self.capacity, errors[stored])
 
+    def probability(self, rows: Rows) -> float:
+        """Probability of the least likely of some sampled rows; prioritized sampling only."""
+        assert self._priorities is not None
+        return self._priorities.probability(rows % self.capacity)
+
     def _draw(self, batch_size: int, per_beta: float) -> tuple[Rows, npt.NDArray[np.float32]]:
         """Rows to sample, and their importance weights."""
         if self._priorities is None:

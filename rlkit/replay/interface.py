@@ -116,6 +116,10 @@ class Replay(Protocol):
         """Set the priorities of sampled transitions from their new TD errors."""
         ...
 
+    def probability(self, rows: Rows) -> float:
+        """Probability of the least likely of some sampled rows; prioritized sampling only."""
+        ...
+
     def rows(self, start: int, stop: int) -> npt.NDArray[np.void]:
         """A copy of the rows [start, stop), for saving."""
         ...

@@ -266,6 +266,10 @@ class RemoteReplayBuffer:
         """Set priorities, without waiting."""
         self._server.call.remote("update_priorities", rows, errors)
 
+    def probability(self, rows: Rows) -> float:
+        """Probability of the least likely of some sampled rows; prioritized sampling only."""
+        return float(self._answer(self._server.call.remote("probability", rows)))
+
     def rows(self, start: int, stop: int) -> npt.NDArray[np.void]:
         """A copy of the rows [start, stop), for saving."""
         saved: npt.NDArray[np.void] = self._answer(self._server.call.remote("rows", start, stop))

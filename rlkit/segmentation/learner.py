@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from rlkit.nn.batch_norm import synchronise_batch_norm
+from rlkit.nn.distributed import ALONE, LearnerGroup
 from rlkit.nn.layers import set_dropout_generator
-from rlkit.nn.utils import computing_in, precision_for
+from rlkit.nn.utils import computing_in, precision_for, to_tensor
 from rlkit.perception.model import as_floats
 from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.losses import cross_entropy, dice
@@ -126,6 +128,8 @@ class SegmentationLearner:
         seed: Fixes dropout.
         device: Device of the network.
         class_weights: (C,) weight of a pixel of each class in the loss; None for equal ones.
+        group: The learners that train together, each with its share of every batch: they begin with the weights of the
+            first, and loss, batch norm and gradients are those of the whole batch.
     """
 
     replay = None  # see `rlkit.training.checkpoint.Trainable`
@@ -139,6 +143,7 @@ class SegmentationLearner:
         seed: int = 0,
         device: str = "cpu",
         class_weights: npt.NDArray[np.float32] | None = None,
+        group: LearnerGroup = ALONE,
     ):
         self.settings = settings
         self.device = device
@@ -147,9 +152,12 @@ class SegmentationLearner:
         self._steps = steps
         self._seed = seed
         self._weights = None if class_weights is None else torch.as_tensor(class_weights).float().to(device)
+        self._group = group
+        group.broadcast(self.network.state_dict().values())
+        self._averaged: nn.Module = copy.deepcopy(self.network)
+        synchronise_batch_norm(self.network, group)
         self._optimizer = _optimizer(self.network, settings)
         self._mean = AveragedWeights(self.network, settings.ema_decay)
-        self._averaged: nn.Module = copy.deepcopy(self.network)
         self._dropping = torch.Generator(device)
 
     def learning_rate(self, step: int) -> float:
@@ -166,7 +174,7 @@ class SegmentationLearner:
             step: Number of steps taken before.
 
         Returns:
-            The loss; on a GPU it may still be being computed.
+            The loss of the whole batch; on a GPU it may still be being computed.
         """
         settings = self.settings
         for group in self._optimizer.param_groups:
@@ -177,11 +185,12 @@ class SegmentationLearner:
         with self._seeded_dropout(step), computing_in(self._precision, self.device):
             logits = self.network(inputs)
         logits = logits.float()
-        loss = cross_entropy(logits, truth, self._weights, settings.label_smoothing)
+        loss = cross_entropy(logits, truth, self._weights, settings.label_smoothing, self._group.total)
         if settings.dice:
-            loss = loss + settings.dice * dice(logits, truth)
+            loss = loss + settings.dice * dice(logits, truth, self._group.total)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self._group.average_gradients(self.network.parameters())
         if settings.max_grad_norm:
             nn.utils.clip_grad_norm_(self.network.parameters(), settings.max_grad_norm)
         self._optimizer.step()
@@ -232,12 +241,13 @@ class SegmentationLearner:
         self._mean.load_state(state["average"])
 
     def _moved(self, array: Pixels) -> Tensor:
-        return torch.from_numpy(array).to(self.device, non_blocking=True)
+        return to_tensor(array, self.device)
 
     @contextlib.contextmanager
     def _seeded_dropout(self, step: int) -> Iterator[None]:
         """Seed dropout by step: our layers draw from a generator, those of torch from the global one."""
-        number = int(np.random.SeedSequence([self._seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+        seeds = [self._group.seed(self._seed), step]
+        number = int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0] >> np.uint64(1))
         self._dropping.manual_seed(number)
         set_dropout_generator(self.network, self._dropping)
         with seeded(number, self.device):

@@ -11,6 +11,7 @@ from rlkit.env.config import EnvConfig
 from rlkit.env.make import check_arguments, check_typed_again
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain
+from rlkit.nn.distributed import LearnerGroup, check_learners
 from rlkit.nn.utils import torch_set_up
 from rlkit.perception.networks import build_network
 from rlkit.segmentation.config import Data, Plan, SegmentationConfig, checked, checked_budget, open_data, plan
@@ -22,8 +23,9 @@ from rlkit.segmentation.loader import TrainingPictures
 from rlkit.segmentation.losses import class_weights
 from rlkit.segmentation.trainer import SegmentationTrainer, Validation
 from rlkit.training.extension import check_budget
-from rlkit.training.progress import make_reporter
-from rlkit.training.run import MakeReporter, Run, check_time_limit, fit
+from rlkit.training.learners import started_learners
+from rlkit.training.progress import LearnerReporter, Reporter, make_reporter
+from rlkit.training.run import MakeReporter, Run, check_time_limit, fit, how_to_continue
 from rlkit.training.run_folder import RunFolder
 from rlkit.utils.terminal import outputs_kept
 
@@ -98,6 +100,8 @@ def resume(
     check_time_limit(time_limit)
     run = RunFolder.open(Path(path), SegmentationConfig)
     config = run.config
+    check_learners(config.learners, _device(config))
+    run.check_learners()
     if network not in (None, config.network):
         raise UserError(f"This run trains {config.network}, not {network}: leave --network out.")
     if steps is not None or epochs is not None:
@@ -129,39 +133,122 @@ def resume(
     # Without a checkpoint, the run begins again with the same random weights.
     generator = torch.Generator().manual_seed(config.seed)
     built = build_network(config.network, len(config.classes), allow_code=network is not None, generator=generator)
-    return _go(run, Plan(config, source, built, notes), time_limit, reporter, resume=True)
+    return _go(
+        run,
+        Plan(config, source, built, notes),
+        time_limit,
+        reporter,
+        resume=True,
+        data=data if isinstance(data, str | Path) else None,
+        allow_data=data is not None,
+        allow_network=network is not None,
+    )
 
 
 def _go(
-    run: RunFolder[SegmentationConfig], planned: Plan, time_limit: float | None, make: MakeReporter, *, resume: bool
+    run: RunFolder[SegmentationConfig],
+    planned: Plan,
+    time_limit: float | None,
+    make: MakeReporter,
+    *,
+    resume: bool,
+    data: str | Path | None = None,
+    allow_data: bool = True,
+    allow_network: bool = True,
 ) -> Run:
+    """Train what is planned.
+
+    Args:
+        run: Its folder.
+        planned: The run.
+        time_limit: Seconds after which to stop.
+        make: Makes the reporter.
+        resume: Whether the run was begun before.
+        data: Where other learners find the data; None for where the configuration says.
+        allow_data: Whether they may import a module that it names.
+        allow_network: Whether they may import a module that the network's name names.
+    """
     former = run.config.steps
     run.config = config = planned.config
-    settings = from_plain(Hyperparameters, config.hyperparameters)
-    device = "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device
     with (
         outputs_kept(),
         run.locked(),
-        torch_set_up(settings.threads or None, False),
         make(config.steps) as reporter,
+        started_learners(
+            config.learners,
+            _device(config),
+            lambda: how_to_continue(run, SegmentationTrainer),
+            _learn,
+            run.path,
+            dataclasses.replace(config, data=str(data or config.data)),
+            allow_data,
+            allow_network,
+            resume,
+        ) as group,
     ):
+        return _train(run, planned, time_limit, reporter, group, former=former, resume=resume)
+
+
+def _learn(
+    group: LearnerGroup,
+    path: Path,
+    config: SegmentationConfig,
+    allow_data: bool,
+    allow_network: bool,
+    resume: bool,
+) -> None:
+    """What each learner but the first does."""
+    source = open_data(
+        config.data,
+        config.classes,
+        size=config.size,
+        seed=config.seed,
+        env_kwargs=config.env_kwargs or None,
+        held_out=config.val_fraction,
+        allow_code=allow_data,
+    )
+    network = build_network(config.network, len(config.classes), allow_code=allow_network, generator=torch.Generator())
+    run = RunFolder(path, config).of_learner(group.rank)
+    reporter = LearnerReporter(group.rank)
+    _train(run, Plan(config, source, network), None, reporter, group, former=config.steps, resume=resume)
+
+
+def _train(
+    run: RunFolder[SegmentationConfig],
+    planned: Plan,
+    time_limit: float | None,
+    reporter: Reporter,
+    group: LearnerGroup,
+    *,
+    former: int,
+    resume: bool,
+) -> Run:
+    config = planned.config
+    settings = from_plain(Hyperparameters, config.hyperparameters)
+    threads = settings.threads or None
+    if group.count > 1 and threads is None:
+        threads = max(1, torch.get_num_threads() // group.count)
+    with torch_set_up(threads, False):
         learner = SegmentationLearner(
             planned.network,
             settings,
             config.steps,
             seed=config.seed,
-            device=device,
+            device=_device(config),
             class_weights=class_weights(settings, planned.source, config.seed),
+            group=group,
         )
         for line in planned.describe():
             reporter.say(line)
+        if group.count > 1:
+            reporter.say(f"learners: {group.count} processes, each with {settings.batch_size // group.count} pictures")
         for note in planned.notes:
             reporter.warn(note)
         reporter.say(f"run: {run.path}")
         pictures = TrainingPictures(
-            planned.source, settings.augmentation(), settings.batch_size, config.seed, settings.bn_samples
+            planned.source, settings.augmentation(), settings.batch_size, config.seed, settings.bn_samples, group
         )
-        trainer = SegmentationTrainer(run, pictures, Validation(planned.source), learner, reporter)
+        trainer = SegmentationTrainer(run, pictures, Validation(planned.source), learner, reporter, group)
         if resume:
             trainer.resume()
         if config.steps != former:
@@ -176,3 +263,8 @@ def _go(
                 f"over all of them: it is {learner.learning_rate(trainer.steps):.2g} after {trainer.steps:,}"
             )
         return fit(trainer, time_limit, resumed=resume)
+
+
+def _device(config: SegmentationConfig) -> str:
+    """The device of a run, which may be resumed where there is no GPU."""
+    return "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device

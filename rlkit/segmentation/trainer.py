@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rlkit.agent import State
 from rlkit.errors import UserError
+from rlkit.nn.distributed import ALONE, LearnerGroup
 from rlkit.perception.model import BEST, SegmentationModel
 from rlkit.perception.model_card import ModelCard
 from rlkit.segmentation.config import SegmentationConfig
@@ -107,9 +108,7 @@ class Validation:
 def _split(pictures: LabelledImages) -> Iterator[LabelledImages]:
     for start in range(0, len(pictures), AT_ONCE):
         part = slice(start, start + AT_ONCE)
-        yield LabelledImages(
-            pictures.images[part], pictures.labels[part], pictures.names[part], pictures.conditions[part]
-        )
+        yield pictures.part(part)
 
 
 class SegmentationTrainer(Trainer[SegmentationConfig]):
@@ -121,6 +120,7 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
         validation: Pictures that the best weights are selected by.
         learner: The network and its optimizer.
         reporter: Shows progress.
+        group: The learners that train together; the learner is one of them.
     """
 
     command = "rlkit perception train --resume"
@@ -134,8 +134,9 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
         validation: Validation,
         learner: SegmentationLearner,
         reporter: Reporter,
+        group: LearnerGroup = ALONE,
     ):
-        super().__init__(run, learner, reporter, eval_freq=run.config.val_freq)
+        super().__init__(run, learner, reporter, eval_freq=run.config.val_freq, group=group)
         self.pictures = pictures
         self.validation = validation
         self.settings = learner.settings
@@ -160,10 +161,11 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
         """Take a gradient step on the next batch.
 
         Raises:
-            Stopped: A stop was requested while the batch was waited for; nothing has changed.
+            Stopped: A stop was requested while the batch was waited for; nothing has changed. Several learners take
+                the step, since they stop together.
         """
         began = time.monotonic()
-        batch = self._batches.take(self.stop.check)
+        batch = self._batches.take(self.stop.check if self.group.count == 1 else self.group.check)
         self._waited += time.monotonic() - began
         self._losses.append(self.learner.update(batch.images, batch.labels, self.steps))
         self.steps += 1
@@ -204,6 +206,11 @@ class SegmentationTrainer(Trainer[SegmentationConfig]):
             )
             self._draw(result, log)
         self._aside += time.monotonic() - began
+
+    def _evaluate(self, log: Logger) -> None:
+        """Validate, and tell other learners how long nothing was better, which ends the training of all."""
+        super()._evaluate(log)
+        (self.stale,) = self.group.of_first(self.stale)
 
     def scalars(self) -> dict[str, float]:
         """The mean loss since the last record, the learning rate, and the speed."""

@@ -50,7 +50,7 @@ class ActorTrainer(AgentTrainer):
         agent.use_replay(self._replay)
         self._learner = agent
         self._pool = ActorPool(ray, run.config, environments, agent, self._replay, reporter.warn, counts_cpus)
-        super().__init__(run, agent, environments, evaluation, reporter, self._pool, self._pool.stride)
+        super().__init__(run, agent, environments, evaluation, reporter, episodes=self._pool, stride=self._pool.stride)
 
     @contextmanager
     def prepared(self) -> Iterator[None]:

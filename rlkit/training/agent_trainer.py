@@ -13,6 +13,7 @@ from rlkit.agent import Agent, State
 from rlkit.env.seeding import episode_seed
 from rlkit.env.vector import VecEnv
 from rlkit.errors import UserError
+from rlkit.nn.distributed import ALONE, LearnerGroup
 from rlkit.replay import Transitions
 from rlkit.training.collector import Collector
 from rlkit.training.config import RunConfig
@@ -63,8 +64,9 @@ class AgentTrainer(Trainer[RunConfig]):
         environments: Where it collects transitions.
         evaluation: Where it is evaluated, on episodes that training never sees.
         reporter: Shows progress.
+        group: The learners that train together; the agent is one of them.
         episodes: Those in which it collects transitions; None for new ones in `environments`.
-        stride: Environment steps that one call of `step` takes; None for one in each environment.
+        stride: Environment steps that one call of `step` takes; None for one in each environment of every learner.
     """
 
     command = "rlkit train --resume"
@@ -76,15 +78,18 @@ class AgentTrainer(Trainer[RunConfig]):
         environments: VecEnv,
         evaluation: VecEnv,
         reporter: Reporter,
+        group: LearnerGroup = ALONE,
         episodes: Episodes | None = None,
         stride: int | None = None,
     ):
-        stride = environments.num_envs if stride is None else stride
-        super().__init__(run, agent, reporter, eval_freq=run.config.eval_freq, stride=stride)
+        stride = group.count * environments.num_envs if stride is None else stride
+        super().__init__(run, agent, reporter, eval_freq=run.config.eval_freq, stride=stride, group=group)
         self.agent = agent
         self.environments = environments
         self.evaluation = evaluation
-        self.episodes: Episodes = Collector(environments, run.config.seed) if episodes is None else episodes
+        if episodes is None:
+            episodes = Collector(environments, run.config.seed, group.rank * environments.num_envs)
+        self.episodes = episodes
         self.latest: dict[str, float] = {}  # newest value of everything that the agent logs
         self._tie_breaker = math.inf  # of the best evaluation
         self._reward_size = RewardSize(environments.config.id, run.config.hyperparameters)
@@ -135,7 +140,7 @@ class AgentTrainer(Trainer[RunConfig]):
     def _count(self, rewards: npt.NDArray[np.float32]) -> None:
         """Count one step of some environments, and warn of what their rewards show."""
         before = self.steps
-        self.steps += len(rewards)
+        self.steps += self.group.count * len(rewards)
         if before < LONG * self.config.num_envs <= self.steps and not self.episodes.finished:
             self.reporter.warn(no_end(self.config.environment.id, "of training"))
         if sentence := self._reward_size.observe(rewards):

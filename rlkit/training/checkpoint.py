@@ -195,6 +195,12 @@ class Checkpoints:
                 report(f"the damaged checkpoint is kept as {aside}")
         return checkpoint
 
+    def discard_after(self, steps: int) -> None:
+        """Delete checkpoints of later steps, which another learner lacks."""
+        for folder in _complete_folders(self._part("checkpoints")):
+            if int(folder.name) > steps:
+                shutil.rmtree(folder)
+
     def restore(self, checkpoint: Checkpoint, learner: Trainable) -> State:
         """Load a checkpoint into the learner and return the state of the training loop.
 

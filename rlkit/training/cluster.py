@@ -218,7 +218,8 @@ def need_of(config: RunConfig) -> Need:
     perception = config.environment.perception
     sees_on_gpu = perception is not None and not perception.is_truth and perception.device != "cpu"
     gpu = config.device == "cuda" or (sees_on_gpu and torch.cuda.is_available())
-    return Need(threads + workers, int(gpu), agent.memory_estimate())
+    many = config.learners
+    return Need(many * (threads + workers), many * int(gpu), many * agent.memory_estimate())
 
 
 @contextlib.contextmanager

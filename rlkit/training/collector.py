@@ -26,7 +26,7 @@ class Collector:
     Args:
         environments: Stepped and reset by the collector alone.
         seed: Seed of the run; the seeds of all episodes follow from it.
-        first: Number of the first of these environments among all of the run.
+        first: Number of the first of these environments among all of the run, those of all learners or actors.
         numbers: Number of the first episode of each environment; None for 0.
     """
 

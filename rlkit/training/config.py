@@ -28,6 +28,7 @@ BOUNDS = {
     "steps": (1, 10**12),
     "num_envs": (1, 2**14),
     "actors": (0, 2**10),
+    "learners": (1, 256),
     "seed": (0, 2**63 - 1),
     "eval_freq": (0, 10**12),
     "eval_episodes": (1, 10**6),
@@ -68,6 +69,7 @@ class StoredConfig:
         steps: Budget.
         seed: The one seed that fixes everything.
         save_freq: Steps between checkpoints; 0 for one at the end only.
+        learners: Processes that train together, see `rlkit.training.learners`.
     """
 
     KIND: ClassVar[str]
@@ -75,6 +77,7 @@ class StoredConfig:
     steps: int
     seed: int
     save_freq: int
+    learners: int
 
     @property
     def folder_name(self) -> str:
@@ -129,9 +132,12 @@ class StoredConfig:
             raise UserError(f"device = {device!r}: expected cpu or cuda")
 
     def to_json(self) -> dict[str, Any]:
-        """The tree that config.json holds."""
+        """The tree that config.json holds; it leaves `learners` out where there is one."""
         fields: Any = dataclasses.fields(self)  # type: ignore[arg-type]
-        return {"format": FORMAT, "kind": self.KIND, **{field.name: getattr(self, field.name) for field in fields}}
+        values = {field.name: getattr(self, field.name) for field in fields}
+        if self.learners == 1:
+            del values["learners"]
+        return {"format": FORMAT, "kind": self.KIND, **values}
 
     @classmethod
     def from_json(cls, plain: Any) -> Self:
@@ -189,6 +195,7 @@ class RunConfig(StoredConfig):
         versions: Of Python and of the packages that results may depend on.
         init: The weights that training starts from; None for random ones.
         actors: Processes that step the environments, with weights that are a little older; 0 for none.
+        learners: Processes that train together, each with its share of environments, batch and replay buffer.
     """
 
     environment: EnvConfig
@@ -208,8 +215,9 @@ class RunConfig(StoredConfig):
     versions: Mapping[str, str] = field(default_factory=versions)
     init: InitialWeights | None = None
     actors: int = 0
+    learners: int = 1
     KIND = "agent"
-    OPTIONAL = frozenset({"init", "actors"})
+    OPTIONAL = frozenset({"init", "actors", "learners"})
 
     def __post_init__(self) -> None:
         """Check types and bounds.
@@ -223,8 +231,15 @@ class RunConfig(StoredConfig):
                 raise UserError(f"{name} = {getattr(self, name)!r}: expected true or false")
         if self.steps < self.num_envs:
             raise UserError(f"--steps = {self.steps} is less than one step of each of {self.num_envs} environments")
+        if self.num_envs % self.learners:
+            nearest = -(-self.num_envs // self.learners) * self.learners
+            raise UserError(
+                f"--learners {self.learners}: --num-envs {self.num_envs} cannot be divided by it; use {nearest}"
+            )
         if self.async_envs and self.deterministic:
             raise UserError("--async-envs needs a second thread, which --deterministic does not allow: leave one out")
+        if self.actors and self.learners > 1:
+            raise UserError("--actors send to one learner: leave out --learners")
         if self.actors and self.async_envs:
             raise UserError("--actors step their environments while the agent learns: leave out --async-envs")
         if self.actors and self.num_envs % self.actors:
@@ -348,6 +363,7 @@ def plan(
     deterministic: bool = False,
     async_envs: bool = False,
     actors: int = 0,
+    learners: int = 1,
     perception: str | Path | PerceptionConfig | None = None,
     perception_kwargs: Mapping[str, Any] | None = None,
 ) -> RunConfig:
@@ -371,6 +387,8 @@ def plan(
             results: an update lacks the newest step.
         actors: Processes that step the environments, each its own share of them, while the agent learns from what they
             send; 0 for none. For agents with a replay buffer; needs Ray.
+        learners: Processes that train together, data-parallel; each takes its share of `num_envs`, of the batch and of
+            the replay buffer, and a GPU of its own where `device` is one.
         perception: What replaces the camera's picture: `truth`, `none`, or a segmentation model (the folder of a
             perception run, a file, `pretrained:NAME`); None leaves `env` as it is described.
         perception_kwargs: View and corruptions; see `perception.config.PerceptionConfig`.
@@ -380,7 +398,7 @@ def plan(
     """
     from rlkit.nn.utils import choose_device
 
-    for option, number in (("--num-envs", num_envs), ("--steps", steps)):
+    for option, number in (("--num-envs", num_envs), ("--steps", steps), ("--learners", learners)):
         if number is not None and number < 1:
             raise UserError(f"{option} {number}: expected a whole number of at least 1.")
     agent_type = plugins.agent_class(algo)
@@ -401,7 +419,7 @@ def plan(
     } | capabilities.run_defaults(metadata)
     if actors > 0:
         usual["num_envs"] = actors * max(1, round(usual["num_envs"] / actors))
-    return RunConfig(
+    config = RunConfig(
         environment=for_training,
         evaluation=measured.with_kwargs(capabilities.default_kwargs(metadata, "evaluation")),
         algorithm=algo,
@@ -417,7 +435,11 @@ def plan(
         deterministic=deterministic,
         async_envs=async_envs,
         actors=actors,
+        learners=learners,
     )
+    if learners > 1:
+        agent_type.shared(hyperparameters, learners)  # refuses what cannot be divided
+    return config
 
 
 def choose_hyperparameters(

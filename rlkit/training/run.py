@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -18,13 +18,16 @@ from rlkit.env.make import check_arguments, check_typed_again, make_vec_env, rea
 from rlkit.env.vector import VecEnv
 from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain
+from rlkit.nn.distributed import ALONE, LearnerGroup, check_learners
 from rlkit.nn.utils import torch_set_up
 from rlkit.spaces import Spaces
 from rlkit.training.agent_trainer import AgentTrainer
+from rlkit.training.checkpoint import saved_steps
 from rlkit.training.config import MEASURED_ENVS, PYTHON_ENVS, RunConfig, plan
 from rlkit.training.extension import check_budget, extended
+from rlkit.training.learners import started_learners
 from rlkit.training.logger import evaluated_at
-from rlkit.training.progress import Reporter, make_reporter
+from rlkit.training.progress import LearnerReporter, Reporter, make_reporter
 from rlkit.training.run_folder import RunFolder, check_spaces
 from rlkit.training.signals import OUTPUT
 from rlkit.training.trained_agent import initialised
@@ -113,12 +116,13 @@ def start(
     """
     check_time_limit(time_limit)
     _check_ray(ray, config)
+    check_learners(config.learners, config.device)
     with ExitStack() as stack:
         stack.enter_context(outputs_kept())
         environments = stack.enter_context(make_vec_env(config.environment, _local_envs(config)))
         check_async(config, environments)
         agent = build_agent(config, environments.spaces)
-        check_memory(agent)
+        check_memory(agent, config.learners)
         if config.init is not None:
             config.init.load_into(agent, environments.spaces)
         run = RunFolder.create(None if run_dir is None else Path(run_dir), config)
@@ -126,7 +130,8 @@ def start(
         if started is not None:
             started(run.path)
         progress = stack.enter_context(reporter(config.steps))
-        return _go(run, agent, environments, progress, time_limit, ray, resume=False)
+        group = stack.enter_context(_other_learners(run, allow_code=True, resume=False))
+        return _go(run, agent, environments, progress, time_limit, ray, resume=False, group=group)
 
 
 def _check_ray(address: str | None, config: RunConfig) -> None:
@@ -143,7 +148,7 @@ def _check_ray(address: str | None, config: RunConfig) -> None:
 
 def _local_envs(config: RunConfig) -> int:
     """Number of training environments in this process: with remote actors one, for its spaces."""
-    return 1 if config.actors else config.num_envs
+    return 1 if config.actors else config.num_envs // config.learners
 
 
 def resume(
@@ -185,19 +190,53 @@ def resume(
         config, notes = extended(config, steps)
     run.config = config
     _check_ray(ray, config)
-    environment = config.environment
+    check_learners(config.learners, _device(config))
+    run.check_learners()
     with ExitStack() as stack:
         stack.enter_context(outputs_kept())
         count = _local_envs(config)
-        environments = stack.enter_context(make_vec_env(environment, count, allow_code=env is not None))
+        environments = stack.enter_context(make_vec_env(config.environment, count, allow_code=env is not None))
         check_spaces(run.path, environments.spaces)
         if not (run.path / "spaces.json").exists():  # of a run that has not begun
             check_async(config, environments)
             _describe_spaces(run, environments.spaces)
         agent = build_agent(config, environments.spaces)
-        check_memory(agent)
+        check_memory(agent, config.learners)
         progress = stack.enter_context(reporter(config.steps))
-        return _go(run, agent, environments, progress, time_limit, ray, resume=True, notes=notes)
+        group = stack.enter_context(_other_learners(run, allow_code=env is not None, resume=True))
+        return _go(run, agent, environments, progress, time_limit, ray, resume=True, notes=notes, group=group)
+
+
+def _other_learners(
+    run: RunFolder[RunConfig], *, allow_code: bool, resume: bool
+) -> AbstractContextManager[LearnerGroup]:
+    """The first learner of a run, with the others at work within the block."""
+    config = run.config
+    return started_learners(
+        config.learners,
+        _device(config),
+        lambda: how_to_continue(run, AgentTrainer),
+        _learn,
+        run.path,
+        config,
+        allow_code,
+        resume,
+    )
+
+
+def how_to_continue(run: RunFolder[Any], trainer: type[Trainer[Any]]) -> str:
+    """How to continue a run that ended without saving."""
+    steps = saved_steps(run.path)
+    kept = f"the checkpoint after {steps:,} steps is kept" if steps else "no step was saved yet"
+    return f"{kept}, continue with: {trainer.command} {run.path}"
+
+
+def _learn(group: LearnerGroup, path: Path, config: RunConfig, allow_code: bool, resume: bool) -> None:
+    """What each learner but the first does."""
+    run = RunFolder(path, config).of_learner(group.rank)
+    with make_vec_env(config.environment, _local_envs(config), allow_code=allow_code) as environments:
+        agent = build_agent(config, environments.spaces, group)
+        _go(run, agent, environments, LearnerReporter(group.rank), None, None, resume, group=group)
 
 
 def _go(
@@ -209,6 +248,7 @@ def _go(
     ray: str | None,
     resume: bool,
     notes: Sequence[str] = (),
+    group: LearnerGroup = ALONE,
 ) -> Run:
     config = run.config
     count = min(config.eval_episodes, MEASURED_ENVS if environments.native else PYTHON_ENVS)
@@ -217,20 +257,24 @@ def _go(
     if config.async_envs:
         # One core for the environments: threads of torch that share it would slow down every operation.
         count_threads = min(count_threads or torch.get_num_threads(), max(1, torch.get_num_threads() - 1))
+    if group.count > 1:
+        count_threads = min(count_threads or torch.get_num_threads(), max(1, torch.get_num_threads() // group.count))
     with (
-        run.locked(),
-        make_vec_env(evaluation, count) as measured,
+        run.locked() if group.is_first else nullcontext(),
+        make_vec_env(evaluation, count) if group.is_first else nullcontext(environments) as measured,
         torch_set_up(count_threads, config.deterministic),
     ):
         environments.warn = measured.warn = agent.warn = reporter.warn
         for line in [*environments.describe(), *agent.describe()]:
             reporter.say(line)
         if config.actors:
-            reporter.say(
-                f"actors: {config.actors} processes, each steps {config.num_envs // config.actors} environments"
-            )
-        for sentence in agent.cautions():
+            each = config.num_envs // config.actors
+            reporter.say(f"actors: {config.actors} processes, each steps {each} environments")
+        for sentence in agent.cautions() if group.is_first else []:
             reporter.warn(sentence)
+        if group.count > 1:
+            reporter.say(f"learners: {group.count} processes, each with the environments, replay and batches above")
+        agent.join(group)
         arguments = ", ".join(f"{key}={value}" for key, value in evaluation.kwargs.items())
         if config.init is not None:
             reporter.say(f"initial weights: {config.init}")
@@ -246,7 +290,7 @@ def _go(
                 ray or LOCAL, run, agent, environments, measured, reporter, time_limit, resume, notes
             )
         else:
-            trainer = AgentTrainer(run, agent, environments, measured, reporter)
+            trainer = AgentTrainer(run, agent, environments, measured, reporter, group)
             outcome = go_on(trainer, environments, time_limit, resume, notes)
         if outcome.stopped is None:
             named = [str(run.path), *([] if config.environment.code is None else ["--env", config.environment.id])]
@@ -280,7 +324,7 @@ def go_on(
         restored = trainer.resume(unsaved=end if cut_short and first in (0, end) else unsaved)
         if not restored and config.init is not None:
             config.init.load_into(trainer.agent, environments.spaces)
-    if notes:
+    if notes and trainer.group.is_first:
         run.store_budget()
     for line in notes:
         trainer.reporter.say(line)
@@ -312,8 +356,8 @@ def fit(trainer: Trainer[Any], time_limit: float | None, resumed: bool) -> Run:
     return Run(path, trainer.steps, stopped)
 
 
-def build_agent(config: RunConfig, spaces: Spaces) -> Agent:
-    """The untrained agent of a run.
+def build_agent(config: RunConfig, spaces: Spaces, group: LearnerGroup = ALONE) -> Agent:
+    """The untrained agent of a run, or its part in one of several learners; they are to begin with `Agent.join`.
 
     Raises:
         UserError: If the hyperparameters are impossible, or do not fit into memory.
@@ -322,9 +366,11 @@ def build_agent(config: RunConfig, spaces: Spaces) -> Agent:
     if config.actors and not issubclass(agent_type, OffPolicyAgent):
         raise UserError(f"--actors: the agent {config.algorithm!r} learns from its own steps only; dqn does not")
     hyperparameters: Any = from_plain(agent_type.Config, config.hyperparameters)
-    device = "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device
+    if config.learners > 1:
+        hyperparameters = agent_type.shared(hyperparameters, config.learners)
+    count = config.num_envs // config.learners
     try:
-        return agent_type.build(spaces, hyperparameters, config.num_envs, device, config.seed)
+        return agent_type.build(spaces, hyperparameters, count, _device(config), group.seed(config.seed))
     except MemoryError as error:
         raise UserError(f"Not enough memory: {error}. Try a smaller buffer_size.", exit_code=1) from error
     except ValueError as error:
@@ -349,13 +395,18 @@ def _describe_spaces(run: RunFolder[RunConfig], spaces: Spaces) -> None:
         write_json(run.file("spaces.json"), spaces.describe())
 
 
-def check_memory(agent: Agent) -> None:
-    """Check that the agent's memory estimate fits into the free memory.
+def _device(config: RunConfig) -> str:
+    """The device of a run, which may be resumed where there is no GPU."""
+    return "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device
+
+
+def check_memory(agent: Agent, learners: int = 1) -> None:
+    """Check that the agent's memory estimate, times the number of learners, fits into the free memory.
 
     Raises:
         UserError: It does not.
     """
-    needed, free = agent.memory_estimate(), available_memory()
+    needed, free = learners * agent.memory_estimate(), available_memory()
     if free is not None and needed > free:
         known = {field.name for field in dataclasses.fields(agent.Config)}
         remedies = [f"--set {setting}" for setting in SAVES_MEMORY if setting.partition("=")[0] in known]

@@ -1,6 +1,7 @@
 """The DQN agent: act epsilon-greedily, store transitions, learn from replayed ones; and its summary."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -10,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from rlkit.agent import Inspection, OffPolicyAgent, State
+from rlkit.nn.distributed import ALONE, LearnerGroup, share
 from rlkit.nn.encoders import is_small
 from rlkit.nn.layers import NoisyLinear
-from rlkit.nn.utils import count, to_tensors
-from rlkit.replay import Replay, ReplayBuffer, Transitions
+from rlkit.nn.utils import count, to_floats, to_tensors
+from rlkit.replay import Batch, Replay, ReplayBuffer, Transitions
 from rlkit.replay.mirroring import mirror_every_second
 from rlkit.schedules import Exponential, Geometric, Linear
 from rlkit.spaces import Mirror, Observations, Spaces
@@ -72,7 +74,8 @@ class DQN(OffPolicyAgent):
         self._learning_rate = Linear(config.learning_rate, config.learning_rate_final, config.learning_rate_steps)
         self._per_beta = Linear(config.per_beta, 1.0, config.per_beta_steps)
         self._n_step = Geometric(config.n_step, config.n_step_final or config.n_step, config.n_step_decay_updates)
-        self.steps = 0  # of a single environment, observed
+        self._group = ALONE
+        self.steps = 0  # of a single environment, observed by all learners
 
     @classmethod
     def build(cls, spaces: Spaces, config: DQNConfig, num_envs: int, device: str, seed: int) -> Self:
@@ -101,6 +104,21 @@ class DQN(OffPolicyAgent):
         learner = DQNLearner(network, partial(build_optimizer, network, config), distribution, config, generator)
         exploration = EpsilonGreedy(spaces.num_actions, num_envs, np.random.default_rng(for_exploration))
         return cls(learner, replay, config, spaces, exploration, device)
+
+    @classmethod
+    def shared(cls, config: DQNConfig, learners: int) -> DQNConfig:
+        """The share of each learner in batch and replay buffer, and in the events that epsilon waits for."""
+        return replace(
+            config,
+            batch_size=share("batch_size", config.batch_size, learners),
+            buffer_size=config.buffer_size // learners,
+            exploration_min_events=-(-config.exploration_min_events // learners),
+        )
+
+    def join(self, group: LearnerGroup) -> None:
+        """Train with other learners, each with its own environments and its own share of the replay buffer."""
+        self._group = group
+        self.learner.join(group)
 
     @classmethod
     def default_steps(cls, spaces: Spaces) -> int:
@@ -148,8 +166,8 @@ class DQN(OffPolicyAgent):
 
     def count_steps(self, rewards: npt.NDArray[np.float32], terminated: npt.NDArray[np.bool_]) -> None:
         """Count one step of some environments, whose transitions are in the replay buffer: their schedules go on."""
-        self._exploration_steps.observe(rewards, terminated)
-        self.steps += len(rewards)
+        self._exploration_steps.observe(rewards, terminated, self._group.count)
+        self.steps += self._group.count * len(rewards)
 
     def update(self, env_steps: int) -> dict[str, float]:
         """Take the gradient steps due after `env_steps` steps: one per `update_interval` after `learning_starts`."""
@@ -157,14 +175,15 @@ class DQN(OffPolicyAgent):
         if due <= 0:
             return {}
         if self.updates == 0:
-            if not self._replay.can_sample():  # a short run may have an update due after its first step
+            # A short run may have an update due after its first step.
+            if not self._group.minimum(self._replay.can_sample()):
                 return {}
             samples = self._replay.sample(NORMALIZATION_SAMPLES)
             self.learner.fit_normalization(to_tensors(samples.observations, self.device))
         learning_rate, per_beta = self._learning_rate(self.steps), self._per_beta(self.steps)
         for _ in range(due):
             self._replay.n_step = round(self._n_step(self.learner.updates_since_reset))
-            batch = self._replay.sample(self.config.batch_size, per_beta)
+            batch = self._sample(per_beta)
             if self._mirror is not None:
                 batch = mirror_every_second(batch, self._mirror)
             metrics, priorities = self.learner.step(batch, learning_rate)
@@ -172,11 +191,24 @@ class DQN(OffPolicyAgent):
             if errors is not None and np.isfinite(errors).all():  # otherwise the loss is not finite either
                 self._replay.update_priorities(batch.rows, errors)
         self._warn_of_clamped_targets()
-        return {f"train/{name}": float(value) for name, value in metrics.items()} | {
+        return {f"train/{name}": value for name, value in to_floats(metrics).items()} | {
             "train/learning_rate": learning_rate,
             "train/n_updates": self.updates,
             "rollout/exploration_rate": self.epsilon,
         }
+
+    def _sample(self, per_beta: float) -> Batch[npt.NDArray[Any]]:
+        """Sample this learner's share of a batch.
+
+        Prioritized, its transitions are drawn with their probabilities in its own part of the replay buffer, and
+        importance weights are divided by the largest of all learners.
+        """
+        batch = self._replay.sample(self.config.batch_size, per_beta)
+        if self._group.count == 1 or self.config.per_alpha == 0:
+            return batch
+        least = self._replay.probability(batch.rows)
+        largest = np.float32((least / self._group.minimum(least)) ** -per_beta)  # of this learner's weights
+        return replace(batch, weights=batch.weights * largest)
 
     def _support_may_be_too_small(self) -> bool:
         """Whether returns may lie outside of the support of `categorical`.

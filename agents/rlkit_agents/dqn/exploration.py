@@ -89,13 +89,13 @@ class ExplorationSteps:
         self._first_reward: float | None = None
         self.steps = 0
 
-    def observe(self, rewards: npt.NDArray[np.float32], terminated: npt.NDArray[np.bool_]) -> None:
-        """Count one step of N environments; both arguments are (N,)."""
+    def observe(self, rewards: npt.NDArray[np.float32], terminated: npt.NDArray[np.bool_], learners: int = 1) -> None:
+        """Count one step of N environments, both arrays (N,), in each of several learners."""
         if self._missing > 0:
             self._first_reward = float(rewards[0]) if self._first_reward is None else self._first_reward
             self._missing -= int(np.count_nonzero(terminated | (rewards != self._first_reward)))
         if self._missing <= 0 or self.steps < self._limit:
-            self.steps += len(rewards)
+            self.steps += learners * len(rewards)
 
     def state(self) -> dict[str, Any]:
         """Everything that exact resumption needs."""

@@ -30,6 +30,10 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.images)
 
+    def part(self, rows: slice) -> "LabelledImages":
+        """Some of the images."""
+        return LabelledImages(self.images[rows], self.labels[rows], self.names[rows], self.conditions[rows])
+
 
 class Dataset(Protocol):
     """A source of labelled images: a folder or a simulator.
