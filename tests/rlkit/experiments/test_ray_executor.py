@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rlkit.errors import EnvironmentFailure, UserError
-from rlkit.experiments import ray_executor as ray_executor_module
+from rlkit.experiments import run_on_cluster
 from rlkit.experiments.multi_seed import train_seeds
 from rlkit.experiments.ray_executor import RayExecutor, ray_executor
 from rlkit.experiments.records import read_run
@@ -192,7 +192,7 @@ def processes_of(pid):
 
 @pytest.mark.slow
 def test_a_node_that_falls_silent_is_given_up(nodes, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(ray_executor_module, "SILENT", 8.0)
+    monkeypatch.setattr(run_on_cluster, "SILENT", 8.0)
     config = plan("CartPole-v1", steps=2000, **OPTIONS)
     nodes.have(2)
     frozen, node = [], nodes.pop()
