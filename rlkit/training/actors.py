@@ -1,12 +1,11 @@
 """Remote actors: processes that step the environments with a copy of the agent's policy (Ape-X, Horgan et al. 2018).
 
-The learner asks an actor for one chunk of steps at a time and takes the gradient steps due before it asks again, so
-that neither runs ahead of the other: an actor has at most `AHEAD` chunks open, and its weights are older than the
-learner's by no more gradient steps than fall into these, plus `PUBLISH`. Chunks go from the actor to the replay buffer
-without passing through the learner.
+The learner takes one chunk of steps, asks its actor for another one, and takes the gradient steps due before it takes
+the next, so that neither runs ahead of the other: an actor has at most `AHEAD` chunks open, and its weights are older
+than the learner's by no more gradient steps than fall into those of all actors, plus `PUBLISH`. Chunks go from the
+actor to the replay buffer without passing through the learner.
 """
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -114,10 +113,6 @@ class ActorServer:
             self._failure = _described(error)
         except Exception as error:  # an error in the constructor would count as the end of the process
             self._exception = error
-
-    def pid(self) -> int:
-        """Id of this process."""
-        return os.getpid()
 
     def collect(
         self, weights: Mapping[str, npt.NDArray[Any]] | None, exploration: Mapping[str, float], steps: int
@@ -392,10 +387,6 @@ class ActorPool:
         for env in process.envs:
             self.numbers[env] += 1
         self._begin(process, updates)
-
-    def pids(self) -> list[int]:
-        """Process ids of the actors, by number; waits for those that start."""
-        return [self._ray.get(process.handle.pid.remote()) for process in self._processes]
 
     def close(self) -> None:
         """End all processes."""
