@@ -144,13 +144,16 @@ class LearnerGroup:
                 return
         except RuntimeError as error:
             raise LearnerLost(str(error)) from error
+        ended = False
         while True:
             try:
                 work.wait(WAIT)
                 return
             except RuntimeError as error:
-                if work.is_completed():
+                # It may have ended well since it was too late: waiting once more tells.
+                if ended:
                     raise LearnerLost(str(error)) from error
+                ended = work.is_completed()
             self.check()
 
 
