@@ -332,10 +332,7 @@ def _parts(pictures: LabelledImages, limit: int | None) -> Iterator[LabelledImag
     """Split a batch into smaller ones, up to a total of `limit` images."""
     count = len(pictures) if limit is None else min(len(pictures), limit)
     for first in range(0, count, EVALUATED_BATCH):
-        part = slice(first, min(first + EVALUATED_BATCH, count))
-        yield LabelledImages(
-            pictures.images[part], pictures.labels[part], pictures.names[part], pictures.conditions[part]
-        )
+        yield pictures.part(slice(first, min(first + EVALUATED_BATCH, count)))
 
 
 def _shown(size: tuple[int, int]) -> str:

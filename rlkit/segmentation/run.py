@@ -1,28 +1,37 @@
 """Training a segmentation network as a Python call: train, start, resume."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 
 from rlkit.env.config import EnvConfig
 from rlkit.env.make import check_arguments, check_typed_again
 from rlkit.errors import UserError
-from rlkit.hyperparameters import from_plain
 from rlkit.nn.utils import torch_set_up
 from rlkit.perception.networks import build_network
-from rlkit.segmentation.config import Data, Plan, SegmentationConfig, checked, checked_budget, open_data, plan
+from rlkit.segmentation.config import (
+    Data,
+    NetworkConfig,
+    Plan,
+    SegmentationConfig,
+    checked,
+    checked_budget,
+    open_data,
+    plan,
+)
 from rlkit.segmentation.datasets import environment_id, is_simulator
+from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.segmentation.datasets.simulator import check_code
-from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.learner import SegmentationLearner
 from rlkit.segmentation.loader import TrainingPictures
 from rlkit.segmentation.losses import class_weights
+from rlkit.segmentation.network_trainer import N, NetworkTrainer
 from rlkit.segmentation.trainer import SegmentationTrainer, Validation
 from rlkit.training.extension import check_budget
-from rlkit.training.progress import make_reporter
+from rlkit.training.progress import Reporter, make_reporter
 from rlkit.training.run import MakeReporter, Run, check_time_limit, fit
 from rlkit.training.run_folder import RunFolder
 from rlkit.utils.terminal import outputs_kept
@@ -65,7 +74,7 @@ def start(
     """
     check_time_limit(time_limit)
     run = RunFolder.create(None if run_dir is None else Path(run_dir), planned.config)
-    return _go(run, planned, time_limit, reporter, resume=False)
+    return go(run, planned, _trainer, time_limit, reporter, resume=False)
 
 
 def resume(
@@ -101,8 +110,7 @@ def resume(
     if network not in (None, config.network):
         raise UserError(f"This run trains {config.network}, not {network}: leave --network out.")
     if steps is not None or epochs is not None:
-        batch_size = from_plain(Hyperparameters, config.hyperparameters).batch_size
-        budget = checked_budget(steps, epochs, config.pictures, batch_size)
+        budget = checked_budget(steps, epochs, config.pictures, config.settings.batch_size)
         check_budget(run.path, config, budget, "--steps" if epochs is None else f"--epochs {epochs}")
         config = dataclasses.replace(config, steps=budget)
     check_typed_again(config.env_kwargs, env_kwargs or {})
@@ -129,39 +137,87 @@ def resume(
     # Without a checkpoint, the run begins again with the same random weights.
     generator = torch.Generator().manual_seed(config.seed)
     built = build_network(config.network, len(config.classes), allow_code=network is not None, generator=generator)
-    return _go(run, Plan(config, source, built, notes), time_limit, reporter, resume=True)
+    return go(run, Plan(config, source, built, notes), _trainer, time_limit, reporter, resume=True)
 
 
-def _go(
-    run: RunFolder[SegmentationConfig], planned: Plan, time_limit: float | None, make: MakeReporter, *, resume: bool
+def _trainer(run: RunFolder[SegmentationConfig], planned: Plan, device: str, reporter: Reporter) -> SegmentationTrainer:
+    config, source, settings = planned.config, planned.source, planned.config.settings
+    learner = SegmentationLearner(
+        planned.network,
+        settings,
+        config.steps,
+        seed=config.seed,
+        device=device,
+        class_weights=class_weights(settings, source, config.seed),
+    )
+    pictures: TrainingPictures[LabelledImages] = TrainingPictures(
+        source, settings.augmentation(), settings.batch_size, config.seed, settings.bn_samples
+    )
+    return SegmentationTrainer(run, pictures, Validation(source), learner, reporter)
+
+
+K = TypeVar("K", bound=NetworkConfig, covariant=True)
+
+
+class Planned(Protocol[K]):
+    """A run that is decided upon and not begun, such as `Plan`."""
+
+    @property
+    def config(self) -> K:
+        """Its configuration."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Warnings for the user."""
+        ...
+
+    def describe(self) -> list[str]:
+        """What was decided, in lines for the user."""
+        ...
+
+
+P = TypeVar("P", bound=Planned[Any])
+
+
+def go(
+    run: RunFolder[N],
+    planned: P,
+    make_trainer: Callable[[RunFolder[N], P, str, Reporter], NetworkTrainer[N, Any]],
+    time_limit: float | None,
+    make_reporter: MakeReporter,
+    *,
+    resume: bool,
 ) -> Run:
+    """Train a network to the end of its budget or of the time limit.
+
+    Args:
+        run: Its folder.
+        planned: What was decided.
+        make_trainer: Makes the trainer, from the run, the plan, the device and what shows progress.
+        time_limit: Seconds after which to stop.
+        make_reporter: Makes what shows progress, from the budget in steps.
+        resume: Whether to continue from the newest checkpoint.
+
+    Raises:
+        UserError: For anything that the caller can correct.
+    """
     former = run.config.steps
     run.config = config = planned.config
-    settings = from_plain(Hyperparameters, config.hyperparameters)
+    settings = config.settings
     device = "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device
     with (
         outputs_kept(),
         run.locked(),
         torch_set_up(settings.threads or None, False),
-        make(config.steps) as reporter,
+        make_reporter(config.steps) as reporter,
     ):
-        learner = SegmentationLearner(
-            planned.network,
-            settings,
-            config.steps,
-            seed=config.seed,
-            device=device,
-            class_weights=class_weights(settings, planned.source, config.seed),
-        )
+        trainer = make_trainer(run, planned, device, reporter)
         for line in planned.describe():
             reporter.say(line)
         for note in planned.notes:
             reporter.warn(note)
         reporter.say(f"run: {run.path}")
-        pictures = TrainingPictures(
-            planned.source, settings.augmentation(), settings.batch_size, config.seed, settings.bn_samples
-        )
-        trainer = SegmentationTrainer(run, pictures, Validation(planned.source), learner, reporter)
         if resume:
             trainer.resume()
         if config.steps != former:
@@ -173,6 +229,6 @@ def _go(
             run.store_budget()
             reporter.say(
                 f"budget: {config.steps:,} steps in place of {former:,}, and the learning rate follows its schedule "
-                f"over all of them: it is {learner.learning_rate(trainer.steps):.2g} after {trainer.steps:,}"
+                f"over all of them: it is {trainer.learner.learning_rate(trainer.steps):.2g} after {trainer.steps:,}"
             )
         return fit(trainer, time_limit, resumed=resume)

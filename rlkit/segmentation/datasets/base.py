@@ -1,11 +1,12 @@
 """Interfaces of data sets: labelled images, the `Dataset`, and the layout and index of one on disk."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 
 from rlkit.segmentation.datasets.io import Decoder, ImageFiles
 from rlkit.spaces import Classes, Pixels
@@ -29,6 +30,26 @@ class LabelledImages:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def part(self, part: slice) -> Self:
+        """Some of the images."""
+        return replace(
+            self,
+            images=self.images[part],
+            labels=self.labels[part],
+            names=self.names[part],
+            conditions=self.conditions[part],
+        )
+
+    def with_pixels(self, images: Pixels, labels: Pixels, windows: npt.NDArray[np.float64] | None = None) -> Self:
+        """The same with other pixels.
+
+        Args:
+            images: (B, h, w, 3) uint8.
+            labels: (B, h, w) uint8.
+            windows: (B, 4), the windows of `transforms.geometry` that they were cut by; None if they stayed in place.
+        """
+        return replace(self, images=images, labels=labels)
 
 
 class Dataset(Protocol):

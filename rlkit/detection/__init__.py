@@ -1,0 +1,1 @@
+"""Training a detector: `train(folder)` makes a run folder, `resume` continues it."""

@@ -1,0 +1,143 @@
+"""A detector: load it, find objects and classes of pixels in images, save it; for its file see `find_model`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rlkit.perception.detections import MOST_OBJECTS, THRESHOLD, Detections, decode, split
+from rlkit.perception.model import (
+    Precision,
+    SegmentationModel,
+    for_inference,
+    input_parts,
+    load_weights,
+    predicted_classes,
+    save_weights,
+)
+from rlkit.perception.model_card import DETECTOR_FORMAT, DetectorCard, ModelCard, read_detector_card
+from rlkit.perception.networks import build_detector
+from rlkit.perception.networks.centernet import DetectorOutput
+from rlkit.spaces import Pixels
+
+
+class PixelHead(nn.Module):
+    """A detector's head for classes of pixels as a segmentation network: (B, 3, H, W) -> (B, C, H, W) logits."""
+
+    def __init__(self, detector: nn.Module):
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) floats from 0 to 1 -> (B, C, H, W) logits."""
+        output: DetectorOutput = self.detector(images)
+        assert output.classes is not None
+        return output.classes
+
+
+class Detector:
+    """A detector with its card, in evaluation mode.
+
+    Args:
+        network: Maps (B, 3, H, W) floats in [0, 1] to a `DetectorOutput`.
+        card: Its kinds of objects, image size and training.
+        device: torch device of the network.
+        fuse: As in `SegmentationModel`.
+        precision: As in `SegmentationModel`.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        card: DetectorCard,
+        device: str = "cpu",
+        *,
+        fuse: bool = False,
+        precision: Precision = "float32",
+    ):
+        self.network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.card = card
+        self.device = device
+        self.precision = precision
+        self._network = for_inference(self.network, fuse=fuse, precision=precision)
+
+    @property
+    def parameters(self) -> int:
+        """Number of trainable parameters."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    @property
+    def segmentation(self) -> SegmentationModel | None:
+        """The same network as a segmentation model; None for a detector without classes of pixels."""
+        if self.card.classes is None:
+            return None
+        card = ModelCard(self.card.network, self.card.classes, self.card.size, self.card.trained)
+        fuse = self._network is not self.network
+        return SegmentationModel(PixelHead(self.network), card, self.device, fuse=fuse, precision=self.precision)
+
+    def objects(self, images: Pixels, threshold: float = THRESHOLD, most: int = MOST_OBJECTS) -> list[Detections]:
+        """Find objects.
+
+        Args:
+            images: (N, H, W, 3) uint8.
+            threshold: Lowest score.
+            most: Most objects of a picture.
+
+        Returns:
+            Those of each picture; boxes in its pixels.
+        """
+        return [one for output in self._outputs(images) for one in self._decoded(output, images, threshold, most)]
+
+    def perceive(
+        self, images: Pixels, threshold: float = THRESHOLD, most: int = MOST_OBJECTS
+    ) -> tuple[list[Detections], Pixels | None]:
+        """Find objects and the most probable class of every pixel, by one pass; arguments as in `objects`.
+
+        Returns:
+            The objects of each picture, and (N, H, W) uint8; None for a detector without classes of pixels.
+        """
+        found: list[Detections] = []
+        classes: list[Pixels] = []
+        for output in self._outputs(images):
+            found += self._decoded(output, images, threshold, most)
+            if output.classes is not None:
+                classes.append(predicted_classes(output.classes))
+        return found, np.concatenate(classes) if classes else None
+
+    @torch.inference_mode()
+    def _outputs(self, images: Pixels) -> Iterator[DetectorOutput]:
+        for part in input_parts(images, self.device):
+            output: DetectorOutput = self._network(part.to(getattr(torch, self.precision)))
+            yield output.floats()
+
+    def _decoded(self, output: DetectorOutput, images: Pixels, threshold: float, most: int) -> list[Detections]:
+        size = (images.shape[1], images.shape[2])
+        return split(decode(output, size, most), threshold, has_distances=self.card.has_distances)
+
+    def save(self, path: Path) -> None:
+        """Write one safetensors file, atomically, with the card in its header.
+
+        Raises:
+            UserError: It cannot be written.
+        """
+        save_weights(path, self.network, DETECTOR_FORMAT, self.card.to_json())
+
+
+def load_detector(path: Path, *, device: str = "cpu", fuse: bool = True, precision: Precision = "float32") -> Detector:
+    """Load a detector from its file.
+
+    Args:
+        path: Its safetensors file.
+        device: torch device of the network.
+        fuse: As in `SegmentationModel`.
+        precision: As in `SegmentationModel`.
+
+    Raises:
+        UserError: The file is missing or damaged, is no detector, or its weights do not fit.
+    """
+    card = read_detector_card(path)
+    network = build_detector(card.network, len(card.objects), 0 if card.classes is None else len(card.classes))
+    load_weights(path, network, card.network)
+    return Detector(network, card, device, fuse=fuse, precision=precision)
