@@ -36,6 +36,10 @@ class Objects:
         """No objects."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, np.bool_), np.zeros(0, np.float32))
 
+    def chosen(self, which: npt.NDArray[np.bool_]) -> Self:
+        """Some of the objects, by (n,) bool."""
+        return type(self)(self.boxes[which], self.labels[which], self.ignored[which], self.distances[which])
+
     def resized(self, before: tuple[int, int], after: tuple[int, int]) -> Self:
         """The same in a picture that was resized; heights and widths in pixels."""
         factor = np.tile(np.array([after[1] / before[1], after[0] / before[0]], np.float32), 2)
@@ -59,10 +63,9 @@ class Objects:
         x, y = x.clip(0, size[1]), y.clip(0, size[0])
         visible = (x[:, 1] - x[:, 0]) * (y[:, 1] - y[:, 0])
         boxes = np.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1]], axis=1)
-        kept = visible > 0
         ignored = self.ignored | (visible < LEAST_VISIBLE * whole)
         distances = self.distances * np.float32(down)  # what is magnified looks nearer
-        return type(self)(boxes[kept], self.labels[kept], ignored[kept], distances[kept])
+        return type(self)(boxes, self.labels, ignored, distances).chosen(visible > 0)
 
     def without_low(self, least: float) -> Self:
         """The same, with boxes lower than so many pixels ignored."""

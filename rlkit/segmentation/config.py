@@ -123,7 +123,8 @@ class NetworkConfig(StoredConfig):
         if not isinstance(values["preset"], str) or values["preset"] not in cls.PRESETS:
             raise UserError(f"preset = {values['preset']!r}: expected one of {', '.join(cls.PRESETS)}")
         check_complete(cls.HYPERPARAMETERS, values["hyperparameters"])
-        return values | {"size": (size[0], size[1]), "classes": Classes.from_json(values["classes"])}
+        classes = None if values["classes"] is None else Classes.from_json(values["classes"])
+        return values | {"size": (size[0], size[1]), "classes": classes}
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,11 @@ class SegmentationConfig(NetworkConfig):
     KIND = "segmentation"
     HYPERPARAMETERS = Hyperparameters
     PRESETS = PRESETS
+
+    @classmethod
+    def parsed(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The values of all fields, made from what JSON holds of them."""
+        return super().parsed(values) | {"classes": Classes.from_json(values["classes"])}
 
 
 @dataclass(frozen=True)

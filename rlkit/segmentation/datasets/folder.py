@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,14 @@ SELECTION = "selection"
 FEW = 2  # training pictures
 
 Pair = tuple[Pixels, Pixels]
+
+
+class _InSequence(Protocol):
+    @property
+    def condition(self) -> str: ...
+
+
+F = TypeVar("F", bound=_InSequence)
 
 
 class FolderDataset:
@@ -142,7 +151,7 @@ class FolderDataset:
         if self._cache is not None:
             for _ in self._pool.map(self._pair, self._training):
                 pass
-        order = _passes(len(self._training), generator)
+        order = passes(len(self._training), generator)
         # The next batch is read while the trainer uses this one.
         coming = self._begin([self._training[next(order)] for _ in range(batch_size)])
         while True:
@@ -209,7 +218,7 @@ def decoding_threads(pixels: int, threads: int) -> int:
     return max(1, min(threads, DECODE_MEMORY // (DECODE_BYTES * pixels)))
 
 
-def hold_out(files: Sequence[ImageFiles], share: float) -> tuple[tuple[ImageFiles, ...], tuple[ImageFiles, ...]]:
+def hold_out(files: Sequence[F], share: float) -> tuple[tuple[F, ...], tuple[F, ...]]:
     """Hold out the last images of every sequence.
 
     Args:
@@ -219,11 +228,11 @@ def hold_out(files: Sequence[ImageFiles], share: float) -> tuple[tuple[ImageFile
     Returns:
         The remaining and the held-out files.
     """
-    sequences = defaultdict(list)
+    sequences: defaultdict[str, list[F]] = defaultdict(list)
     for one in files:
         sequences[one.condition].append(one)
-    kept: list[ImageFiles] = []
-    apart: list[ImageFiles] = []
+    kept: list[F] = []
+    apart: list[F] = []
     for sequence in sequences.values():
         count = min(len(sequence) - 1, max(1, round(share * len(sequence)))) if share else 0
         kept += sequence[: len(sequence) - count]
@@ -231,7 +240,7 @@ def hold_out(files: Sequence[ImageFiles], share: float) -> tuple[tuple[ImageFile
     return tuple(kept), tuple(apart)
 
 
-def _passes(count: int, generator: np.random.Generator) -> Iterator[int]:
+def passes(count: int, generator: np.random.Generator) -> Iterator[int]:
     """Yield random permutations of 0 to `count` - 1 without end."""
     while True:
         order: npt.NDArray[np.int64] = generator.permutation(count)
