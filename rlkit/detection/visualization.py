@@ -41,7 +41,11 @@ class FoundRow:
 
 
 def draw_found(
-    rows: Sequence[FoundRow], kinds: Sequence[str], classes: Classes | None = None, title: str = ""
+    rows: Sequence[FoundRow],
+    kinds: Sequence[str],
+    classes: Classes | None = None,
+    title: str = "",
+    true_kinds: Sequence[str] | None = None,
 ) -> Pixels:
     """Draw a sheet: one row per picture, with the true objects beside the found ones where they are known.
 
@@ -50,11 +54,12 @@ def draw_found(
         kinds: Names of the kinds of objects.
         classes: Classes of pixels.
         title: First line.
+        true_kinds: Names of the kinds of the true objects; None for `kinds`.
 
     Returns:
         (height, width, 3) uint8.
     """
-    panels = [_panels(row, kinds, classes) for row in rows]
+    panels = [_panels(row, kinds, classes, kinds if true_kinds is None else true_kinds) for row in rows]
     columns = max((len(line) for line in panels), default=1)
     width = max((panel.width for line in panels for panel in line), default=MIN_PANEL)
     heights = [max(panel.height for panel in line) + SIZE + GAP for line in panels]
@@ -78,11 +83,13 @@ def draw_objects(
     return np.asarray(_painted(FoundRow(image, found, None, labels), kinds, classes, image.shape[1]))
 
 
-def _panels(row: FoundRow, kinds: Sequence[str], classes: Classes | None) -> list[Image.Image]:
+def _panels(
+    row: FoundRow, kinds: Sequence[str], classes: Classes | None, true_kinds: Sequence[str]
+) -> list[Image.Image]:
     width = int(row.image.shape[1])
     wide = min(MAX_PANEL, width * max(1, -(-MIN_PANEL // width)))
     found = _painted(row, kinds, classes, wide)
-    return [found] if row.truth is None else [_true(row, row.truth, kinds, wide), found]
+    return [found] if row.truth is None else [_true(row, row.truth, true_kinds, wide), found]
 
 
 def _true(row: FoundRow, truth: Objects, kinds: Sequence[str], width: int) -> Image.Image:

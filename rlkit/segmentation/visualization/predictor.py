@@ -1,6 +1,6 @@
 """Predict classes and uncertainty for images of any size."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from rlkit.perception.model import SegmentationModel
-from rlkit.segmentation.visualization.sheet import Row
+from rlkit.segmentation.visualization.sheet import Row, draw_sheet, draw_single
 from rlkit.segmentation.visualization.sources import View
 from rlkit.spaces import IGNORED, Classes, Pixels
 
@@ -54,6 +54,14 @@ class Predictor:
         """Predict one image after the other."""
         for view in views:
             yield self.row(view)
+
+    def sheet(self, rows: Sequence[Row], title: str) -> Pixels:
+        """Draw all rows on one sheet: (height, width, 3) uint8."""
+        return draw_sheet(rows, self.classes, title, self.description)
+
+    def single(self, row: Row) -> Pixels:
+        """Draw one row, for videos and windows."""
+        return draw_single(row, self.classes)
 
     def row(self, view: View) -> Row:
         """Predict one image."""
