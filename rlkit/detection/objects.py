@@ -83,7 +83,7 @@ class LabelledObjects(LabelledImages):
         objects: One per image.
     """
 
-    objects: tuple[Objects, ...]
+    objects: tuple[Objects, ...] = ()
 
     def with_pixels(self, images: Pixels, labels: Pixels, windows: npt.NDArray[np.float64] | None = None) -> Self:
         """See `LabelledImages.with_pixels`."""

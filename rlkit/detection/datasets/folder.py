@@ -156,7 +156,7 @@ class DetectionFolder:
             np.stack([labels for _, labels in examples]),
             tuple(one.name for one, _ in reading),
             tuple(one.condition for one, _ in reading),
-            tuple(self._known(one) for one, _ in reading),
+            objects=tuple(self._known(one) for one, _ in reading),
         )
 
     def _known(self, file: PictureFile) -> Objects:

@@ -48,7 +48,7 @@ class Rectangles:
     def batch(self, count, generator):
         images, labels, objects = zip(*(self.picture(generator) for _ in range(count)), strict=True)
         names = tuple(f"picture {number}" for number in range(count))
-        return LabelledObjects(np.stack(images), np.stack(labels), names, ("",) * count, objects)
+        return LabelledObjects(np.stack(images), np.stack(labels), names, ("",) * count, objects=objects)
 
     def training(self, batch_size, generator):
         while True:

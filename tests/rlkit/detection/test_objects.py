@@ -15,7 +15,7 @@ def picture():
     labels = np.zeros((1, 24, 32), dtype=np.uint8)
     labels[0, 6:16, 4:12] = 1
     images = np.where(labels, 255, 40).astype(np.uint8)[..., None].repeat(3, -1)
-    return LabelledObjects(images, labels, ("a",), ("",), (one((4, 6, 12, 16)),))
+    return LabelledObjects(images, labels, ("a",), ("",), objects=(one((4, 6, 12, 16)),))
 
 
 def bounds(labels):
