@@ -4,16 +4,18 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from rlkit.capabilities import HasCapabilities
+from rlkit.errors import UserError
 from rlkit.spaces import Observations, Spaces
 
 if TYPE_CHECKING:
-    from rlkit.replay import ReplayBuffer, Transitions
+    from rlkit.nn.distributed import LearnerGroup
+    from rlkit.replay import Replay, Transitions
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +68,23 @@ class Agent(ABC):
     def build(cls, spaces: Spaces, config: Any, num_envs: int, device: str, seed: int) -> Self:
         """Build the agent with all its parts; all randomness derives from `seed`."""
 
+    @classmethod
+    def shared(cls, config: Any, learners: int) -> Any:
+        """The hyperparameters of each of several learners that train together, see `join`.
+
+        Raises:
+            UserError: The agent has no such training, or a number cannot be divided.
+        """
+        raise UserError(
+            f"--learners {learners}: the agent {cls.__name__} is trained by a single process; leave it out."
+        )
+
+    def join(self, group: "LearnerGroup") -> None:  # noqa: B027 - see `shared`
+        """Train with other learners: begin with the weights of the first, and average gradients from now on.
+
+        An agent that has `shared` hyperparameters counts the steps of all learners.
+        """
+
     @abstractmethod
     def act(self, observations: Observations, explore: bool) -> npt.NDArray[np.int64]:
         """Choose an action for each of N observations; without `explore` no random number is drawn."""
@@ -85,7 +104,7 @@ class Agent(ABC):
         """Set the environments that the next observations come from; the scripted expert queries them."""
 
     @property
-    def replay(self) -> "ReplayBuffer | None":
+    def replay(self) -> "Replay | None":
         """The replay buffer, which checkpoints save incrementally and apart from `state`."""
         return None
 
@@ -124,3 +143,58 @@ class Agent(ABC):
 
     def load_state(self, state: State) -> None:  # noqa: B027 - optional
         """Continue from a `state`."""
+
+
+class Actor(Protocol):
+    """What explores for an agent in another process, in some of its environments."""
+
+    def load(self, weights: Mapping[str, npt.NDArray[Any]] | None, exploration: Mapping[str, float]) -> None:
+        """Go on with newer weights, or the same if None, and with the present values of the agent's schedules."""
+        ...
+
+    def act(self, observations: Observations) -> npt.NDArray[np.int64]:
+        """An action for each of its environments."""
+        ...
+
+    def observe(self, transitions: "Transitions") -> "Transitions":
+        """Receive one step, and return it as the replay buffer stores it."""
+        ...
+
+    def td_errors(self, steps: "list[Transitions]") -> npt.NDArray[np.float32] | None:
+        """TD errors (T, n) of the T steps since the last call; None where sampling is uniform."""
+        ...
+
+
+class OffPolicyAgent(Agent):
+    """An agent that learns from a replay buffer, so that other processes can collect its transitions."""
+
+    @classmethod
+    @abstractmethod
+    def make_actor(cls, spaces: Spaces, config: Any, envs: range, num_envs: int, seed: np.random.SeedSequence) -> Actor:
+        """What explores in the environments `envs` of `num_envs`."""
+
+    @property
+    @abstractmethod
+    def updates(self) -> int:
+        """Gradient steps taken."""
+
+    @abstractmethod
+    def use_replay(self, replay: "Replay") -> None:
+        """Take another replay buffer in place of its own."""
+
+    @abstractmethod
+    def exploration(self) -> dict[str, float]:
+        """The present values of the schedules that actors follow."""
+
+    @abstractmethod
+    def exploring_weights(self) -> dict[str, npt.NDArray[Any]]:
+        """Weights of the network that explores."""
+
+    @abstractmethod
+    def count_steps(self, rewards: npt.NDArray[np.float32], terminated: npt.NDArray[np.bool_]) -> None:
+        """Count one step of some environments, whose transitions are in the replay buffer.
+
+        Args:
+            rewards: (n,), not scaled.
+            terminated: (n,) bool.
+        """

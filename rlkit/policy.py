@@ -84,7 +84,7 @@ class PolicySpec:
                 "replay_on_disk": False,
             }
             plain |= {key: value for key, value in smaller.items() if key in plain}
-        config = dataclasses.replace(trained.config, hyperparameters=plain, num_envs=num_envs)
+        config = dataclasses.replace(trained.config, hyperparameters=plain, num_envs=num_envs, learners=1)
         then, now = (_describe_perception(environment) for environment in (config.environment, self.environment))
         if then == now:
             what = trained.source if trained.run is None else f"the run {trained.run}"

@@ -1,9 +1,7 @@
 """The `rlkit` command line: one file per command, which imports what it needs when it runs."""
 
 import contextlib
-import ctypes
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -13,14 +11,13 @@ from rlkit.cli.disk import disk_failures
 from rlkit.errors import UserError
 from rlkit.training.signals import OUTPUT as CLOSED_OUTPUT
 from rlkit.training.signals import Interrupted, exit_status, interruptible
+from rlkit.utils.system import tune_process
 from rlkit.utils.terminal import abandon_closed_outputs, is_output_closed, open_closed_outputs, printable
 
 DESCRIPTION = "Train, evaluate and watch reinforcement-learning agents, with autonomous driving at the core."
 SUMMARIES = {  # of groups of commands; the others have a docstring
     "perception": "Segmentation of the drivable area in camera images: train, evaluate, predict, export.",
 }
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # options of mallopt(3)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -83,19 +80,6 @@ def _run(arguments: list[str]) -> None:
                 print(hint, file=sys.stderr)
         raise
     verb.run()
-
-
-def tune_process() -> None:
-    """Set what speeds up torch in the whole process; `import rlkit` sets neither."""
-    # OpenMP threads spin while they wait. Where another program uses the core, an update then takes up to 50 times as
-    # long; with this limit it does not. Read when torch is imported.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    # Keep freed blocks of up to 32 MB, 64 MB in all, rather than return them to the system: with the page faults that
-    # saves, segmentation of a batch takes 20 % less time. mallopt(3) is glibc's; other allocators need none.
-    with contextlib.suppress(OSError, TypeError, AttributeError):
-        libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
-        libc.mallopt(M_TRIM_THRESHOLD, 64 * 2**20)
 
 
 def _verbs() -> dict[str, Any]:

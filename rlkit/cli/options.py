@@ -39,6 +39,24 @@ PerceptionOptions = Annotated[
     ),
 ]
 
+RayOption = Annotated[
+    str | None,
+    tyro.conf.arg(
+        metavar="local|auto|HOST:PORT",
+        help_behavior_hint="",
+        help="A cluster of Ray, for as many runs at once as it has room for, or for the actors of one: local (this "
+        "machine), auto (the cluster that this machine belongs to), or the address of its head node.",
+    ),
+]
+RayWorkingDir = Annotated[
+    Path | None,
+    tyro.conf.arg(
+        metavar="DIR",
+        help_behavior_hint="",
+        help="Ship this folder to the nodes, where an environment's file or module lies in it.",
+    ),
+]
+
 EVALUATION = frozenset({"env", "agent", "episodes"})  # keys of the JSON of `rlkit evaluate`
 
 
@@ -128,6 +146,16 @@ def read_kwargs(option: str, pairs: Sequence[Sequence[str]]) -> dict[str, Any]:
     from rlkit.utils.parsing import read_value
 
     return {key: read_value(text) for key, text in read_pairs(option, pairs).items()}
+
+
+def check_ray(address: str | None, working_dir: Path | None) -> None:
+    """Refuse a folder to ship where there is no cluster to ship it to.
+
+    Raises:
+        UserError: It is given without --ray.
+    """
+    if working_dir is not None and address is None:
+        raise UserError("--ray-working-dir ships a folder to the nodes of a cluster: it needs --ray")
 
 
 def read_size(option: str, text: str) -> tuple[int, int]:

@@ -1,18 +1,31 @@
 """`rlkit train`: train an agent, or resume its training."""
 
+import dataclasses
 import functools
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from rlkit.cli.options import KeyValues, print_line, read_kwargs, read_pairs, read_seeds, unset
+from rlkit.cli.options import (
+    KeyValues,
+    RayOption,
+    RayWorkingDir,
+    check_ray,
+    print_line,
+    read_kwargs,
+    read_pairs,
+    read_seeds,
+    unset,
+)
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
     from rlkit.training.config import RunConfig
+    from rlkit.training.run import MakeReporter
 
 DEFAULT_AGENT = "dqn"
 EVALUATION_OPTIONS = ("eval_freq", "eval_episodes")
@@ -43,7 +56,9 @@ class Train:
     seed: Annotated[int | None, unset("S")] = None
     """Random seed (0 if not given)."""
     seeds: Annotated[str | None, unset("0..4")] = None
-    """Several runs in sequence: 0..4 or 0,3,7. The same command with --run-dir resumes them."""
+    """Several runs in sequence, or at once with --ray: 0..4 or 0,3,7. The same command with --run-dir resumes them."""
+    ray: RayOption = None
+    ray_working_dir: RayWorkingDir = None
     device: Annotated[Literal["auto", "cpu", "cuda"] | None, unset("auto|cpu|cuda")] = None
     """Device of the networks (auto if not given: a GPU if available)."""
     num_envs: Annotated[int | None, unset("N")] = None
@@ -70,6 +85,11 @@ class Train:
     """The run folder to create (with --seeds: the folder of the runs s0, s1, ...)."""
     resume: Annotated[Path | None, unset("RUN")] = None
     """Resume the run in this folder from its last checkpoint."""
+    actors: Annotated[int | None, unset("N")] = None
+    """Step the environments in N processes of their own, also on other machines (--ray): for slow environments."""
+    learners: Annotated[int | None, unset("N")] = None
+    """Processes that train together, each with its share of environments, batch and replay buffer (1 if not given); on
+    GPUs, each takes one."""
     deterministic: bool = False
     """Use one thread and deterministic operations only."""
     async_envs: bool = False
@@ -85,6 +105,17 @@ class Train:
             raise UserError("--seeds goes with neither --seed nor --resume")
         if self.env is None and self.resume is None and self.config is None:
             raise UserError("name one environment, for instance: rlkit train CartPole-v1   (rlkit envs lists them)")
+        check_ray(self.ray, self.ray_working_dir)
+        if self.ray is not None and not (self.seeds or self.actors or self.resume or self.config):
+            raise UserError(
+                "--ray trains several runs at once (--seeds 0..9), or steps the environments of one (--actors N)"
+            )
+        if self.ray is not None and self.seeds is not None and self.actors:
+            raise UserError("--ray trains whole runs of --seeds on its nodes, without --actors: leave out one of them")
+        if self.ray_working_dir is not None and self.seeds is None:
+            raise UserError("--ray-working-dir goes with --seeds: actors need the environment's code on their nodes")
+        if self.ray is not None and self.seeds is not None and self.watch:
+            raise UserError("--watch shows one run: with --ray, watch them later, or by rlkit watch RUN --live")
         if self.watch:
             self._check_display()
         from rlkit.errors import EnvironmentFailure
@@ -118,6 +149,7 @@ class Train:
                 reporter=reporter,
                 network=network,
                 steps=self.steps,
+                ray=self.ray,
             ).stopped
 
         def started(folder: Path) -> None:
@@ -132,27 +164,58 @@ class Train:
                 time_limit=self.time_limit,
                 reporter=reporter,
                 started=started,
+                ray=self.ray,
             ).stopped
+        return self._train_seeds(reporter, started)
+
+    def _train_seeds(self, reporter: "MakeReporter", started: Callable[[Path], None]) -> str | None:
+        """Train the runs of --seeds; return what stopped them."""
+        import contextlib
+
+        from rlkit.experiments.executor import Executor, LocalExecutor
         from rlkit.experiments.multi_seed import train_seeds
 
+        assert self.seeds is not None
         seeds = read_seeds(self.seeds)
-        runs = train_seeds(
-            self._plan(seeds[0]),
-            seeds,
-            folder=self.run_dir,
-            env=self.env,
-            time_limit=self.time_limit,
-            reporter=reporter,
-            started=started,
-            say=(lambda line: None) if self.quiet else print_line,
-        )
-        return runs[-1].stopped if runs else None
+        if self.ray is not None and self.device == "cuda":  # of the nodes; this machine may have none
+            config = dataclasses.replace(dataclasses.replace(self, device="cpu")._plan(seeds[0]), device="cuda")
+        else:
+            config = self._plan(seeds[0])
+        say = (lambda line: None) if self.quiet else print_line
+        with contextlib.ExitStack() as stack:
+            folder = self.run_dir
+            executor: Executor
+            if self.ray is not None:
+                from rlkit.experiments.ray_executor import ray_executor
+                from rlkit.training.run_folder import new_path
+
+                folder = folder or new_path(config.folder_name.rpartition("-")[0])
+                executor = stack.enter_context(
+                    ray_executor(self.ray, config, working_dir=self.ray_working_dir, quiet=self.quiet, say=say)
+                )
+            else:
+                executor = LocalExecutor()
+            train_seeds(
+                config,
+                seeds,
+                folder=folder,
+                env=self.env,
+                time_limit=self.time_limit,
+                reporter=None if executor.concurrent else reporter,
+                started=started,
+                say=say,
+                executor=executor,
+            )
+        return executor.stopped
 
     def _how_to_resume(self, folders: list[Path]) -> str:
         """How to resume after a failure, as a sentence; empty if nothing was saved."""
         from rlkit.env.config import code_of
         from rlkit.training.checkpoint import saved_steps
 
+        if self.ray is not None and folders:
+            kept = any(saved_steps(folder) for folder in folders)
+            return f"\nthe saved checkpoints are kept; --run-dir {folders[-1].parent} resumes them" if kept else ""
         if self.seeds is not None and self.run_dir is not None:
             kept = any(saved_steps(folder) for folder in self.run_dir.glob("s*"))
             return "\nthe saved checkpoints are kept; the same command resumes them" if kept else ""
@@ -184,14 +247,14 @@ class Train:
             save_freq=self.save_freq,
             deterministic=self.deterministic,
             async_envs=self.async_envs,
+            actors=self.actors or 0,
+            learners=1 if self.learners is None else self.learners,
             perception=self.perception,
             perception_kwargs=read_kwargs("--perception-kwargs", self.perception_kwargs),
         )
         return planned if self.init is None else initialised(planned, self.init)
 
     def _repeated(self, seed: int | None) -> "RunConfig":
-        import dataclasses
-
         from rlkit.nn.utils import choose_device
         from rlkit.training.config import RunConfig
         from rlkit.training.extension import extended
@@ -201,7 +264,18 @@ class Train:
         assert self.config is not None
         if self.config.is_dir():
             raise UserError(f"--config {self.config}: this is a folder; name the file {self.config / 'config.json'}")
-        self._refuse("--config", "preset", "set", "num_envs", "perception", *EVALUATION_OPTIONS, "save_freq", "init")
+        self._refuse(
+            "--config",
+            "preset",
+            "set",
+            "num_envs",
+            "actors",
+            "learners",
+            "perception",
+            *EVALUATION_OPTIONS,
+            "save_freq",
+            "init",
+        )
         config = open_config(self.config, RunConfig)
         network = self._network_typed_again("--config")
         config = config if network is None else config.with_network(network)
@@ -220,7 +294,7 @@ class Train:
 
     def _refuse_what_resuming_cannot_change(self) -> None:
         options = ("preset", "set", "config", "seed", "device", "num_envs", "deterministic", "async_envs", "perception")
-        self._refuse("--resume", *options, *EVALUATION_OPTIONS, "save_freq", "run_dir", "init")
+        self._refuse("--resume", *options, *EVALUATION_OPTIONS, "save_freq", "run_dir", "init", "actors", "learners")
 
     def _network_typed_again(self, option: str) -> str | None:
         """The only perception option taken here: permission to import a user's own network."""

@@ -6,11 +6,21 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from rlkit.cli.options import KeyValues, check_result_target, read_kwargs, read_pairs, unset, write_result
+from rlkit.cli.options import (
+    KeyValues,
+    RayOption,
+    RayWorkingDir,
+    check_ray,
+    check_result_target,
+    read_kwargs,
+    read_pairs,
+    unset,
+    write_result,
+)
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,6 +69,8 @@ class Tune:
     """Number of parallel environments."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Device of the networks."""
+    ray: RayOption = None
+    ray_working_dir: RayWorkingDir = None
     json: Annotated[str | None, unset("FILE")] = None
     """Write the best trial to this file (- for standard output)."""
 
@@ -73,9 +85,10 @@ class Tune:
                 raise UserError(f"--{option} {number}: expected a whole number of at least {least}")
         if self.time_limit is not None and not self.time_limit > 0:
             raise UserError(f"--time-limit {self.time_limit:g}: expected a number of seconds greater than 0")
+        check_ray(self.ray, self.ray_working_dir)
         check_result_target(self.json, KNOWN_BY)
         settings, env_kwargs = read_pairs("--set", self.set), read_kwargs("--env-kwargs", self.env_kwargs)
-        from rlkit.experiments.tuning import Search, default_file, tune
+        from rlkit.experiments.tuning import Search, default_file, load_optuna, tune
         from rlkit.training.signals import exit_status
 
         search = Search(
@@ -91,12 +104,31 @@ class Tune:
             num_envs=self.num_envs,
             device=self.device,
             metric=self.metric,
+            elsewhere=self.ray is not None,
         )
         file = self.study or default_file(self.env, self.algo)
         say = functools.partial(print, flush=True, file=sys.stderr if self.json == "-" else sys.stdout)
         say(f"study: {file}")
         stops: list[str] = []
-        best = tune(search, file, trials=self.trials, timeout=self.time_limit, say=say, on_stop=stops.append)
+        options: dict[str, Any] = {
+            "trials": self.trials,
+            "timeout": self.time_limit,
+            "say": say,
+            "on_stop": stops.append,
+        }
+        if self.ray is None:
+            best = tune(search, file, **options)
+        else:
+            from rich.console import Console
+
+            from rlkit.experiments.ray_executor import ray_executor
+
+            load_optuna()  # missing packages are told before a cluster is started
+            console = Console(stderr=self.json == "-")
+            with ray_executor(
+                self.ray, search.plan({}), working_dir=self.ray_working_dir, say=say, console=console
+            ) as executor:
+                best = tune(search, file, **options, executor=executor)
         if best is None:
             say("no trial is complete yet")
         else:

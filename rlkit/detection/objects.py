@@ -93,6 +93,6 @@ class LabelledObjects(LabelledImages):
         moved = tuple(one.moved(window, size) for one, window in zip(self.objects, windows, strict=True))
         return replace(self, images=images, labels=labels, objects=moved)
 
-    def part(self, part: slice) -> Self:
+    def part(self, rows: slice) -> Self:
         """See `LabelledImages.part`."""
-        return replace(super().part(part), objects=self.objects[part])
+        return replace(super().part(rows), objects=self.objects[rows])

@@ -9,14 +9,16 @@ from rlkit.detection.learner import DetectionLearner
 from rlkit.detection.objects import LabelledObjects
 from rlkit.detection.trainer import DetectionTrainer
 from rlkit.errors import UserError
+from rlkit.nn.distributed import LearnerGroup
 from rlkit.segmentation.config import checked_budget
 from rlkit.segmentation.loader import TrainingPictures
 from rlkit.segmentation.losses import class_weights
-from rlkit.segmentation.run import go
+from rlkit.segmentation.run import train_planned, usable_device
 from rlkit.training.extension import check_budget
 from rlkit.training.progress import Reporter, make_reporter
 from rlkit.training.run import MakeReporter, Run, check_time_limit
 from rlkit.training.run_folder import RunFolder
+from rlkit.utils.terminal import outputs_kept
 
 
 def train(
@@ -42,7 +44,7 @@ def train(
     check_time_limit(time_limit)
     planned = plan(data, **plan_options)
     run = RunFolder.create(None if run_dir is None else Path(run_dir), planned.config)
-    return go(run, planned, _trainer, time_limit, reporter, resume=False)
+    return _go(run, planned, time_limit, reporter, resume=False)
 
 
 def resume(
@@ -88,11 +90,25 @@ def resume(
         )
     # Without a checkpoint, the run begins again with the same random weights.
     built = build(config.network, config.objects, config.classes, config.seed)
-    return go(run, DetectionPlan(config, source, built, notes), _trainer, time_limit, reporter, resume=True)
+    return _go(run, DetectionPlan(config, source, built, notes), time_limit, reporter, resume=True)
+
+
+def _go(
+    run: RunFolder[DetectionConfig],
+    planned: DetectionPlan,
+    time_limit: float | None,
+    make: MakeReporter,
+    *,
+    resume: bool,
+) -> Run:
+    former = run.config.steps
+    run.config = planned.config
+    with outputs_kept(), run.locked(), make(planned.config.steps) as reporter:
+        return train_planned(run, planned, _trainer, time_limit, reporter, former=former, resume=resume)
 
 
 def _trainer(
-    run: RunFolder[DetectionConfig], planned: DetectionPlan, device: str, reporter: Reporter
+    run: RunFolder[DetectionConfig], planned: DetectionPlan, reporter: Reporter, group: LearnerGroup
 ) -> DetectionTrainer:
     config, source, settings = planned.config, planned.source, planned.config.settings
     learner = DetectionLearner(
@@ -100,7 +116,7 @@ def _trainer(
         settings,
         config.steps,
         seed=config.seed,
-        device=device,
+        device=usable_device(config),
         class_weights=class_weights(settings, source, config.seed),
     )
     pictures: TrainingPictures[LabelledObjects] = TrainingPictures(

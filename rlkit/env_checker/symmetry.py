@@ -16,7 +16,7 @@ from rlkit.env_checker.compare import ABSOLUTE, RELATIVE, StepResult, difference
 from rlkit.env_checker.declarations import DeclaredMirror, declared_mirror
 from rlkit.env_checker.rollout import close, sampler
 from rlkit.env_checker.subject import CheckAborted, Env, Subject
-from rlkit.replay.buffer import Batch
+from rlkit.replay.interface import Batch
 from rlkit.replay.mirroring import mirror_every_second
 from rlkit.spaces import Observations
 

@@ -1,16 +1,16 @@
 """The same run with several seeds: one folder each, resumed where they stopped, summarised as one result."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rlkit.errors import EnvironmentFailure, UserError
+from rlkit.experiments.executor import Executor, Job, LocalExecutor
 from rlkit.experiments.groups import group_runs
 from rlkit.experiments.records import REWARD, read_run
 from rlkit.experiments.report import aggregate_lines, summarise
-from rlkit.training import run as training_run
 from rlkit.training.config import RunConfig
-from rlkit.training.progress import make_reporter
 from rlkit.training.run import MakeReporter, Run
 from rlkit.training.run_folder import RunFolder
 
@@ -22,11 +22,12 @@ def train_seeds(
     folder: Path | None = None,
     env: str | None = None,
     time_limit: float | None = None,
-    reporter: MakeReporter = make_reporter,
+    reporter: MakeReporter | None = None,
     started: Callable[[Path], None] | None = None,
     say: Callable[[str], None] = print,
+    executor: Executor | None = None,
 ) -> list[Run]:
-    """Train one run per seed, one after the other.
+    """Train one run per seed.
 
     If some of them exist in the folder, complete ones are skipped and unfinished ones are resumed, so that the same
     call continues an interrupted set. Nothing is overwritten.
@@ -37,57 +38,72 @@ def train_seeds(
         folder: Holds one run folder per seed, s0, s1 and so on; None makes each under `runs/`.
         env: The environment's id as typed: needed to resume where it names a file or a module to import.
         time_limit: Seconds for each seed in this call.
-        reporter: Makes what shows the progress of a run.
+        reporter: Makes what shows the progress of a run; None for the executor's own.
         started: Called with each run folder once it exists.
         say: Takes what is skipped, and a summary of all seeds at the end.
+        executor: Where they are trained; None for one after the other in this process.
 
     Returns:
-        The runs until the first that a signal stopped.
+        The runs that have ended, by seed; those that a signal stopped included.
 
     Raises:
-        UserError: The folder holds another run under one of the names, or `training.run.start` refuses a run.
+        UserError: The folder holds another run under one of the names, or `training.run.start` refuses a run. Where
+            several are trained at once, the others are trained before it is raised.
         EnvironmentFailure: The environment failed with some of the seeds; raised after all were trained.
     """
+    executor = executor or LocalExecutor()
     configs = {seed: dataclasses.replace(config, seed=seed) for seed in seeds}
     paths = {seed: None if folder is None else folder / f"s{seed}" for seed in seeds}
     existing = {seed for seed, path in paths.items() if path is not None and _is_same(path, configs[seed])}
-    done: list[Run] = []
-    failures: dict[int, EnvironmentFailure] = {}
-    for seed, path in paths.items():
-        try:
-            if seed in existing and path is not None:
-                # Damaged checkpoints are reported when the run is resumed.
-                saved = RunFolder.open(path, RunConfig).checkpoints.newest(lambda _: None)
-                if saved is not None and saved.steps >= configs[seed].steps and read_run(path).complete:
-                    say(f"{path} is complete and left as it is")
-                    done.append(Run(path, saved.steps, None))
+    done: dict[int, Run] = {}
+    failures: dict[int, UserError] = {}
+    begun: list[int] = []
+
+    def jobs() -> Iterator[Job]:
+        for seed, path in paths.items():
+            if seed in existing and path is not None and (steps := _steps_if_complete(path, configs[seed])):
+                say(f"{path} is complete and left as it is")
+                done[seed] = Run(path, steps, None)
+                continue
+            begun.append(seed)
+            yield Job(f"s{seed}", configs[seed], path, env, lambda: time_limit, reporter, started)
+
+    left = jobs()
+    try:
+        with contextlib.closing(executor.train(lambda: next(left, None))) as ended:
+            for job, outcome in ended:
+                seed = job.config.seed
+                if isinstance(outcome, Run):
+                    done[seed] = outcome
                     continue
-                # `_is_same` has compared its arguments with those that were typed.
-                typed = configs[seed].environment.kwargs
-                run = training_run.resume(path, env=env, env_kwargs=typed, time_limit=time_limit, reporter=reporter)
-            else:
-                run = training_run.start(
-                    configs[seed], run_dir=path, time_limit=time_limit, reporter=reporter, started=started
-                )
-        except KeyboardInterrupt:
-            say(_how_to_continue(seeds, seed, folder))
-            raise
-        except EnvironmentFailure as error:
-            failures[seed] = error
-            if seed != seeds[-1]:
-                say(f"seed {seed} failed, the next one begins: {error}")
-            continue
-        done.append(run)
-        if run.stopped not in (None, "time limit"):
-            break
-    for line in summary_lines([run.path for run in done]) if done else []:
+                if not (
+                    isinstance(outcome, EnvironmentFailure) or (isinstance(outcome, UserError) and executor.concurrent)
+                ):
+                    raise outcome
+                failures[seed] = outcome
+                if executor.concurrent:
+                    say(f"seed {seed} failed, the others go on: {outcome}")
+                elif seed != seeds[-1]:
+                    say(f"seed {seed} failed, the next one begins: {outcome}")
+    except KeyboardInterrupt:
+        say(_how_to_continue(seeds, begun[-1] if begun else seeds[0], folder))
+        raise
+    runs = [done[seed] for seed in seeds if seed in done]
+    for line in summary_lines([run.path for run in runs]) if runs else []:
         say(line)
-    if done and done[-1].stopped not in (None, "time limit"):
-        say(_how_to_continue(seeds, seed, folder))
+    if executor.stopped is not None:
+        say(_how_to_continue(seeds, begun[-1], folder))
     if failures:
         numbers, last = ", ".join(map(str, failures)), list(failures.values())[-1]
-        raise EnvironmentFailure(f"{len(failures)} of {len(seeds)} seeds failed ({numbers}), the last with: {last}")
-    return done
+        sentence = f"{len(failures)} of {len(seeds)} seeds failed ({numbers}), the last with: {last}"
+        raise EnvironmentFailure(sentence) if isinstance(last, EnvironmentFailure) else UserError(sentence, exit_code=1)
+    return runs
+
+
+def _steps_if_complete(path: Path, config: RunConfig) -> int:
+    """Steps of a run that has come to its end; 0 for another. Damaged checkpoints are reported when it is resumed."""
+    saved = RunFolder.open(path, RunConfig).checkpoints.newest(lambda _: None)
+    return saved.steps if saved is not None and saved.steps >= config.steps and read_run(path).complete else 0
 
 
 def _how_to_continue(seeds: Sequence[int], stopped: int, folder: Path | None) -> str:

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from rlkit.errors import UserError
+from rlkit.experiments.executor import Job, Outcome
 from rlkit.experiments.records import RunRecord, read_run
 from rlkit.experiments.statistics import interquartile_mean
-from rlkit.training import run as training_run
 from rlkit.training.config import RunConfig
 from rlkit.training.progress import PlainReporter
-from rlkit.training.run import MakeReporter
+from rlkit.training.run import Run
 from rlkit.utils.paths import path_inside
 
 LAST = 3  # evaluations at the end of a run whose mean is its score: a single one is noisy
@@ -42,48 +42,90 @@ class TrialResult:
     stopped: str | None = None
 
 
-def run_trial(
-    configs: Mapping[Path, RunConfig],
-    tag: str,
-    report: Report,
-    *,
-    env: str | None = None,
-    seconds_left: Callable[[], float | None] = lambda: None,
-) -> TrialResult:
-    """Train one run per folder, one after the other; unfinished ones are resumed.
+class Trial:
+    """The runs of one trial, one after the other; unfinished ones are resumed.
 
     The score of a run is the mean of its last evaluations, that of the trial the interquartile mean over its runs.
     To save disk space, checkpoints and replay buffers of ended runs are deleted, except for the best weights.
 
     Args:
+        name: Of its folder.
         configs: Configuration of the run in each folder.
         tag: The scalar to maximise.
         report: Takes every evaluation.
         env: The environment's id as typed, see `training.run.resume`.
         seconds_left: Returns the remaining seconds; None for no limit.
     """
-    scores: list[float] = []
-    for number, (folder, config) in enumerate(configs.items()):
-        reporter = functools.partial(_TrialReporter, folder, tag, report, number * config.steps, scores)
-        try:
-            stopped = _train(folder, config, env, seconds_left(), reporter)
-        except Pruned:
-            stopped = PRUNED
-        if stopped not in (None, PRUNED):
-            return TrialResult(None, stopped)
+
+    def __init__(
+        self,
+        name: str,
+        configs: Mapping[Path, RunConfig],
+        tag: str,
+        report: Report,
+        *,
+        env: str | None = None,
+        seconds_left: Callable[[], float | None] = lambda: None,
+    ):
+        self.name = name
+        self.folders = list(configs)
+        self._left = list(configs.items())
+        self._tag, self._report = tag, report
+        self._env, self._seconds_left = env, seconds_left
+        self._scores: list[float] = []
+
+    def next_job(self) -> Job | None:
+        """The next run to train; None where all have ended.
+
+        Raises:
+            UserError: Its folder holds another run.
+        """
+        while self._left:
+            folder, config = self._left[0]
+            if not _is_complete(folder, config):
+                before = len(self._scores) * config.steps
+                reporter = functools.partial(_TrialReporter, folder, self._tag, self._report, before, self._scores)
+                name = f"{self.name}/{folder.name}"
+                return Job(name, config, folder, self._env, self._seconds_left, reporter)
+            self._end_run()
+        return None
+
+    def take(self, outcome: Outcome) -> TrialResult | None:
+        """Take how the run of `next_job` ended.
+
+        Returns:
+            How the trial ended; None where it goes on with its next run.
+
+        Raises:
+            UserError: That of the run.
+        """
+        if isinstance(outcome, Run) and outcome.stopped is not None:
+            return TrialResult(None, outcome.stopped)
+        if not isinstance(outcome, Run | Pruned):
+            raise outcome
+        self._end_run()
+        if isinstance(outcome, Pruned):
+            return self.result(PRUNED)
+        return None if self._left else self.result()
+
+    def result(self, stopped: str | None = None) -> TrialResult:
+        """The score over the runs that have ended."""
+        return TrialResult(float(interquartile_mean(self._scores)), stopped)
+
+    def _end_run(self) -> None:
+        folder, _ = self._left.pop(0)
         _trim(folder)
-        scores.append(score(read_run(folder), tag))
-        if stopped is not None:
-            break
-    return TrialResult(float(interquartile_mean(scores)), stopped)
+        self._scores.append(score(read_run(folder), self._tag))
 
 
-def _train(
-    folder: Path, config: RunConfig, env: str | None, time_limit: float | None, reporter: MakeReporter
-) -> str | None:
-    """Start a run, resume it, or find it complete; return what stopped it."""
+def _is_complete(folder: Path, config: RunConfig) -> bool:
+    """Whether a run has come to its end.
+
+    Raises:
+        UserError: The folder holds another run.
+    """
     if not (folder / "config.json").exists():
-        return training_run.start(config, run_dir=folder, time_limit=time_limit, reporter=reporter).stopped
+        return False
     there = read_run(folder)
     differing = list(config.differences(there.config))
     if differing:
@@ -92,10 +134,7 @@ def _train(
             "another --study",
             exit_code=1,
         )
-    if there.complete:
-        return None
-    kwargs = config.environment.kwargs
-    return training_run.resume(folder, env=env, env_kwargs=kwargs, time_limit=time_limit, reporter=reporter).stopped
+    return there.complete
 
 
 def score(run: RunRecord, tag: str) -> float:

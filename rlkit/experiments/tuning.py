@@ -7,9 +7,7 @@ its tree-structured Parzen estimator; trials that are worse than the median of t
 
 import contextlib
 import dataclasses
-import functools
 import json
-import re
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rlkit import plugins
-from rlkit.errors import DiskError, UserError
-from rlkit.experiments.records import REWARD, check_tag, read_run
-from rlkit.experiments.search_space import Space, as_text, describe, read_space, start_of, suggest, to_json
+from rlkit.errors import UserError
+from rlkit.experiments.executor import Executor, LocalExecutor
+from rlkit.experiments.records import REWARD
+from rlkit.experiments.search_space import Space, as_text, describe, read_space, start_of, to_json
 from rlkit.experiments.study_errors import study_errors
-from rlkit.experiments.trial import PRUNED, run_trial
+from rlkit.experiments.trial_queue import TrialQueue, trial_folder
 from rlkit.hyperparameters import from_plain
 from rlkit.training import config as training_config
 from rlkit.training.config import RunConfig
@@ -34,12 +33,11 @@ from rlkit.utils.terminal import printable
 
 if TYPE_CHECKING:
     from optuna.study import Study
-    from optuna.trial import FrozenTrial, Trial
+    from optuna.trial import FrozenTrial
 
 NAME = "rlkit"  # of the study within its file
 STARTUP_TRIALS = 5  # before any is pruned
 WARMUP = 1 / 4  # share of a run's budget in which it is not pruned
-FAILURES = 3  # consecutive trials that fail before the search ends
 
 
 def load_optuna() -> Any:
@@ -57,8 +55,16 @@ def load_optuna() -> Any:
     return optuna
 
 
-def open_study(optuna: Any, file: Path, identity: Mapping[str, Any], seed: int) -> "Study":
+def open_study(optuna: Any, file: Path, identity: Mapping[str, Any], seed: int, concurrent: bool = False) -> "Study":
     """Create the study, or open it if it records the same search.
+
+    Args:
+        optuna: The module.
+        file: Of the study.
+        identity: The search, as the study records it.
+        seed: Of the sampler.
+        concurrent: Whether several trials are under way at once: each is then sampled as if those under way had the
+            worst score so far (constant liar: Ginsbourger, Le Riche, Carraro 2010), so that they differ.
 
     Raises:
         UserError: The file is no study, or records another search.
@@ -78,12 +84,16 @@ def open_study(optuna: Any, file: Path, identity: Mapping[str, Any], seed: int) 
             study.set_user_attr("search", dict(identity))
     # Each call samples other values than the last one.
     stream = np.random.SeedSequence([seed, len(trials)])
-    study.sampler = optuna.samplers.TPESampler(seed=int(stream.generate_state(1)[0]))
+    study.sampler = optuna.samplers.TPESampler(seed=int(stream.generate_state(1)[0]), **_liar(concurrent))
     if known is not None and known != identity:
         if not isinstance(known, dict):
             raise UserError(f"--study {file} is damaged: the search that it records is no object", exit_code=1)
         raise UserError(f"--study {file} holds another search ({_differences(known, identity)}): name another file")
     return study
+
+
+def _liar(concurrent: bool) -> dict[str, bool]:
+    return {"constant_liar": True} if concurrent else {}
 
 
 def _differences(known: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
@@ -111,17 +121,6 @@ def requeue_interrupted(optuna: Any, study: "Study") -> None:
         study.tell(frozen.number, state=states.FAIL)
         folder = frozen.user_attrs.get("folder")
         study.enqueue_trial(frozen.params, user_attrs={} if folder is None else {"folder": folder})
-
-
-def trial_folder(file: Path, name: object) -> Path:
-    """Folder of a trial's runs, by the name that the study records.
-
-    Raises:
-        UserError: It is no name that `rlkit tune` gives, or leads through a link.
-    """
-    if not isinstance(name, str) or not re.fullmatch(r"trial-[0-9]{4,9}", name):
-        raise UserError(f"--study {file} is damaged: {name!r} is no name of a trial's folder", exit_code=1)
-    return path_inside(file.parent, f"{file.stem}-trials/{name}")
 
 
 @contextlib.contextmanager
@@ -154,6 +153,7 @@ class Search:
         num_envs: Environments stepped together.
         device: "auto", "cpu" or "cuda".
         metric: The scalar to maximise.
+        elsewhere: Whether runs are trained on other machines, which have a GPU where `device` is "cuda".
     """
 
     env: str
@@ -168,21 +168,24 @@ class Search:
     num_envs: int | None = None
     device: str = "auto"
     metric: str = REWARD
+    elsewhere: bool = False
 
     def plan(self, settings: Mapping[str, str]) -> RunConfig:
         """The run of one trial with its first seed; it has no checkpoint before it stops."""
-        return training_config.plan(
+        gpu_elsewhere = self.elsewhere and self.device == "cuda"
+        planned = training_config.plan(
             self.env,
             algo=self.algo,
             preset=self.preset,
             settings={**self.settings, **settings},
             steps=self.steps,
             seed=self.seed,
-            device=self.device,
+            device="cpu" if gpu_elsewhere else self.device,
             num_envs=self.num_envs,
             env_kwargs=self.env_kwargs,
             save_freq=0,
         )
+        return dataclasses.replace(planned, device="cuda") if gpu_elsewhere else planned
 
 
 @dataclass(frozen=True)
@@ -214,6 +217,7 @@ def tune(
     timeout: float | None = None,
     say: Callable[[str], None] = print,
     on_stop: Callable[[str], object] = lambda reason: None,
+    executor: Executor | None = None,
 ) -> SearchResult | None:
     """Search until so many trials have ended; the same call continues from the same file.
 
@@ -227,6 +231,7 @@ def tune(
         timeout: Seconds after which to stop; an unfinished trial is resumed by the next call.
         say: Takes one line per event.
         on_stop: Called with the reason if a signal or the time limit stopped a trial.
+        executor: Where trials are trained; None for one after the other in this process.
 
     Returns:
         The best trial so far; None where none is complete.
@@ -235,6 +240,7 @@ def tune(
         UserError: Optuna is missing, the file records another search, or nothing can be trained this way.
     """
     optuna = load_optuna()
+    executor = executor or LocalExecutor()
     first = search.plan({})
     tell, say = say, lambda sentence: tell(printable(sentence))  # the study's file holds names
     config: Any = from_plain(plugins.agent_class(search.algo).Config, first.hyperparameters)
@@ -245,7 +251,7 @@ def tune(
     elif both:
         raise UserError(f"{both[0]} is searched and given by --set: leave out one of them")
     with locked(file):
-        study = open_study(optuna, file, _identity(search, first, space), search.seed)
+        study = open_study(optuna, file, _identity(search, first, space), search.seed, executor.concurrent)
         with study_errors(file):
             start = start_of(space, config)
             if start and not study.trials:
@@ -255,12 +261,19 @@ def tune(
             say(f"searching {line}")
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
-            stopped = _search(optuna, study, search, space, config, file, trials, deadline, say)
+            queue = TrialQueue(optuna, study, search, space, config, file, trials, deadline, say)
+            with contextlib.closing(executor.train(queue.next_job)) as ended:
+                for job, outcome in ended:
+                    queue.take(job, outcome)
         except KeyboardInterrupt:
             say("the search is interrupted; the same command continues it")
             raise
-        if stopped is not None:
-            on_stop(stopped)
+        if queue.interrupted:
+            say(f"stopped by {queue.stopped} in {', '.join(queue.interrupted)}; the same command continues it")
+        elif executor.stopped is not None:
+            say(f"stopped by {executor.stopped}; the same command continues the search")
+        if (reason := executor.stopped or queue.stopped) is not None:
+            on_stop(reason)
         return _best(optuna, study, search, space, config, file)
 
 
@@ -269,92 +282,11 @@ def default_file(env: str, algo: str) -> Path:
     return Path("runs") / f"tune-{training_config.task_name(env)}-{algo}" / "study.sqlite3"
 
 
-def _search(
-    optuna: Any,
-    study: "Study",
-    search: Search,
-    space: Space,
-    config: Any,
-    file: Path,
-    trials: int,
-    deadline: float | None,
-    say: Callable[[str], None],
-) -> str | None:
-    """Run trials until there are enough; return why a trial was stopped."""
-    states = optuna.trial.TrialState
-    ended = (states.COMPLETE, states.PRUNED)
-    left = functools.partial(_left, deadline)
-    failures = 0
-
-    def so_far() -> int:
-        with study_errors(file):
-            return len(study.get_trials(deepcopy=False, states=ended))
-
-    def tell(trial: "Trial", value: float | None, state: Any = None) -> None:
-        with study_errors(file):
-            study.tell(trial, value, state=state)
-
-    while so_far() < trials:
-        if deadline is not None and time.monotonic() >= deadline:
-            say("the time limit is reached; the same command continues the search")
-            return None
-        with study_errors(file):
-            trial = study.ask()
-            settings = suggest(trial, space, config)
-            folder = trial.user_attrs.get("folder") or f"trial-{trial.number:04d}"
-            trial.set_user_attr("folder", folder)
-            trial.set_user_attr("settings", settings)
-        described = ", ".join(f"{name}={text}" for name, text in settings.items())
-        root = trial_folder(file, folder)
-        try:
-            first = search.plan(settings)
-        except UserError as error:  # values that exclude each other
-            say(f"{folder}: refused: {described}: {error}")
-            tell(trial, None, states.PRUNED)
-            continue
-        seeds = range(search.seed, search.seed + search.seeds)
-        configs = {path_inside(root, f"s{seed}"): dataclasses.replace(first, seed=seed) for seed in seeds}
-        try:
-            result = run_trial(configs, search.metric, _report(trial, file), env=search.env, seconds_left=left)
-        except DiskError:  # no fault of the trial, which the next call resumes
-            raise
-        except UserError as error:  # such as a loss of NaN
-            failures += 1
-            say(f"{folder}: failed: {described}: {error}")
-            tell(trial, None, states.PRUNED)
-            if failures >= FAILURES:
-                raise UserError(f"{failures} trials in a row failed, the last one: {error}", exit_code=1) from error
-            continue
-        failures = 0
-        if result.score is None:
-            say(f"stopped by {result.stopped} in {folder}; the same command continues it")
-            return result.stopped
-        if not np.isfinite(result.score):
-            check_tag([read_run(path) for path in configs if path.exists()], search.metric)
-        if result.stopped == PRUNED or not np.isfinite(result.score):
-            tell(trial, None, states.PRUNED)
-            say(f"{folder}: pruned at {result.score:.4g}: {described}")
-            continue
-        tell(trial, result.score)
-        with study_errors(file):
-            mark = "  (the best so far)" if study.best_trial.number == trial.number else ""
-        say(f"{folder}: {result.score:.4g}: {described}{mark}")
-    return None
-
-
-def _report(trial: "Trial", file: Path) -> Callable[[int, float], bool]:
-    def report(steps: int, score: float) -> bool:
-        with study_errors(file):
-            trial.report(score, steps)
-            return bool(trial.should_prune())
-
-    return report
-
-
 def _identity(search: Search, first: RunConfig, space: Space) -> dict[str, Any]:
     """The search as the study records it; two calls with different ones would give trials that cannot be compared."""
     plain = dataclasses.asdict(search) | {"steps": first.steps, "num_envs": first.num_envs, "preset": first.preset}
     plain |= {"search": to_json(space), "device": first.device, "settings": dict(search.settings)}
+    del plain["elsewhere"]
     same: dict[str, Any] = json.loads(json.dumps(plain))
     return same
 
@@ -388,8 +320,3 @@ def _command(search: Search, settings: Mapping[str, str]) -> str:
         written = [f"{key}={as_text(value)}" for key, value in pairs.items()]
         words += [option, *written] if written else []
     return shlex.join([*words, "--seeds", f"{unseen}..{unseen + 4}"])
-
-
-def _left(deadline: float | None) -> float | None:
-    """Seconds until the deadline, at least a millisecond; None without one."""
-    return None if deadline is None else max(1e-3, deadline - time.monotonic())

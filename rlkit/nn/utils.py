@@ -161,6 +161,11 @@ def to_tensors(observations: Mapping[str, npt.NDArray[Any]], device: str) -> dic
     return {name: to_tensor(leaf, device) for name, leaf in observations.items()}
 
 
+def to_floats(scalars: Mapping[str, Tensor]) -> dict[str, float]:
+    """Read scalars () of one device and data type, in one copy: each would wait for a GPU."""
+    return dict(zip(scalars, torch.stack(list(scalars.values())).tolist(), strict=True))
+
+
 def gather_actions(values: Tensor, actions: Tensor) -> Tensor:
     """The values of one action of each sample: (B, A, K) and (B,) int64 -> (B, K); (B, A) -> (B,)."""
     index = actions.view(-1, 1, *[1] * (values.dim() - 2)).expand(-1, 1, *values.shape[2:])

@@ -7,83 +7,21 @@ observation of an episode takes a row of its own, without an action.
 Rows never change once written: a checkpoint saves only the rows written since the one before.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from rlkit.replay.interface import Batch, Rows, Transitions
 from rlkit.replay.prioritized import Priorities, SumTree
 from rlkit.replay.storage import frames_bytes, frames_in_memory, frames_on_disk, gather, stack_rows
 from rlkit.spaces import Leaf, Observations
 from rlkit.utils.jit import kernel
 from rlkit.utils.state_check import check_state
 
-Rows = npt.NDArray[np.int64]
-Array = TypeVar("Array")
-Other = TypeVar("Other")
-
 NO_ACTION = -1
 EMPTY = "the replay buffer holds no complete transition yet"
-
-
-@dataclass(frozen=True)
-class Transitions:
-    """One step of N environments.
-
-    Args:
-        observations: s_t, leaves (N, ...).
-        actions: a_t, (N,) int64.
-        rewards: r_t+1, (N,) float32, unclipped.
-        terminated: (N,) bool, whether s_t+1 is terminal: its value is 0.
-        truncated: (N,) bool, whether a limit ended the episode at s_t+1: its value is bootstrapped.
-        next_observations: s_t+1; where an episode ended, its last observation and not the first of the next one.
-        lost: (N,) bool, whether the environment's process ended in this step, so that s_t+1 is unknown; None for none.
-    """
-
-    observations: Observations
-    actions: npt.NDArray[np.int64]
-    rewards: npt.NDArray[np.float32]
-    terminated: npt.NDArray[np.bool_]
-    truncated: npt.NDArray[np.bool_]
-    next_observations: Observations
-    lost: npt.NDArray[np.bool_] | None = None
-
-
-@dataclass(frozen=True)
-class Batch(Generic[Array]):
-    """B sampled n-step transitions, as arrays or as tensors.
-
-    Args:
-        observations: s_t, leaves (B, ...).
-        actions: a_t, (B,) int64.
-        returns: (B,) float32, r_t+1 + gamma r_t+2 + ... up to s_t+k.
-        discounts: (B,) float32, gamma^k, or 0 where s_t+k is terminal: the weight of the value of s_t+k.
-        next_observations: s_t+k, leaves (B, ...); k is n, or less where the episode or the stored rows end earlier.
-        rows: (B,) int64 array, the rows of the transitions in the buffer.
-        weights: (B,) float32 importance weights, at most 1 (Schaul et al. 2016); ones for uniform sampling.
-    """
-
-    observations: Mapping[str, Array]
-    actions: Array
-    returns: Array
-    discounts: Array
-    next_observations: Mapping[str, Array]
-    rows: Rows
-    weights: Array
-
-    def map(self, function: Callable[[Array], Other]) -> "Batch[Other]":
-        """Apply a function to every array but `rows`, such as the conversion to tensors."""
-        return Batch(
-            observations={name: function(leaf) for name, leaf in self.observations.items()},
-            actions=function(self.actions),
-            returns=function(self.returns),
-            discounts=function(self.discounts),
-            next_observations={name: function(leaf) for name, leaf in self.next_observations.items()},
-            rows=self.rows,
-            weights=function(self.weights),
-        )
 
 
 class ReplayBuffer:
@@ -102,6 +40,7 @@ class ReplayBuffer:
 
     Attributes:
         n_step: May be changed at any time; applies to the next samples.
+        arguments: All but the generator, to make another one like it.
 
     Raises:
         UserError: The disk is too small for the frames.
@@ -120,6 +59,16 @@ class ReplayBuffer:
         per_alpha: float = 0.0,
         on_disk: bool = False,
     ):
+        self.arguments: dict[str, Any] = {
+            "leaves": dict(leaves),
+            "capacity": capacity,
+            "num_envs": num_envs,
+            "n_step": n_step,
+            "gamma": gamma,
+            "num_actions": num_actions,
+            "per_alpha": per_alpha,
+            "on_disk": on_disk,
+        }
         if capacity < 2 * num_envs:
             raise ValueError(f"capacity = {capacity} is too small for {num_envs} environments: at least two rows each")
         self.leaves = dict(leaves)
@@ -165,23 +114,32 @@ class ReplayBuffer:
 
     # ------------------------------------------------------------------------------------------------------- writing
 
-    def add(self, transitions: Transitions) -> None:
-        """Store one step of every environment; it can be sampled once the next step is stored too.
+    def add(self, transitions: Transitions, envs: npt.NDArray[np.int64] | None = None) -> Rows:
+        """Store one step of some environments; it can be sampled once the next step is stored too.
 
         Of a lost step only the observation is stored, as the last one of its episode.
+
+        Args:
+            transitions: Of images, only the newest frame of a stack is read.
+            envs: (n,) their numbers, from 0 to N - 1; None for all.
+
+        Returns:
+            (n,) the rows of the steps.
         """
-        envs = np.arange(len(transitions.actions))
+        envs = np.arange(len(transitions.actions)) if envs is None else envs
         discounts = np.where(transitions.terminated, 0, 1)
         lost = np.zeros(len(envs), dtype=np.bool_) if transitions.lost is None else transitions.lost
         actions = np.where(lost, NO_ACTION, transitions.actions)
+        rows = self.written + np.arange(len(envs))
         self._append(envs, transitions.observations, actions, transitions.rewards, discounts)
-        self._last[lost] = -1
+        self._last[envs[lost]] = -1
         ended = np.flatnonzero((transitions.terminated | transitions.truncated) & ~lost)
         if len(ended):
             last = {name: leaf[ended] for name, leaf in transitions.next_observations.items()}
             zeros = np.zeros(len(ended))
-            self._append(ended, last, np.full(len(ended), NO_ACTION), zeros, zeros)
-            self._last[ended] = -1
+            self._append(envs[ended], last, np.full(len(ended), NO_ACTION), zeros, zeros)
+            self._last[envs[ended]] = -1
+        return rows
 
     def _append(
         self,
@@ -232,9 +190,9 @@ class ReplayBuffer:
         self._ahead[complete % self.capacity] = back[stored]
         return complete
 
-    def cut(self) -> None:
-        """End the running episodes unfinished: the next steps belong to new episodes."""
-        self._last[:] = -1
+    def cut(self, envs: npt.NDArray[np.int64] | None = None) -> None:
+        """End the running episodes of some environments, or of all, unfinished: the next steps are of new episodes."""
+        self._last[slice(None) if envs is None else envs] = -1
 
     # ------------------------------------------------------------------------------------------------------ sampling
 
@@ -278,6 +236,11 @@ class ReplayBuffer:
             raise ValueError("a TD error is not finite")
         stored = rows >= self.oldest
         self._priorities.update(rows[stored] % self.capacity, errors[stored])
+
+    def probability(self, rows: Rows) -> float:
+        """Probability of the least likely of some sampled rows; prioritized sampling only."""
+        assert self._priorities is not None
+        return self._priorities.probability(rows % self.capacity)
 
     def _draw(self, batch_size: int, per_beta: float) -> tuple[Rows, npt.NDArray[np.float32]]:
         """Rows to sample, and their importance weights."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlkit.replay.buffer import Batch
+from rlkit.replay.interface import Batch
 from rlkit.spaces import Mirror, Observations
 
 

@@ -134,6 +134,10 @@ class Priorities:
         weights: npt.NDArray[np.float64] = (drawn / drawn.min()) ** -beta
         return weights.astype(np.float32)
 
+    def probability(self, indices: Indices) -> float:
+        """Probability of the least likely of these indices."""
+        return float(self._tree.values[indices].min()) / self._tree.total
+
     def update(self, indices: Indices, errors: npt.NDArray[np.floating]) -> None:
         """Set priorities from TD errors of either sign; excluded indices stay excluded."""
         included = self._tree.values[indices] > 0

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset as TorchData
 
 from rlkit.errors import UserError
 from rlkit.hyperparameters import check_complete, from_plain, with_settings
+from rlkit.nn.distributed import check_learners, share
 from rlkit.nn.utils import choose_device
 from rlkit.perception.detector import load_detector
 from rlkit.perception.model import find_model, load_model
@@ -58,6 +59,7 @@ class NetworkConfig(StoredConfig):
         save_freq: Steps between checkpoints; 0 for one at the end only.
         start: Where the initial weights came from: "" for random ones, else the file with its digest.
         versions: Of Python and of the packages that numbers may depend on.
+        learners: Processes that train together, each with its share of every batch.
 
     Attributes:
         HYPERPARAMETERS: Type of the hyperparameters.
@@ -83,6 +85,8 @@ class NetworkConfig(StoredConfig):
     save_freq: int
     start: str = ""
     versions: Mapping[str, str] = field(default_factory=versions)
+    learners: int = 1
+    OPTIONAL = frozenset({"learners"})
 
     def __post_init__(self) -> None:
         """Refuse numbers that make no sense.
@@ -198,6 +202,7 @@ def plan(
     save_freq: int | None = None,
     init: str | Path | None = None,
     vgg16: str | Path | None = None,
+    learners: int = 1,
 ) -> Plan:
     """Decide everything about a run before it starts, from its data set.
 
@@ -220,22 +225,30 @@ def plan(
         init: A model to initialise from: a perception run, a file, `pretrained:NAME`; weights that do not fit are not
             loaded.
         vgg16: A safetensors file with VGG16's ImageNet weights for a network that has its convolutions.
+        learners: Processes that train together, data-parallel; each takes its share of every batch, and a GPU of its
+            own where `device` is one. They open `data` themselves, so that it has to be a name or a folder.
 
     Raises:
         UserError: For anything that the caller can correct.
     """
     check_length(steps, epochs)
     check_seed(seed)
+    if learners < 1:
+        raise UserError(f"--learners {learners}: expected a whole number of at least 1.")
+    if learners > 1 and not isinstance(data, str | Path):
+        raise UserError(f"learners={learners}: each opens the data itself; give a name or a folder, or learners=1.")
     if init is not None and vgg16 is not None:
         raise UserError("--init and --pretrained-vgg16 both give the initial weights: leave one out.")
     if classes is not None and isinstance(data, str | Path):
         raise UserError(f"classes are for a torch dataset: {data} brings its own.")
     where = choose_device(device)
+    check_learners(learners, where)
     source = open_data(data, classes, size=size, seed=seed, env_kwargs=env_kwargs, held_out=val_fraction)
     remarks = checked(source)
     pictures = source.training_pictures
     name = chosen_preset(preset, pictures)
     hyperparameters = with_settings(PRESETS[name](source.classes, pictures), settings or {})
+    share("batch_size", hyperparameters.batch_size, learners)
     budget = checked_budget(steps, epochs, pictures, hyperparameters.batch_size)
     count = len(source.classes)
     built = build_network(network, count, allow_code=True, generator=torch.Generator().manual_seed(seed))
@@ -258,6 +271,7 @@ def plan(
         val_freq=interval(val_freq, budget, VALIDATIONS),
         save_freq=interval(save_freq, budget, CHECKPOINTS),
         start=begun,
+        learners=learners,
     )
     return Plan(config, source, built, (*remarks, *notes))
 

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from rlkit.nn.batch_norm import synchronise_batch_norm
+from rlkit.nn.distributed import ALONE, LearnerGroup
 from rlkit.nn.layers import set_dropout_generator
-from rlkit.nn.utils import computing_in, precision_for
+from rlkit.nn.utils import computing_in, precision_for, to_tensor
 from rlkit.perception.model import as_floats
 from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.losses import cross_entropy, dice
@@ -125,6 +127,8 @@ class NetworkLearner:
         steps: Budget in steps, over which the learning rate is scheduled.
         seed: Fixes dropout.
         device: Device of the network.
+        group: The learners that train together, each with its share of every batch: they begin with the weights of the
+            first, and loss, batch norm and gradients are those of the whole batch.
     """
 
     replay = None  # see `rlkit.training.checkpoint.Trainable`
@@ -137,6 +141,7 @@ class NetworkLearner:
         *,
         seed: int = 0,
         device: str = "cpu",
+        group: LearnerGroup = ALONE,
     ):
         self.settings = settings
         self.device = device
@@ -144,9 +149,12 @@ class NetworkLearner:
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._steps = steps
         self._seed = seed
+        self._group = group
+        group.broadcast(self.network.state_dict().values())
+        self._averaged: nn.Module = copy.deepcopy(self.network)
+        synchronise_batch_norm(self.network, group)
         self._optimizer = _optimizer(self.network, settings)
         self._mean = AveragedWeights(self.network, settings.ema_decay)
-        self._averaged: nn.Module = copy.deepcopy(self.network)
         self._dropping = torch.Generator(device)
 
     def learning_rate(self, step: int) -> float:
@@ -163,7 +171,7 @@ class NetworkLearner:
             step: Number of steps taken before.
 
         Returns:
-            The loss; on a GPU it may still be being computed.
+            The loss of the whole batch; on a GPU it may still be being computed.
         """
         settings = self.settings
         for group in self._optimizer.param_groups:
@@ -175,6 +183,7 @@ class NetworkLearner:
         loss = loss_of(output)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self._group.average_gradients(self.network.parameters())
         if settings.max_grad_norm:
             nn.utils.clip_grad_norm_(self.network.parameters(), settings.max_grad_norm)
         self._optimizer.step()
@@ -226,12 +235,13 @@ class NetworkLearner:
 
     def moved(self, array: Pixels) -> Tensor:
         """An array on the device of the network."""
-        return torch.from_numpy(array).to(self.device, non_blocking=True)
+        return to_tensor(array, self.device)
 
     @contextlib.contextmanager
     def _seeded_dropout(self, step: int) -> Iterator[None]:
         """Seed dropout by step: our layers draw from a generator, those of torch from the global one."""
-        number = int(np.random.SeedSequence([self._seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+        seeds = [self._group.seed(self._seed), step]
+        number = int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0] >> np.uint64(1))
         self._dropping.manual_seed(number)
         set_dropout_generator(self.network, self._dropping)
         with seeded(number, self.device):
@@ -249,6 +259,7 @@ class SegmentationLearner(NetworkLearner):
         seed: Fixes dropout.
         device: Device of the network.
         class_weights: (C,) weight of a pixel of each class in the loss; None for equal ones.
+        group: The learners that train together.
     """
 
     def __init__(
@@ -260,8 +271,9 @@ class SegmentationLearner(NetworkLearner):
         seed: int = 0,
         device: str = "cpu",
         class_weights: npt.NDArray[np.float32] | None = None,
+        group: LearnerGroup = ALONE,
     ):
-        super().__init__(network, settings, steps, seed=seed, device=device)
+        super().__init__(network, settings, steps, seed=seed, device=device, group=group)
         self._weights = None if class_weights is None else torch.as_tensor(class_weights).float().to(device)
 
     def update(self, images: Pixels, labels: Pixels, step: int) -> Tensor:
@@ -278,12 +290,14 @@ class SegmentationLearner(NetworkLearner):
         truth = self.moved(labels).long()
 
         def loss_of(logits: Tensor) -> Tensor:
-            return pixel_loss(logits.float(), truth, self.settings, self._weights)
+            return pixel_loss(logits.float(), truth, self.settings, self._weights, self._group)
 
         return self.descend(images, loss_of, step)
 
 
-def pixel_loss(logits: Tensor, truth: Tensor, settings: Hyperparameters, weights: Tensor | None) -> Tensor:
+def pixel_loss(
+    logits: Tensor, truth: Tensor, settings: Hyperparameters, weights: Tensor | None, group: LearnerGroup = ALONE
+) -> Tensor:
     """Cross-entropy of classes of pixels, and the Dice loss where it is asked for.
 
     Args:
@@ -291,10 +305,11 @@ def pixel_loss(logits: Tensor, truth: Tensor, settings: Hyperparameters, weights
         truth: (B, H, W) int64, `IGNORED` for unlabelled pixels.
         settings: Hyperparameters.
         weights: (C,) weights of the classes; None for equal ones.
+        group: The learners that train together.
     """
-    loss = cross_entropy(logits, truth, weights, settings.label_smoothing)
+    loss = cross_entropy(logits, truth, weights, settings.label_smoothing, group.total)
     if settings.dice:
-        loss = loss + settings.dice * dice(logits, truth)
+        loss = loss + settings.dice * dice(logits, truth, group.total)
     return loss
 
 

@@ -3,9 +3,10 @@
 A data set is an endless stream without random access, but a resumed run starts at a certain batch:
 
 * A simulator's batch depends only on the state of the generator, which is therefore set before each batch, from the
-  seed and the batch's number.
+  seed and the batch's number. Several learners draw pictures of their own.
 * A folder's pictures are shuffled in each pass. The stream is opened anew for every pass, with a generator that the
-  seed and the pass's number fix: a resumed run skips batches of the current pass only.
+  seed and the pass's number fix: a resumed run skips batches of the current pass only. Several learners read the same
+  batches and keep their part, so that a pass shows every picture once.
 """
 
 import contextlib
@@ -18,6 +19,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
+from rlkit.nn.distributed import ALONE, LearnerGroup
 from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.spaces import Pixels
 
@@ -53,18 +55,29 @@ class TrainingPictures(Generic[L]):
         batch_size: Pictures in a batch.
         seed: Fixes everything.
         statistics: Number of unaugmented pictures by which batch norm is estimated.
+        group: The learners that a batch is divided between; only the first one estimates batch norm.
 
     Attributes:
         statistics: Those pictures, (B, H, W, 3) uint8 batches, available with the first training batch.
     """
 
-    def __init__(self, source: TrainingSource[L], augment: Augment[L], batch_size: int, seed: int, statistics: int = 0):
+    def __init__(
+        self,
+        source: TrainingSource[L],
+        augment: Augment[L],
+        batch_size: int,
+        seed: int,
+        statistics: int = 0,
+        group: LearnerGroup = ALONE,
+    ):
         self.statistics: list[Pixels] = []
         self._source = source
         self._augment = augment
         self._batch_size = batch_size
         self._seed = seed
-        self._wanted = -(-statistics // batch_size)
+        self._group = group
+        self._share = batch_size // group.count
+        self._wanted = -(-statistics // self._share) if group.is_first else 0
 
     @property
     def ready(self) -> bool:
@@ -74,14 +87,15 @@ class TrainingPictures(Generic[L]):
     def batches(self, first: int = 0) -> Generator[L, None, None]:
         """Yield batch number `first` and all after it, augmented, for ever."""
         pictures = self._source.training_pictures
+        seed = self._group.seed(self._seed)
         stream = self._simulated(first) if pictures is None else self._passes(pictures, first)
         with contextlib.closing(stream):
             for number, batch in enumerate(stream, first):
-                yield self._augment(batch, np.random.default_rng([self._seed, AUGMENTATION, number]))
+                yield self._augment(batch, np.random.default_rng([seed, AUGMENTATION, number]))
 
     def _simulated(self, first: int) -> Generator[L, None, None]:
         generator = np.random.default_rng(self._seed)
-        with opened_stream(self._source, self._batch_size, generator) as stream:
+        with opened_stream(self._source, self._share, generator) as stream:
             self.statistics = [self._drawn(stream, generator, STATISTICS, n).images for n in range(self._wanted)]
             number = first
             while True:
@@ -90,14 +104,16 @@ class TrainingPictures(Generic[L]):
 
     def _drawn(self, stream: Iterator[L], generator: np.random.Generator, purpose: int, number: int) -> L:
         """Batch number `number` of a simulator."""
-        generator.bit_generator.state = np.random.default_rng([self._seed, purpose, number]).bit_generator.state
+        seed = self._group.seed(self._seed)
+        generator.bit_generator.state = np.random.default_rng([seed, purpose, number]).bit_generator.state
         return next(stream)
 
     def _passes(self, pictures: int, first: int) -> Generator[L, None, None]:
         unchanged = np.random.default_rng([self._seed, STATISTICS])
-        with opened_stream(self._source, self._batch_size, unchanged) as stream:
+        with opened_stream(self._source, self._share, unchanged) as stream:
             self.statistics = [next(stream).images for _ in range(self._wanted)]
         length = batches_in_a_pass(pictures, self._batch_size)
+        begin = self._group.rank * self._share
         turn, passed_over = divmod(first, length)
         while True:
             generator = np.random.default_rng([self._seed, STREAM, turn])
@@ -105,7 +121,7 @@ class TrainingPictures(Generic[L]):
                 for number in range(length):
                     batch = next(stream)
                     if number >= passed_over:
-                        yield batch
+                        yield batch.part(slice(begin, begin + self._share))
             turn, passed_over = turn + 1, 0
 
 

@@ -1,7 +1,7 @@
 """Losses of segmentation networks, pure functions of logits and labels; and class weights."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +17,17 @@ from rlkit.spaces import IGNORED, Classes
 SIMULATED_BATCHES = 32  # to estimate class frequencies of a simulator
 
 
-def cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
+def _itself(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def cross_entropy(
+    logits: Tensor,
+    labels: Tensor,
+    weights: Tensor | None = None,
+    smoothing: float = 0.0,
+    total: Callable[[Tensor], Tensor] = _itself,
+) -> Tensor:
     """Weighted mean cross-entropy over the labelled pixels; 0 if there are none.
 
     Args:
@@ -25,27 +35,29 @@ def cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor | None = None,
         labels: (B, H, W) int64, `IGNORED` for unlabelled pixels.
         weights: (C,) float, class weights; None for equal ones.
         smoothing: Label smoothing, 0 to 1.
+        total: Sums a tensor over all batches that the loss is of, see `LearnerGroup.total`.
     """
-    total = F.cross_entropy(logits, labels, weights, ignore_index=IGNORED, reduction="sum", label_smoothing=smoothing)
+    losses = F.cross_entropy(logits, labels, weights, ignore_index=IGNORED, reduction="sum", label_smoothing=smoothing)
     known = labels != IGNORED
     if weights is None:
-        return total / known.sum().clamp_min(1)
+        return total(losses) / total(known.sum()).clamp_min(1)
     # The clamp avoids 0 / 0 for a batch of weight 0.
-    return total / (weights[labels.where(known, 0)] * known).sum().clamp_min(1e-6)
+    return total(losses) / total((weights[labels.where(known, 0)] * known).sum()).clamp_min(1e-6)
 
 
-def dice(logits: Tensor, labels: Tensor) -> Tensor:
+def dice(logits: Tensor, labels: Tensor, total: Callable[[Tensor], Tensor] = _itself) -> Tensor:
     """Soft Dice loss (Milletari 2016), mean over the classes present in the batch.
 
     Args:
         logits: (B, C, H, W) float.
         labels: (B, H, W) int64, `IGNORED` for unlabelled pixels.
+        total: Sums a tensor over all batches that the loss is of, see `LearnerGroup.total`.
     """
     known = labels != IGNORED
     probabilities = logits.softmax(1) * known.unsqueeze(1)
     truth = F.one_hot(labels.where(known, 0), logits.shape[1]).permute(0, 3, 1, 2) * known.unsqueeze(1)
-    intersection, sizes = (probabilities * truth).sum((0, 2, 3)), (probabilities + truth).sum((0, 2, 3))
-    present = (truth.sum((0, 2, 3)) > 0).to(logits.dtype)
+    intersection, sizes = total((probabilities * truth).sum((0, 2, 3))), total((probabilities + truth).sum((0, 2, 3)))
+    present = (total(truth.sum((0, 2, 3))) > 0).to(logits.dtype)
     loss = 1 - (2 * intersection + 1) / (sizes + 1)
     return (loss * present).sum() / present.sum().clamp_min(1)
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from rlkit.agent import State
 from rlkit.errors import UserError
+from rlkit.nn.distributed import ALONE, LearnerGroup
 from rlkit.perception.model import BEST
 from rlkit.segmentation.config import NetworkConfig
 from rlkit.segmentation.learner import NetworkLearner
@@ -102,14 +103,22 @@ class NetworkTrainer(Trainer[N], Generic[N, L]):
         pictures: Training batches.
         learner: The network and its optimizer.
         reporter: Shows progress.
+        group: The learners that train together; the learner is one of them.
     """
 
     command = "rlkit perception train --resume"
     saves_first = True  # the initial weights may come from another model
     learner: NetworkLearner
 
-    def __init__(self, run: RunFolder[N], pictures: TrainingPictures[L], learner: NetworkLearner, reporter: Reporter):
-        super().__init__(run, learner, reporter, eval_freq=run.config.val_freq)
+    def __init__(
+        self,
+        run: RunFolder[N],
+        pictures: TrainingPictures[L],
+        learner: NetworkLearner,
+        reporter: Reporter,
+        group: LearnerGroup = ALONE,
+    ):
+        super().__init__(run, learner, reporter, eval_freq=run.config.val_freq, group=group)
         self.pictures = pictures
         self.settings = learner.settings
         self.stale = 0  # validations since the best one
@@ -155,10 +164,11 @@ class NetworkTrainer(Trainer[N], Generic[N, L]):
         """Take a gradient step on the next batch.
 
         Raises:
-            Stopped: A stop was requested while the batch was waited for; nothing has changed.
+            Stopped: A stop was requested while the batch was waited for; nothing has changed. Several learners take
+                the step, since they stop together.
         """
         began = time.monotonic()
-        batch = self._batches.take(self.stop.check)
+        batch = self._batches.take(self.stop.check if self.group.count == 1 else self.group.check)
         self._waited += time.monotonic() - began
         self._losses.append(self.update(batch))
         self.steps += 1
@@ -195,6 +205,11 @@ class NetworkTrainer(Trainer[N], Generic[N, L]):
             )
             self._draw(result, log)
         self._aside += time.monotonic() - began
+
+    def _evaluate(self, log: Logger) -> None:
+        """Validate, and tell other learners how long nothing was better, which ends the training of all."""
+        super()._evaluate(log)
+        (self.stale,) = self.group.of_first(self.stale)
 
     def scalars(self) -> dict[str, float]:
         """The mean loss since the last record, the learning rate, and the speed."""

@@ -10,6 +10,7 @@ import torch
 from rlkit.env.config import EnvConfig
 from rlkit.env.make import check_arguments, check_typed_again
 from rlkit.errors import UserError
+from rlkit.nn.distributed import ALONE, LearnerGroup, check_learners
 from rlkit.nn.utils import torch_set_up
 from rlkit.perception.networks import build_network
 from rlkit.segmentation.config import (
@@ -31,8 +32,9 @@ from rlkit.segmentation.losses import class_weights
 from rlkit.segmentation.network_trainer import N, NetworkTrainer
 from rlkit.segmentation.trainer import SegmentationTrainer, Validation
 from rlkit.training.extension import check_budget
-from rlkit.training.progress import Reporter, make_reporter
-from rlkit.training.run import MakeReporter, Run, check_time_limit, fit
+from rlkit.training.learners import started_learners
+from rlkit.training.progress import LearnerReporter, Reporter, make_reporter
+from rlkit.training.run import MakeReporter, Run, check_time_limit, fit, how_to_continue
 from rlkit.training.run_folder import RunFolder
 from rlkit.utils.terminal import outputs_kept
 
@@ -74,7 +76,7 @@ def start(
     """
     check_time_limit(time_limit)
     run = RunFolder.create(None if run_dir is None else Path(run_dir), planned.config)
-    return go(run, planned, _trainer, time_limit, reporter, resume=False)
+    return _go(run, planned, time_limit, reporter, resume=False)
 
 
 def resume(
@@ -107,6 +109,8 @@ def resume(
     check_time_limit(time_limit)
     run = RunFolder.open(Path(path), SegmentationConfig)
     config = run.config
+    check_learners(config.learners, usable_device(config))
+    run.check_learners()
     if network not in (None, config.network):
         raise UserError(f"This run trains {config.network}, not {network}: leave --network out.")
     if steps is not None or epochs is not None:
@@ -137,23 +141,104 @@ def resume(
     # Without a checkpoint, the run begins again with the same random weights.
     generator = torch.Generator().manual_seed(config.seed)
     built = build_network(config.network, len(config.classes), allow_code=network is not None, generator=generator)
-    return go(run, Plan(config, source, built, notes), _trainer, time_limit, reporter, resume=True)
+    return _go(
+        run,
+        Plan(config, source, built, notes),
+        time_limit,
+        reporter,
+        resume=True,
+        data=data if isinstance(data, str | Path) else None,
+        allow_data=data is not None,
+        allow_network=network is not None,
+    )
 
 
-def _trainer(run: RunFolder[SegmentationConfig], planned: Plan, device: str, reporter: Reporter) -> SegmentationTrainer:
+def _go(
+    run: RunFolder[SegmentationConfig],
+    planned: Plan,
+    time_limit: float | None,
+    make: MakeReporter,
+    *,
+    resume: bool,
+    data: str | Path | None = None,
+    allow_data: bool = True,
+    allow_network: bool = True,
+) -> Run:
+    """Train what is planned.
+
+    Args:
+        run: Its folder.
+        planned: The run.
+        time_limit: Seconds after which to stop.
+        make: Makes the reporter.
+        resume: Whether the run was begun before.
+        data: Where other learners find the data; None for where the configuration says.
+        allow_data: Whether they may import a module that it names.
+        allow_network: Whether they may import a module that the network's name names.
+    """
+    former = run.config.steps
+    run.config = config = planned.config
+    with (
+        outputs_kept(),
+        run.locked(),
+        make(config.steps) as reporter,
+        started_learners(
+            config.learners,
+            usable_device(config),
+            lambda: how_to_continue(run, SegmentationTrainer),
+            _learn,
+            run.path,
+            dataclasses.replace(config, data=str(data or config.data)),
+            allow_data,
+            allow_network,
+            resume,
+        ) as group,
+    ):
+        return train_planned(run, planned, _trainer, time_limit, reporter, group, former=former, resume=resume)
+
+
+def _learn(
+    group: LearnerGroup,
+    path: Path,
+    config: SegmentationConfig,
+    allow_data: bool,
+    allow_network: bool,
+    resume: bool,
+) -> None:
+    """What each learner but the first does."""
+    source = open_data(
+        config.data,
+        config.classes,
+        size=config.size,
+        seed=config.seed,
+        env_kwargs=config.env_kwargs or None,
+        held_out=config.val_fraction,
+        allow_code=allow_data,
+    )
+    network = build_network(config.network, len(config.classes), allow_code=allow_network, generator=torch.Generator())
+    run = RunFolder(path, config).of_learner(group.rank)
+    reporter = LearnerReporter(group.rank)
+    planned = Plan(config, source, network)
+    train_planned(run, planned, _trainer, None, reporter, group, former=config.steps, resume=resume)
+
+
+def _trainer(
+    run: RunFolder[SegmentationConfig], planned: Plan, reporter: Reporter, group: LearnerGroup
+) -> SegmentationTrainer:
     config, source, settings = planned.config, planned.source, planned.config.settings
     learner = SegmentationLearner(
         planned.network,
         settings,
         config.steps,
         seed=config.seed,
-        device=device,
+        device=usable_device(config),
         class_weights=class_weights(settings, source, config.seed),
+        group=group,
     )
     pictures: TrainingPictures[LabelledImages] = TrainingPictures(
-        source, settings.augmentation(), settings.batch_size, config.seed, settings.bn_samples
+        source, settings.augmentation(), settings.batch_size, config.seed, settings.bn_samples, group
     )
-    return SegmentationTrainer(run, pictures, Validation(source), learner, reporter)
+    return SegmentationTrainer(run, pictures, Validation(source), learner, reporter, group)
 
 
 K = TypeVar("K", bound=NetworkConfig, covariant=True)
@@ -180,41 +265,43 @@ class Planned(Protocol[K]):
 P = TypeVar("P", bound=Planned[Any])
 
 
-def go(
+def train_planned(
     run: RunFolder[N],
     planned: P,
-    make_trainer: Callable[[RunFolder[N], P, str, Reporter], NetworkTrainer[N, Any]],
+    make_trainer: Callable[[RunFolder[N], P, Reporter, LearnerGroup], NetworkTrainer[N, Any]],
     time_limit: float | None,
-    make_reporter: MakeReporter,
+    reporter: Reporter,
+    group: LearnerGroup = ALONE,
     *,
+    former: int,
     resume: bool,
 ) -> Run:
     """Train a network to the end of its budget or of the time limit.
 
     Args:
-        run: Its folder.
+        run: Its folder, locked.
         planned: What was decided.
-        make_trainer: Makes the trainer, from the run, the plan, the device and what shows progress.
+        make_trainer: Makes the trainer.
         time_limit: Seconds after which to stop.
-        make_reporter: Makes what shows progress, from the budget in steps.
+        reporter: Shows progress.
+        group: The learners that train together.
+        former: The budget that config.json holds.
         resume: Whether to continue from the newest checkpoint.
 
     Raises:
         UserError: For anything that the caller can correct.
     """
-    former = run.config.steps
-    run.config = config = planned.config
+    config = planned.config
     settings = config.settings
-    device = "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device
-    with (
-        outputs_kept(),
-        run.locked(),
-        torch_set_up(settings.threads or None, False),
-        make_reporter(config.steps) as reporter,
-    ):
-        trainer = make_trainer(run, planned, device, reporter)
+    threads = settings.threads or None
+    if group.count > 1 and threads is None:
+        threads = max(1, torch.get_num_threads() // group.count)
+    with torch_set_up(threads, False):
+        trainer = make_trainer(run, planned, reporter, group)
         for line in planned.describe():
             reporter.say(line)
+        if group.count > 1:
+            reporter.say(f"learners: {group.count} processes, each with {settings.batch_size // group.count} pictures")
         for note in planned.notes:
             reporter.warn(note)
         reporter.say(f"run: {run.path}")
@@ -232,3 +319,8 @@ def go(
                 f"over all of them: it is {trainer.learner.learning_rate(trainer.steps):.2g} after {trainer.steps:,}"
             )
         return fit(trainer, time_limit, resumed=resume)
+
+
+def usable_device(config: NetworkConfig) -> str:
+    """The device of a run, which may be resumed where there is no GPU."""
+    return "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from rlkit.nn.distributed import ALONE, LearnerGroup
 from rlkit.perception.model import SegmentationModel
 from rlkit.perception.model_card import ModelCard
 from rlkit.segmentation.config import SegmentationConfig
@@ -87,6 +88,7 @@ class SegmentationTrainer(NetworkTrainer[SegmentationConfig, LabelledImages]):
         validation: Pictures that the best weights are selected by.
         learner: The network and its optimizer.
         reporter: Shows progress.
+        group: The learners that train together; the learner is one of them.
     """
 
     learner: SegmentationLearner
@@ -98,8 +100,9 @@ class SegmentationTrainer(NetworkTrainer[SegmentationConfig, LabelledImages]):
         validation: Validation,
         learner: SegmentationLearner,
         reporter: Reporter,
+        group: LearnerGroup = ALONE,
     ):
-        super().__init__(run, pictures, learner, reporter)
+        super().__init__(run, pictures, learner, reporter, group)
         self.validation = validation
 
     def update(self, batch: LabelledImages) -> Tensor:

@@ -4,12 +4,16 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from rlkit.agent import Agent, State
 from rlkit.env.seeding import episode_seed
 from rlkit.env.vector import VecEnv
 from rlkit.errors import UserError
+from rlkit.nn.distributed import ALONE, LearnerGroup
 from rlkit.replay import Transitions
 from rlkit.training.collector import Collector
 from rlkit.training.config import RunConfig
@@ -26,6 +30,31 @@ from rlkit.utils.state_check import check_state
 DIVERGED = 1e10  # a loss, gradient norm or value beyond this counts as diverged, like NaN
 
 
+class Episodes(Protocol):
+    """The episodes of training, in this process (`Collector`) or in others (`ActorPool`)."""
+
+    @property
+    def finished(self) -> int:
+        """Number of episodes that have ended."""
+        ...
+
+    def recent(self) -> list[dict[str, Any]]:
+        """The latest of them: reward, length, and the environment's own metrics."""
+        ...
+
+    def state(self) -> State:
+        """What is needed to go on."""
+        ...
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Read what `state` returned; `replay` has to follow."""
+        ...
+
+    def replay(self) -> bool:
+        """Step the running episodes to where they were; whether that succeeded."""
+        ...
+
+
 class AgentTrainer(Trainer[RunConfig]):
     """The training of an agent.
 
@@ -35,6 +64,9 @@ class AgentTrainer(Trainer[RunConfig]):
         environments: Where it collects transitions.
         evaluation: Where it is evaluated, on episodes that training never sees.
         reporter: Shows progress.
+        group: The learners that train together; the agent is one of them.
+        episodes: Those in which it collects transitions; None for new ones in `environments`.
+        stride: Environment steps that one call of `step` takes; None for one in each environment of every learner.
     """
 
     command = "rlkit train --resume"
@@ -46,12 +78,18 @@ class AgentTrainer(Trainer[RunConfig]):
         environments: VecEnv,
         evaluation: VecEnv,
         reporter: Reporter,
+        group: LearnerGroup = ALONE,
+        episodes: Episodes | None = None,
+        stride: int | None = None,
     ):
-        super().__init__(run, agent, reporter, eval_freq=run.config.eval_freq, stride=environments.num_envs)
+        stride = group.count * environments.num_envs if stride is None else stride
+        super().__init__(run, agent, reporter, eval_freq=run.config.eval_freq, stride=stride, group=group)
         self.agent = agent
         self.environments = environments
         self.evaluation = evaluation
-        self.episodes = Collector(environments, run.config.seed)
+        if episodes is None:
+            episodes = Collector(environments, run.config.seed, group.rank * environments.num_envs)
+        self.episodes = episodes
         self.latest: dict[str, float] = {}  # newest value of everything that the agent logs
         self._tie_breaker = math.inf  # of the best evaluation
         self._reward_size = RewardSize(environments.config.id, run.config.hyperparameters)
@@ -80,19 +118,17 @@ class AgentTrainer(Trainer[RunConfig]):
         Each waits for the other before the next step, so numbers do not depend on which is first: they differ from
         those of one after the other only in that the update lacks the newest step of every environment.
         """
-        observations = self.episodes.observations
+        episodes = self.episodes
+        assert isinstance(episodes, Collector)
+        observations = episodes.observations
         actions = self.agent.act(observations, explore=True)
         if self._thread is None:
-            step = self.episodes.advance(actions)
+            step = episodes.advance(actions)
         else:
-            stepping = self._thread.submit(self.episodes.advance, actions)
+            stepping = self._thread.submit(episodes.advance, actions)
             self._update()
             step = stepping.result()
-        self.steps += len(actions)
-        if self.steps >= LONG * len(actions) > self.steps - len(actions) and not self.episodes.finished:
-            self.reporter.warn(no_end(self.config.environment.id, "of training"))
-        if sentence := self._reward_size.observe(step.rewards):
-            self.reporter.warn(sentence)
+        self._count(step.rewards)
         self.agent.observe(
             Transitions(
                 observations, actions, step.rewards, step.terminated, step.truncated, step.observations, step.lost
@@ -100,6 +136,15 @@ class AgentTrainer(Trainer[RunConfig]):
         )
         if self._thread is None:
             self._update()
+
+    def _count(self, rewards: npt.NDArray[np.float32]) -> None:
+        """Count one step of some environments, and warn of what their rewards show."""
+        before = self.steps
+        self.steps += self.group.count * len(rewards)
+        if before < LONG * self.config.num_envs <= self.steps and not self.episodes.finished:
+            self.reporter.warn(no_end(self.config.environment.id, "of training"))
+        if sentence := self._reward_size.observe(rewards):
+            self.reporter.warn(sentence)
 
     def _update(self) -> None:
         """Update the agent; stop where a value diverged.

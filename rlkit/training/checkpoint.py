@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from rlkit.agent import State
 from rlkit.errors import DiskError, UserError
 from rlkit.nn.utils import misfit
-from rlkit.replay import ReplayBuffer
+from rlkit.replay import Replay
 from rlkit.utils import paths
 from rlkit.utils.io import (
     load_tree,
@@ -28,13 +28,13 @@ from rlkit.utils.io import (
     new_folder,
     read_array,
     read_json,
-    remove_scratch,
     save_tensors,
     save_tree,
     sha256,
     write_array,
     write_json,
 )
+from rlkit.utils.scratch import remove_scratch
 
 FORMAT = 1
 KEPT = 2  # checkpoints: the newest, and the one before in case the newest is damaged
@@ -52,7 +52,7 @@ class Trainable(Protocol):
     """What a checkpoint saves and restores: an `Agent`, or a segmentation network with its optimizer."""
 
     @property
-    def replay(self) -> ReplayBuffer | None:
+    def replay(self) -> Replay | None:
         """The replay buffer, if there is one."""
         ...
 
@@ -195,6 +195,12 @@ class Checkpoints:
                 report(f"the damaged checkpoint is kept as {aside}")
         return checkpoint
 
+    def discard_after(self, steps: int) -> None:
+        """Delete checkpoints of later steps, which another learner lacks."""
+        for folder in _complete_folders(self._part("checkpoints")):
+            if int(folder.name) > steps:
+                shutil.rmtree(folder)
+
     def restore(self, checkpoint: Checkpoint, learner: Trainable) -> State:
         """Load a checkpoint into the learner and return the state of the training loop.
 
@@ -245,7 +251,7 @@ class Checkpoints:
 
     # ------------------------------------------------------------------------------------------------ replay segments
 
-    def _save_segments(self, replay: ReplayBuffer) -> None:
+    def _save_segments(self, replay: Replay) -> None:
         """Write the rows added since the last checkpoint; the cost does not depend on the buffer's size."""
         folder = self._part("replay")
         folder.mkdir(parents=True, exist_ok=True)
@@ -260,7 +266,7 @@ class Checkpoints:
             self._segments.append({"file": name, "start": start, "stop": stop, "sha256": digest})
             start = stop
 
-    def _read_segment(self, segment: Mapping[str, Any], replay: ReplayBuffer) -> Any:
+    def _read_segment(self, segment: Mapping[str, Any], replay: Replay) -> Any:
         path = paths.path_inside(self._part("replay"), segment["file"])
         return read_array(path, replay.row_dtype, segment["stop"] - segment["start"])
 

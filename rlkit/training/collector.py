@@ -5,13 +5,14 @@ observation is compared with a digest of the original one.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rlkit.agent import State
+from rlkit.capabilities import EpisodeMetric
 from rlkit.env.seeding import digest, episode_seed
 from rlkit.env.vector import Step, VecEnv
 from rlkit.utils.state_check import check_counts, check_state
@@ -25,13 +26,17 @@ class Collector:
     Args:
         environments: Stepped and reset by the collector alone.
         seed: Seed of the run; the seeds of all episodes follow from it.
+        first: Number of the first of these environments among all of the run, those of all learners or actors.
+        numbers: Number of the first episode of each environment; None for 0.
     """
 
-    def __init__(self, environments: VecEnv, seed: int):
+    def __init__(self, environments: VecEnv, seed: int, first: int = 0, numbers: Sequence[int] | None = None):
         self._environments = environments
         self._seed = seed
+        self._first = first
         count = environments.num_envs
-        self._numbers = np.zeros(count, dtype=np.int64)  # episodes that each environment has begun
+        # Of the episode that is running in each environment.
+        self._numbers = np.zeros(count, dtype=np.int64) if numbers is None else np.array(numbers, dtype=np.int64)
         self._actions: list[list[int]] = [[] for _ in range(count)]
         self._returns = np.zeros(count)
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
@@ -40,7 +45,8 @@ class Collector:
         self.observations = environments.reset(self._seeds())
 
     def _seeds(self) -> list[int]:
-        return [episode_seed(self._seed, index, int(number)) for index, number in enumerate(self._numbers)]
+        numbers = enumerate(self._numbers.tolist(), self._first)
+        return [episode_seed(self._seed, index, number) for index, number in numbers]
 
     def advance(self, actions: npt.NDArray[np.int64]) -> Step:
         """Take one action in every environment; the returned step holds the last observations of ended episodes."""
@@ -63,6 +69,12 @@ class Collector:
         self._returns[ended] = 0
         self._numbers[ended] += 1
         self.observations = self._environments.reset(self._seeds(), ended)
+
+    @property
+    def numbers(self) -> list[int]:
+        """Number of the running episode of each environment."""
+        numbers: list[int] = self._numbers.tolist()
+        return numbers
 
     def recent(self) -> list[dict[str, Any]]:
         """The latest finished episodes: reward, length, and the environment's own metrics."""
@@ -97,24 +109,9 @@ class Collector:
         count = self._environments.spaces.num_actions
         self._actions = [_checked_actions(state["actions"][str(index)], count) for index in range(len(self._actions))]
         self._returns[:] = state["returns"]
-        self._recent.extend(self._checked_episode(episode) for episode in state["recent"])
+        self._recent.extend(checked_episode(episode, self._environments.metrics) for episode in state["recent"])
         self.finished = state["finished"]
         self._digests = list(state["digests"])
-
-    def _checked_episode(self, episode: Any) -> dict[str, Any]:
-        """A finished episode from a checkpoint."""
-        if not isinstance(episode, Mapping):
-            raise TypeError(f"an episode should be an object, not {episode!r}")
-        check_counts(episode, "length")
-        check_state(episode["reward"], 0.0, "reward")
-        kinds = {
-            key: str if metric.kind == "label" else (bool, int, float)
-            for key, metric in self._environments.metrics.items()
-        }
-        for key, value in episode.items():
-            if value is not None and not isinstance(value, kinds.get(key, object)):
-                raise TypeError(f"{key} of an episode is {value!r}")
-        return dict(episode)
 
     def replay(self) -> bool:
         """Repeat the running episodes; return whether they ended in the same observations.
@@ -155,3 +152,20 @@ def _checked_actions(actions: Any, count: int) -> list[int]:
         raise ValueError(f"an episode's actions should be a list of numbers from 0 to {count - 1}")
     found: list[int] = taken.tolist()
     return found
+
+
+def checked_episode(episode: Any, metrics: Mapping[str, EpisodeMetric]) -> dict[str, Any]:
+    """A finished episode from a checkpoint.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is none.
+    """
+    if not isinstance(episode, Mapping):
+        raise TypeError(f"an episode should be an object, not {episode!r}")
+    check_counts(episode, "length")
+    check_state(episode["reward"], 0.0, "reward")
+    kinds = {key: str if metric.kind == "label" else (bool, int, float) for key, metric in metrics.items()}
+    for key, value in episode.items():
+        if value is not None and not isinstance(value, kinds.get(key, object)):
+            raise TypeError(f"{key} of an episode is {value!r}")
+    return dict(episode)

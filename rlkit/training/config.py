@@ -27,6 +27,8 @@ EARLIER_FORMATS = (1, 2, "perception-1", "perception-2")  # had other names for 
 BOUNDS = {
     "steps": (1, 10**12),
     "num_envs": (1, 2**14),
+    "actors": (0, 2**10),
+    "learners": (1, 256),
     "seed": (0, 2**63 - 1),
     "eval_freq": (0, 10**12),
     "eval_episodes": (1, 10**6),
@@ -71,6 +73,7 @@ class StoredConfig:
         steps: Budget.
         seed: The one seed that fixes everything.
         save_freq: Steps between checkpoints; 0 for one at the end only.
+        learners: Processes that train together, see `rlkit.training.learners`.
     """
 
     KIND: ClassVar[str]
@@ -78,6 +81,7 @@ class StoredConfig:
     steps: int
     seed: int
     save_freq: int
+    learners: int
 
     @property
     def folder_name(self) -> str:
@@ -132,9 +136,12 @@ class StoredConfig:
             raise UserError(f"device = {device!r}: expected cpu or cuda")
 
     def to_json(self) -> dict[str, Any]:
-        """The tree that config.json holds."""
+        """The tree that config.json holds; it leaves `learners` out where there is one."""
         fields: Any = dataclasses.fields(self)  # type: ignore[arg-type]
-        return {"format": FORMAT, "kind": self.KIND, **{field.name: getattr(self, field.name) for field in fields}}
+        values = {field.name: getattr(self, field.name) for field in fields}
+        if self.learners == 1:
+            del values["learners"]
+        return {"format": FORMAT, "kind": self.KIND, **values}
 
     @classmethod
     def from_json(cls, plain: Any) -> Self:
@@ -191,6 +198,8 @@ class RunConfig(StoredConfig):
         async_envs: Environments take their steps in a thread of their own, while the agent learns.
         versions: Of Python and of the packages that results may depend on.
         init: The weights that training starts from; None for random ones.
+        actors: Processes that step the environments, with weights that are a little older; 0 for none.
+        learners: Processes that train together, each with its share of environments, batch and replay buffer.
     """
 
     environment: EnvConfig
@@ -209,8 +218,10 @@ class RunConfig(StoredConfig):
     async_envs: bool = False
     versions: Mapping[str, str] = field(default_factory=versions)
     init: InitialWeights | None = None
+    actors: int = 0
+    learners: int = 1
     KIND = "agent"
-    OPTIONAL = frozenset({"init"})
+    OPTIONAL = frozenset({"init", "actors", "learners"})
 
     def __post_init__(self) -> None:
         """Check types and bounds.
@@ -224,8 +235,22 @@ class RunConfig(StoredConfig):
                 raise UserError(f"{name} = {getattr(self, name)!r}: expected true or false")
         if self.steps < self.num_envs:
             raise UserError(f"--steps = {self.steps} is less than one step of each of {self.num_envs} environments")
+        if self.num_envs % self.learners:
+            nearest = -(-self.num_envs // self.learners) * self.learners
+            raise UserError(
+                f"--learners {self.learners}: --num-envs {self.num_envs} cannot be divided by it; use {nearest}"
+            )
         if self.async_envs and self.deterministic:
             raise UserError("--async-envs needs a second thread, which --deterministic does not allow: leave one out")
+        if self.actors and self.learners > 1:
+            raise UserError("--actors send to one learner: leave out --learners")
+        if self.actors and self.async_envs:
+            raise UserError("--actors step their environments while the agent learns: leave out --async-envs")
+        if self.actors and self.num_envs % self.actors:
+            raise UserError(
+                f"--actors {self.actors}: {self.num_envs} environments cannot be shared out evenly: choose a multiple "
+                "for --num-envs"
+            )
 
     def located(self, folder: Path) -> Self:
         """The same with the absolute path of the perception model and of the initial weights in the run folder.
@@ -310,6 +335,8 @@ class RunConfig(StoredConfig):
         """The tree that config.json holds."""
         plain = super().to_json() | {name: getattr(self, name).to_json() for name in ("environment", "evaluation")}
         del plain["init"]
+        if not self.actors:
+            del plain["actors"]
         return plain if self.init is None else {**plain, "init": self.init.to_json()}
 
     @classmethod
@@ -339,6 +366,8 @@ def plan(
     save_freq: int | None = None,
     deterministic: bool = False,
     async_envs: bool = False,
+    actors: int = 0,
+    learners: int = 1,
     perception: str | Path | PerceptionConfig | None = None,
     perception_kwargs: Mapping[str, Any] | None = None,
 ) -> RunConfig:
@@ -360,6 +389,10 @@ def plan(
         deterministic: One thread, and torch's own switch.
         async_envs: Step environments in a second thread while the agent learns. Runs stay reproducible, with other
             results: an update lacks the newest step.
+        actors: Processes that step the environments, each its own share of them, while the agent learns from what they
+            send; 0 for none. For agents with a replay buffer; needs Ray.
+        learners: Processes that train together, data-parallel; each takes its share of `num_envs`, of the batch and of
+            the replay buffer, and a GPU of its own where `device` is one.
         perception: What replaces the camera's picture: `truth`, `none`, or a segmentation model (the folder of a
             perception run, a file, `pretrained:NAME`); None leaves `env` as it is described.
         perception_kwargs: View and corruptions; see `perception.config.PerceptionConfig`.
@@ -369,7 +402,7 @@ def plan(
     """
     from rlkit.nn.utils import choose_device
 
-    for option, number in (("--num-envs", num_envs), ("--steps", steps)):
+    for option, number in (("--num-envs", num_envs), ("--steps", steps), ("--learners", learners)):
         if number is not None and number < 1:
             raise UserError(f"{option} {number}: expected a whole number of at least 1.")
     agent_type = plugins.agent_class(algo)
@@ -388,7 +421,9 @@ def plan(
         "num_envs": NATIVE_ENVS if native else PYTHON_ENVS,
         "eval_episodes": NATIVE_EPISODES if native else PYTHON_EPISODES,
     } | capabilities.run_defaults(metadata)
-    return RunConfig(
+    if actors > 0:
+        usual["num_envs"] = actors * max(1, round(usual["num_envs"] / actors))
+    config = RunConfig(
         environment=for_training,
         evaluation=measured.with_kwargs(capabilities.default_kwargs(metadata, "evaluation")),
         algorithm=algo,
@@ -403,7 +438,12 @@ def plan(
         save_freq=max(1, budget // CHECKPOINTS) if save_freq is None else save_freq,
         deterministic=deterministic,
         async_envs=async_envs,
+        actors=actors,
+        learners=learners,
     )
+    if learners > 1:
+        agent_type.shared(hyperparameters, learners)  # refuses what cannot be divided
+    return config
 
 
 def choose_hyperparameters(

@@ -100,6 +100,24 @@ class Logger:
         self._events.close()
 
 
+class NoLogger(Logger):
+    """Writes nothing, for learners other than the first."""
+
+    def __init__(self) -> None:
+        pass
+
+    def write(self, steps: int, seconds: float, scalars: Mapping[str, float]) -> None:
+        """Write nothing."""
+
+    def write_text(self, tag: str, text: str) -> None:
+        """Write nothing."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
+
+
 def read_metrics(run: Path) -> list[dict[str, float]]:
     """All records of a run, in order; invalid lines, such as half a line at the end, are skipped.
 

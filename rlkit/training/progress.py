@@ -71,6 +71,22 @@ class PlainReporter:
         return
 
 
+class LearnerReporter(PlainReporter):
+    """Warnings of a learner other than the first, see `rlkit.training.learners`.
+
+    Args:
+        rank: Its number.
+    """
+
+    def __init__(self, rank: int):
+        super().__init__(0, quiet=True)
+        self._rank = rank
+
+    def warn(self, sentence: str) -> None:
+        """Print a line on standard error."""
+        super().warn(f"learner {self._rank}: {sentence}")
+
+
 class BarReporter:
     """A progress bar with figures, below the messages.
 

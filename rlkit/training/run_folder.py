@@ -4,6 +4,7 @@ config.json                    everything needed to repeat the run, with the for
 spaces.json                    observations and actions of an agent's environment, in words
 initial.safetensors            the weights that an agent's training started from, where it was given some
 metrics.jsonl, events.out.*    the same scalars for programs and for TensorBoard
+learners/1/ ...                checkpoints/ and replay/ of other learners than the first, where several train together
 checkpoints/, replay/, best/   see `rlkit.training.checkpoint`; a segmentation run has best/model.safetensors
 """
 
@@ -15,12 +16,15 @@ from typing import Any, Generic, TypeVar
 
 from rlkit.errors import DiskError, UserError
 from rlkit.spaces import Spaces, space_changes
-from rlkit.training.checkpoint import Checkpoints
+from rlkit.training.checkpoint import Checkpoints, saved_steps
 from rlkit.training.config import StoredConfig
 from rlkit.training.logger import logged_steps
 from rlkit.utils import paths
-from rlkit.utils.io import disk_errors, locked_file, new_folder, read_json, remove_scratch, write_bytes, write_json
+from rlkit.utils.io import disk_errors, locked_file, new_folder, read_json, write_bytes, write_json
+from rlkit.utils.scratch import remove_scratch
 from rlkit.utils.terminal import check_texts
+
+LEARNERS = "learners"  # folder of the parts of checkpoints that other learners than the first save
 
 C = TypeVar("C", bound=StoredConfig)
 
@@ -87,6 +91,31 @@ class RunFolder(Generic[C]):
             hint = "" if run is None else f"; it lies in the run {run}"
             raise UserError(f"{path} is not a run folder: it has no config.json{hint}")
         return cls(path, open_config(file, config_type))
+
+    def of_learner(self, rank: int) -> "RunFolder[C]":
+        """The same run with the checkpoints of another learner than the first, see `rlkit.training.learners`."""
+        folder = self.file(f"{LEARNERS}/{rank}")
+        folder.mkdir(exist_ok=True)
+        own = RunFolder(self.path, self.config)
+        own.checkpoints = Checkpoints(folder)
+        return own
+
+    def check_learners(self) -> None:
+        """Check that the checkpoints of as many learners are there as config.json says.
+
+        Raises:
+            UserError: The run was trained by another number of learners.
+        """
+        folder = self.path / LEARNERS
+        found = {entry.name for entry in paths.entries(folder)} if folder.is_dir() else set()
+        expected = {str(rank) for rank in range(1, self.config.learners)}
+        if found != expected and (found or saved_steps(self.path)):
+            holds = f"holds checkpoints of {', '.join(sorted(found))}" if found else "holds no checkpoint"
+            raise UserError(
+                f"{self.path} cannot be resumed: config.json says learners = {self.config.learners}, and {folder} "
+                f"{holds}; only as many learners as began a run can continue it",
+                exit_code=1,
+            )
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -60,12 +60,19 @@ class StopRequest:
         time_limit: Seconds until then; None for no limit.
         mean_step: Returns the mean duration of a step in seconds. A step that takes much longer after a signal hangs
             and is interrupted by an `Interrupted`.
+        check_others: Raises an exception if training cannot go on, for lack of another learner.
 
     Attributes:
         overdue: Whether a step was interrupted because it hangs.
     """
 
-    def __init__(self, time_limit: float | None, mean_step: Callable[[], float] = lambda: 0.0):
+    def __init__(
+        self,
+        time_limit: float | None = None,
+        mean_step: Callable[[], float] = lambda: 0.0,
+        check_others: Callable[[], None] = lambda: None,
+    ):
+        self._check_others = check_others
         self._deadline = None if time_limit is None else time.monotonic() + time_limit
         self._mean_step = mean_step
         self._signal: int | None = None
@@ -77,6 +84,7 @@ class StopRequest:
     @property
     def reason(self) -> str | None:
         """Why to stop; None while training should continue."""
+        self._check_others()
         if self._signal is not None:
             return signal_name(self._signal)
         if lost_output() is not None:
@@ -130,13 +138,17 @@ class StopRequest:
 
 
 @contextlib.contextmanager
-def stop_request(time_limit: float | None, mean_step: Callable[[], float] = lambda: 0.0) -> Iterator[StopRequest]:
+def stop_request(
+    time_limit: float | None,
+    mean_step: Callable[[], float] = lambda: 0.0,
+    check_others: Callable[[], None] = lambda: None,
+) -> Iterator[StopRequest]:
     """Handle signals within the block, in the main thread; in other threads only the rest counts.
 
     Output that can no longer be written, such as into a pipe whose reader has ended, is discarded within the block and
     is a reason to stop.
     """
-    stop = StopRequest(time_limit, mean_step)
+    stop = StopRequest(time_limit, mean_step, check_others)
     with outputs_kept(), _handled(stop.request):
         try:
             yield stop

@@ -5,14 +5,15 @@ import json
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar, Generic
 
 from rlkit.agent import State
 from rlkit.errors import UserError
-from rlkit.training.checkpoint import STATE_ERRORS, Trainable
-from rlkit.training.logger import Logger, evaluated_at
+from rlkit.nn.distributed import ALONE, LearnerGroup
+from rlkit.training.checkpoint import STATE_ERRORS, Checkpoint, Trainable
+from rlkit.training.logger import Logger, NoLogger, evaluated_at
 from rlkit.training.progress import Reporter
 from rlkit.training.run_folder import C, RunFolder
 from rlkit.training.signals import GRACE, Interrupted, Stopped, StopRequest, stop_request
@@ -21,6 +22,7 @@ from rlkit.utils.state_check import check_counts, check_state
 
 REFRESH = 0.2  # s between updates of the progress display
 LOGS = 200  # records of metrics in a run
+AGREED = 0.2  # s between questions of several learners whether to stop
 
 
 class Trainer(ABC, Generic[C]):
@@ -31,7 +33,8 @@ class Trainer(ABC, Generic[C]):
         learner: What is trained: its weights and state go into every checkpoint.
         reporter: Shows progress.
         eval_freq: Steps between evaluations; 0 for none.
-        stride: Steps of the budget that one call of `step` takes.
+        stride: Steps of the budget that one call of `step` takes, of all learners together.
+        group: The learners that train together; all but the first neither evaluate nor log.
 
     Attributes:
         steps: Steps taken, over all sessions.
@@ -43,11 +46,21 @@ class Trainer(ABC, Generic[C]):
     saves_first: ClassVar[bool] = False
     """Whether step 0 is saved, for weights that do not follow from the configuration."""
 
-    def __init__(self, run: RunFolder[C], learner: Trainable, reporter: Reporter, *, eval_freq: int, stride: int = 1):
+    def __init__(
+        self,
+        run: RunFolder[C],
+        learner: Trainable,
+        reporter: Reporter,
+        *,
+        eval_freq: int,
+        stride: int = 1,
+        group: LearnerGroup = ALONE,
+    ):
         self.run = run
         self.config = run.config
         self.learner = learner
         self.reporter = reporter
+        self.group = group
         self.steps = 0
         self.best = -math.inf
         self._eval_freq = eval_freq
@@ -57,6 +70,7 @@ class Trainer(ABC, Generic[C]):
         self._refreshed = 0.0
         self.stop = StopRequest(None)
         self._pending = False  # whether the evaluation after the latest step was cut short by a stop
+        self._agree_at = 0  # step before which several learners agree next on whether to stop
 
     @abstractmethod
     def step(self) -> None:
@@ -124,9 +138,11 @@ class Trainer(ABC, Generic[C]):
         def mean_step() -> float:
             return (time.monotonic() - self._began) * self._stride / max(self._stride, self.steps - first)
 
+        is_first = self.group.is_first
+        requested = stop_request(time_limit, mean_step, self.group.check) if is_first else nullcontext(StopRequest())
         with (
-            stop_request(time_limit, mean_step) as stop,
-            Logger(self.run.path, resume_at=self.steps) as log,
+            requested as stop,
+            Logger(self.run.path, resume_at=self.steps) if is_first else NoLogger() as log,
             self.prepared(),
         ):
             if self.steps == 0:
@@ -137,7 +153,7 @@ class Trainer(ABC, Generic[C]):
             with self._stopping(stop):
                 if self._pending:
                     self._evaluate(log)
-                while not self.complete and stop.reason is None:
+                while not self.complete and not self._stops(mean_step):
                     self.step()
                     self._show_progress()
                     if self._due(max(1, self.config.steps // LOGS)):
@@ -173,10 +189,31 @@ class Trainer(ABC, Generic[C]):
         return self.steps > 0 and (self._due(self._eval_freq) or at_end)
 
     def _evaluate(self, log: Logger) -> None:
-        """Evaluate; where a stop cuts it short, that is done when the run goes on."""
+        """Evaluate; where a stop cuts it short, that is done when the run goes on.
+
+        Of several learners the first evaluates while the others wait.
+        """
         self._pending = True
-        self.evaluate(log, final=False)
+        try:
+            if self.group.is_first:
+                self.evaluate(log, final=False)
+        except (Stopped, Interrupted):
+            self.group.of_first(True)
+            raise
+        (cut_short,) = self.group.of_first(False)
+        if cut_short:
+            raise Stopped
         self._pending = False
+
+    def _stops(self, mean_step: Callable[[], float]) -> bool:
+        """Whether to stop before the next step. Several learners decide alike: the first tells, every `AGREED` s."""
+        if self.group.count == 1:
+            return self.stop.reason is not None
+        if self.steps < self._agree_at:
+            return False
+        stops, ahead = self.group.of_first(self.stop.reason is not None, max(1, int(AGREED / max(mean_step(), 1e-6))))
+        self._agree_at = self.steps + ahead * self._stride
+        return bool(stops)
 
     def resume(self, unsaved: int = 0) -> bool:
         """Continue from the newest intact checkpoint, or at step 0 where none was written yet.
@@ -190,7 +227,7 @@ class Trainer(ABC, Generic[C]):
         Raises:
             UserError: No checkpoint is intact, or the newest does not fit.
         """
-        checkpoint = self.run.checkpoints.to_resume(self.reporter.warn)
+        checkpoint = self._common_checkpoint()
         if checkpoint is None:
             self.run.check_restart(unsaved)
             return False
@@ -206,8 +243,38 @@ class Trainer(ABC, Generic[C]):
             self.load_state(state)
         except STATE_ERRORS as error:
             raise UserError(f"the newest checkpoint of {self.run.path} is damaged: {error!r}", exit_code=1) from error
-        self._pending = self._evaluation_due and not evaluated_at(self.run.path, self.steps)
+        (pending,) = self.group.of_first(self._evaluation_due and not evaluated_at(self.run.path, self.steps))
+        self._pending = bool(pending)
         return True
+
+    def _common_checkpoint(self) -> Checkpoint | None:
+        """The newest intact checkpoint, of several learners the newest that all of them have.
+
+        Raises:
+            UserError: A checkpoint of some learner is missing.
+        """
+        while True:
+            checkpoint = self.run.checkpoints.to_resume(self.reporter.warn)
+            own = -1 if checkpoint is None else checkpoint.steps
+            least, most = int(self.group.minimum(own)), -int(self.group.minimum(-own))
+            if least == most:
+                return checkpoint
+            if own > least:
+                if self.group.is_first:
+                    self._check_resumable(own, least)
+                self.run.checkpoints.discard_after(least)
+
+    def _check_resumable(self, own: int, least: int) -> None:
+        """Refuse to begin anew where another learner lacks its checkpoint; warn where all have an earlier one."""
+        if least < 0:
+            raise UserError(
+                f"{self.run.path} cannot be resumed: one of its {self.group.count} learners has no intact checkpoint "
+                f"in {self.run.path / 'learners'}. Start again with another --run-dir.",
+                exit_code=1,
+            )
+        self.reporter.warn(
+            f"the checkpoint after {own:,} steps lacks the part of another learner: training goes on after {least:,}"
+        )
 
     def _due(self, interval: int) -> bool:
         """Whether the latest step reached a multiple of `interval`; never for 0."""
@@ -221,8 +288,12 @@ class Trainer(ABC, Generic[C]):
             "seconds": self.seconds,
         }
         self.run.check_present()
+        if self.group.is_first:  # it saves last: its checkpoint says that those of all others are complete
+            self.group.wait_for_all()
         with disk_errors(str(self.run.path), RESUMABLE):
             self.run.checkpoints.save(self.steps, self.learner, state)
+        if not self.group.is_first:
+            self.group.wait_for_all()
 
     def _show_progress(self) -> None:
         if time.monotonic() - self._refreshed >= REFRESH:

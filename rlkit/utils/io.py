@@ -11,8 +11,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
 import tokenize
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -29,10 +27,9 @@ from safetensors.torch import save as to_bytes
 from rlkit.errors import DISK_REASONS, DiskError, UserError
 from rlkit.utils import paths
 from rlkit.utils.parsing import parse_json
+from rlkit.utils.scratch import SCRATCH, temporary_folder
 
 ARRAY = "$array"  # {"$array": "key in the safetensors file"} represents an array in a JSON file
-SCRATCH = ".unfinished-"  # prefix of incomplete files and folders
-LONGEST_STEM = 100  # characters of a folder's name in that of its temporary folder
 JSON_LIMIT = 16 * 2**20  # bytes; the manifest of a replay buffer of 100 GB has less than 1 MiB
 
 RESUMABLE = "; what was saved before is kept, and --resume continues from there"
@@ -209,54 +206,13 @@ def new_folder(path: Path) -> Iterator[Path]:
     the time in it aside.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    stem = _TIME.sub("", path.name)[:LONGEST_STEM]
-    _remove_abandoned(path.parent, stem)
-    scratch, lock = _locked_folder(path.parent, f"{SCRATCH}{stem}-")
-    try:
+    with temporary_folder(path.parent, _TIME.sub("", path.name)) as scratch:
         scratch.chmod(0o755)  # mkdtemp makes it private
         yield scratch
         for part in (*scratch.iterdir(), scratch):
             _sync(part)
         scratch.rename(path)
         _sync(path.parent)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        os.close(lock)
-
-
-def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
-    """Make a folder with a new name; return it with an open handle that holds its lock."""
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-        try:
-            handle = os.open(folder, os.O_RDONLY)
-        except FileNotFoundError:  # another process has removed it before it was locked
-            continue
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:  # another process is removing it
-            os.close(handle)
-            continue
-        except OSError:  # a file system without locks, where no process removes it
-            return folder, handle
-        if folder.exists():
-            return folder, handle
-        os.close(handle)
-
-
-def _remove_abandoned(parent: Path, stem: str) -> None:
-    """Remove the temporary folders of this name whose process has ended; what cannot be locked stays."""
-    name = re.compile(re.escape(f"{SCRATCH}{stem}-") + "[a-z0-9_]{8}")
-    with os.scandir(parent) as entries:
-        found = [entry.name for entry in entries if name.fullmatch(entry.name)]
-    for scratch in found:
-        with contextlib.suppress(OSError):  # among them links, and folders that another process has removed
-            handle = os.open(parent / scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(parent / scratch, ignore_errors=True)
-            finally:
-                os.close(handle)
 
 
 def _sync(path: Path) -> None:
@@ -266,15 +222,6 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def remove_scratch(folder: Path) -> None:
-    """Remove incomplete files and folders of killed processes."""
-    for scratch in folder.glob(f"{SCRATCH}*"):
-        if scratch.is_dir() and not scratch.is_symlink():
-            shutil.rmtree(scratch, ignore_errors=True)
-        else:
-            scratch.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

@@ -56,7 +56,7 @@ class Recipe:
     train: str
 
 
-# Budgets of games and classic control are those of scripts/bench/README.md. All files together have at most 10 MB.
+# Budgets of games and classic control are those of scripts/bench/README.md. The wheel has at most 10 MB of all files.
 GAME = "--steps 300000"
 RACE = "rlkit/DrivingRace-v0"
 RACING = "--set batch_size=128 update_interval=32 gamma=0.985 munchausen=true double=false"

@@ -2,6 +2,9 @@ import contextlib
 import ctypes
 import os
 import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -121,3 +124,40 @@ def _without_override():
         yield
     finally:
         assert libc.capset(header, before) == 0
+
+
+@pytest.fixture
+def in_threads(monkeypatch):
+    """Learners other than the first are threads instead of processes, since these take seconds to start."""
+    from torch.distributed import HashStore, ProcessGroupGloo
+
+    from rlkit.nn import distributed
+    from rlkit.nn.distributed import ALONE, LearnerGroup, LearnerLost
+
+    @contextlib.contextmanager
+    def started(count, device, how_to_continue, function, *arguments):
+        if count == 1:
+            yield ALONE
+            return
+        store, failed, others = HashStore(), threading.Event(), []
+
+        def group(rank):
+            return LearnerGroup(rank, count, ProcessGroupGloo(store, rank, count, timedelta(seconds=60)), check)
+
+        def check():
+            if failed.is_set() or any(other.done() and other.exception() for other in others):
+                raise LearnerLost("a learner ended")
+
+        with ThreadPoolExecutor(count) as pool:
+            others.extend(pool.submit(lambda rank: function(group(rank), *arguments), rank) for rank in range(1, count))
+            try:
+                yield group(0)
+            except BaseException:
+                failed.set()
+                raise
+            for other in others:
+                other.result()
+
+    monkeypatch.setattr(distributed, "WAIT", timedelta(milliseconds=100))
+    monkeypatch.setattr("rlkit.training.run.started_learners", started)
+    monkeypatch.setattr("rlkit.segmentation.run.started_learners", started)

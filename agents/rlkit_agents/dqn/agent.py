@@ -3,22 +3,24 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from rlkit.agent import Agent, Inspection, State
+from rlkit.agent import Inspection, OffPolicyAgent, State
+from rlkit.nn.distributed import ALONE, LearnerGroup, share
 from rlkit.nn.encoders import is_small
 from rlkit.nn.layers import NoisyLinear
-from rlkit.nn.utils import count, to_tensors
-from rlkit.replay import ReplayBuffer, Transitions
+from rlkit.nn.utils import count, to_floats, to_tensors
+from rlkit.replay import Batch, Replay, ReplayBuffer, Transitions
 from rlkit.replay.mirroring import mirror_every_second
 from rlkit.schedules import Exponential, Geometric, Linear
 from rlkit.spaces import Mirror, Observations, Spaces
 from rlkit.utils.state_check import check_counts, check_state
+from rlkit_agents.dqn.actor import DQNActor, scaled_rewards
 from rlkit_agents.dqn.config import DQNConfig
 from rlkit_agents.dqn.distributions import DISTRIBUTIONS, Categorical
 from rlkit_agents.dqn.exploration import EpsilonGreedy, ExplorationSteps
@@ -31,7 +33,7 @@ CLAMPED = 0.1  # share of the distance of two atoms: a target that clamping move
 NORMALIZATION_SAMPLES = 4_096  # observations that mean and standard deviation of vectors are computed from
 
 
-class DQN(Agent):
+class DQN(OffPolicyAgent):
     """Deep Q-network (Mnih et al. 2015) and its family: double, dueling, distributional, noisy, prioritized and more.
 
     Args:
@@ -49,7 +51,7 @@ class DQN(Agent):
     def __init__(
         self,
         learner: DQNLearner,
-        replay: ReplayBuffer,
+        replay: Replay,
         config: DQNConfig,
         spaces: Spaces,
         exploration: EpsilonGreedy,
@@ -72,7 +74,8 @@ class DQN(Agent):
         self._learning_rate = Linear(config.learning_rate, config.learning_rate_final, config.learning_rate_steps)
         self._per_beta = Linear(config.per_beta, 1.0, config.per_beta_steps)
         self._n_step = Geometric(config.n_step, config.n_step_final or config.n_step, config.n_step_decay_updates)
-        self.steps = 0  # of a single environment, observed
+        self._group = ALONE
+        self.steps = 0  # of a single environment, observed by all learners
 
     @classmethod
     def build(cls, spaces: Spaces, config: DQNConfig, num_envs: int, device: str, seed: int) -> Self:
@@ -101,6 +104,21 @@ class DQN(Agent):
         learner = DQNLearner(network, partial(build_optimizer, network, config), distribution, config, generator)
         exploration = EpsilonGreedy(spaces.num_actions, num_envs, np.random.default_rng(for_exploration))
         return cls(learner, replay, config, spaces, exploration, device)
+
+    @classmethod
+    def shared(cls, config: DQNConfig, learners: int) -> DQNConfig:
+        """The share of each learner in batch and replay buffer, and in the events that epsilon waits for."""
+        return replace(
+            config,
+            batch_size=share("batch_size", config.batch_size, learners),
+            buffer_size=config.buffer_size // learners,
+            exploration_min_events=-(-config.exploration_min_events // learners),
+        )
+
+    def join(self, group: LearnerGroup) -> None:
+        """Train with other learners, each with its own environments and its own share of the replay buffer."""
+        self._group = group
+        self.learner.join(group)
 
     @classmethod
     def default_steps(cls, spaces: Spaces) -> int:
@@ -143,14 +161,13 @@ class DQN(Agent):
     def observe(self, transitions: Transitions) -> None:
         """Store one step of every environment, its rewards scaled and clipped as configured."""
         self._exploration.end(transitions.terminated | transitions.truncated)
-        self._exploration_steps.observe(transitions.rewards, transitions.terminated)
-        if self.config.reward_scale != 1.0:
-            transitions = replace(transitions, rewards=transitions.rewards * self.config.reward_scale)
-        if self.config.reward_clip is not None:
-            clipped = np.clip(transitions.rewards, -self.config.reward_clip, self.config.reward_clip)
-            transitions = replace(transitions, rewards=clipped)
-        self._replay.add(transitions)
-        self.steps += len(transitions.actions)
+        self.count_steps(transitions.rewards, transitions.terminated)
+        self._replay.add(scaled_rewards(transitions, self.config))
+
+    def count_steps(self, rewards: npt.NDArray[np.float32], terminated: npt.NDArray[np.bool_]) -> None:
+        """Count one step of some environments, whose transitions are in the replay buffer: their schedules go on."""
+        self._exploration_steps.observe(rewards, terminated, self._group.count)
+        self.steps += self._group.count * len(rewards)
 
     def update(self, env_steps: int) -> dict[str, float]:
         """Take the gradient steps due after `env_steps` steps: one per `update_interval` after `learning_starts`."""
@@ -158,14 +175,15 @@ class DQN(Agent):
         if due <= 0:
             return {}
         if self.updates == 0:
-            if not self._replay.can_sample():  # a short run may have an update due after its first step
+            # A short run may have an update due after its first step.
+            if not self._group.minimum(self._replay.can_sample()):
                 return {}
             samples = self._replay.sample(NORMALIZATION_SAMPLES)
             self.learner.fit_normalization(to_tensors(samples.observations, self.device))
         learning_rate, per_beta = self._learning_rate(self.steps), self._per_beta(self.steps)
         for _ in range(due):
             self._replay.n_step = round(self._n_step(self.learner.updates_since_reset))
-            batch = self._replay.sample(self.config.batch_size, per_beta)
+            batch = self._sample(per_beta)
             if self._mirror is not None:
                 batch = mirror_every_second(batch, self._mirror)
             metrics, priorities = self.learner.step(batch, learning_rate)
@@ -173,11 +191,24 @@ class DQN(Agent):
             if errors is not None and np.isfinite(errors).all():  # otherwise the loss is not finite either
                 self._replay.update_priorities(batch.rows, errors)
         self._warn_of_clamped_targets()
-        return {f"train/{name}": float(value) for name, value in metrics.items()} | {
+        return {f"train/{name}": value for name, value in to_floats(metrics).items()} | {
             "train/learning_rate": learning_rate,
             "train/n_updates": self.updates,
             "rollout/exploration_rate": self.epsilon,
         }
+
+    def _sample(self, per_beta: float) -> Batch[npt.NDArray[Any]]:
+        """Sample this learner's share of a batch.
+
+        Prioritized, its transitions are drawn with their probabilities in its own part of the replay buffer, and
+        importance weights are divided by the largest of all learners.
+        """
+        batch = self._replay.sample(self.config.batch_size, per_beta)
+        if self._group.count == 1 or self.config.per_alpha == 0:
+            return batch
+        least = self._replay.probability(batch.rows)
+        largest = np.float32((least / self._group.minimum(least)) ** -per_beta)  # of this learner's weights
+        return replace(batch, weights=batch.weights * largest)
 
     def _support_may_be_too_small(self) -> bool:
         """Whether returns may lie outside of the support of `categorical`.
@@ -215,10 +246,35 @@ class DQN(Agent):
         """Gradient steps taken."""
         return self.learner.updates
 
+    # ---------------------------------------------------------------------------------------------- remote actors
+
+    @classmethod
+    def make_actor(
+        cls, spaces: Spaces, config: DQNConfig, envs: range, num_envs: int, seed: np.random.SeedSequence
+    ) -> DQNActor:
+        """What explores in some of the environments, in another process."""
+        return DQNActor(spaces, config, envs, num_envs, seed)
+
+    def use_replay(self, replay: Replay) -> None:
+        """Take another replay buffer in place of its own."""
+        self._replay = replay
+
+    def exploration(self) -> dict[str, float]:
+        """The present values of the schedules that actors follow."""
+        return {
+            "epsilon": self.epsilon,
+            "repeat": self._repeat(self._exploration_steps.steps),
+            "n_step": float(round(self._n_step(self.learner.updates_since_reset))),
+        }
+
+    def exploring_weights(self) -> dict[str, npt.NDArray[Any]]:
+        """Weights of the network that explores."""
+        return {name: value.cpu().numpy() for name, value in self.learner.online.state_dict().items()}
+
     # ----------------------------------------------------------------------------------------------- saving, summary
 
     @property
-    def replay(self) -> ReplayBuffer:
+    def replay(self) -> Replay:
         """The replay buffer."""
         return self._replay
 

@@ -27,11 +27,13 @@ class EpsilonGreedy:
         self._remaining = np.zeros(num_envs, dtype=np.int64)  # steps for which the random action is still repeated
         self._actions = np.zeros(num_envs, dtype=np.int64)
 
-    def draw(self, epsilon: float, repeat: float = 1.0) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    def draw(
+        self, epsilon: float | npt.NDArray[np.float64], repeat: float = 1.0
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
         """Decide which environments take a random action in this step, (N,) bool, and which actions, (N,).
 
         Args:
-            epsilon: Share of all steps that are random.
+            epsilon: Share of all steps that are random; (N,) where it differs by environment.
             repeat: Mean number of steps for which a random action that begins now is repeated.
         """
         count = len(self._remaining)
@@ -87,13 +89,13 @@ class ExplorationSteps:
         self._first_reward: float | None = None
         self.steps = 0
 
-    def observe(self, rewards: npt.NDArray[np.float32], terminated: npt.NDArray[np.bool_]) -> None:
-        """Count one step of N environments; both arguments are (N,)."""
+    def observe(self, rewards: npt.NDArray[np.float32], terminated: npt.NDArray[np.bool_], learners: int = 1) -> None:
+        """Count one step of N environments, both arrays (N,), in each of several learners."""
         if self._missing > 0:
             self._first_reward = float(rewards[0]) if self._first_reward is None else self._first_reward
             self._missing -= int(np.count_nonzero(terminated | (rewards != self._first_reward)))
         if self._missing <= 0 or self.steps < self._limit:
-            self.steps += len(rewards)
+            self.steps += learners * len(rewards)
 
     def state(self) -> dict[str, Any]:
         """Everything that exact resumption needs."""

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rlkit.nn.distributed import ALONE, LearnerGroup
 from rlkit.nn.heads import kaiming_init_
 from rlkit.nn.layers import disable_noise, reset_noise, set_dropout_generator
 from rlkit.nn.utils import gather_actions, to_tensor
@@ -65,6 +66,7 @@ class DQNLearner:
         target: The target network, an older copy.
         ema: The exponential moving average of the weights, which acts greedily.
         updates: Number of gradient steps taken.
+        group: The learners that gradients are averaged over.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class DQNLearner:
         self.distribution = distribution
         self.generator = generator
         self.updates = 0
+        self.group = ALONE
         self._move_ema = _Interpolation(self.ema, network)
         self._move_target = _Interpolation(self.target, network)
         self._target_interval = max(1, config.target_update_interval // config.update_interval)  # in updates
@@ -98,7 +101,7 @@ class DQNLearner:
         """Take one gradient step.
 
         Returns:
-            Metrics, and the new priority of each transition (B,).
+            Metrics, of all learners together, and the new priority of each transition (B,).
         """
         config = self.config
         transitions = batch.map(partial(to_tensor, device=self.generator.device.type))
@@ -123,6 +126,7 @@ class DQNLearner:
             set_dropout_generator(self.online, None)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self.group.average_gradients(self.online.parameters(), loss.detach(), sample.mean_q)
         max_norm = float("inf") if config.max_grad_norm is None else config.max_grad_norm
         grad_norm = nn.utils.clip_grad_norm_(self.online.parameters(), max_norm)
         self.optimizer.param_groups[0]["lr"] = learning_rate
@@ -173,12 +177,20 @@ class DQNLearner:
         self.optimizer.state.clear()
 
     def _draw_seed(self) -> int:
-        return int(torch.randint(2**62, (), generator=self.generator, device=self.generator.device))
+        drawn = int(torch.randint(2**62, (), generator=self.generator, device=self.generator.device))
+        return self.group.of_first(drawn)[0]
 
     def fit_normalization(self, observations: Mapping[str, Tensor]) -> None:
         """Set the mean and standard deviation by which all networks normalize vectors, unless they were loaded."""
         for network in (self.online, self.target, self.ema):
             network.encoder.fit_normalization(observations)
+            self.group.broadcast(network.encoder.buffers())
+
+    def join(self, group: LearnerGroup) -> None:
+        """Begin with the networks of the first learner of a group, and average gradients over all of them."""
+        self.group = group
+        for network in (self.online, self.target, self.ema):
+            group.broadcast([*network.parameters(), *network.buffers()])
 
     # -------------------------------------------------------------------------------------------------------- acting
 

@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rlkit.agent import Agent, Inspection, State
+from rlkit.nn.distributed import ALONE, LearnerGroup
 from rlkit.nn.encoders import is_small
-from rlkit.nn.utils import count, gather_actions, to_tensor, to_tensors
+from rlkit.nn.utils import count, gather_actions, to_floats, to_tensor, to_tensors
 from rlkit.replay import Transitions
 from rlkit.schedules import Linear
 from rlkit.spaces import Observations, Spaces
@@ -65,7 +66,8 @@ class PQN(Agent):
             config.exploration_initial_epsilon, config.exploration_final_epsilon, config.exploration_steps
         )
         self._learning_rate = Linear(config.learning_rate, config.learning_rate_final, config.learning_rate_steps)
-        self.steps = 0  # of a single environment, observed
+        self._group = ALONE
+        self.steps = 0  # of a single environment, observed by all learners
         self.updates = 0
 
     @classmethod
@@ -94,6 +96,16 @@ class PQN(Agent):
             np.random.default_rng(for_shuffling),
             device,
         )
+
+    @classmethod
+    def shared(cls, config: PQNConfig, learners: int) -> PQNConfig:
+        """The same for each learner: a rollout of fewer environments has smaller minibatches."""
+        return config
+
+    def join(self, group: LearnerGroup) -> None:
+        """Train with other learners, each with rollouts of its own environments."""
+        self._group = group
+        group.broadcast(self.network.state_dict().values())
 
     @classmethod
     def default_steps(cls, spaces: Spaces) -> int:
@@ -128,7 +140,7 @@ class PQN(Agent):
         if self.config.reward_clip is not None:
             rewards = np.clip(rewards, -self.config.reward_clip, self.config.reward_clip)
         self._rollout.add(replace(transitions, rewards=rewards))
-        self.steps += len(transitions.actions)
+        self.steps += self._group.count * len(transitions.actions)
 
     def update(self, env_steps: int) -> dict[str, float]:
         """Once the rollout is full, learn from it in minibatches and start the next."""
@@ -147,7 +159,7 @@ class PQN(Agent):
                     to_tensor(targets[rows], self.device),
                 )
         self._rollout.clear()
-        return {f"train/{name}": float(value) for name, value in metrics.items()} | {
+        return {f"train/{name}": value for name, value in to_floats(metrics).items()} | {
             "train/learning_rate": learning_rate,
             "train/n_updates": self.updates,
             "rollout/exploration_rate": self.epsilon,
@@ -158,10 +170,12 @@ class PQN(Agent):
         loss = 0.5 * F.mse_loss(q, targets)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        mean_q = q.detach().mean()
+        self._group.average_gradients(self.network.parameters(), loss.detach(), mean_q)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.max_grad_norm)
         self.optimizer.step()
         self.updates += 1
-        return {"loss": loss.detach(), "mean_q": q.detach().mean(), "grad_norm": norm}
+        return {"loss": loss.detach(), "mean_q": mean_q, "grad_norm": norm}
 
     @torch.inference_mode()
     def _q(self, observations: Observations) -> Tensor:

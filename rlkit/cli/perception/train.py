@@ -54,6 +54,8 @@ class Train:
     """Random seed (0 if not given)."""
     device: Annotated[Literal["auto", "cpu", "cuda"] | None, unset("auto|cpu|cuda")] = None
     """Device of the network (auto if not given: a GPU if available)."""
+    learners: Annotated[int | None, unset("N")] = None
+    """Processes that train together, each with its share of every batch (1 if not given); on GPUs, each takes one."""
     init: Annotated[str | None, unset("MODEL")] = None
     """Initial weights: a perception run, a .safetensors file, or pretrained:NAME."""
     pretrained_vgg16: Annotated[Path | None, unset("FILE")] = None
@@ -116,6 +118,7 @@ class Train:
             save_freq=self.save_freq,
             init=self.init,
             vgg16=self.pretrained_vgg16,
+            learners=1 if self.learners is None else self.learners,
             run_dir=self.run_dir,
             time_limit=self.time_limit,
             reporter=reporter,
@@ -139,7 +142,7 @@ class Train:
     ) -> "Run":
         from rlkit.detection.run import resume, train
 
-        for name in ("env_kwargs", "pretrained_vgg16"):
+        for name in ("env_kwargs", "pretrained_vgg16", "learners"):
             if getattr(self, name):
                 raise UserError(f"--{name.replace('_', '-')} has no meaning for a detector: leave it out")
         if self.resume is not None:
@@ -187,7 +190,7 @@ class Train:
             sys.exit(exit_status(outcome.stopped))
 
     def _refuse_what_resuming_cannot_change(self) -> None:
-        fixed = ("preset", "set", "batch_size", "size", "val_fraction", "seed", "device")
+        fixed = ("preset", "set", "batch_size", "size", "val_fraction", "seed", "device", "learners")
         for name in (*fixed, "init", "pretrained_vgg16", "val_freq", "save_freq", "run_dir"):
             if getattr(self, name) not in (None, ()):
                 raise UserError(f"--resume takes --{name.replace('_', '-')} from the run: leave it out")

@@ -31,14 +31,14 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.images)
 
-    def part(self, part: slice) -> Self:
+    def part(self, rows: slice) -> Self:
         """Some of the images."""
         return replace(
             self,
-            images=self.images[part],
-            labels=self.labels[part],
-            names=self.names[part],
-            conditions=self.conditions[part],
+            images=self.images[rows],
+            labels=self.labels[rows],
+            names=self.names[rows],
+            conditions=self.conditions[rows],
         )
 
     def with_pixels(self, images: Pixels, labels: Pixels, windows: npt.NDArray[np.float64] | None = None) -> Self:

@@ -125,6 +125,8 @@ def test_lists_name_what_there_is(rlkit, capsys):
         (["train", "--resume", "nowhere"], 2, "nowhere"),
         (["train", "--resume", "nowhere", "--async-envs"], 2, "--async-envs from the run"),
         (["train", "CartPole-v1", "--seeds", "0-4"], 2, "0..4"),
+        (["train", "CartPole-v1", "--ray", "local"], 2, "--seeds 0..9"),
+        (["train", "CartPole-v1", "--seeds", "0..1", "--ray-working-dir", "."], 2, "needs --ray"),
         (["evaluate", "nowhere"], 2, "no run folder at nowhere"),
         (["evaluate", "random"], 2, "--env"),
         (["evaluate", "dqn", "--env", "CartPole-v1"], 2, "needs training"),

@@ -85,7 +85,9 @@ def test_the_last_line_says_how_a_run_without_evaluation_is_evaluated(rlkit, tmp
     assert rlkit(*last.partition("rlkit ")[2].partition(";")[0].split(), "--episodes", 1) == 0
 
 
-@pytest.mark.parametrize("option", [("--algo", "pqn"), ("--eval-freq", 0), ("--eval-episodes", 3), ("--seed", 0)])
+@pytest.mark.parametrize(
+    "option", [("--algo", "pqn"), ("--eval-freq", 0), ("--eval-episodes", 3), ("--seed", 0), ("--learners", 2)]
+)
 def test_options_that_resuming_cannot_change_are_refused(rlkit, tmp_path, capsys, option):
     assert rlkit("train", "--resume", tmp_path, *option) == 2
     assert f"--resume takes {option[0]} from the run" in capsys.readouterr().err

@@ -36,7 +36,7 @@ def imagined(monkeypatch):
     """Runs that take no time and score what a function makes of their configuration."""
 
     def imagine(score):
-        def start(config, *, run_dir, time_limit, reporter):
+        def start(config, *, run_dir, time_limit, reporter, started):
             run_dir.mkdir(parents=True)
             (run_dir / "config.json").write_text(json.dumps(config.to_json()))
             log = run_dir / "metrics.jsonl"

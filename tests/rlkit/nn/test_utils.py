@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from rlkit.nn.observation_encoder import ObservationEncoder
-from rlkit.nn.utils import Size, count, gather_actions, is_quick_with_bfloat16, to_tensor, to_tensors
+from rlkit.nn.utils import Size, count, gather_actions, is_quick_with_bfloat16, to_floats, to_tensor, to_tensors
 from rlkit.spaces import Leaf, Spaces
 
 
@@ -73,3 +73,11 @@ def test_gather_actions_picks_the_action_of_each_sample():
     q, z, actions = torch.randn(7, 3), torch.randn(7, 3, 5), torch.tensor([0, 2, 1, 1, 0, 2, 2])
     assert torch.equal(gather_actions(q, actions), torch.stack([q[b, a] for b, a in enumerate(actions)]))
     assert torch.equal(gather_actions(z, actions), torch.stack([z[b, a] for b, a in enumerate(actions)]))
+
+
+def test_scalars_are_read_as_the_numbers_that_they_are():
+    scalars = {"loss": torch.tensor(0.1), "norm": torch.tensor(3.0), "nothing": torch.tensor(float("nan"))}
+    found = to_floats(scalars)
+    assert list(found) == list(scalars)
+    assert [found["loss"], found["norm"]] == [float(scalars["loss"]), 3.0]
+    assert found["nothing"] != found["nothing"]

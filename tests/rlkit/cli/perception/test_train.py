@@ -121,6 +121,9 @@ def test_a_data_set_that_was_moved_is_named_again(rlkit, pictures, tmp_path, cap
         (["--pretrained-vgg16", "no.safetensors", "--network", "segnet"], "no.safetensors"),
         (["--resume", "nowhere"], "nowhere"),
         (["--resume", "nowhere", "--seed", "5"], "leave it out"),
+        (["--resume", "nowhere", "--learners", "2"], "leave it out"),
+        (["--learners", "3"], "cannot be divided"),
+        (["--learners", "0"], "at least 1"),
         (["--device", "tpu"], "tpu"),
     ],
 )
