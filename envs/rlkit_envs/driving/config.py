@@ -51,9 +51,9 @@ class DrivingConfig:
         observation: ``dict``: every sensor under its name. ``picture``: one image, for libraries without Dict spaces:
             the bird's view or the camera's. If ``state`` is among the sensors, a further channel shows it as grey bands
             of speed, steering and yaw rate, the latter two brighter on the side that they turn to.
-        sensors: Some of ``birdview``, ``camera``, ``segmentation`` (classes of the camera's pixels), ``lidar``,
-            ``state`` (speed, steering, yaw rate), ``preview`` (numbers about the road ahead); a tuple, or their names
-            with commas.
+        sensors: Some of ``birdview``, ``camera``, ``segmentation`` (classes of the camera's pixels), ``boxes``
+            (the cars and cones in the camera's picture), ``lidar``, ``state`` (speed, steering, yaw rate), ``preview``
+            (numbers about the road ahead); a tuple, or their names with commas.
         birdview: ``road``: how much of each pixel is road; with traffic or obstacles a further channel shows the speeds
             of other cars. ``colour``: red, green and blue. ``classes``: class numbers. ``window``: the picture of
             CarRacing-v3, in colour and at a scale of its own, with car and instruments.
