@@ -1,15 +1,12 @@
 """The camera panel: the camera image with the true boxes of the objects in it, their class and distance."""
 
-import numpy as np
 import pygame
 
-from rlkit.boxes import BoxedImage, Boxes
+from rlkit.boxes import BoxedImage
+from rlkit.viewer.box_layout import place_boxes
 from rlkit.viewer.frame import Frame
 from rlkit.viewer.layout import Demand
-from rlkit.viewer.theme import BACKGROUND, ORANGE, PURPLE, SKY, SMALL, VERMILLION, Colour, Pen, to_surface
-
-COLOURS = (SKY, ORANGE, PURPLE, VERMILLION)  # of the classes, in turn
-HIDDEN = 0.5  # share of an object from which its box is thin
+from rlkit.viewer.theme import BACKGROUND, SMALL, Pen, to_surface
 
 
 def demand_boxes(frame: Frame, width: int, pen: Pen) -> Demand:
@@ -34,36 +31,18 @@ def draw_boxes(surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen: Pe
 
 
 def lay_boxes(surface: pygame.Surface, place: pygame.Rect, seen: BoxedImage, pen: Pen) -> None:
-    """Draw boxes where their image was drawn, the nearest last, and above each its class and distance."""
-    boxes, count = seen.boxes, len(seen.boxes)
-    distances = boxes.attributes.get("distance", np.zeros(count))
-    hidden = boxes.attributes.get("occlusion", np.zeros(count))
-    across, down = place.width / seen.image.shape[1], place.height / seen.image.shape[0]
-    nearest_first: list[int] = distances.argsort(kind="stable").tolist()
-    drawn = {}
-    for index in reversed(nearest_first):
-        x1, y1, x2, y2 = boxes.boxes[index].tolist()
-        box = pygame.Rect(round(place.left + x1 * across), round(place.top + y1 * down), 0, 0)
-        box.size = (max(2, round((x2 - x1) * across)), max(2, round((y2 - y1) * down)))
-        pygame.draw.rect(surface, _colour(boxes, index), box, pen.px(1 if hidden[index] > HIDDEN else 2))
-        drawn[index] = box
-    tags: list[pygame.Rect] = []
-    for index in nearest_first:
-        text = seen.classes[int(boxes.labels[index])]
-        text = f"{text} {distances[index]:.0f} m" if "distance" in boxes.attributes else text
-        tag = pygame.Rect(0, 0, pen.width(text, SMALL) + pen.px(6), pen.line_height(SMALL))
-        tag.bottomleft = drawn[index].topleft
-        tag.clamp_ip(place)
-        while (other := tag.collidelist(tags)) >= 0:
-            tag.bottom = tags[other].top - 1
-        if tag.top >= place.top:
-            tags.append(tag)
-            pygame.draw.rect(surface, _colour(boxes, index), tag)
-            pen.text(surface, text, (tag.left + pen.px(3), tag.top), SMALL, BACKGROUND)
+    """Draw boxes where their image was drawn, and above each its class and distance."""
 
+    def measure(text: str) -> tuple[int, int]:
+        return pen.width(text, SMALL) + pen.px(6), pen.line_height(SMALL)
 
-def _colour(boxes: Boxes, index: int) -> Colour:
-    return COLOURS[int(boxes.labels[index]) % len(COLOURS)]
+    placed = list(place_boxes(seen, (*place.topleft, *place.size), measure))
+    for one in placed:
+        pygame.draw.rect(surface, one.colour, one.box, pen.px(1 if one.thin else 2))
+    for one in placed:
+        if one.tag is not None:
+            pygame.draw.rect(surface, one.colour, one.tag)
+            pen.text(surface, one.text, (one.tag.left + pen.px(3), one.tag.top), SMALL, BACKGROUND)
 
 
 def _boxed(frame: Frame) -> BoxedImage:

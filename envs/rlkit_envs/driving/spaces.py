@@ -40,7 +40,7 @@ METADATA: dict[str, Any] = {
     "drivable": DRIVABLE,
     "box_labels": {"classes": BOX_CLASSES, "fields": FIELDS},
     "labels": ("segmentation", "boxes"),
-    "picture_kwargs": {"start": "anywhere"},  # for data sets: poses off the centre line too
+    "picture_kwargs": {"start": "anywhere", "clear_ahead": 0.0},  # for data sets: poses off the centre line, near cars
     # The argument that chooses a weather, and the weathers of training and of tests of generalisation.
     "conditions": {"option": "weather", "train": TRAINING_WEATHERS, "held-out": HELD_OUT_WEATHERS},
     "fresh_observations": True,  # returned arrays are never written again

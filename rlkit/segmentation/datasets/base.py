@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from rlkit.boxes import Boxes
 from rlkit.segmentation.datasets.io import Decoder, ImageFiles
 from rlkit.spaces import Classes, Pixels
 
@@ -20,15 +21,24 @@ class LabelledImages:
         labels: (B, H, W) uint8 class numbers; `IGNORED` for unlabelled pixels.
         names: One per image: its file, or the episode it is from.
         conditions: One per image: weather or sequence, by which metrics are grouped; "" if unknown.
+        boxes: One per image: its objects; None if the data set has no boxes.
     """
 
     images: Pixels
     labels: Pixels
     names: tuple[str, ...]
     conditions: tuple[str, ...]
+    boxes: tuple[Boxes, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def part(self, chosen: slice) -> "LabelledImages":
+        """Some of the images."""
+        boxes = None if self.boxes is None else self.boxes[chosen]
+        return LabelledImages(
+            self.images[chosen], self.labels[chosen], self.names[chosen], self.conditions[chosen], boxes
+        )
 
 
 class Dataset(Protocol):
@@ -62,6 +72,14 @@ class Dataset(Protocol):
     def measured(self, split: str) -> Iterator[LabelledImages]:
         """Yield the images of a split once, the same every time."""
         ...
+
+
+@runtime_checkable
+class BoxDataset(Protocol):
+    """A data set whose images may have boxes."""
+
+    box_classes: tuple[str, ...]
+    """Names of the classes of the boxes; empty if it has no boxes."""
 
 
 @runtime_checkable

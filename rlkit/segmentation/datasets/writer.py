@@ -95,7 +95,7 @@ def _first(batches: Iterator[LabelledImages], count: int) -> Iterator[LabelledIm
     for batch in islice(batches, -(-count // _BATCH)):
         part = slice(min(count, len(batch)))
         count -= len(batch)
-        yield LabelledImages(batch.images[part], batch.labels[part], batch.names[part], batch.conditions[part])
+        yield batch.part(part)
 
 
 def _write(folder: Path, split: str, name: str, image: Pixels, labels: Pixels) -> None:

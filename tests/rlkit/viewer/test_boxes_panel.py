@@ -5,7 +5,8 @@ import pygame
 import pytest
 
 from rlkit.boxes import BoxedImage, Boxes
-from rlkit.viewer.boxes_panel import COLOURS, lay_boxes
+from rlkit.viewer.box_layout import COLOURS, place_boxes
+from rlkit.viewer.boxes_panel import lay_boxes
 from rlkit.viewer.panels import Painter
 from rlkit.viewer.theme import Pen
 
@@ -33,13 +34,16 @@ def test_a_box_is_drawn_where_its_object_is():
 
 
 def test_names_do_not_cover_each_other_and_stay_in_the_image():
-    seen = boxed(
-        (8, 12, 10, 14), (8, 12, 11, 14), (30, 0, 32, 2), distance=[40.0, 20.0, 5.0], occlusion=[0.9, 0.0, 0.0]
-    )
-    pixels = laid(seen)
-    # Each name is a patch of its class's colour, wider than its box.
-    assert (pixels[:, :] == COLOURS[0]).all(axis=2).sum() > 2 * 600
-    assert (pixels[:, :] == COLOURS[1]).all(axis=2).sum() > 600
+    corners = [(8, 12, 10, 14), (8, 12, 11, 14), (30, 0, 32, 2), *[(4, 1, 6, 4)] * 3]
+    seen = boxed(*corners, distance=[40.0, 20.0, 5.0, 6.0, 7.0, 8.0], occlusion=[0.9, 0.0, 0.0, 0.0, 0.0, 0.0])
+    place = pygame.Rect(10, 20, 640, 480)
+    placed = list(place_boxes(seen, (10, 20, 640, 480), lambda text: (60, 14)))
+    assert [one.text for one in placed] == ["car 40 m", "cone 20 m", "cone 8 m", "car 7 m", "cone 6 m", "car 5 m"]
+    assert [one.thin for one in placed] == [True, False, False, False, False, False]
+    tags = [one.tag for one in placed if one.tag is not None]
+    assert all(place.contains(tag) for tag in tags)
+    assert not any(tag.collidelistall(tags[:index]) for index, tag in enumerate(tags))
+    assert len(tags) == 4  # at the upper edge there is no room for all
 
 
 @pytest.mark.parametrize("size", [(640, 480), (1280, 720), (700, 1000)])
