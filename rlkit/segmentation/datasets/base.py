@@ -1,13 +1,14 @@
 """Interfaces of data sets: labelled images, the `Dataset`, and the layout and index of one on disk."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from rlkit.boxes import Boxes
+from rlkit.segmentation.datasets.coco import CocoImage
 from rlkit.segmentation.datasets.io import Decoder, ImageFiles
 from rlkit.spaces import Classes, Pixels
 
@@ -117,6 +118,8 @@ class DatasetIndex:
         decode: Decodes its label files.
         selection: Files for validation, if the data set provides them; else a block of `train` is held out.
         notes: Remarks for the user.
+        box_classes: Names of the classes of the boxes; empty if it has no boxes.
+        boxes: The boxes of each picture, by its file; empty likewise.
     """
 
     kind: str
@@ -125,6 +128,8 @@ class DatasetIndex:
     decode: Decoder
     selection: tuple[ImageFiles, ...] = ()
     notes: tuple[str, ...] = ()
+    box_classes: tuple[str, ...] = ()
+    boxes: Mapping[Path, CocoImage] = field(default_factory=dict)
 
 
 class DatasetLayout(Protocol):
