@@ -102,3 +102,18 @@ class BoxLabels:
                     exit_code=1,
                 )
         return Boxes(boxes, labels.astype(np.int64), columns)
+
+    def boxed(self, image: Any, rows: Any) -> BoxedImage | None:
+        """An image with its objects, in new arrays; None if it is not (H, W, 3) uint8.
+
+        Args:
+            image: The observation `camera`.
+            rows: (K, F) numbers, the observation `boxes`.
+
+        Raises:
+            UserError: As `read`.
+        """
+        pixels = np.array(image)
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+            return None
+        return BoxedImage(pixels, self.read(rows, (pixels.shape[0], pixels.shape[1])), self.classes)

@@ -103,11 +103,7 @@ class ObservationAdapter:
         """
         if self._box_labels is None or self._observation is None or CAMERA not in self._observation:
             return None
-        image: Pixels = np.array(self._observation[CAMERA][index])
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            return None
-        boxes = self._box_labels.read(self._observation[BOXES][index], (image.shape[0], image.shape[1]))
-        return BoxedImage(image, boxes, self._box_labels.classes)
+        return self._box_labels.boxed(self._observation[CAMERA][index], self._observation[BOXES][index])
 
     def batch_of_one(self, observation: Any) -> Any:
         """Add a batch axis to a single environment's observation."""

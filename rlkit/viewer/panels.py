@@ -140,12 +140,15 @@ class Painter:
             _draw_help(surface, status.help, pen)
 
 
+def camera_panels(frame: Frame) -> list[Panel]:
+    """The panel of the camera image, if there is one: with perception, its panel shows the boxes too."""
+    return [PERCEPTION] if frame.perceived is not None else [BOXES] if frame.boxed is not None else []
+
+
 def _panels(frame: Frame, columns: int) -> list[list[Panel]]:
     """The panels of an agent for each column, top to bottom."""
     instruments = [INSTRUMENTS] if frame.telemetry else []
-    # With perception, its panel shows the camera image with the boxes.
-    camera = [PERCEPTION] if frame.perceived is not None else [BOXES] if frame.boxed is not None else []
-    inputs = [*camera, *([INPUTS] if frame.inputs else [])]
+    inputs = [*camera_panels(frame), *([INPUTS] if frame.inputs else [])]
     if columns == 1:
         return [[*inputs, ACTIONS, *instruments, HISTORY]]
     if any(leaf.ndim == 3 for leaf in frame.inputs.values()):
