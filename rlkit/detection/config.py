@@ -34,7 +34,7 @@ from rlkit.segmentation.config import (
 from rlkit.spaces import Classes
 
 Data = str | Path | DetectionDataset
-"""What a detector can be trained on: a folder of pictures with boxes, or a `DetectionDataset`."""
+"""What a detector can be trained on; see `plan`."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class DetectionPlan:
 
 
 def plan(
-    data: Data,
+    data: Data = "sim",
     *,
     network: str = "centernet-compact",
     preset: str | None = None,
@@ -119,6 +119,7 @@ def plan(
     steps: int | None = None,
     epochs: int | None = None,
     size: tuple[int, int] | None = None,
+    env_kwargs: Mapping[str, Any] | None = None,
     val_fraction: float = 0.1,
     seed: int = 0,
     device: str = "auto",
@@ -129,13 +130,14 @@ def plan(
     """Decide everything about a run before it starts, from its data set.
 
     Args:
-        data: A folder of pictures with boxes, or a `DetectionDataset`.
+        data: "sim", "env:ID", a folder of pictures with boxes, or a `DetectionDataset`.
         network: Name of a detector.
         preset: "simulator" or "files"; if not given, the one that suits the data set.
         settings: Hyperparameters that differ from the preset, as typed: {"learning_rate": "1e-3"}.
         steps: Budget in steps of gradient descent.
         epochs: Budget in passes over the pictures, instead of `steps`.
         size: Height and width of the pictures; their own if not given.
+        env_kwargs: Arguments of the environment, where pictures come from one.
         val_fraction: Share of the training pictures used for validation.
         seed: Fixes everything.
         device: "auto", "cpu" or "cuda".
@@ -151,7 +153,7 @@ def plan(
     check_seed(seed)
     check_evaluator()
     where = choose_device(device)
-    source = open_data(data, size=size, held_out=val_fraction)
+    source = open_data(data, size=size, seed=seed, env_kwargs=env_kwargs, held_out=val_fraction)
     pictures, classes = source.training_pictures, source.classes
     if pictures == 0:
         raise UserError(f"{source.name} has no pictures to train on.")
@@ -163,7 +165,7 @@ def plan(
     begun, notes = initialise(built, init, None, network)
     config = DetectionConfig(
         data=absolute(data, source.name),
-        env_kwargs={},
+        env_kwargs=dict(env_kwargs or {}),
         val_fraction=val_fraction,
         size=source.size,
         classes=classes,
@@ -203,10 +205,14 @@ def check_selection(settings: DetectionHyperparameters, classes: Classes | None)
         raise UserError(f"select_by = {settings.select_by} needs masks, which the data lack: select by ap or ap50.")
 
 
-def open_data(data: Data, *, size: tuple[int, int] | None, held_out: float) -> DetectionDataset:
-    """Open a folder of pictures with boxes; a `DetectionDataset` is returned as it is.
+def open_data(data: Data, **options: Any) -> DetectionDataset:
+    """Open a data set by its name or folder; a `DetectionDataset` is returned as it is.
+
+    Args:
+        data: See `plan`.
+        **options: Of `rlkit.detection.datasets.open_boxes`.
 
     Raises:
-        UserError: There is no such folder, or it cannot be used.
+        UserError: There is no such data set, or it cannot be used.
     """
-    return open_boxes(data, size=size, held_out=held_out) if isinstance(data, str | Path) else data
+    return open_boxes(data, **options) if isinstance(data, str | Path) else data

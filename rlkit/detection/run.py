@@ -1,6 +1,7 @@
 """Training a detector as a Python call: train, start, resume."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rlkit.nn.distributed import LearnerGroup
 from rlkit.segmentation.config import checked_budget
 from rlkit.segmentation.loader import TrainingPictures
 from rlkit.segmentation.losses import class_weights
-from rlkit.segmentation.run import train_planned, usable_device
+from rlkit.segmentation.run import check_environment, train_planned, usable_device
 from rlkit.training.extension import check_budget
 from rlkit.training.progress import Reporter, make_reporter
 from rlkit.training.run import MakeReporter, Run, check_time_limit
@@ -22,7 +23,7 @@ from rlkit.utils.terminal import outputs_kept
 
 
 def train(
-    data: Data,
+    data: Data = "sim",
     *,
     run_dir: str | Path | None = None,
     time_limit: float | None = None,
@@ -32,7 +33,7 @@ def train(
     """Train a detector and keep the run in a folder.
 
     Args:
-        data: A folder of pictures with boxes, or a `DetectionDataset`.
+        data: "sim", "env:ID", a folder of pictures with boxes, or a `DetectionDataset`.
         run_dir: The run folder; None makes one under `runs/`.
         time_limit: Seconds after which to stop; the run can be resumed.
         reporter: Makes what shows progress, from the budget in steps.
@@ -51,6 +52,7 @@ def resume(
     path: str | Path,
     *,
     data: Data | None = None,
+    env_kwargs: Mapping[str, Any] | None = None,
     network: str | None = None,
     steps: int | None = None,
     epochs: int | None = None,
@@ -61,7 +63,9 @@ def resume(
 
     Args:
         path: The run folder.
-        data: The data, given again: needed where they were moved, or are a dataset that was given in Python.
+        data: The data, given again: needed where they were moved, are a dataset that was given in Python, or an
+            environment in a module of your own.
+        env_kwargs: Arguments of the environment, typed again: needed for those that name code to import.
         network: Must be that of the run.
         steps: A new budget in all, also of a complete run, which config.json keeps; None for that of the run.
         epochs: The same in passes over the pictures.
@@ -80,7 +84,15 @@ def resume(
         budget = checked_budget(steps, epochs, config.pictures, config.settings.batch_size)
         check_budget(run.path, config, budget, "--steps" if epochs is None else f"--epochs {epochs}")
         config = dataclasses.replace(config, steps=budget)
-    source = open_data(config.data if data is None else data, size=config.size, held_out=config.val_fraction)
+    check_environment(config, env_kwargs or {}, allow_code=data is not None)
+    source = open_data(
+        config.data if data is None else data,
+        size=config.size,
+        seed=config.seed,
+        env_kwargs=config.env_kwargs or None,
+        held_out=config.val_fraction,
+        allow_code=data is not None,
+    )
     if (source.objects, source.classes) != (config.objects, config.classes):
         raise UserError(f"{source.name} has other objects or classes than this run: {', '.join(source.objects)}.")
     notes = source.notes

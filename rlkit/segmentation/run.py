@@ -117,11 +117,7 @@ def resume(
         budget = checked_budget(steps, epochs, config.pictures, config.settings.batch_size)
         check_budget(run.path, config, budget, "--steps" if epochs is None else f"--epochs {epochs}")
         config = dataclasses.replace(config, steps=budget)
-    check_typed_again(config.env_kwargs, env_kwargs or {})
-    if config.env_kwargs and is_simulator(config.data):
-        environment = EnvConfig(environment_id(config.data), config.env_kwargs)
-        check_code(environment.id, data is not None)
-        check_arguments(environment, env_kwargs or {}, allow_code=data is not None)
+    check_environment(config, env_kwargs or {}, allow_code=data is not None)
     source = open_data(
         config.data if data is None else data,
         config.classes,
@@ -151,6 +147,24 @@ def resume(
         allow_data=data is not None,
         allow_network=network is not None,
     )
+
+
+def check_environment(config: NetworkConfig, typed: Mapping[str, Any], *, allow_code: bool) -> None:
+    """Check the environment of a run that is resumed.
+
+    Args:
+        config: Of the run.
+        typed: Arguments of the environment that were typed again.
+        allow_code: Whether a module named in its id may be imported.
+
+    Raises:
+        UserError: Arguments that name code were not typed again, or differ, or code may not be imported.
+    """
+    check_typed_again(config.env_kwargs, typed)
+    if config.env_kwargs and is_simulator(config.data):
+        environment = EnvConfig(environment_id(config.data), config.env_kwargs)
+        check_code(environment.id, allow_code)
+        check_arguments(environment, typed, allow_code=allow_code)
 
 
 def _go(

@@ -1,7 +1,8 @@
 """Evaluation of a detector for `rlkit perception evaluate`, and the data that a detector was trained on."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
@@ -20,31 +21,53 @@ RESULT = frozenset({"model", "parameters", "pictures", "ap"})  # keys of its JSO
 
 
 def open_boxes_of(
-    what: str, card: "DetectorCard", data: str | None, size: tuple[int, int] | None
+    what: str,
+    card: "DetectorCard",
+    data: str | None,
+    size: tuple[int, int] | None,
+    *,
+    seed: int = 0,
+    env_kwargs: Mapping[str, Any] | None = None,
+    pictures: int | None = None,
 ) -> "DetectionDataset":
-    """Open the data set that is named, or else the one that a run was trained on.
+    """Open the data set that is named, or else the one that the detector was trained on.
 
     Args:
         what: The detector as the user named it: a run folder, or a file.
         card: Its card.
-        data: A folder; None for the training data.
-        size: Height and width of the pictures; None for their own.
+        data: sim, env:ID, or a folder; None for the training data.
+        size: Height and width of the pictures; None for their own, of a simulator for those of the detector.
+        seed: Of a simulator's pictures.
+        env_kwargs: Arguments of the environment; of a run those of its training if none are given.
+        pictures: Number of a simulator's pictures.
 
     Raises:
         UserError: The data are not known, or cannot be used.
     """
     from rlkit.detection.config import DetectionConfig
     from rlkit.detection.datasets import open_boxes
+    from rlkit.segmentation.datasets import is_simulator
     from rlkit.training.run_folder import RunFolder
 
-    if data is not None:
-        return open_boxes(data, size=size)
-    if (Path(what) / "config.json").is_file():
+    held_out, known = 0.1, data
+    if data is None and (Path(what) / "config.json").is_file():
         config = RunFolder.open(Path(what), DetectionConfig).config
-        return open_boxes(config.data, size=size, held_out=config.val_fraction)
-    known = card.trained.get("data", "")
+        known, held_out, env_kwargs = config.data, config.val_fraction, env_kwargs or config.env_kwargs
+    elif data is None and is_simulator(str(card.trained.get("data", ""))):
+        known = str(card.trained["data"])
+    if known is not None:
+        return open_boxes(
+            known,
+            size=card.size if is_simulator(known) else size,
+            seed=seed,
+            env_kwargs=env_kwargs or None,
+            held_out=held_out,
+            pictures=pictures,
+            allow_code=data is not None,
+        )
+    known = str(card.trained.get("data", ""))
     hint = f" (it was trained on {known})" if known else ""
-    raise UserError(f"--data is needed: the training data of {what} are not known here{hint}. Name a folder.")
+    raise UserError(f"--data is needed: the training data of {what} are not known here{hint}. Name sim or a folder.")
 
 
 def evaluate_detector(
@@ -56,6 +79,8 @@ def evaluate_detector(
     split: str | None,
     limit: int | None,
     min_height: float | None,
+    seed: int,
+    env_kwargs: Mapping[str, Any],
     json: str | None,
 ) -> None:
     """Evaluate, and print the metrics.
@@ -64,10 +89,12 @@ def evaluate_detector(
         what: The detector as the user named it.
         path: Its file.
         device: torch device.
-        data: A folder; None for the training data.
+        data: sim, env:ID, or a folder; None for the training data.
         split: Name of the split; None for all.
         limit: Maximum number of images per split.
         min_height: In pixels; None for that of the training.
+        seed: Of a simulator's pictures.
+        env_kwargs: Arguments of the environment.
         json: File of the result; "-" for standard output, None for none.
 
     Raises:
@@ -85,7 +112,9 @@ def evaluate_detector(
     if min_height is not None and not 0 <= min_height < 1e4:
         raise UserError(f"--min-height {min_height:g}: expected a number of pixels of at least 0")
     detector = load_detector(path, device=device)
-    source = open_boxes_of(what, detector.card, data, detector.card.size)
+    source = open_boxes_of(
+        what, detector.card, data, detector.card.size, seed=seed, env_kwargs=env_kwargs, pictures=limit
+    )
     if min_height is None:
         trained = detector.card.trained.get("hyperparameters")
         learned = trained.get("min_height") if isinstance(trained, dict) else None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich.markup import escape
@@ -74,7 +74,7 @@ class Evaluate:
 
         path, device = find_model(self.model), choose_device(self.device)
         if is_detector(path):
-            self._evaluate_detector(path, device)
+            self._evaluate_detector(path, device, env_kwargs)
             return
         check_result_target(self.json, RESULT)
         if self.min_height is not None:
@@ -98,10 +98,10 @@ class Evaluate:
         if self.json is not None:
             write_result(self.json, _joined(results), RESULT)
 
-    def _evaluate_detector(self, path: Path, device: str) -> None:
+    def _evaluate_detector(self, path: Path, device: str, env_kwargs: dict[str, Any]) -> None:
         from rlkit.cli.perception.detector import evaluate_detector
 
-        for name in ("drivable_only", "env_kwargs", "network"):
+        for name in ("drivable_only", "network"):
             if getattr(self, name):
                 raise UserError(f"--{name.replace('_', '-')} has no meaning for a detector: leave it out")
         evaluate_detector(
@@ -112,6 +112,8 @@ class Evaluate:
             split=self.split,
             limit=self.num_images,
             min_height=self.min_height,
+            seed=self.seed,
+            env_kwargs=env_kwargs,
             json=self.json,
         )
 

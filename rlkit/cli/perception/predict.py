@@ -166,13 +166,14 @@ class Predict:
         from rlkit.perception.detector import load_detector
         from rlkit.segmentation.visualization.sources import views_of_path
 
-        if self.network is not None or self.env_kwargs:
-            raise UserError("--network and --env-kwargs have no meaning for a detector: leave them out")
+        if self.network is not None:
+            raise UserError("--network has no meaning for a detector: leave it out")
         detector = load_detector(path, device=device)
         if self.input is not None:
             count = self.num_images or (None if film else IMAGES_PER_SHEET)
             return ObjectPredictor(detector), views_of_path(self.input.expanduser(), count, skip)
-        source = open_boxes_of(self.model, detector.card, self.data, None)
+        kwargs = read_kwargs("--env-kwargs", self.env_kwargs)
+        source = open_boxes_of(self.model, detector.card, self.data, None, seed=self.seed, env_kwargs=kwargs)
         split = self.split or source.splits[0]
         views = views_of_boxes(source, split, self.num_images or IMAGES_PER_SHEET)
         return ObjectPredictor(detector, source.objects), views

@@ -4,7 +4,7 @@ import functools
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -23,7 +23,7 @@ class Train:
 
     On a data set:  rlkit perception train --data CamVid --network segnet --epochs 100
 
-    A detector, on boxes:  rlkit perception train --network centernet-compact --data KITTI --size 96x320
+    A detector:  rlkit perception train --network centernet-compact --env-kwargs traffic=20 obstacles=20
     """
 
     data: Annotated[str | None, unset("sim|env:ID|FOLDER")] = None
@@ -87,7 +87,7 @@ class Train:
 
         reporter = functools.partial(make_reporter, quiet=self.quiet)
         if self._is_detector():
-            self._finish(self._train_detector(settings, size, reporter))
+            self._finish(self._train_detector(settings, size, env_kwargs, reporter))
             return
         if self.resume is not None:
             outcome = resume(
@@ -138,33 +138,37 @@ class Train:
         return isinstance(tree, dict) and tree.get("kind") == DetectionConfig.KIND
 
     def _train_detector(
-        self, settings: dict[str, str], size: tuple[int, int] | None, reporter: "MakeReporter"
+        self,
+        settings: dict[str, str],
+        size: tuple[int, int] | None,
+        env_kwargs: dict[str, Any],
+        reporter: "MakeReporter",
     ) -> "Run":
         from rlkit.detection.run import resume, train
 
-        for name in ("env_kwargs", "pretrained_vgg16", "learners"):
+        for name in ("pretrained_vgg16", "learners"):
             if getattr(self, name):
                 raise UserError(f"--{name.replace('_', '-')} has no meaning for a detector: leave it out")
         if self.resume is not None:
             return resume(
                 self.resume,
                 data=self.data,
+                env_kwargs=env_kwargs,
                 network=self.network,
                 steps=self.steps,
                 epochs=self.epochs,
                 time_limit=self.time_limit,
                 reporter=reporter,
             )
-        if self.data is None:
-            raise UserError(f"--network {self.network} needs --data, a folder of pictures with boxes")
         return train(
-            self.data,
+            "sim" if self.data is None else self.data,
             network=self.network,
             preset=self.preset,
             settings=settings,
             steps=self.steps,
             epochs=self.epochs,
             size=size,
+            env_kwargs=env_kwargs,
             val_fraction=0.1 if self.val_fraction is None else self.val_fraction,
             seed=0 if self.seed is None else self.seed,
             device=self.device or "auto",

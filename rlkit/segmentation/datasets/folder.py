@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from rlkit.boxes import Boxes
 from rlkit.errors import DiskError, UserError
 from rlkit.segmentation.datasets import read_dataset
 from rlkit.segmentation.datasets.base import DatasetIndex, LabelledImages
@@ -73,6 +74,7 @@ class FolderDataset:
         if not 0.0 <= held_out < 1.0:
             raise UserError(f"The fraction of pictures held out must be from 0 to below 1, not {held_out:g}.")
         self.name, self.kind, self.classes = name, dataset.kind, dataset.classes
+        self.box_classes = dataset.box_classes
         self._decode = dataset.decode
         self._splits = {split: pairs for split, pairs in dataset.splits.items() if split != TRAIN}
         training = dataset.splits.get(TRAIN, ())
@@ -92,6 +94,7 @@ class FolderDataset:
         threads = threads or os.cpu_count() or 1
         with ThreadPoolExecutor(threads, thread_name_prefix="headers") as pool:
             headers = list(pool.map(_headers, files, chunksize=64))
+        self._boxes = _resized_boxes(dataset, files, headers, self.size)
         self.notes = (*dataset.notes, *_remarks(headers, self.size, asked=size is not None))
         largest = max(picture.stored[0] * picture.stored[1] for picture, _ in headers)
         self._pool = ThreadPoolExecutor(decoding_threads(largest, threads), thread_name_prefix="pictures")
@@ -197,6 +200,7 @@ class FolderDataset:
             np.stack([labels for _, labels in pairs]),
             tuple(files.name for files, _ in reading),
             tuple(files.condition for files, _ in reading),
+            tuple(self._boxes[files.picture] for files, _ in reading) if self.box_classes else None,
         )
 
     def _pair(self, files: ImageFiles) -> Pair:
@@ -253,6 +257,26 @@ def _headers(files: ImageFiles) -> tuple[Header, Header]:
     check_lossless(files.labels, labels)
     check_sizes(files, picture.upright, labels.stored)
     return picture, labels
+
+
+def _resized_boxes(
+    dataset: DatasetIndex, files: Sequence[ImageFiles], headers: Sequence[tuple[Header, Header]], size: tuple[int, int]
+) -> dict[Path, Boxes]:
+    """The boxes of each picture at another size.
+
+    Raises:
+        UserError: A picture has another size than its boxes were drawn for.
+    """
+    boxes = {}
+    for one, (header, _) in zip(files, headers, strict=True):
+        image = dataset.boxes.get(one.picture)
+        if image is None:
+            continue
+        if image.size != header.upright:
+            (height, width), (rows, columns) = image.size, header.upright
+            raise UserError(f"{one.picture} is {columns}×{rows} pixels, but its boxes are for {width}×{height}.")
+        boxes[one.picture] = image.boxes.resized(image.size, size)
+    return boxes
 
 
 def _remarks(headers: Sequence[tuple[Header, Header]], size: tuple[int, int], *, asked: bool) -> Iterator[str]:

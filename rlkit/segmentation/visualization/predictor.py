@@ -72,7 +72,7 @@ class Predictor:
         if self._joined and self._truth is not None:
             found = self._model.classes.drivable_mask[found].astype(np.uint8)
             truth = None if truth is None else _drivable(truth, self._truth)
-        return Row(view.image, found, truth, enlarged(answer.entropy[0], size), view.caption)
+        return Row(view.image, found, truth, enlarged(answer.entropy[0], size), view.caption, view.boxed)
 
 
 def resized(image: Pixels, size: tuple[int, int]) -> Pixels:

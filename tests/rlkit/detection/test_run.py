@@ -10,10 +10,14 @@ import torch
 from safetensors.torch import load_file
 
 from rlkit.detection.average_precision import AveragePrecision
+from rlkit.detection.datasets.boxed import BoxedDataset
 from rlkit.detection.run import resume, train
+from rlkit.env.config import EnvConfig
 from rlkit.errors import UserError
 from rlkit.perception.detector import load_detector
 from rlkit.perception.model import find_model
+from rlkit.segmentation import resume as resume_segmentation
+from rlkit.segmentation.datasets.simulator import SimulatorDataset
 from rlkit.training.checkpoint import read_checkpoint
 from rlkit.training.logger import read_metrics
 from rlkit.training.progress import PlainReporter
@@ -97,8 +101,6 @@ def test_weights_of_a_segmentation_network_initialise_what_they_share(go):
 
 
 def test_a_run_of_another_kind_or_with_other_objects_is_refused(go, make_source, tmp_path):
-    from rlkit.segmentation import resume as resume_segmentation
-
     folder, _ = go("run", steps=1)
     with pytest.raises(UserError, match="a run of detection training, not of segmentation training"):
         resume_segmentation(folder)
@@ -141,3 +143,17 @@ def test_it_finds_rectangles_their_distance_and_the_road(go, make_source):
     model = load_detector(find_model(folder)).segmentation
     batch = source.batch(8, np.random.default_rng(9))
     assert (model.labels(batch.images) == batch.labels).mean() > 0.98
+
+
+def test_with_the_simulator_too_a_resumed_run_equals_an_uninterrupted_one(go):
+    small = {"num_circuits": 1, "camera_size": [48, 64], "circuit_length": [300.0, 400.0], "traffic": 20}
+
+    def simulator():
+        environment = EnvConfig("rlkit/DrivingTrafficCamera-v0", small)
+        return BoxedDataset(SimulatorDataset(environment, selected=2))
+
+    settings = SETTINGS | {"batch_size": "2", "bn_samples": "2"}
+    whole, _ = go("whole", simulator(), steps=3, settings=settings)
+    parts, _ = go("parts", simulator(), steps=3, settings=settings, stop_after=2)
+    assert resume(parts, data=simulator(), reporter=lambda _: Listener()).steps == 3
+    assert digests(whole) == digests(parts)

@@ -84,12 +84,11 @@ def test_a_detector_is_exported_with_its_decoding(rlkit, run, tmp_path, capsys):
 def test_what_a_detector_cannot_take_is_refused(rlkit, run, boxes, tmp_path, capsys):
     train = ["perception", "train", "--network", "centernet-compact"]
     for arguments, message in (
-        ([*train], "needs --data"),
-        ([*train, "--data", "sim"], "folders of pictures with boxes"),
-        ([*train, "--data", boxes, "--env-kwargs", "a=1"], "--env-kwargs has no meaning"),
+        ([*train, "--data", "env:rlkit/DrivingCamera-v0"], "have no boxes"),
+        ([*train, "--data", boxes, "--env-kwargs", "a=1"], "--env-kwargs belong to a simulator"),
         (["perception", "evaluate", run, "--drivable-only"], "--drivable-only has no meaning"),
         (["perception", "evaluate", run, "--min-height", "-1"], "--min-height -1"),
-        (["perception", "predict", run, "--network", "a:b"], "--network and --env-kwargs have no meaning"),
+        (["perception", "predict", run, "--network", "a:b"], "--network has no meaning"),
         (["perception", "evaluate", "pretrained:segnet-compact", "--min-height", 8], "--min-height is for detectors"),
     ):
         assert rlkit(*arguments) == 2
