@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from rlkit.detection.average_precision import check_evaluator
 from rlkit.detection.datasets import open_boxes
@@ -17,7 +16,7 @@ from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain, with_settings
 from rlkit.nn.utils import choose_device
 from rlkit.perception.model_card import check_kinds
-from rlkit.perception.networks import build_detector
+from rlkit.perception.networks import ObjectNetwork, build_detector
 from rlkit.segmentation.config import (
     CHECKPOINTS,
     VALIDATIONS,
@@ -83,7 +82,7 @@ class DetectionPlan:
 
     config: DetectionConfig
     source: DetectionDataset
-    network: nn.Module
+    network: ObjectNetwork
     notes: tuple[str, ...] = ()
 
     def describe(self) -> list[str]:
@@ -185,7 +184,7 @@ def plan(
     return DetectionPlan(config, source, built, (*source.notes, *notes))
 
 
-def build(network: str, objects: tuple[str, ...], classes: Classes | None, seed: int) -> nn.Module:
+def build(network: str, objects: tuple[str, ...], classes: Classes | None, seed: int) -> ObjectNetwork:
     """Make an untrained detector whose weights the seed fixes.
 
     Raises:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from rlkit.errors import UserError, describe_error
-from rlkit.perception.detections import MOST_OBJECTS, decode
 from rlkit.perception.detector import Detector
+from rlkit.perception.networks.centernet import CenterNetCompact
+from rlkit.perception.networks.decoding import MOST_OBJECTS, decode
 from rlkit.perception.networks.layers import fold_batch_norm
 from rlkit.segmentation.export.common import as_input, check_batch_size, check_target, noise, write_target
 from rlkit.segmentation.export.onnx_export import (
@@ -91,6 +92,8 @@ def export_onnx(detector: Detector, out: Path, batch: int | None = None) -> Expo
     """
     check_target(out, SUFFIX)
     check_batch_size(batch)
+    if not isinstance(detector.network, CenterNetCompact):
+        raise UserError(f"{detector.card.network} cannot be exported: its second stage has no fixed form in ONNX.")
     write_target(out, _content(detector, batch))
     try:
         session = session_of(out.read_bytes())

@@ -1,7 +1,5 @@
 """A gradient step of a detector: the losses of its heads."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -9,9 +7,11 @@ from torch import Tensor, nn
 
 from rlkit.detection.hyperparameters import DetectionHyperparameters
 from rlkit.detection.losses import box_loss, centre_loss, distance_loss
-from rlkit.detection.objects import LabelledObjects, Objects
-from rlkit.detection.targets import make_targets, padded
-from rlkit.perception.networks.centernet import DetectorOutput
+from rlkit.detection.objects import LabelledObjects
+from rlkit.detection.targets import PaddedObjects, make_targets, padded
+from rlkit.detection.two_stage_losses import two_stage_loss
+from rlkit.perception.networks.decoding import DetectorOutput
+from rlkit.perception.networks.faster_rcnn import FasterRCNNCompact, ProposalOutput
 from rlkit.segmentation.learner import NetworkLearner, pixel_loss
 
 
@@ -19,7 +19,7 @@ class DetectionLearner(NetworkLearner):
     """A detector with its optimizer and the EMA of its weights; arguments as those of `NetworkLearner`.
 
     Args:
-        network: Maps (B, 3, H, W) floats from 0 to 1 to a `DetectorOutput`.
+        network: One of `networks.DETECTORS`.
         settings: Hyperparameters.
         steps: Budget in steps.
         seed: Fixes everything random.
@@ -53,16 +53,21 @@ class DetectionLearner(NetworkLearner):
             The loss; on a GPU it may still be being computed.
         """
         truth = self.moved(batch.labels).long()
-        return self.descend(batch.images, lambda output: self._loss(output.floats(), batch.objects, truth), step)
+        objects = padded([one.without_low(self.settings.min_height) for one in batch.objects], self.device)
+        return self.descend(batch.images, lambda output: self._loss(output.floats(), objects, truth), step)
 
-    def _loss(self, output: DetectorOutput, objects: Sequence[Objects], truth: Tensor) -> Tensor:
+    def _loss(self, output: DetectorOutput | ProposalOutput, objects: PaddedObjects, truth: Tensor) -> Tensor:
         settings = self.settings
-        learned = [one.without_low(settings.min_height) for one in objects]
-        cells = (output.centres.shape[2], output.centres.shape[3])
-        targets = make_targets(padded(learned, self.device), output.centres.shape[1], cells)
-        loss = centre_loss(output.centres, targets.centres, targets.valid)
-        loss = loss + settings.box_weight * box_loss(output, targets)
-        loss = loss + settings.distance_weight * distance_loss(output, targets)
+        if isinstance(output, ProposalOutput):
+            assert isinstance(self.network, FasterRCNNCompact)
+            size = (truth.shape[1], truth.shape[2])
+            scores, boxes, distances = two_stage_loss(self.network, output, objects, size)
+        else:
+            cells = (output.centres.shape[2], output.centres.shape[3])
+            targets = make_targets(objects, output.centres.shape[1], cells)
+            scores = centre_loss(output.centres, targets.centres, targets.valid)
+            boxes, distances = box_loss(output, targets), distance_loss(output, targets)
+        loss = scores + settings.box_weight * boxes + settings.distance_weight * distances
         if output.classes is not None:
             loss = loss + settings.pixel_weight * pixel_loss(output.classes, truth, settings, self._weights)
         return loss

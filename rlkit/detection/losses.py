@@ -5,8 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rlkit.detection.targets import Targets
-from rlkit.perception.detections import cell_boxes
-from rlkit.perception.networks.centernet import DetectorOutput
+from rlkit.perception.networks.decoding import DetectorOutput, cell_boxes
 
 ALPHA, BETA = 2.0, 4.0  # Law, Deng 2018
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rlkit.detection.objects import Objects
-from rlkit.perception.networks.centernet import STRIDE
+from rlkit.perception.networks.decoding import STRIDE
 
 SPREAD = 0.54  # of a box's sides, that centres are spread over (Liu et al. 2020)
 LEAST_WEIGHT = 0.05  # of a cell in the regression, which cells further from the centre lack

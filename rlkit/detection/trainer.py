@@ -13,6 +13,8 @@ from rlkit.detection.objects import LabelledObjects
 from rlkit.detection.visualization import FoundRow, draw_found
 from rlkit.perception.detector import Detector
 from rlkit.perception.model_card import DetectorCard
+from rlkit.perception.networks.centernet import CenterNetCompact
+from rlkit.perception.networks.faster_rcnn import FasterRCNNCompact
 from rlkit.segmentation.loader import TrainingPictures
 from rlkit.segmentation.metrics import Confusion
 from rlkit.segmentation.network_trainer import NetworkTrainer, SelectionPictures, Validated
@@ -90,5 +92,6 @@ class DetectionTrainer(NetworkTrainer[DetectionConfig, LabelledObjects]):
     def model(self, network: nn.Module, trained: Mapping[str, Any]) -> Detector:
         """The model with its card."""
         config = self.config
+        assert isinstance(network, CenterNetCompact | FasterRCNNCompact)
         card = DetectorCard(config.network, config.objects, config.classes, config.size, config.has_distances, trained)
         return Detector(network, card, self.learner.device)

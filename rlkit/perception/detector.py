@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rlkit.perception.detections import MOST_OBJECTS, THRESHOLD, Detections, decode, split
+from rlkit.perception.detections import THRESHOLD, Detections, split
 from rlkit.perception.model import (
     Precision,
     SegmentationModel,
@@ -18,30 +19,30 @@ from rlkit.perception.model import (
     save_weights,
 )
 from rlkit.perception.model_card import DETECTOR_FORMAT, DetectorCard, ModelCard, read_detector_card
-from rlkit.perception.networks import build_detector
-from rlkit.perception.networks.centernet import DetectorOutput
+from rlkit.perception.networks import ObjectNetwork, build_detector
+from rlkit.perception.networks.decoding import MOST_OBJECTS
 from rlkit.spaces import Pixels
 
 
 class PixelHead(nn.Module):
     """A detector's head for classes of pixels as a segmentation network: (B, 3, H, W) -> (B, C, H, W) logits."""
 
-    def __init__(self, detector: nn.Module):
+    def __init__(self, detector: ObjectNetwork):
         super().__init__()
         self.detector = detector
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) floats from 0 to 1 -> (B, C, H, W) logits."""
-        output: DetectorOutput = self.detector(images)
-        assert output.classes is not None
-        return output.classes
+        classes: Tensor | None = self.detector(images).classes
+        assert classes is not None
+        return classes
 
 
 class Detector:
     """A detector with its card, in evaluation mode.
 
     Args:
-        network: Maps (B, 3, H, W) floats in [0, 1] to a `DetectorOutput`.
+        network: One of `networks.DETECTORS`.
         card: Its kinds of objects, image size and training.
         device: torch device of the network.
         fuse: As in `SegmentationModel`.
@@ -50,14 +51,14 @@ class Detector:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: ObjectNetwork,
         card: DetectorCard,
         device: str = "cpu",
         *,
         fuse: bool = False,
         precision: Precision = "float32",
     ):
-        self.network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.network: ObjectNetwork = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.card = card
         self.device = device
         self.precision = precision
@@ -77,6 +78,7 @@ class Detector:
         fuse = self._network is not self.network
         return SegmentationModel(PixelHead(self.network), card, self.device, fuse=fuse, precision=self.precision)
 
+    @torch.inference_mode()
     def objects(self, images: Pixels, threshold: float = THRESHOLD, most: int = MOST_OBJECTS) -> list[Detections]:
         """Find objects.
 
@@ -90,6 +92,7 @@ class Detector:
         """
         return [one for output in self._outputs(images) for one in self._decoded(output, images, threshold, most)]
 
+    @torch.inference_mode()
     def perceive(
         self, images: Pixels, threshold: float = THRESHOLD, most: int = MOST_OBJECTS
     ) -> tuple[list[Detections], Pixels | None]:
@@ -107,14 +110,14 @@ class Detector:
         return found, np.concatenate(classes) if classes else None
 
     @torch.inference_mode()
-    def _outputs(self, images: Pixels) -> Iterator[DetectorOutput]:
+    def _outputs(self, images: Pixels) -> Iterator[Any]:
         for part in input_parts(images, self.device):
-            output: DetectorOutput = self._network(part.to(getattr(torch, self.precision)))
+            output = self._network(part.to(getattr(torch, self.precision)))
             yield output.floats()
 
-    def _decoded(self, output: DetectorOutput, images: Pixels, threshold: float, most: int) -> list[Detections]:
+    def _decoded(self, output: Any, images: Pixels, threshold: float, most: int) -> list[Detections]:
         size = (images.shape[1], images.shape[2])
-        return split(decode(output, size, most), threshold, has_distances=self.card.has_distances)
+        return split(self._network.candidates(output, size, most), threshold, has_distances=self.card.has_distances)
 
     def save(self, path: Path) -> None:
         """Write one safetensors file, atomically, with the card in its header.

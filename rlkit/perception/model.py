@@ -8,7 +8,7 @@ import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ KERNEL_MAX_THREADS = 4  # up to this many torch threads the single-threaded argm
 MAX_PIXELS = 2**18  # per forward pass, 21 images of 96×128; keeps activations below 32 MB for 16 channels
 
 Precision = Literal["float32", "bfloat16"]
+M = TypeVar("M", bound=nn.Module)
 
 
 def pretrained_names() -> list[str]:
@@ -237,7 +238,7 @@ class SegmentationModel:
         save_weights(path, self.network, FORMAT, self.card.to_json())
 
 
-def for_inference(network: nn.Module, *, fuse: bool, precision: Precision) -> nn.Module:
+def for_inference(network: M, *, fuse: bool, precision: Precision) -> M:
     """The network itself, or a copy of it as `SegmentationModel` describes; in channels-last memory layout."""
     prepared = fold_batch_norm(network) if fuse else network
     if precision != "float32":

@@ -16,6 +16,7 @@ from torch import nn
 from rlkit.errors import UserError, describe_error
 from rlkit.nn.heads import kaiming_init_
 from rlkit.perception.networks.centernet import CenterNetCompact
+from rlkit.perception.networks.faster_rcnn import FasterRCNNCompact
 from rlkit.perception.networks.fcn import FCN, FCN8s, FCN8sCompact, FCN32s
 from rlkit.perception.networks.segnet import BayesianSegNet, SegNet, SegNetBasic, SegNetCompact
 from rlkit.utils.parsing import did_you_mean
@@ -30,7 +31,11 @@ NETWORKS: dict[str, Callable[[int], nn.Module]] = {
     "fcn8s-compact": FCN8sCompact,
 }
 
-DETECTORS: dict[str, Callable[[int, int], nn.Module]] = {"centernet-compact": CenterNetCompact}
+DETECTORS: dict[str, Callable[[int, int], "ObjectNetwork"]] = {
+    "centernet-compact": CenterNetCompact,
+    "faster-rcnn-compact": FasterRCNNCompact,
+}
+ObjectNetwork = CenterNetCompact | FasterRCNNCompact
 
 
 class SegmentationNetwork(Protocol):
@@ -93,8 +98,8 @@ def build_network(
 
 def build_detector(
     name: str, num_objects: int, num_classes: int, generator: torch.Generator | None = None
-) -> nn.Module:
-    """Make an untrained detector, whose output is a `centernet.DetectorOutput`.
+) -> "ObjectNetwork":
+    """Make an untrained detector.
 
     Args:
         name: A key of `DETECTORS`.

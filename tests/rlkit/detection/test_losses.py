@@ -5,7 +5,7 @@ import torch
 
 from rlkit.detection.losses import box_loss, centre_loss, distance_loss, generalised_iou
 from rlkit.detection.targets import Targets
-from rlkit.perception.networks.centernet import DetectorOutput
+from rlkit.perception.networks.decoding import DetectorOutput
 
 
 def test_the_focal_loss_of_each_kind_of_cell():

@@ -132,11 +132,21 @@ def test_it_begins_to_find_rectangles(go, make_source):
     assert measured(folder, make_source()).ap50 > 0.3
 
 
+def test_a_two_stage_detector_is_trained_and_resumed_alike(go, make_source):
+    whole, _ = go("whole", network="faster-rcnn-compact", steps=3)
+    parts, _ = go("parts", network="faster-rcnn-compact", steps=3, stop_after=2)
+    assert resume(parts, data=make_source(10), reporter=lambda _: Listener()).steps == 3
+    assert digests(whole) == digests(parts)
+    assert load_detector(find_model(whole)).objects(make_source().batch(2, np.random.default_rng(0)).images, 0.0)
+
+
 @pytest.mark.slow
-def test_it_finds_rectangles_their_distance_and_the_road(go, make_source):
+@pytest.mark.parametrize("network", ["centernet-compact", "faster-rcnn-compact"])
+def test_it_finds_rectangles_their_distance_and_the_road(network, go, make_source):
     settings = SETTINGS | PLAIN | {"batch_size": "8", "learning_rate": "8e-3"}
     source = make_source(masked=True)
-    folder, _ = go("run", source, steps=500, val_freq=250, save_freq=0, settings=settings)
+    options = {"steps": 500, "val_freq": 250, "save_freq": 0, "settings": settings, "network": network}
+    folder, _ = go("run", source, **options)
     result = measured(folder, source)
     assert result.ap50 > 0.9
     assert result.distance_error < 0.1

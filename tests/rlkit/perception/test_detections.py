@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from rlkit.perception.detections import Detections, cell_boxes, decode, split
-from rlkit.perception.networks.centernet import DetectorOutput
+from rlkit.perception.detections import Detections, split
+from rlkit.perception.networks.decoding import DetectorOutput, cell_boxes, decode
 
 SIZE = (24, 32)
 

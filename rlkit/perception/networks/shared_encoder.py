@@ -1,0 +1,64 @@
+"""SegNet's compact encoder, shared by a head for objects and one for the classes of pixels.
+
+One network with two heads, as YOLOP (Wu et al. 2022) and TwinLiteNet (Che et al. 2023). Both share the encoder and the
+decoder down to a quarter of the image's resolution.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from rlkit.perception.networks.layers import convolution, pool, unpool
+from rlkit.perception.networks.segnet import SegNetCompact
+
+LEVEL = 2  # encoder block at the stride of the object head, which is `decoding.STRIDE`
+LATERAL, WIDTH = 32, 64  # channels of the object head
+
+
+class SharedEncoder(SegNetCompact):
+    """`SegNetCompact` with features for objects at a quarter of the resolution.
+
+    These see the encoder's features of that resolution beside the decoder's, which know the whole image (Lin et al.
+    2017, feature pyramids). Parameters have the names of `SegNetCompact`, whose weights can initialise them.
+
+    Args:
+        num_classes: C; 0 for no classes of pixels, and no decoder beyond the features for objects.
+    """
+
+    def __init__(self, num_classes: int = 0):
+        super().__init__(max(1, num_classes))
+        self.num_classes = num_classes
+        inner = len(self.encoders) - LEVEL  # blocks of the decoder up to the object head
+        if num_classes == 0:
+            self.decoders = self.decoders[:inner]
+            del self.classifier
+        self._inner = inner
+        widths = [encoder[-1][0].out_channels for encoder in self.encoders]  # type: ignore[index]
+        self.lateral = convolution(widths[LEVEL], LATERAL, 1)
+        self.objects = convolution(LATERAL + widths[LEVEL - 1], WIDTH)
+
+    def features(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Features for objects, (B, 64, H // 4, W // 4), and (B, C, H, W) logits of every pixel.
+
+        Args:
+            images: (B, 3, H, W) floats from 0 to 1, at least 32 pixels high and wide.
+        """
+        x = self.scaling(images)
+        pooled = []
+        near: list[Tensor] = []
+        for level, encode in enumerate(self.encoders):
+            x = encode(x)
+            if level == LEVEL:
+                near.append(self.lateral(F.relu(x)))
+            size = (x.shape[-2], x.shape[-1])
+            x, indices = pool(x)
+            x = self.after_pooling(x)
+            pooled.append((indices, size))
+        for decode in self.decoders[: self._inner]:
+            x = decode(unpool(x, *pooled.pop()))
+        found: Tensor = self.objects(torch.cat([*near, x], 1))
+        if not self.num_classes:
+            return found, None
+        for decode in self.decoders[self._inner :]:
+            x = decode(unpool(x, *pooled.pop()))
+        return found, self.classifier(x)
