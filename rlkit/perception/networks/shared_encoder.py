@@ -4,7 +4,6 @@ One network with two heads, as YOLOP (Wu et al. 2022) and TwinLiteNet (Che et al
 decoder down to a quarter of the image's resolution.
 """
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -12,14 +11,15 @@ from rlkit.perception.networks.layers import convolution, pool, unpool
 from rlkit.perception.networks.segnet import SegNetCompact
 
 LEVEL = 2  # encoder block at the stride of the object head, which is `decoding.STRIDE`
-LATERAL, WIDTH = 32, 64  # channels of the object head
+WIDTH = 64  # channels of the features for objects
 
 
 class SharedEncoder(SegNetCompact):
     """`SegNetCompact` with features for objects at a quarter of the resolution.
 
-    These see the encoder's features of that resolution beside the decoder's, which know the whole image (Lin et al.
-    2017, feature pyramids). Parameters have the names of `SegNetCompact`, whose weights can initialise them.
+    These are of the encoder's features of that resolution and of the decoder's, which know the whole image, by their
+    sum (Lin et al. 2017, feature pyramids): side by side they would take 0.5 ms more, of 3.5. Parameters have the names
+    of `SegNetCompact`, whose weights can initialise them.
 
     Args:
         num_classes: C; 0 for no classes of pixels, and no decoder beyond the features for objects.
@@ -34,8 +34,8 @@ class SharedEncoder(SegNetCompact):
             del self.classifier
         self._inner = inner
         widths = [encoder[-1][0].out_channels for encoder in self.encoders]  # type: ignore[index]
-        self.lateral = convolution(widths[LEVEL], LATERAL, 1)
-        self.objects = convolution(LATERAL + widths[LEVEL - 1], WIDTH)
+        self.lateral = convolution(widths[LEVEL], widths[LEVEL - 1], 1, relu=False)
+        self.objects = convolution(widths[LEVEL - 1], WIDTH)
 
     def features(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Features for objects, (B, 64, H // 4, W // 4), and (B, C, H, W) logits of every pixel.
@@ -45,18 +45,17 @@ class SharedEncoder(SegNetCompact):
         """
         x = self.scaling(images)
         pooled = []
-        near: list[Tensor] = []
         for level, encode in enumerate(self.encoders):
             x = encode(x)
             if level == LEVEL:
-                near.append(self.lateral(F.relu(x)))
+                near = self.lateral(F.relu(x))
             size = (x.shape[-2], x.shape[-1])
             x, indices = pool(x)
             x = self.after_pooling(x)
             pooled.append((indices, size))
         for decode in self.decoders[: self._inner]:
             x = decode(unpool(x, *pooled.pop()))
-        found: Tensor = self.objects(torch.cat([*near, x], 1))
+        found: Tensor = self.objects(F.relu(near + x))
         if not self.num_classes:
             return found, None
         for decode in self.decoders[self._inner :]:
