@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rlkit.perception.detections import THRESHOLD, Detections, split
+from rlkit.perception.detections import THRESHOLD, Detections, find_objects, split
 from rlkit.perception.model import (
     Precision,
     SegmentationModel,
@@ -20,7 +20,7 @@ from rlkit.perception.model import (
 )
 from rlkit.perception.model_card import DETECTOR_FORMAT, DetectorCard, ModelCard, read_detector_card
 from rlkit.perception.networks import ObjectNetwork, build_detector
-from rlkit.perception.networks.decoding import MOST_OBJECTS
+from rlkit.perception.networks.decoding import MOST_OBJECTS, DetectorOutput
 from rlkit.spaces import Pixels
 
 
@@ -117,7 +117,10 @@ class Detector:
 
     def _decoded(self, output: Any, images: Pixels, threshold: float, most: int) -> list[Detections]:
         size = (images.shape[1], images.shape[2])
-        return split(self._network.candidates(output, size, most), threshold, has_distances=self.card.has_distances)
+        known = self.card.has_distances
+        if isinstance(output, DetectorOutput):
+            return find_objects(output, size, threshold, most, has_distances=known)
+        return split(self._network.candidates(output, size, most), threshold, has_distances=known)
 
     def save(self, path: Path) -> None:
         """Write one safetensors file, atomically, with the card in its header.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlkit.perception.detections import Detections, split
+from rlkit.perception.detections import Detections, find_objects, split
 from rlkit.perception.networks.decoding import DetectorOutput, cell_boxes, decode
 
 SIZE = (24, 32)
@@ -64,3 +64,24 @@ def test_a_threshold_and_a_model_without_distances():
 def test_detections_follow_a_picture_that_is_resized():
     found = Detections(np.array([[1, 2, 3, 4]], np.float32), np.zeros(1, np.int64), *2 * [np.ones(1, np.float32)])
     assert found.resized((10, 20), (30, 40)).boxes.tolist() == [[2, 6, 6, 12]]
+
+
+@pytest.mark.parametrize(("threshold", "most"), [(0.0, 5), (0.3, 100), (0.9, 100), (1.0, 100)])
+def test_the_kernel_finds_what_the_operators_find(threshold, most):
+    generator = torch.Generator().manual_seed(0)
+    made = DetectorOutput(
+        torch.randn(3, 2, 6, 8, generator=generator),
+        torch.randn(3, 4, 6, 8, generator=generator),
+        torch.randn(3, 6, 8, generator=generator),
+        None,
+    )
+    for one, other in zip(
+        find_objects(made, SIZE, threshold, most), split(decode(made, SIZE, most), threshold), strict=True
+    ):
+        assert one.boxes == pytest.approx(other.boxes, abs=1e-4)
+        assert one.labels.tolist() == other.labels.tolist()
+        assert one.scores == pytest.approx(other.scores, abs=1e-6)
+        assert one.distances == pytest.approx(other.distances, rel=1e-5)
+        assert [part.dtype for part in (one.boxes, one.labels, one.scores, one.distances)] == [
+            np.float32, np.int64, np.float32, np.float32
+        ]  # fmt: skip
