@@ -6,8 +6,10 @@ from pathlib import Path
 from rlkit.detection.datasets.base import Box, DetectionIndex, PictureFile
 from rlkit.errors import UserError
 from rlkit.segmentation.datasets.listing import TRAIN, pictures_in
+from rlkit.utils import paths
 
 OBJECTS = ("car", "van", "truck", "pedestrian", "person sitting", "cyclist", "tram")
+MAX_BYTES = 2**20  # of a file of labels
 _IGNORED = ("dontcare", "misc")
 _COLUMNS = (15, 16)  # of a label; the last one is the score of a result
 _BOX, _LOCATION = slice(4, 8), slice(11, 14)
@@ -52,7 +54,8 @@ class KittiObject:
 
 def _boxes(path: Path) -> tuple[Box, ...]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with paths.open_regular(path) as file:
+            lines = file.read(MAX_BYTES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as KITTI's labels: {error}.", exit_code=1) from error
     return tuple(_box(line.split(), f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip())

@@ -115,3 +115,11 @@ def test_data_with_unknown_objects_are_refused(rlkit, run, boxes, tmp_path, caps
     (folder / "annotations/val.json").write_text(text.replace('"block"', '"ball"'))
     assert rlkit("perception", "evaluate", run, "--data", folder) == 2
     assert "objects that the detector does not know: ball. It finds block." in capsys.readouterr().err
+
+
+def test_the_hyperparameters_of_detectors_are_listed_beside_the_others(rlkit, capsys):
+    assert rlkit("perception", "hyperparameters", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    meanings = {row["name"]: row["meaning"] for row in rows}
+    assert meanings["box_weight"].startswith("Detectors: weight of the boxes' loss")
+    assert [row["simulator"] for row in rows if row["name"] == "select_by"] == ["drivable_iou", "ap"]
