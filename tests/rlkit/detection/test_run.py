@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from rlkit.detection import resume, train
 from rlkit.detection.average_precision import AveragePrecision
 from rlkit.detection.datasets.boxed import BoxedDataset
-from rlkit.detection import resume, train
 from rlkit.env.config import EnvConfig
 from rlkit.errors import UserError
 from rlkit.perception.detector import load_detector
