@@ -164,7 +164,7 @@ def print_result(result: "DetectionResult", console: "Console") -> None:
         ("AP", precision.ap, "mean over IoU from 0.50 to 0.95 (COCO)"),
         ("AP50", precision.ap50, "at an IoU of 0.50"),
         ("AP75", precision.ap75, "at an IoU of 0.75"),
-        ("AP small", precision.small, "less than 32×32 pixels"),
+        ("AP small", precision.small, "less than 32×32 pixels, of any height"),
         ("AP medium", precision.medium, "up to 96×96 pixels"),
         ("AP large", precision.large, "larger"),
         ("distance error", precision.distance_error, "median, relative, of objects found with a score of 0.3 or more"),
