@@ -12,7 +12,9 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+from gymnasium import Space, spaces
 
+from rlkit.boxes import BOXES, CLASS, CORNERS, BoxLabels
 from rlkit.errors import UserError
 from rlkit.spaces import Classes, Mirror
 
@@ -187,6 +189,36 @@ def segmentation_classes(metadata: Mapping[str, Any]) -> Classes | None:
     if "classes" not in metadata:
         return None
     return Classes(_names(metadata["classes"], "classes"), _names(metadata.get("drivable", ()), "drivable"))
+
+
+def box_labels(metadata: Mapping[str, Any], space: Space[Any] | None = None) -> BoxLabels | None:
+    """Read how the rows of the observation `boxes` (K, F) are read: `metadata["box_labels"]`.
+
+    It is of the form `{"classes": ("car", ...), "fields": ("class", "x1", "y1", "x2", "y2", "distance", ...)}`: the
+    objects that the observation `camera` shows, one per row. `boxes` should be among the `labels`.
+
+    Args:
+        metadata: Of the environment.
+        space: Of its observation; None to read the declaration alone.
+
+    Returns:
+        None if the environment declares no boxes, or its observation has none.
+    """
+    entry = _mapping(metadata, "box_labels")
+    if not entry:
+        return None
+    classes, columns = (_names(entry.get(key, ()), "box_labels") for key in ("classes", "fields"))
+    if not classes or not set(columns) >= {CLASS, *CORNERS} or len(set(columns)) < len(columns):
+        raise _malformed(
+            "box_labels", f"'classes' and 'fields' with {CLASS}, {', '.join(CORNERS)} are expected, not {entry!r}"
+        )
+    if space is not None:
+        if not isinstance(space, spaces.Dict) or BOXES not in space.spaces:
+            return None
+        shape = space[BOXES].shape or ()
+        if len(shape) != 2 or shape[1] != len(columns):
+            raise _malformed("box_labels", f"the observation {BOXES!r} has shape {shape} for {len(columns)} fields")
+    return BoxLabels(classes, columns)
 
 
 def conditions(metadata: Mapping[str, Any]) -> Conditions | None:

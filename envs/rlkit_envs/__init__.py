@@ -10,22 +10,27 @@ import gymnasium
 
 from rlkit_envs.arcade import GAMES
 
+# Among cars at 6 to 12 m/s, more speed is not rewarded, and a collision costs more than what haste could gain.
+_TRAFFIC: dict[str, Any] = {
+    "traffic": 6,
+    "obstacles": 2,
+    "circuit_length": (600.0, 1000.0),
+    "reward_speed_cap": 13.0,
+    "border_penalty": 30.0,
+    "collision_penalty": 100.0,
+}
+
 _DRIVING: dict[str, dict[str, Any]] = {
     "Driving": {"border_penalty": 10.0},
     "DrivingCamera": {"sensors": ("camera", "segmentation", "state")},
-    # Among cars at 6 to 12 m/s, more speed is not rewarded, and a collision costs more than what haste could gain.
     "DrivingTraffic": {
-        "traffic": 6,
-        "obstacles": 2,
-        "circuit_length": (600.0, 1000.0),
+        **_TRAFFIC,
         # A view of 1 m a pixel: cars pass each other at 2 m.
         "sensors": ("birdview", "state", "preview"),
         "view_size": 32,
         "metres_per_pixel": 1.0,
-        "reward_speed_cap": 13.0,
-        "border_penalty": 30.0,
-        "collision_penalty": 100.0,
     },
+    "DrivingTrafficCamera": {**_TRAFFIC, "sensors": ("camera", "segmentation", "boxes", "state")},
     "DrivingContinuous": {"actions": "continuous"},
     # Roads as long, wide and fast as real circuits.
     "DrivingRace": {

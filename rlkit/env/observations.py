@@ -8,6 +8,7 @@ import numpy.typing as npt
 from gymnasium import spaces as gym_spaces
 
 from rlkit import capabilities
+from rlkit.boxes import BOXES, BoxedImage
 from rlkit.env.config import EnvConfig, EnvOptions
 from rlkit.env.leaf_rules import convert, leaf_rules, left_out
 from rlkit.errors import UserError
@@ -59,6 +60,8 @@ class ObservationAdapter:
         self.notes = {rule.leaf.name: rule.note for rule in self._rules}
         self.on_clip: Callable[[int, str], None] = lambda index, what: None
         self._clipped: set[str] = set()
+        self._box_labels = capabilities.box_labels(metadata, space)
+        self._observation: Any = None  # of which boxes are read
         if config.perception is not None:
             self.perceiver = self._make_perception(space, metadata, config.perception, options, config.id)
             self.leaves = [self.perceiver.leaf, *(leaf for leaf in self.leaves if leaf.name != CAMERA)]
@@ -84,11 +87,23 @@ class ObservationAdapter:
         Raises:
             UserError: It does not match the shape of its space, or has a value outside of it.
         """
+        if self._box_labels is not None:
+            self._observation = observation
         leaves = convert(self._rules, observation, self._num_envs, self._fresh, self._report_clip)
         if self.perceiver is None:
             return leaves
         pictures: Any = leaves.pop(CAMERA, None)
         return {DRIVABLE: self.perceiver.perceive(pictures, self._labels(observation), mask), **leaves}
+
+    def boxed(self, index: int) -> BoxedImage | None:
+        """The latest camera image of one environment with its true boxes; None where there are none.
+
+        Raises:
+            UserError: The boxes are not as they are declared.
+        """
+        if self._box_labels is None or self._observation is None or CAMERA not in self._observation:
+            return None
+        return self._box_labels.boxed(self._observation[CAMERA][index], self._observation[BOXES][index])
 
     def batch_of_one(self, observation: Any) -> Any:
         """Add a batch axis to a single environment's observation."""

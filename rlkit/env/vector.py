@@ -27,6 +27,7 @@ from rlkit.errors import EnvironmentFailure, UserError, describe_error, environm
 from rlkit.spaces import Mirror, Observations, Spaces
 
 if TYPE_CHECKING:
+    from rlkit.boxes import BoxedImage
     from rlkit.perception.result import PerceptionResult
 
 AnyVectorEnv = VectorEnv[Any, Any, Any]
@@ -253,6 +254,17 @@ class VecEnv:
         """
         perceiver = self.observer.perceiver
         return None if perceiver is None else perceiver.result(index)
+
+    def boxed(self, index: int) -> "BoxedImage | None":
+        """The latest camera image of one environment with its true boxes, where it offers them.
+
+        Args:
+            index: Of the environment.
+
+        Raises:
+            UserError: The boxes are not as they are declared.
+        """
+        return self.observer.boxed(index)
 
     def offers(self, name: str) -> bool:
         """Whether the environments have a method or attribute of this name, for `call`."""

@@ -34,6 +34,7 @@ METHODS = (
     "telemetry",
 )
 READERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "box_labels": capabilities.box_labels,
     "camera": capabilities.camera,
     "classes": capabilities.segmentation_classes,
     "component_names": capabilities.component_names,

@@ -8,7 +8,7 @@ import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ KERNEL_MAX_THREADS = 4  # up to this many torch threads the single-threaded argm
 MAX_PIXELS = 2**18  # per forward pass, 21 images of 96×128; keeps activations below 32 MB for 16 channels
 
 Precision = Literal["float32", "bfloat16"]
+M = TypeVar("M", bound=nn.Module)
 
 
 def pretrained_names() -> list[str]:
@@ -155,14 +156,7 @@ class SegmentationModel:
         self.card = card
         self.device = device
         self.precision = precision
-        self._network = self.network
-        if fuse:
-            self._network = fold_batch_norm(self._network)
-        if precision != "float32":
-            copied = self._network if fuse else copy.deepcopy(self._network)
-            self._network = copied.to(getattr(torch, precision))
-        if self._network is not self.network:
-            self._network.to(memory_format=torch.channels_last)
+        self._network = for_inference(self.network, fuse=fuse, precision=precision)
 
     @property
     def classes(self) -> Classes:
@@ -229,13 +223,7 @@ class SegmentationModel:
         return parts[0] if len(parts) == 1 else Uncertainty.joined(parts)
 
     def _parts(self, images: Pixels) -> Iterator[torch.Tensor]:
-        """Yield network inputs of at most `MAX_PIXELS` pixels each."""
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
-            raise ValueError(f"images must be (N, H, W, 3) uint8, not {images.shape} {images.dtype}")
-        images = np.require(images, requirements=("C", "W"))  # torch warns about read-only arrays
-        count = max(1, MAX_PIXELS // max(1, images.shape[1] * images.shape[2]))
-        for start in range(0, max(1, len(images)), count):
-            yield as_floats(torch.from_numpy(images[start : start + count]).to(self.device))
+        return input_parts(images, self.device)
 
     def _scores(self, images: torch.Tensor) -> torch.Tensor:
         scores: torch.Tensor = self._network(images.to(getattr(torch, self.precision)))
@@ -247,10 +235,39 @@ class SegmentationModel:
         Raises:
             UserError: It cannot be written.
         """
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.network.state_dict().items()}
-        with disk_errors(str(path)):
-            content = to_bytes(tensors, {"format": FORMAT, "card": json.dumps(self.card.to_json())})
-            write_bytes(path, sort_header(content))
+        save_weights(path, self.network, FORMAT, self.card.to_json())
+
+
+def for_inference(network: M, *, fuse: bool, precision: Precision) -> M:
+    """The network itself, or a copy of it as `SegmentationModel` describes; in channels-last memory layout."""
+    prepared = fold_batch_norm(network) if fuse else network
+    if precision != "float32":
+        prepared = (prepared if fuse else copy.deepcopy(prepared)).to(getattr(torch, precision))
+    if prepared is not network:
+        prepared.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return prepared
+
+
+def save_weights(path: Path, network: nn.Module, file_format: str, card: dict[str, Any]) -> None:
+    """Write one safetensors file, atomically, with a card in its header.
+
+    Raises:
+        UserError: It cannot be written.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    with disk_errors(str(path)):
+        content = to_bytes(tensors, {"format": file_format, "card": json.dumps(card)})
+        write_bytes(path, sort_header(content))
+
+
+def input_parts(images: Pixels, device: str) -> Iterator[torch.Tensor]:
+    """Yield network inputs of at most `MAX_PIXELS` pixels each, of (N, H, W, 3) uint8."""
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
+        raise ValueError(f"images must be (N, H, W, 3) uint8, not {images.shape} {images.dtype}")
+    images = np.require(images, requirements=("C", "W"))  # torch warns about read-only arrays
+    count = max(1, MAX_PIXELS // max(1, images.shape[1] * images.shape[2]))
+    for start in range(0, max(1, len(images)), count):
+        yield as_floats(torch.from_numpy(images[start : start + count]).to(device))
 
 
 def as_floats(images: torch.Tensor) -> torch.Tensor:
@@ -283,19 +300,33 @@ def load_model(
     if network not in (None, card.network):
         raise UserError(f"{network}: the network of {path} is {card.network!r}; name that one, or leave --network out")
     built = build_network(card.network, len(card.classes), allow_code=network is not None)
-    expected = built.state_dict()
+    load_weights(path, built, card.network)
+    return SegmentationModel(built, card, device, fuse=fuse, precision=precision)
+
+
+def load_weights(path: Path, network: nn.Module, name: str) -> None:
+    """Load the weights of a file into a network of the same form.
+
+    Args:
+        path: A safetensors file.
+        network: Changed in place.
+        name: Of the network, for messages.
+
+    Raises:
+        UserError: The file is damaged, or its weights do not fit or are not finite.
+    """
+    expected = network.state_dict()
     try:
         tensors = load_file(path)
     except SafetensorError as error:
         raise UserError(f"{path} is damaged: {error}", exit_code=1) from error
     difference = misfit(tensors, expected)
     if difference:
-        raise UserError(f"The weights in {path} do not fit the network {card.network!r}: {difference}.", exit_code=1)
+        raise UserError(f"The weights in {path} do not fit the network {name!r}: {difference}.", exit_code=1)
     # Weights may be stored at half precision to save space.
-    built.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
+    network.load_state_dict({key: tensor.to(expected[key].dtype) for key, tensor in tensors.items()})
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         raise UserError(f"The weights in {path} are not all finite: its training diverged.", exit_code=1)
-    return SegmentationModel(built, card, device, fuse=fuse, precision=precision)
 
 
 def _concatenated(parts: Iterator[torch.Tensor]) -> npt.NDArray[np.float32]:

@@ -1,10 +1,10 @@
 """The configuration of a segmentation run in one frozen dataclass, and how everything in it is decided."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -14,8 +14,9 @@ from rlkit.errors import UserError
 from rlkit.hyperparameters import check_complete, from_plain, with_settings
 from rlkit.nn.distributed import check_learners, share
 from rlkit.nn.utils import choose_device
+from rlkit.perception.detector import load_detector
 from rlkit.perception.model import find_model, load_model
-from rlkit.perception.model_card import read_model_card
+from rlkit.perception.model_card import is_detector, read_model_card
 from rlkit.perception.networks import build_network, check_network
 from rlkit.perception.networks.vgg16 import load_vgg16
 from rlkit.segmentation.datasets import open_dataset
@@ -38,17 +39,17 @@ CHECKPOINTS = 10  # in a run
 
 
 @dataclass(frozen=True)
-class SegmentationConfig(StoredConfig):
-    """Everything needed to repeat the training of a segmentation network.
+class NetworkConfig(StoredConfig):
+    """Everything needed to repeat the training of a network that sees single pictures.
 
     Args:
         data: "sim", "env:ID", a folder's absolute path, or the name of a dataset that was given in Python.
         env_kwargs: Arguments of the environment, where pictures come from one.
         val_fraction: Share of the training pictures used for validation, unless the data set has such a split.
         size: Height and width of the pictures.
-        classes: Names of the classes.
+        classes: Names of the classes of pixels; None where their labels are unknown.
         pictures: Number of training pictures; None where they never end.
-        network: A name of `networks.NETWORKS`, or `my_package:MyNet`.
+        network: A name of `networks.NETWORKS` or `networks.DETECTORS`, or `my_package:MyNet`.
         preset: Name of the preset that the hyperparameters came from.
         hyperparameters: All of them, written out.
         steps: Budget in steps of gradient descent.
@@ -59,13 +60,20 @@ class SegmentationConfig(StoredConfig):
         start: Where the initial weights came from: "" for random ones, else the file with its digest.
         versions: Of Python and of the packages that numbers may depend on.
         learners: Processes that train together, each with its share of every batch.
+
+    Attributes:
+        HYPERPARAMETERS: Type of the hyperparameters.
+        PRESETS: Names of the presets.
     """
+
+    HYPERPARAMETERS: ClassVar[type[Hyperparameters]]
+    PRESETS: ClassVar[Collection[str]]
 
     data: str
     env_kwargs: Mapping[str, Any]
     val_fraction: float
     size: tuple[int, int]
-    classes: Classes
+    classes: Classes | None
     pictures: int | None
     network: str
     preset: str
@@ -78,7 +86,6 @@ class SegmentationConfig(StoredConfig):
     start: str = ""
     versions: Mapping[str, str] = field(default_factory=versions)
     learners: int = 1
-    KIND = "segmentation"
     OPTIONAL = frozenset({"learners"})
 
     def __post_init__(self) -> None:
@@ -101,9 +108,15 @@ class SegmentationConfig(StoredConfig):
         """Such as perception-segnet-s0."""
         return f"perception-{self.network.rpartition(':')[2].lower()}-s{self.seed}"
 
+    @property
+    def settings(self) -> Hyperparameters:
+        """The hyperparameters."""
+        return from_plain(self.HYPERPARAMETERS, self.hyperparameters)
+
     def to_json(self) -> dict[str, Any]:
         """The tree that config.json holds."""
-        return super().to_json() | {"size": list(self.size), "classes": self.classes.to_json()}
+        classes = None if self.classes is None else self.classes.to_json()
+        return super().to_json() | {"size": list(self.size), "classes": classes}
 
     @classmethod
     def parsed(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -111,10 +124,26 @@ class SegmentationConfig(StoredConfig):
         size = values["size"]
         if not isinstance(size, list) or [type(side) for side in size] != [int, int]:
             raise UserError(f"size = {size!r}: expected height and width in pixels")
-        if not isinstance(values["preset"], str) or values["preset"] not in PRESETS:
-            raise UserError(f"preset = {values['preset']!r}: expected one of {', '.join(PRESETS)}")
-        check_complete(Hyperparameters, values["hyperparameters"])
-        return values | {"size": (size[0], size[1]), "classes": Classes.from_json(values["classes"])}
+        if not isinstance(values["preset"], str) or values["preset"] not in cls.PRESETS:
+            raise UserError(f"preset = {values['preset']!r}: expected one of {', '.join(cls.PRESETS)}")
+        check_complete(cls.HYPERPARAMETERS, values["hyperparameters"])
+        classes = None if values["classes"] is None else Classes.from_json(values["classes"])
+        return values | {"size": (size[0], size[1]), "classes": classes}
+
+
+@dataclass(frozen=True)
+class SegmentationConfig(NetworkConfig):
+    """Everything needed to repeat the training of a segmentation network; the fields are those of `NetworkConfig`."""
+
+    classes: Classes
+    KIND = "segmentation"
+    HYPERPARAMETERS = Hyperparameters
+    PRESETS = PRESETS
+
+    @classmethod
+    def parsed(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The values of all fields, made from what JSON holds of them."""
+        return super().parsed(values) | {"classes": Classes.from_json(values["classes"])}
 
 
 @dataclass(frozen=True)
@@ -138,12 +167,12 @@ class Plan:
         config, source = self.config, self.source
         height, width = config.size
         count = sum(parameter.numel() for parameter in self.network.parameters())
-        settings = from_plain(Hyperparameters, config.hyperparameters)
+        settings = config.settings
         many, passes = "an endless stream of pictures", ""
         if config.pictures is not None:
             many = f"{config.pictures} training pictures"
             passes = f" ({config.steps * settings.batch_size / config.pictures:.0f} passes)"
-        differ = _differences(settings, PRESETS[config.preset](source.classes, config.pictures))
+        differ = differences(settings, PRESETS[config.preset](source.classes, config.pictures))
         return [
             f"data: {source.name}, {many}, {height}×{width}, {len(source.classes)} classes: "
             f"{', '.join(source.classes.names)} (drivable: {', '.join(source.classes.drivable)})",
@@ -203,12 +232,11 @@ def plan(
         UserError: For anything that the caller can correct.
     """
     check_length(steps, epochs)
+    check_seed(seed)
     if learners < 1:
         raise UserError(f"--learners {learners}: expected a whole number of at least 1.")
     if learners > 1 and not isinstance(data, str | Path):
         raise UserError(f"learners={learners}: each opens the data itself; give a name or a folder, or learners=1.")
-    if seed < 0:
-        raise UserError(f"--seed {seed}: expected a whole number of at least 0.")
     if init is not None and vgg16 is not None:
         raise UserError("--init and --pretrained-vgg16 both give the initial weights: leave one out.")
     if classes is not None and isinstance(data, str | Path):
@@ -218,9 +246,7 @@ def plan(
     source = open_data(data, classes, size=size, seed=seed, env_kwargs=env_kwargs, held_out=val_fraction)
     remarks = checked(source)
     pictures = source.training_pictures
-    name = preset or usual_preset(pictures)
-    if name not in PRESETS:
-        raise UserError(f"There is no preset {name!r}.{did_you_mean(name, PRESETS)} Known: {', '.join(PRESETS)}.")
+    name = chosen_preset(preset, pictures)
     hyperparameters = with_settings(PRESETS[name](source.classes, pictures), settings or {})
     share("batch_size", hyperparameters.batch_size, learners)
     budget = checked_budget(steps, epochs, pictures, hyperparameters.batch_size)
@@ -228,9 +254,9 @@ def plan(
     built = build_network(network, count, allow_code=True, generator=torch.Generator().manual_seed(seed))
     crop = (hyperparameters.crop[0], hyperparameters.crop[1]) if hyperparameters.crop else source.size
     check_network(built, count, crop, network)
-    begun, notes = _initialise(built, init, vgg16, network)
+    begun, notes = initialise(built, init, vgg16, network)
     config = SegmentationConfig(
-        data=_absolute(data, source),
+        data=absolute(data, source.name),
         env_kwargs=dict(env_kwargs or {}),
         val_fraction=val_fraction,
         size=source.size,
@@ -242,12 +268,39 @@ def plan(
         steps=budget,
         seed=seed,
         device=where,
-        val_freq=max(1, budget // VALIDATIONS) if val_freq is None else val_freq,
-        save_freq=max(1, budget // CHECKPOINTS) if save_freq is None else save_freq,
+        val_freq=interval(val_freq, budget, VALIDATIONS),
+        save_freq=interval(save_freq, budget, CHECKPOINTS),
         start=begun,
         learners=learners,
     )
     return Plan(config, source, built, (*remarks, *notes))
+
+
+def interval(steps: int | None, budget: int, usual: int) -> int:
+    """Steps between two of the `usual` number of validations or checkpoints, unless they are given."""
+    return max(1, budget // usual) if steps is None else steps
+
+
+def check_seed(seed: int) -> None:
+    """Check that the seed is not negative.
+
+    Raises:
+        UserError: It is.
+    """
+    if seed < 0:
+        raise UserError(f"--seed {seed}: expected a whole number of at least 0.")
+
+
+def chosen_preset(preset: str | None, pictures: int | None) -> str:
+    """The preset as asked for, or the one that suits so many training pictures (None: they never end).
+
+    Raises:
+        UserError: There is no such preset.
+    """
+    name = preset or usual_preset(pictures)
+    if name not in PRESETS:
+        raise UserError(f"There is no preset {name!r}.{did_you_mean(name, PRESETS)} Known: {', '.join(PRESETS)}.")
+    return name
 
 
 def check_length(steps: int | None, epochs: int | None) -> None:
@@ -283,7 +336,7 @@ def checked_budget(steps: int | None, epochs: int | None, pictures: int | None, 
     return (epochs or EPOCHS) * batches_in_a_pass(pictures, batch_size) if steps is None else steps
 
 
-def _initialise(
+def initialise(
     network: nn.Module, init: str | Path | None, vgg16: str | Path | None, typed: str
 ) -> tuple[str, tuple[str, ...]]:
     """Load the initial weights; return where they come from ("" for random ones), and what did not fit.
@@ -301,12 +354,18 @@ def _initialise(
     if init is None:
         return "", ()
     path = find_model(init)
-    same = typed if read_model_card(path).network == typed else None
-    theirs = load_model(path, network=same, fuse=False).network.state_dict()
+    if is_detector(path):
+        theirs = load_detector(path, fuse=False).network.state_dict()
+    else:
+        same = typed if read_model_card(path).network == typed else None
+        theirs = load_model(path, network=same, fuse=False).network.state_dict()
     ours = network.state_dict()
     fits = {name: tensor for name, tensor in theirs.items() if name in ours and ours[name].shape == tensor.shape}
     if not any(tensor.ndim > 1 for tensor in fits.values()):
-        raise UserError(f"Nothing in {path} fits this network: --init needs a model of the same network.")
+        raise UserError(
+            f"Nothing in {path} fits this network: --init needs a model of the same network, or of one with the same "
+            "layers."
+        )
     network.load_state_dict(ours | fits)
     missing = [name for name in ours if name not in fits]
     notes = (f"{path} fits but for {', '.join(missing[:4])}: these are random",) if missing else ()
@@ -351,14 +410,15 @@ def checked(source: Dataset) -> tuple[str, ...]:
     return (*source.notes, *source.check_training()) if isinstance(source, CheckedDataset) else ()
 
 
-def _absolute(data: Data, source: Dataset) -> str:
+def absolute(data: object, name: str) -> str:
     """The data as config.json names them: a folder by its absolute path, an object by its name."""
     if not isinstance(data, str | Path):
-        return source.name
+        return name
     path = Path(data).expanduser()
     return str(path.absolute()) if path.is_dir() else str(data)
 
 
-def _differences(settings: Hyperparameters, preset: Hyperparameters) -> str:
+def differences(settings: Hyperparameters, preset: Hyperparameters) -> str:
+    """The hyperparameters that differ from a preset, such as "batch_size=4"."""
     values = dataclasses.asdict(settings).items()
     return ", ".join(f"{name}={value}" for name, value in values if value != getattr(preset, name))

@@ -3,7 +3,7 @@
 import math
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -156,28 +156,40 @@ def measure_speed(model: SegmentationModel, images: Pixels) -> Speed:
         model: The model.
         images: (N, H, W, 3) uint8, used in turn.
     """
+    return time_inference(model.labels, images, device_name(model.device))
+
+
+def time_inference(infer: Callable[[Pixels], object], images: Pixels, device: str) -> Speed:
+    """Time a function of images at batch sizes 1 and 32.
+
+    Args:
+        infer: The function.
+        images: (N, H, W, 3) uint8, used in turn.
+        device: What it runs on, for the result.
+    """
     times = []
     for number in range(WARM_UP + TIMED):
         one = images[number % len(images)][None]
         start = time.perf_counter()
-        model.labels(one)
+        infer(one)
         times.append(time.perf_counter() - start)
     times = times[WARM_UP:]
     batch = images[np.arange(TIMED_BATCH) % len(images)]
-    model.labels(batch)
+    infer(batch)
     batch_times: list[float] = []
     while len(batch_times) < MIN_TIMED_BATCHES or sum(batch_times) < 0.5:
         start = time.perf_counter()
-        model.labels(batch)
+        infer(batch)
         batch_times.append(time.perf_counter() - start)
     p50, p99 = np.percentile(times, [50, 99])
     batched = TIMED_BATCH / float(np.median(batch_times))  # the median is robust against other load of the machine
-    return Speed(1.0 / float(p50), 1e3 * float(p50), 1e3 * float(p99), batched, _device(model))
+    return Speed(1.0 / float(p50), 1e3 * float(p50), 1e3 * float(p99), batched, device)
 
 
-def _device(model: SegmentationModel) -> str:
-    if str(model.device).startswith("cuda"):
-        return torch.cuda.get_device_name(model.device)
+def device_name(device: str) -> str:
+    """The processor behind a torch device, with the number of threads."""
+    if str(device).startswith("cuda"):
+        return torch.cuda.get_device_name(device)
     return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
 
 
@@ -332,8 +344,7 @@ def _parts(pictures: LabelledImages, limit: int | None) -> Iterator[LabelledImag
     """Split a batch into smaller ones, up to a total of `limit` images."""
     count = len(pictures) if limit is None else min(len(pictures), limit)
     for first in range(0, count, EVALUATED_BATCH):
-        part = slice(first, min(first + EVALUATED_BATCH, count))
-        yield pictures.part(part)
+        yield pictures.part(slice(first, min(first + EVALUATED_BATCH, count)))
 
 
 def _shown(size: tuple[int, int]) -> str:

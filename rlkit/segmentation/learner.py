@@ -1,9 +1,9 @@
-"""Gradient step, EMA of the weights and learning-rate schedule of a segmentation network."""
+"""Gradient step, EMA of the weights and learning-rate schedule of networks that see single pictures."""
 
 import contextlib
 import copy
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,16 +118,15 @@ def estimate_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
     network.eval()
 
 
-class SegmentationLearner:
-    """A network with its optimizer and the EMA of its weights.
+class NetworkLearner:
+    """A network with its optimizer and the EMA of its weights; subclasses add an `update` with their loss.
 
     Args:
-        network: Maps (B, 3, H, W) floats from 0 to 1 to (B, C, H, W) logits.
+        network: Takes (B, 3, H, W) floats from 0 to 1.
         settings: Hyperparameters.
         steps: Budget in steps, over which the learning rate is scheduled.
         seed: Fixes dropout.
         device: Device of the network.
-        class_weights: (C,) weight of a pixel of each class in the loss; None for equal ones.
         group: The learners that train together, each with its share of every batch: they begin with the weights of the
             first, and loss, batch norm and gradients are those of the whole batch.
     """
@@ -142,7 +141,6 @@ class SegmentationLearner:
         *,
         seed: int = 0,
         device: str = "cpu",
-        class_weights: npt.NDArray[np.float32] | None = None,
         group: LearnerGroup = ALONE,
     ):
         self.settings = settings
@@ -151,7 +149,6 @@ class SegmentationLearner:
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._steps = steps
         self._seed = seed
-        self._weights = None if class_weights is None else torch.as_tensor(class_weights).float().to(device)
         self._group = group
         group.broadcast(self.network.state_dict().values())
         self._averaged: nn.Module = copy.deepcopy(self.network)
@@ -165,12 +162,12 @@ class SegmentationLearner:
         settings = self.settings
         return settings.learning_rate * learning_rate_factor(settings.schedule, step / self._steps, settings.warmup)
 
-    def update(self, images: Pixels, labels: Pixels, step: int) -> Tensor:
+    def descend(self, images: Pixels, loss_of: Callable[[Any], Tensor], step: int) -> Tensor:
         """Take a gradient step, which depends on the arguments and the state alone.
 
         Args:
             images: (B, H, W, 3) uint8.
-            labels: (B, H, W) uint8.
+            loss_of: The loss of the network's output.
             step: Number of steps taken before.
 
         Returns:
@@ -179,15 +176,11 @@ class SegmentationLearner:
         settings = self.settings
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate(step)
-        inputs = as_floats(self._moved(images))
-        truth = self._moved(labels).long()
+        inputs = as_floats(self.moved(images))
         self.network.train()
         with self._seeded_dropout(step), computing_in(self._precision, self.device):
-            logits = self.network(inputs)
-        logits = logits.float()
-        loss = cross_entropy(logits, truth, self._weights, settings.label_smoothing, self._group.total)
-        if settings.dice:
-            loss = loss + settings.dice * dice(logits, truth, self._group.total)
+            output = self.network(inputs)
+        loss = loss_of(output)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self._group.average_gradients(self.network.parameters())
@@ -208,7 +201,7 @@ class SegmentationLearner:
         self._averaged.eval()
         if pictures:
             with computing_in(self._precision, self.device):
-                estimate_statistics(self._averaged, (as_floats(self._moved(batch)) for batch in pictures))
+                estimate_statistics(self._averaged, (as_floats(self.moved(batch)) for batch in pictures))
         return self._averaged
 
     def weights(self) -> dict[str, Tensor]:
@@ -240,7 +233,8 @@ class SegmentationLearner:
         self._optimizer.load_state_dict({"state": optimizer, "param_groups": groups})
         self._mean.load_state(state["average"])
 
-    def _moved(self, array: Pixels) -> Tensor:
+    def moved(self, array: Pixels) -> Tensor:
+        """An array on the device of the network."""
         return to_tensor(array, self.device)
 
     @contextlib.contextmanager
@@ -253,6 +247,70 @@ class SegmentationLearner:
         with seeded(number, self.device):
             yield
         set_dropout_generator(self.network, None)
+
+
+class SegmentationLearner(NetworkLearner):
+    """A network that maps images to (B, C, H, W) logits; arguments as those of `NetworkLearner`.
+
+    Args:
+        network: Maps (B, 3, H, W) floats from 0 to 1 to (B, C, H, W) logits.
+        settings: Hyperparameters.
+        steps: Budget in steps.
+        seed: Fixes dropout.
+        device: Device of the network.
+        class_weights: (C,) weight of a pixel of each class in the loss; None for equal ones.
+        group: The learners that train together.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        settings: Hyperparameters,
+        steps: int,
+        *,
+        seed: int = 0,
+        device: str = "cpu",
+        class_weights: npt.NDArray[np.float32] | None = None,
+        group: LearnerGroup = ALONE,
+    ):
+        super().__init__(network, settings, steps, seed=seed, device=device, group=group)
+        self._weights = None if class_weights is None else torch.as_tensor(class_weights).float().to(device)
+
+    def update(self, images: Pixels, labels: Pixels, step: int) -> Tensor:
+        """Take a gradient step, which depends on the arguments and the state alone.
+
+        Args:
+            images: (B, H, W, 3) uint8.
+            labels: (B, H, W) uint8.
+            step: Number of steps taken before.
+
+        Returns:
+            The loss; on a GPU it may still be being computed.
+        """
+        truth = self.moved(labels).long()
+
+        def loss_of(logits: Tensor) -> Tensor:
+            return pixel_loss(logits.float(), truth, self.settings, self._weights, self._group)
+
+        return self.descend(images, loss_of, step)
+
+
+def pixel_loss(
+    logits: Tensor, truth: Tensor, settings: Hyperparameters, weights: Tensor | None, group: LearnerGroup = ALONE
+) -> Tensor:
+    """Cross-entropy of classes of pixels, and the Dice loss where it is asked for.
+
+    Args:
+        logits: (B, C, H, W) float.
+        truth: (B, H, W) int64, `IGNORED` for unlabelled pixels.
+        settings: Hyperparameters.
+        weights: (C,) weights of the classes; None for equal ones.
+        group: The learners that train together.
+    """
+    loss = cross_entropy(logits, truth, weights, settings.label_smoothing, group.total)
+    if settings.dice:
+        loss = loss + settings.dice * dice(logits, truth, group.total)
+    return loss
 
 
 @contextlib.contextmanager

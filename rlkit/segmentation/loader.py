@@ -15,22 +15,38 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
 from rlkit.nn.distributed import ALONE, LearnerGroup
-from rlkit.segmentation.datasets.base import Dataset, LabelledImages
+from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.spaces import Pixels
 
 WAIT = 0.2  # s between checks for a stop while waiting for a batch
 LEAVE = 3.0  # s that the thread may take to end
 STREAM, AUGMENTATION, STATISTICS, WEIGHTS = range(4)  # purposes of generators
 
-Augment = Callable[[LabelledImages, np.random.Generator], LabelledImages]
+L = TypeVar("L", bound=LabelledImages)
+C = TypeVar("C", covariant=True, bound=LabelledImages)
+
+Augment = Callable[[L, np.random.Generator], L]
 
 
-class TrainingPictures:
+class TrainingSource(Protocol[C]):
+    """The part of a data set that is trained on; see `datasets.base.Dataset`."""
+
+    @property
+    def training_pictures(self) -> int | None:
+        """Number of training images; None if unlimited."""
+        ...
+
+    def training(self, batch_size: int, generator: np.random.Generator) -> Iterator[C]:
+        """Yield batches without end."""
+        ...
+
+
+class TrainingPictures(Generic[L]):
     """Training batches.
 
     Args:
@@ -47,8 +63,8 @@ class TrainingPictures:
 
     def __init__(
         self,
-        source: Dataset,
-        augment: Augment,
+        source: TrainingSource[L],
+        augment: Augment[L],
         batch_size: int,
         seed: int,
         statistics: int = 0,
@@ -68,7 +84,7 @@ class TrainingPictures:
         """Whether the pictures by which batch norm is estimated are drawn."""
         return len(self.statistics) == self._wanted
 
-    def batches(self, first: int = 0) -> Generator[LabelledImages, None, None]:
+    def batches(self, first: int = 0) -> Generator[L, None, None]:
         """Yield batch number `first` and all after it, augmented, for ever."""
         pictures = self._source.training_pictures
         seed = self._group.seed(self._seed)
@@ -77,7 +93,7 @@ class TrainingPictures:
             for number, batch in enumerate(stream, first):
                 yield self._augment(batch, np.random.default_rng([seed, AUGMENTATION, number]))
 
-    def _simulated(self, first: int) -> Generator[LabelledImages, None, None]:
+    def _simulated(self, first: int) -> Generator[L, None, None]:
         generator = np.random.default_rng(self._seed)
         with opened_stream(self._source, self._share, generator) as stream:
             self.statistics = [self._drawn(stream, generator, STATISTICS, n).images for n in range(self._wanted)]
@@ -86,15 +102,13 @@ class TrainingPictures:
                 yield self._drawn(stream, generator, STREAM, number)
                 number += 1
 
-    def _drawn(
-        self, stream: Iterator[LabelledImages], generator: np.random.Generator, purpose: int, number: int
-    ) -> LabelledImages:
+    def _drawn(self, stream: Iterator[L], generator: np.random.Generator, purpose: int, number: int) -> L:
         """Batch number `number` of a simulator."""
         seed = self._group.seed(self._seed)
         generator.bit_generator.state = np.random.default_rng([seed, purpose, number]).bit_generator.state
         return next(stream)
 
-    def _passes(self, pictures: int, first: int) -> Generator[LabelledImages, None, None]:
+    def _passes(self, pictures: int, first: int) -> Generator[L, None, None]:
         unchanged = np.random.default_rng([self._seed, STATISTICS])
         with opened_stream(self._source, self._share, unchanged) as stream:
             self.statistics = [next(stream).images for _ in range(self._wanted)]
@@ -112,9 +126,7 @@ class TrainingPictures:
 
 
 @contextlib.contextmanager
-def opened_stream(
-    source: Dataset, batch_size: int, generator: np.random.Generator
-) -> Iterator[Iterator[LabelledImages]]:
+def opened_stream(source: TrainingSource[L], batch_size: int, generator: np.random.Generator) -> Iterator[Iterator[L]]:
     """The endless stream of training batches, closed after the block, which a simulator needs.
 
     Args:
@@ -136,7 +148,7 @@ def batches_in_a_pass(pictures: int, batch_size: int) -> int:
     return max(1, -(-pictures // batch_size))
 
 
-class Prefetcher:
+class Prefetcher(Generic[L]):
     """Draws from a generator in a thread of its own, a few items ahead; a context manager.
 
     Args:
@@ -144,10 +156,10 @@ class Prefetcher:
         ahead: Maximum number of items in the queue; 0 draws in the calling thread.
     """
 
-    def __init__(self, items: Generator[LabelledImages, None, None], ahead: int):
+    def __init__(self, items: Generator[L, None, None], ahead: int):
         self._items = items
-        self._ready: queue.Queue[LabelledImages | BaseException] = queue.Queue(ahead)
-        self._next: LabelledImages | None = None  # drawn by `wait`
+        self._ready: queue.Queue[L | BaseException] = queue.Queue(ahead)
+        self._next: L | None = None  # drawn by `wait`
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._draw, name="rlkit-pictures", daemon=True) if ahead else None
 
@@ -155,7 +167,7 @@ class Prefetcher:
         """Wait until the next item is drawn, which `take` then returns; arguments and errors as there."""
         self._next = self.take(check)
 
-    def take(self, check: Callable[[], object] = lambda: None) -> LabelledImages:
+    def take(self, check: Callable[[], object] = lambda: None) -> L:
         """Wait for the next item.
 
         Args:

@@ -2,16 +2,17 @@
 
 import itertools
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch.nn.functional as F
 from torch import Tensor
 
-from rlkit.segmentation.datasets.base import Dataset, LabelledImages
+from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.segmentation.hyperparameters import Hyperparameters
-from rlkit.segmentation.loader import WEIGHTS, batches_in_a_pass, opened_stream
-from rlkit.spaces import IGNORED
+from rlkit.segmentation.loader import WEIGHTS, TrainingSource, batches_in_a_pass, opened_stream
+from rlkit.spaces import IGNORED, Classes
 
 SIMULATED_BATCHES = 32  # to estimate class frequencies of a simulator
 
@@ -89,7 +90,16 @@ def median_frequency_weights(batches: Iterable[LabelledImages], num_classes: int
     return weights
 
 
-def class_weights(recipe: Hyperparameters, source: Dataset, seed: int) -> npt.NDArray[np.float32] | None:
+class WeighedSource(TrainingSource[LabelledImages], Protocol):
+    """A data set whose classes can be weighed."""
+
+    @property
+    def classes(self) -> Classes | None:
+        """Classes of pixels; None if they are unknown."""
+        ...
+
+
+def class_weights(recipe: Hyperparameters, source: WeighedSource, seed: int) -> npt.NDArray[np.float32] | None:
     """(C,) class weights according to the hyperparameters, or None for equal ones; reproducible.
 
     Args:
@@ -97,7 +107,7 @@ def class_weights(recipe: Hyperparameters, source: Dataset, seed: int) -> npt.ND
         source: Its training images are counted: all of a folder, some hundreds of a simulator.
         seed: Selects these.
     """
-    if recipe.class_weights == "none":
+    if recipe.class_weights == "none" or source.classes is None:
         return None
     size = recipe.batch_size
     pictures = source.training_pictures

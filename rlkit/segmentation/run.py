@@ -1,26 +1,35 @@
 """Training a segmentation network as a Python call: train, start, resume."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 
 from rlkit.env.config import EnvConfig
 from rlkit.env.make import check_arguments, check_typed_again
 from rlkit.errors import UserError
-from rlkit.hyperparameters import from_plain
-from rlkit.nn.distributed import LearnerGroup, check_learners
+from rlkit.nn.distributed import ALONE, LearnerGroup, check_learners
 from rlkit.nn.utils import torch_set_up
 from rlkit.perception.networks import build_network
-from rlkit.segmentation.config import Data, Plan, SegmentationConfig, checked, checked_budget, open_data, plan
+from rlkit.segmentation.config import (
+    Data,
+    NetworkConfig,
+    Plan,
+    SegmentationConfig,
+    checked,
+    checked_budget,
+    open_data,
+    plan,
+)
 from rlkit.segmentation.datasets import environment_id, is_simulator
+from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.segmentation.datasets.simulator import check_code
-from rlkit.segmentation.hyperparameters import Hyperparameters
 from rlkit.segmentation.learner import SegmentationLearner
 from rlkit.segmentation.loader import TrainingPictures
 from rlkit.segmentation.losses import class_weights
+from rlkit.segmentation.network_trainer import N, NetworkTrainer
 from rlkit.segmentation.trainer import SegmentationTrainer, Validation
 from rlkit.training.extension import check_budget
 from rlkit.training.learners import started_learners
@@ -100,20 +109,15 @@ def resume(
     check_time_limit(time_limit)
     run = RunFolder.open(Path(path), SegmentationConfig)
     config = run.config
-    check_learners(config.learners, _device(config))
+    check_learners(config.learners, usable_device(config))
     run.check_learners()
     if network not in (None, config.network):
         raise UserError(f"This run trains {config.network}, not {network}: leave --network out.")
     if steps is not None or epochs is not None:
-        batch_size = from_plain(Hyperparameters, config.hyperparameters).batch_size
-        budget = checked_budget(steps, epochs, config.pictures, batch_size)
+        budget = checked_budget(steps, epochs, config.pictures, config.settings.batch_size)
         check_budget(run.path, config, budget, "--steps" if epochs is None else f"--epochs {epochs}")
         config = dataclasses.replace(config, steps=budget)
-    check_typed_again(config.env_kwargs, env_kwargs or {})
-    if config.env_kwargs and is_simulator(config.data):
-        environment = EnvConfig(environment_id(config.data), config.env_kwargs)
-        check_code(environment.id, data is not None)
-        check_arguments(environment, env_kwargs or {}, allow_code=data is not None)
+    check_environment(config, env_kwargs or {}, allow_code=data is not None)
     source = open_data(
         config.data if data is None else data,
         config.classes,
@@ -143,6 +147,24 @@ def resume(
         allow_data=data is not None,
         allow_network=network is not None,
     )
+
+
+def check_environment(config: NetworkConfig, typed: Mapping[str, Any], *, allow_code: bool) -> None:
+    """Check the environment of a run that is resumed.
+
+    Args:
+        config: Of the run.
+        typed: Arguments of the environment that were typed again.
+        allow_code: Whether a module named in its id may be imported.
+
+    Raises:
+        UserError: Arguments that name code were not typed again, or differ, or code may not be imported.
+    """
+    check_typed_again(config.env_kwargs, typed)
+    if config.env_kwargs and is_simulator(config.data):
+        environment = EnvConfig(environment_id(config.data), config.env_kwargs)
+        check_code(environment.id, allow_code)
+        check_arguments(environment, typed, allow_code=allow_code)
 
 
 def _go(
@@ -176,7 +198,7 @@ def _go(
         make(config.steps) as reporter,
         started_learners(
             config.learners,
-            _device(config),
+            usable_device(config),
             lambda: how_to_continue(run, SegmentationTrainer),
             _learn,
             run.path,
@@ -186,7 +208,7 @@ def _go(
             resume,
         ) as group,
     ):
-        return _train(run, planned, time_limit, reporter, group, former=former, resume=resume)
+        return train_planned(run, planned, _trainer, time_limit, reporter, group, former=former, resume=resume)
 
 
 def _learn(
@@ -210,34 +232,86 @@ def _learn(
     network = build_network(config.network, len(config.classes), allow_code=allow_network, generator=torch.Generator())
     run = RunFolder(path, config).of_learner(group.rank)
     reporter = LearnerReporter(group.rank)
-    _train(run, Plan(config, source, network), None, reporter, group, former=config.steps, resume=resume)
+    planned = Plan(config, source, network)
+    train_planned(run, planned, _trainer, None, reporter, group, former=config.steps, resume=resume)
 
 
-def _train(
-    run: RunFolder[SegmentationConfig],
-    planned: Plan,
+def _trainer(
+    run: RunFolder[SegmentationConfig], planned: Plan, reporter: Reporter, group: LearnerGroup
+) -> SegmentationTrainer:
+    config, source, settings = planned.config, planned.source, planned.config.settings
+    learner = SegmentationLearner(
+        planned.network,
+        settings,
+        config.steps,
+        seed=config.seed,
+        device=usable_device(config),
+        class_weights=class_weights(settings, source, config.seed),
+        group=group,
+    )
+    pictures: TrainingPictures[LabelledImages] = TrainingPictures(
+        source, settings.augmentation(), settings.batch_size, config.seed, settings.bn_samples, group
+    )
+    return SegmentationTrainer(run, pictures, Validation(source), learner, reporter, group)
+
+
+K = TypeVar("K", bound=NetworkConfig, covariant=True)
+
+
+class Planned(Protocol[K]):
+    """A run that is decided upon and not begun, such as `Plan`."""
+
+    @property
+    def config(self) -> K:
+        """Its configuration."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Warnings for the user."""
+        ...
+
+    def describe(self) -> list[str]:
+        """What was decided, in lines for the user."""
+        ...
+
+
+P = TypeVar("P", bound=Planned[Any])
+
+
+def train_planned(
+    run: RunFolder[N],
+    planned: P,
+    make_trainer: Callable[[RunFolder[N], P, Reporter, LearnerGroup], NetworkTrainer[N, Any]],
     time_limit: float | None,
     reporter: Reporter,
-    group: LearnerGroup,
+    group: LearnerGroup = ALONE,
     *,
     former: int,
     resume: bool,
 ) -> Run:
+    """Train a network to the end of its budget or of the time limit.
+
+    Args:
+        run: Its folder, locked.
+        planned: What was decided.
+        make_trainer: Makes the trainer.
+        time_limit: Seconds after which to stop.
+        reporter: Shows progress.
+        group: The learners that train together.
+        former: The budget that config.json holds.
+        resume: Whether to continue from the newest checkpoint.
+
+    Raises:
+        UserError: For anything that the caller can correct.
+    """
     config = planned.config
-    settings = from_plain(Hyperparameters, config.hyperparameters)
+    settings = config.settings
     threads = settings.threads or None
     if group.count > 1 and threads is None:
         threads = max(1, torch.get_num_threads() // group.count)
     with torch_set_up(threads, False):
-        learner = SegmentationLearner(
-            planned.network,
-            settings,
-            config.steps,
-            seed=config.seed,
-            device=_device(config),
-            class_weights=class_weights(settings, planned.source, config.seed),
-            group=group,
-        )
+        trainer = make_trainer(run, planned, reporter, group)
         for line in planned.describe():
             reporter.say(line)
         if group.count > 1:
@@ -245,10 +319,6 @@ def _train(
         for note in planned.notes:
             reporter.warn(note)
         reporter.say(f"run: {run.path}")
-        pictures = TrainingPictures(
-            planned.source, settings.augmentation(), settings.batch_size, config.seed, settings.bn_samples, group
-        )
-        trainer = SegmentationTrainer(run, pictures, Validation(planned.source), learner, reporter, group)
         if resume:
             trainer.resume()
         if config.steps != former:
@@ -260,11 +330,11 @@ def _train(
             run.store_budget()
             reporter.say(
                 f"budget: {config.steps:,} steps in place of {former:,}, and the learning rate follows its schedule "
-                f"over all of them: it is {learner.learning_rate(trainer.steps):.2g} after {trainer.steps:,}"
+                f"over all of them: it is {trainer.learner.learning_rate(trainer.steps):.2g} after {trainer.steps:,}"
             )
         return fit(trainer, time_limit, resumed=resume)
 
 
-def _device(config: SegmentationConfig) -> str:
+def usable_device(config: NetworkConfig) -> str:
     """The device of a run, which may be resumed where there is no GPU."""
     return "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device

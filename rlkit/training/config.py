@@ -36,7 +36,11 @@ BOUNDS = {
     "save_freq": (0, 10**12),
 }
 # By kind of run.
-COMMANDS = {"agent": "rlkit train, evaluate and watch", "segmentation": "rlkit perception train, evaluate and predict"}
+COMMANDS = {
+    "agent": "rlkit train, evaluate and watch",
+    "segmentation": "rlkit perception train, evaluate and predict",
+    "detection": "rlkit perception train, evaluate and predict",
+}
 MODEL = "perception/model.safetensors"  # the perception model within a run folder
 
 NATIVE_ENVS = 32  # environments that are stepped in compiled batches

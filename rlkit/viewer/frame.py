@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rlkit.boxes import BoxedImage
 from rlkit.capabilities import Reading
 from rlkit.perception.result import PerceptionResult
 from rlkit.spaces import Leaf
@@ -56,6 +57,7 @@ class Frame:
         metrics: Metrics of the environment by name, once the episode is over.
         spread: (A, 2) float32, 10 % and 90 % quantiles of the return of each action; None if the agent estimates none.
         perceived: Result of perception on the camera image; None without perception.
+        boxed: The camera image with the true boxes of the objects in it; None where the environment offers none.
     """
 
     environment: str
@@ -79,6 +81,7 @@ class Frame:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     spread: npt.NDArray[np.float32] | None = None
     perceived: PerceptionResult | None = None
+    boxed: BoxedImage | None = None
 
     @property
     def episode_return(self) -> float:

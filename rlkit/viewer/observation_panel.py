@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pygame
 
+from rlkit.perception.config import CAMERA
 from rlkit.spaces import Leaf
 from rlkit.viewer.frame import Array, Frame
 from rlkit.viewer.layout import Demand
@@ -80,8 +81,9 @@ def draw_inputs(surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pen: P
 
 
 def _split(frame: Frame) -> tuple[dict[str, Array], dict[str, Array]]:
-    """The image leaves and the vector leaves."""
-    pictures = {name: leaf for name, leaf in frame.inputs.items() if leaf.ndim == 3}
+    """The image leaves and the vector leaves, without a camera image that has a panel of its own."""
+    shown = () if frame.boxed is None or frame.as_network else (CAMERA,)
+    pictures = {name: leaf for name, leaf in frame.inputs.items() if leaf.ndim == 3 and name not in shown}
     return pictures, {name: leaf for name, leaf in frame.inputs.items() if leaf.ndim != 3}
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pygame
 
 from rlkit.viewer import theme
+from rlkit.viewer.boxes_panel import demand_boxes, draw_boxes
 from rlkit.viewer.charts import (
     demand_actions,
     demand_history,
@@ -43,6 +44,7 @@ PIXEL_ART = 260  # pixels; a scene lower than this is enlarged with hard edges
 
 Panel = tuple[Callable[[Frame, int, Pen], Demand], Callable[[pygame.Surface, pygame.Rect, Frame, Pen], object]]
 PERCEPTION: Panel = (demand_perception, draw_perception)
+BOXES: Panel = (demand_boxes, draw_boxes)
 INPUTS: Panel = (demand_inputs, draw_inputs)
 ACTIONS: Panel = (demand_actions, draw_actions)
 HISTORY: Panel = (demand_history, draw_history)
@@ -138,10 +140,15 @@ class Painter:
             _draw_help(surface, status.help, pen)
 
 
+def camera_panels(frame: Frame) -> list[Panel]:
+    """The panel of the camera image, if there is one: with perception, its panel shows the boxes too."""
+    return [PERCEPTION] if frame.perceived is not None else [BOXES] if frame.boxed is not None else []
+
+
 def _panels(frame: Frame, columns: int) -> list[list[Panel]]:
     """The panels of an agent for each column, top to bottom."""
     instruments = [INSTRUMENTS] if frame.telemetry else []
-    inputs = [*([PERCEPTION] if frame.perceived is not None else []), *([INPUTS] if frame.inputs else [])]
+    inputs = [*camera_panels(frame), *([INPUTS] if frame.inputs else [])]
     if columns == 1:
         return [[*inputs, ACTIONS, *instruments, HISTORY]]
     if any(leaf.ndim == 3 for leaf in frame.inputs.values()):

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pygame
 
 from rlkit.perception.result import PerceptionResult
+from rlkit.viewer.boxes_panel import lay_boxes
 from rlkit.viewer.frame import Frame
 from rlkit.viewer.layout import Demand
 from rlkit.viewer.theme import DIM, GREEN, ORANGE, PURPLE, SMALL, TROUGH, VERMILLION, Colour, Pen, to_surface
@@ -53,6 +54,8 @@ def draw_perception(surface: pygame.Surface, rect: pygame.Rect, frame: Frame, pe
         place.left = inside.left + (inside.width - used) // 2 + index % columns * (size[0] + gap)
         place.top = inside.top + index // columns * (size[1] + label)
         surface.blit(pygame.transform.smoothscale(to_surface(pixels), size), place)
+        if index == 0 and frame.boxed is not None:
+            lay_boxes(surface, place, frame.boxed, pen)
         _draw_legend(surface, pygame.Rect(place.left, place.bottom + pen.px(2), size[0], label), name, seen, pen)
 
 

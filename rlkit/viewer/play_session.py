@@ -13,11 +13,13 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
+from rlkit.boxes import BOXES, BoxedImage
 from rlkit.capabilities import (
     EpisodeMetric,
     HasGhost,
     HasMapOutline,
     HasTelemetry,
+    box_labels,
     default_kwargs,
     episode_metrics,
     map_lines,
@@ -30,6 +32,7 @@ from rlkit.env.make import read_metadata
 from rlkit.env.observations import ObservationAdapter
 from rlkit.env.pictures import PictureReader
 from rlkit.errors import UserError, describe_error
+from rlkit.perception.config import CAMERA
 from rlkit.perception.result import PerceptionResult
 from rlkit.viewer.frame import DEFAULT_RATE, Frame, Metric, short_name
 from rlkit.viewer.scores import Attempt, Best, BestFile, Poses
@@ -100,6 +103,8 @@ class PlaySession:
             raise
         self._perceived: PerceptionResult | None = None
         self.metadata: Mapping[str, Any] = dict(self.env.metadata or {})
+        self._box_labels = box_labels(self.metadata, self.env.observation_space)
+        self._observation: Any = None
         self.rate = float(self.metadata.get("render_fps") or DEFAULT_RATE)
         self.attempts: list[Attempt] = []
         self.version = 0
@@ -199,6 +204,7 @@ class PlaySession:
             ended=self.ended,
             metrics=self._metrics,
             perceived=self._perception_result(),
+            boxed=self._boxed(),
         )
 
     def close(self) -> None:
@@ -235,6 +241,7 @@ class PlaySession:
     def _perceive(self, observation: Any) -> None:
         """Pass the camera image to perception, if there is one."""
         self._perceived = None
+        self._observation = observation
         if self._perception is not None:
             self._perception.see(self._perception.batch_of_one(observation))
 
@@ -243,6 +250,12 @@ class PlaySession:
         if self._perceived is None and self._perception is not None and self._perception.perceiver is not None:
             self._perceived = self._perception.perceiver.result(0)
         return self._perceived
+
+    def _boxed(self) -> BoxedImage | None:
+        """The camera image with its true boxes, where the environment offers them."""
+        if self._box_labels is None or CAMERA not in self._observation:
+            return None
+        return self._box_labels.boxed(self._observation[CAMERA], self._observation[BOXES])
 
     def _picture(self, share: float) -> npt.NDArray[np.uint8]:
         between = self._between if share < 1.0 else None

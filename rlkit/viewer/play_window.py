@@ -11,7 +11,7 @@ import pygame
 from rlkit.errors import UserError
 from rlkit.viewer.controls import START_BUTTON, Controls, Gamepad
 from rlkit.viewer.frame import Frame, short_name
-from rlkit.viewer.panels import INSTRUMENTS, PERCEPTION, Painter, Panel, Status
+from rlkit.viewer.panels import INSTRUMENTS, Painter, Panel, Status, camera_panels
 from rlkit.viewer.play_panels import demand_keys, demand_map, demand_table, draw_keys, draw_map, draw_table
 from rlkit.viewer.play_session import Place, PlaySession
 from rlkit.viewer.recorder import LAST_FRAME_SECONDS, SMOOTH_RATE, Recorder
@@ -233,11 +233,11 @@ class PlayWindow(Window):
         table: Panel = (demand_table, self._draw_table)
         keys: Panel = (demand_keys, self._draw_keys)
         track: list[Panel] = [(demand_map, self._draw_map)] if self.game.outline else []
-        perception = [PERCEPTION] if frame.perceived is not None else []
+        camera = camera_panels(frame)
         if columns == 1:
-            return [[*perception, table, *track, *instruments, keys]]
-        if perception:
-            return [[*perception, table], [*track, *instruments, keys]]
+            return [[*camera, table, *track, *instruments, keys]]
+        if camera:
+            return [[*camera, table], [*track, *instruments, keys]]
         return [[table, *track], [*instruments, keys]]
 
     def _enter(self, game: PlaySession) -> None:

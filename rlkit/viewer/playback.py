@@ -207,6 +207,7 @@ class Playback:
                 ended=self._ended,
                 metrics=self._metrics,
                 perceived=environments.perceived(0),
+                boxed=environments.boxed(0),
             )
         return self._frame
 

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 from rlkit import capabilities
+from rlkit.boxes import BoxLabels
 from rlkit.capabilities import CameraMounting, Conditions, EpisodeMetric, HasMapOutline, HasTelemetry, Reading
 from rlkit.errors import UserError
 from rlkit.spaces import Classes
@@ -163,3 +165,32 @@ def test_a_cameras_mounting_is_read_in_metres_and_radians():
     for name, value in (("pitch", "down"), ("height_above_ground", 0.0), ("field_of_view", 3.2), ("ahead", None)):
         with pytest.raises(UserError, match="camera"):
             capabilities.camera({"camera": entry | {name: value}})
+
+
+FIELDS = ("class", "x1", "y1", "x2", "y2", "distance")
+
+
+def test_boxes_are_declared_with_their_classes_and_columns():
+    metadata = {"box_labels": {"classes": ["car"], "fields": FIELDS}}
+    assert capabilities.box_labels({}) is None
+    assert capabilities.box_labels(metadata) == BoxLabels(("car",), FIELDS)
+    space = spaces.Dict({"boxes": spaces.Box(-1, 99, (4, 6))})
+    assert capabilities.box_labels(metadata, space) == BoxLabels(("car",), FIELDS)
+    assert capabilities.box_labels(metadata, spaces.Dict({"camera": spaces.Box(0, 1, (4, 6))})) is None
+    with pytest.raises(UserError, match=r"shape \(4, 5\) for 6 fields"):
+        capabilities.box_labels(metadata, spaces.Dict({"boxes": spaces.Box(-1, 99, (4, 5))}))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"classes": ("car",), "fields": ("class", "x1", "y1", "x2")},
+        {"classes": ("car",), "fields": (*FIELDS, "x1")},
+        {"classes": (), "fields": FIELDS},
+        {"classes": "car", "fields": FIELDS},
+        ["car"],
+    ],
+)
+def test_a_malformed_declaration_of_boxes_is_a_sentence(entry):
+    with pytest.raises(UserError, match="box_labels"):
+        capabilities.box_labels({"box_labels": entry})

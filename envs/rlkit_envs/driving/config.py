@@ -16,6 +16,7 @@ from rlkit_envs.driving.sensors.camera import Camera
 from rlkit_envs.driving.sensors.suite import BIRDVIEWS, SENSORS, Sensors
 from rlkit_envs.driving.simulator import Traffic
 from rlkit_envs.driving.step import RULES
+from rlkit_envs.driving.traffic.spawn import CLEAR_AHEAD
 from rlkit_envs.driving.vehicle.actions import DECISION
 from rlkit_envs.driving.vehicle.dynamics import PHYSICS_STEP
 from rlkit_envs.driving.vehicle.parameters import VEHICLES
@@ -51,9 +52,9 @@ class DrivingConfig:
         observation: ``dict``: every sensor under its name. ``picture``: one image, for libraries without Dict spaces:
             the bird's view or the camera's. If ``state`` is among the sensors, a further channel shows it as grey bands
             of speed, steering and yaw rate, the latter two brighter on the side that they turn to.
-        sensors: Some of ``birdview``, ``camera``, ``segmentation`` (classes of the camera's pixels), ``lidar``,
-            ``state`` (speed, steering, yaw rate), ``preview`` (numbers about the road ahead); a tuple, or their names
-            with commas.
+        sensors: Some of ``birdview``, ``camera``, ``segmentation`` (classes of the camera's pixels), ``boxes``
+            (the cars and cones in the camera's picture), ``lidar``, ``state`` (speed, steering, yaw rate), ``preview``
+            (numbers about the road ahead); a tuple, or their names with commas.
         birdview: ``road``: how much of each pixel is road; with traffic or obstacles a further channel shows the speeds
             of other cars. ``colour``: red, green and blue. ``classes``: class numbers. ``window``: the picture of
             CarRacing-v3, in colour and at a scale of its own, with car and instruments.
@@ -77,6 +78,7 @@ class DrivingConfig:
         traffic: Number of other cars on the circuit.
         obstacles: Number of cones and stopped cars on the circuit.
         traffic_speed: Lowest and highest desired speed of other cars, in m/s.
+        clear_ahead: Road without traffic and obstacles ahead of the start, in metres.
         off_road: ``terminate``: the episode ends when two wheels have left the road. ``slow``: it goes on; grass and
             gravel reduce grip and speed.
         collision: ``terminate``: the episode ends when the car hits another one. ``bounce``: it goes on, slower.
@@ -126,6 +128,7 @@ class DrivingConfig:
     traffic: int = 0
     obstacles: int = 0
     traffic_speed: tuple[float, float] = (6.0, 12.0)
+    clear_ahead: float = CLEAR_AHEAD
     off_road: Literal["terminate", "slow"] = "terminate"
     collision: Literal["terminate", "bounce"] = "terminate"
     off_road_penalty: float = 5.0
@@ -169,6 +172,7 @@ class DrivingConfig:
         check_integer("traffic", self.traffic, 0, 64)
         check_integer("obstacles", self.obstacles, 0, 64)
         check_pair("traffic_speed", self.traffic_speed, 1.0, 50.0)
+        check_number("clear_ahead", self.clear_ahead, 0.0, 1000.0)
         check_number("off_road_penalty", self.off_road_penalty, 0.0, 1000.0)
         check_number("border_penalty", self.border_penalty, 0.0, 1000.0)
         check_number("collision_penalty", self.collision_penalty, 0.0, 1000.0)
@@ -271,7 +275,7 @@ class DrivingConfig:
     def make_traffic(self) -> Traffic:
         """The other road users, as the simulator takes them."""
         slowest, fastest = map(float, self.traffic_speed)
-        return Traffic(self.traffic, self.obstacles, slowest, fastest)
+        return Traffic(self.traffic, self.obstacles, slowest, fastest, float(self.clear_ahead))
 
     def make_sensors(self) -> Sensors:
         """The sensors, as the simulator takes them; for a picture, only those that are part of it."""

@@ -21,7 +21,7 @@ class DrivingEnv(gymnasium.Env[Any, Any]):
 
     Description:
         A closed circuit, procedural or from a file, a single-track model with tyres that slide, and on request weather
-        and traffic. ``rlkit/Driving-v0``, ``DrivingCamera-v0``, ``DrivingTraffic-v0``,
+        and traffic. ``rlkit/Driving-v0``, ``DrivingCamera-v0``, ``DrivingTraffic-v0``, ``DrivingTrafficCamera-v0``,
         ``DrivingRace-v0`` and ``DrivingContinuous-v0`` differ in their default arguments only.
 
     Action Space:
@@ -39,6 +39,7 @@ class DrivingEnv(gymnasium.Env[Any, Any]):
         | state        | (3,) float32       | speed, steering, yaw rate as shares of their scales, left positive       |
         | camera       | (96, 128, 3) uint8 | front camera, RGB                                                        |
         | segmentation | (96, 128) uint8    | class of each pixel of the camera; ``metadata["classes"]`` has the names |
+        | boxes        | (16, 11) float32   | cars and cones in the camera's picture; ``metadata["box_labels"]``       |
         | lidar        | (19,) float32      | distances in metres, from right to left                                  |
         | preview      | (65,) float32      | slip, position on the road, borders and curves of the next seconds       |
 

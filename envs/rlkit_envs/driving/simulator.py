@@ -12,7 +12,7 @@ from rlkit_envs.driving.road.circuit import LEFT, RIGHT, Circuit
 from rlkit_envs.driving.sensors.suite import Sensors, SensorSuite
 from rlkit_envs.driving.step import OUTCOME, decide_range, step_range
 from rlkit_envs.driving.traffic.behaviour import OTHER
-from rlkit_envs.driving.traffic.spawn import DRAWS, LANE_DRAW, place_others
+from rlkit_envs.driving.traffic.spawn import CLEAR_AHEAD, DRAWS, LANE_DRAW, place_others
 from rlkit_envs.driving.vehicle.dynamics import PHYSICS_STEP
 from rlkit_envs.driving.vehicle.parameters import CAR
 from rlkit_envs.driving.weather.tables import WeatherTables
@@ -36,12 +36,14 @@ class Traffic:
         obstacles: Number of cones and stopped cars.
         slowest: Lowest desired speed of the moving cars, in m/s.
         fastest: Highest.
+        clear_ahead: Metres of free road ahead of the car at the start.
     """
 
     cars: int = 0
     obstacles: int = 0
     slowest: float = 6.0
     fastest: float = 12.0
+    clear_ahead: float = CLEAR_AHEAD
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +198,7 @@ class Simulator:
             traffic.cars,
             traffic.obstacles,
             float(car["station"]),
+            traffic.clear_ahead,
             traffic.slowest,
             traffic.fastest,
             self.pool.lines[slot],

@@ -6,6 +6,7 @@ import numpy as np
 from gymnasium import spaces
 
 from rlkit_envs.driving.config import DrivingConfig, check_integer
+from rlkit_envs.driving.sensors.boxes import BOX_CLASSES, FIELDS
 from rlkit_envs.driving.sensors.preview import MIRROR_SIGNS as PREVIEW_SIGNS
 from rlkit_envs.driving.sensors.preview import NAMES as PREVIEW_NAMES
 from rlkit_envs.driving.vehicle.actions import ACTION_NAMES, DECISION, MIRRORED_ACTIONS
@@ -33,12 +34,13 @@ METADATA: dict[str, Any] = {
     "scenario_option": "circuit",
     "action_names": ACTION_NAMES,
     "component_names": {"state": ("speed", "steering", "yaw rate"), "preview": PREVIEW_NAMES},
-    # Names of the segmentation's classes, and which of them are drivable. The segmentation is ground truth: a label to
-    # learn from, which is not available to a real car.
+    # Names of the segmentation's classes, and which of them are drivable; classes of the boxes, and their columns. Both
+    # are ground truth: labels to learn from, which are not available to a real car.
     "classes": CLASSES,
     "drivable": DRIVABLE,
-    "labels": ("segmentation",),
-    "picture_kwargs": {"start": "anywhere"},  # for data sets: poses off the centre line too
+    "box_labels": {"classes": BOX_CLASSES, "fields": FIELDS},
+    "labels": ("segmentation", "boxes"),
+    "picture_kwargs": {"start": "anywhere", "clear_ahead": 0.0},  # for data sets: poses off the centre line, near cars
     # The argument that chooses a weather, and the weathers of training and of tests of generalisation.
     "conditions": {"option": "weather", "train": TRAINING_WEATHERS, "held-out": HELD_OUT_WEATHERS},
     "fresh_observations": True,  # returned arrays are never written again

@@ -1,8 +1,8 @@
-"""`rlkit perception evaluate`: evaluate a segmentation model on unseen images."""
+"""`rlkit perception evaluate`: evaluate a segmentation model or a detector on unseen images."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich.markup import escape
@@ -25,7 +25,10 @@ RESULT = frozenset({"model", "parameters", "pictures", "iou"})  # keys of its JS
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Evaluate a segmentation model: IoU, boundary F1, calibration, uncertainty and speed, also per condition."""
+    """Evaluate a segmentation model: IoU, boundary F1, calibration, uncertainty and speed, also per condition.
+
+    Of a detector: COCO's average precision of boxes, the error of distances, drivable IoU and speed.
+    """
 
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
     """A perception run, a .safetensors file, or pretrained:NAME."""
@@ -37,6 +40,8 @@ class Evaluate:
     """Maximum number of images per split (all of a folder, 64 per condition of a simulator if not given)."""
     drivable_only: bool = False
     """Evaluate drivable against not drivable only, for data with other classes than the model."""
+    min_height: Annotated[float | None, unset("PIXELS")] = None
+    """Of a detector: objects lower than this in its input are not measured (those not learned, if not given)."""
     samples: int = 1
     """Monte-Carlo dropout samples per image, averaged (Bayesian SegNet; its paper recommends 6 to 40)."""
     env_kwargs: KeyValues = ()
@@ -60,14 +65,21 @@ class Evaluate:
             if value is not None and value < low:
                 raise UserError(f"--{name} {value}: expected a whole number of at least {low}")
         env_kwargs = read_kwargs("--env-kwargs", self.env_kwargs)
-        check_result_target(self.json, RESULT)
         from rich.console import Console
 
         from rlkit.nn.utils import choose_device
         from rlkit.perception.model import find_model, load_model
+        from rlkit.perception.model_card import is_detector
         from rlkit.segmentation.datasets import is_simulator, open_dataset
 
-        model = load_model(find_model(self.model), device=choose_device(self.device), network=self.network)
+        path, device = find_model(self.model), choose_device(self.device)
+        if is_detector(path):
+            self._evaluate_detector(path, device, env_kwargs)
+            return
+        check_result_target(self.json, RESULT)
+        if self.min_height is not None:
+            raise UserError("--min-height is for detectors; this model has no boxes")
+        model = load_model(path, device=device, network=self.network)
         data = self.data or usual_data(self.model, model.card)
         source = open_dataset(
             data,
@@ -85,6 +97,25 @@ class Evaluate:
                 print_result(result, Console())
         if self.json is not None:
             write_result(self.json, _joined(results), RESULT)
+
+    def _evaluate_detector(self, path: Path, device: str, env_kwargs: dict[str, Any]) -> None:
+        from rlkit.cli.perception.detector import evaluate_detector
+
+        for name in ("drivable_only", "network"):
+            if getattr(self, name):
+                raise UserError(f"--{name.replace('_', '-')} has no meaning for a detector: leave it out")
+        evaluate_detector(
+            self.model,
+            path,
+            device,
+            data=self.data,
+            split=self.split,
+            limit=self.num_images,
+            min_height=self.min_height,
+            seed=self.seed,
+            env_kwargs=env_kwargs,
+            json=self.json,
+        )
 
     def _evaluate(
         self, model: "SegmentationModel", source: "Dataset", console: "Console"

@@ -23,7 +23,7 @@ class Export:
     """Convert a model to a file that runs without rlkit, and compare the outputs.
 
     Input: images (N, 3, H, W), floats from 0 to 1, any N unless --batch fixes it. Output: class
-    probabilities (N, C, H, W).
+    probabilities (N, C, H, W); of a detector also boxes (N, k, 4) with labels, scores and distances.
     """
 
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
@@ -52,17 +52,29 @@ class Export:
         if self.calibration is not None and self.calibration < 8:
             raise UserError(f"--calibration {self.calibration}: expected a whole number of at least 8")
         from rlkit.perception.model import find_model, load_model
-        from rlkit.perception.model_card import read_model_card
+        from rlkit.perception.model_card import is_detector, read_model_card
         from rlkit.segmentation.export.common import check_batch_size, check_target
 
         check_batch_size(self.batch)
         path = find_model(self.model)
+        if is_detector(path):
+            self._export_detector(path)
+            return
         card = read_model_card(path)
         out = self.out or Path(
             f"{card.network.rpartition(':')[2]}{'-int8' * (self.format == INT8)}{SUFFIXES[self.format]}"
         )
         check_target(out, SUFFIXES[self.format])
         print_line(self._export(load_model(path, network=self.network), out))
+
+    def _export_detector(self, path: Path) -> None:
+        if self.format != "onnx" or self.network is not None:
+            raise UserError(f"A detector is exported to onnx, without --network; not to {self.format}.")
+        from rlkit.detection.export import export_onnx
+        from rlkit.perception.detector import load_detector
+
+        detector = load_detector(path, fuse=False)
+        print_line(export_onnx(detector, self.out or Path(f"{detector.card.network}.onnx"), self.batch))
 
     def _export(self, model: "SegmentationModel", out: Path) -> "Exported":
         if self.format == "torch":

@@ -1,4 +1,4 @@
-"""`rlkit perception hyperparameters`: the hyperparameters of segmentation training."""
+"""`rlkit perception hyperparameters`: the hyperparameters of the training of perception networks."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -34,18 +34,26 @@ class HyperparameterTable:
 
 
 def _rows() -> list[dict[str, Any]]:
+    from rlkit.detection.hyperparameters import PRESETS as OF_DETECTORS
+    from rlkit.detection.hyperparameters import DetectionHyperparameters
     from rlkit.segmentation.hyperparameters import MANY_CLASSES, PRESETS, Hyperparameters
     from rlkit.spaces import Classes
 
     classes = Classes(tuple(f"class {number}" for number in range(MANY_CLASSES)), ("class 0",))
-    columns = {name: make(classes, None) for name, make in PRESETS.items()}
-    return [
-        {
-            "name": field.name,
-            **{name: getattr(preset, field.name) for name, preset in columns.items()},
-            "meaning": field.metadata["meaning"],
-            "allowed": " | ".join(field.metadata["choices"]),
-            "source": field.metadata["source"],
-        }
-        for field in dataclasses.fields(Hyperparameters)
-    ]
+    of_all = {field.name: field for field in dataclasses.fields(Hyperparameters)}
+    rows = [_row(field, {name: make(classes, None) for name, make in PRESETS.items()}) for field in of_all.values()]
+    for field in dataclasses.fields(DetectionHyperparameters):
+        if field.metadata != of_all.get(field.name, field).metadata or field.name not in of_all:
+            row = _row(field, {name: make(classes, None) for name, make in OF_DETECTORS.items()})
+            rows.append(row | {"meaning": f"Detectors: {row['meaning'][0].lower()}{row['meaning'][1:]}"})
+    return rows
+
+
+def _row(field: "dataclasses.Field[Any]", presets: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": field.name,
+        **{name: getattr(preset, field.name) for name, preset in presets.items()},
+        "meaning": field.metadata["meaning"],
+        "allowed": " | ".join(field.metadata["choices"]),
+        "source": field.metadata["source"],
+    }

@@ -1,9 +1,9 @@
-"""`rlkit perception predict`: show the predictions of a segmentation model."""
+"""`rlkit perception predict`: show the predictions of a segmentation model or a detector."""
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
 
 import tyro
 
@@ -13,12 +13,35 @@ from rlkit.errors import UserError
 from rlkit.utils.terminal import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rlkit.perception.model import SegmentationModel
-    from rlkit.segmentation.visualization.predictor import Predictor
-    from rlkit.segmentation.visualization.sources import Views
-    from rlkit.spaces import Classes
+    from rlkit.segmentation.visualization.sources import View, Views
+    from rlkit.spaces import Classes, Pixels
+
+R = TypeVar("R")
+
+
+class Shows(Protocol[R]):
+    """Predicts and draws: `segmentation.visualization.predictor.Predictor`, or that of a detector."""
+
+    @property
+    def note(self) -> str:
+        """A remark; "" if there is none."""
+        ...
+
+    def rows(self, views: "Iterable[View]") -> "Iterator[R]":
+        """Predict one image after the other."""
+        ...
+
+    def sheet(self, rows: "Sequence[R]", title: str) -> "Pixels":
+        """Draw all rows on one sheet."""
+        ...
+
+    def single(self, row: R) -> "Pixels":
+        """Draw one row, for videos and windows."""
+        ...
+
 
 ENDINGS = (".png", ".jpg", ".mp4")
 IMAGES_PER_SHEET = 6  # default of --num-images
@@ -26,7 +49,7 @@ IMAGES_PER_SHEET = 6  # default of --num-images
 
 @dataclass(frozen=True)
 class Predict:
-    """Show images with their ground truth, the prediction of a model and its uncertainty.
+    """Show images with their ground truth, the prediction of a model and its uncertainty; boxes, of a detector.
 
     In a window if there is a display, else as a file. Labelled images, for instance of the simulator:
     rlkit perception predict pretrained:segnet-compact
@@ -62,10 +85,11 @@ class Predict:
         self._check()
         from rlkit.nn.utils import choose_device
         from rlkit.perception.model import find_model, load_model
+        from rlkit.perception.model_card import is_detector
         from rlkit.segmentation.visualization.predictor import Predictor
         from rlkit.viewer import has_display
 
-        model = load_model(find_model(self.model), device=choose_device(self.device), network=self.network)
+        path, device = find_model(self.model), choose_device(self.device)
         out = self.out
         if out is None and not has_display():
             out = _free_name()
@@ -76,8 +100,14 @@ class Predict:
             skipped.append(error)
             print(f"skipped: {printable(error)}", file=sys.stderr, flush=True)
 
-        classes, views = self._views(model, out is None or out.suffix.lower() == ".mp4", skip)
-        predictor = Predictor(model, classes, self.samples)
+        film = out is None or out.suffix.lower() == ".mp4"
+        predictor: Shows[Any]
+        if is_detector(path):
+            predictor, views = self._detector(path, device, film, skip)
+        else:
+            model = load_model(path, device=device, network=self.network)
+            classes, views = self._views(model, film, skip)
+            predictor = Predictor(model, classes, self.samples)
         if predictor.note:
             print_line(f"note: {predictor.note}")
         if out is None:
@@ -128,43 +158,60 @@ class Predict:
             raise UserError(f"--split {split}: {source.name} has {', '.join(source.splits)}")
         return source.classes, views_of_source(source, split, self.num_images or IMAGES_PER_SHEET)
 
+    def _detector(
+        self, path: Path, device: str, film: bool, skip: "Callable[[UserError], None]"
+    ) -> "tuple[Shows[Any], Views]":
+        from rlkit.cli.perception.detector import open_boxes_of
+        from rlkit.detection.predictor import ObjectPredictor, views_of_boxes
+        from rlkit.perception.detector import load_detector
+        from rlkit.segmentation.visualization.sources import views_of_path
+
+        if self.network is not None:
+            raise UserError("--network has no meaning for a detector: leave it out")
+        detector = load_detector(path, device=device)
+        if self.input is not None:
+            count = self.num_images or (None if film else IMAGES_PER_SHEET)
+            return ObjectPredictor(detector), views_of_path(self.input.expanduser(), count, skip)
+        kwargs = read_kwargs("--env-kwargs", self.env_kwargs)
+        source = open_boxes_of(self.model, detector.card, self.data, None, seed=self.seed, env_kwargs=kwargs)
+        split = self.split or source.splits[0]
+        views = views_of_boxes(source, split, self.num_images or IMAGES_PER_SHEET)
+        return ObjectPredictor(detector, source.objects), views
+
     @property
     def _title(self) -> str:
         return self.model.rstrip("/").rpartition("/")[2]
 
-    def _sheet(self, predictor: "Predictor", views: "Views", out: Path) -> None:
+    def _sheet(self, predictor: "Shows[R]", views: "Views", out: Path) -> None:
         from PIL import Image
 
-        from rlkit.segmentation.visualization.sheet import draw_sheet
         from rlkit.utils.io import disk_errors, scratch_file
 
         rows = list(predictor.rows(views.views))
         if not rows:
             raise UserError("there are no images", exit_code=1)
-        sheet = draw_sheet(rows, predictor.classes, self._title, predictor.description)
+        sheet = predictor.sheet(rows, self._title)
         with disk_errors(str(out)), scratch_file(out) as scratch:
             Image.fromarray(sheet).save(scratch, quality=92)
             scratch.rename(out)
         print_line(f"{len(rows)} pictures: {out}")
 
-    def _film(self, predictor: "Predictor", views: "Views", out: Path) -> None:
+    def _film(self, predictor: "Shows[R]", views: "Views", out: Path) -> None:
         from rich.progress import track
 
-        from rlkit.segmentation.visualization.sheet import draw_single
         from rlkit.viewer.video import VideoWriter
 
         with VideoWriter(out, views.rate) as video:
             for row in predictor.rows(track(views.views, "predicting", total=views.count)):
-                video.write(draw_single(row, predictor.classes))
+                video.write(predictor.single(row))
         print_line(f"{video.frames} pictures, {views.rate:g} per second: {out}")
 
-    def _open_window(self, predictor: "Predictor", views: "Views") -> None:
-        from rlkit.segmentation.visualization.sheet import draw_single
+    def _open_window(self, predictor: "Shows[R]", views: "Views") -> None:
         from rlkit.segmentation.visualization.window import show
 
         playing = views.count is None or views.count > IMAGES_PER_SHEET
         rows = predictor.rows(views.views)
-        show(rows, lambda row: draw_single(row, predictor.classes), views.rate, title=self._title, playing=playing)
+        show(rows, predictor.single, views.rate, title=self._title, playing=playing)
 
 
 def _free_name() -> Path:

@@ -1,10 +1,10 @@
-"""`rlkit perception train`: train a segmentation network, or resume its training."""
+"""`rlkit perception train`: train a segmentation network or a detector, or resume its training."""
 
 import functools
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -12,24 +12,26 @@ from rlkit.cli.options import KeyValues, print_line, read_kwargs, read_pairs, re
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
-    from rlkit.training.run import Run
+    from rlkit.training.run import MakeReporter, Run
 
 
 @dataclass(frozen=True)
 class Train:
-    """Train a segmentation network; configuration, metrics and checkpoints are saved in a run folder.
+    """Train a segmentation network or a detector; configuration, metrics and checkpoints are saved in a run folder.
 
     On images of the driving simulator:  rlkit perception train
 
     On a data set:  rlkit perception train --data CamVid --network segnet --epochs 100
+
+    A detector:  rlkit perception train --network centernet-compact --env-kwargs traffic=20 obstacles=20
     """
 
     data: Annotated[str | None, unset("sim|env:ID|FOLDER")] = None
     """Source of the images (sim if not given: the driving simulator), or a folder: CamVid, KITTI Road, BDD100K,
-    Cityscapes, or your own images/ masks/ classes.json."""
+    Cityscapes, or your own images/ masks/ classes.json; for a detector COCO, KITTI object or BDD100K."""
     network: Annotated[str | None, unset("NAME")] = None
     """The network (segnet-compact if not given): segnet, segnet-basic, bayesian-segnet, fcn8s, fcn32s, or
-    my_package:MyNet."""
+    my_package:MyNet; centernet-compact finds objects in boxes, and classes of pixels where the data have masks."""
     preset: Annotated[str | None, unset("simulator|files")] = None
     """Named set of hyperparameters; chosen by the data if not given."""
     set: KeyValues = ()
@@ -84,6 +86,9 @@ class Train:
         from rlkit.training.progress import make_reporter
 
         reporter = functools.partial(make_reporter, quiet=self.quiet)
+        if self._is_detector():
+            self._finish(self._train_detector(settings, size, env_kwargs, reporter))
+            return
         if self.resume is not None:
             outcome = resume(
                 self.resume,
@@ -118,7 +123,65 @@ class Train:
             time_limit=self.time_limit,
             reporter=reporter,
         )
-        if not self.quiet and outcome.stopped is None:
+        self._finish(outcome)
+
+    def _is_detector(self) -> bool:
+        """Whether the network, or that of the run to resume, is a detector."""
+        from rlkit.detection.config import DetectionConfig
+        from rlkit.perception.networks import DETECTORS
+        from rlkit.training.run_folder import read_config
+
+        if self.resume is None:
+            return self.network in DETECTORS
+        file = self.resume / "config.json"
+        tree = read_config(file) if file.is_file() else None
+        return isinstance(tree, dict) and tree.get("kind") == DetectionConfig.KIND
+
+    def _train_detector(
+        self,
+        settings: dict[str, str],
+        size: tuple[int, int] | None,
+        env_kwargs: dict[str, Any],
+        reporter: "MakeReporter",
+    ) -> "Run":
+        from rlkit.detection.run import resume, train
+
+        for name in ("pretrained_vgg16", "learners"):
+            if getattr(self, name):
+                raise UserError(f"--{name.replace('_', '-')} has no meaning for a detector: leave it out")
+        if self.resume is not None:
+            return resume(
+                self.resume,
+                data=self.data,
+                env_kwargs=env_kwargs,
+                network=self.network,
+                steps=self.steps,
+                epochs=self.epochs,
+                time_limit=self.time_limit,
+                reporter=reporter,
+            )
+        return train(
+            "sim" if self.data is None else self.data,
+            network=self.network,
+            preset=self.preset,
+            settings=settings,
+            steps=self.steps,
+            epochs=self.epochs,
+            size=size,
+            env_kwargs=env_kwargs,
+            val_fraction=0.1 if self.val_fraction is None else self.val_fraction,
+            seed=0 if self.seed is None else self.seed,
+            device=self.device or "auto",
+            val_freq=self.val_freq,
+            save_freq=self.save_freq,
+            init=self.init,
+            run_dir=self.run_dir,
+            time_limit=self.time_limit,
+            reporter=reporter,
+        )
+
+    def _finish(self, outcome: "Run") -> None:
+        if not self.quiet and outcome.stopped is None and self.resume is None:
             print_line(f"evaluate it: rlkit perception evaluate {outcome.path}")
             print_line(f"show it: rlkit perception predict {outcome.path}")
         self._leave(outcome)

@@ -1,6 +1,7 @@
-"""Segmentation networks by name.
+"""Networks by name: for segmentation, and detectors, which find objects.
 
-To add one, write a `SegmentationNetwork`, constructed from the number of classes, and enter it in `NETWORKS`.
+To add one, write a `SegmentationNetwork`, constructed from the number of classes, and enter it in `NETWORKS`; or a
+detector, constructed from the numbers of kinds of objects and of classes of pixels, and enter it in `DETECTORS`.
 """
 
 import importlib
@@ -14,6 +15,8 @@ from torch import nn
 
 from rlkit.errors import UserError, describe_error
 from rlkit.nn.heads import kaiming_init_
+from rlkit.perception.networks.centernet import CenterNetCompact
+from rlkit.perception.networks.faster_rcnn import FasterRCNNCompact
 from rlkit.perception.networks.fcn import FCN, FCN8s, FCN8sCompact, FCN32s
 from rlkit.perception.networks.segnet import BayesianSegNet, SegNet, SegNetBasic, SegNetCompact
 from rlkit.utils.parsing import did_you_mean
@@ -27,6 +30,12 @@ NETWORKS: dict[str, Callable[[int], nn.Module]] = {
     "fcn8s": FCN8s,
     "fcn8s-compact": FCN8sCompact,
 }
+
+DETECTORS: dict[str, Callable[[int, int], "ObjectNetwork"]] = {
+    "centernet-compact": CenterNetCompact,
+    "faster-rcnn-compact": FasterRCNNCompact,
+}
+ObjectNetwork = CenterNetCompact | FasterRCNNCompact
 
 
 class SegmentationNetwork(Protocol):
@@ -72,6 +81,8 @@ def build_network(
                 f"If you trust it, add: --network {name}"
             )
         return _from_code(name, num_classes, generator)
+    if name in DETECTORS:
+        raise UserError(f"{name} finds objects in boxes; a segmentation needs one of {', '.join(NETWORKS)}.")
     if name not in NETWORKS:
         raise UserError(
             f"There is no network {name!r}.{did_you_mean(name, NETWORKS)} Known: {', '.join(NETWORKS)}; "
@@ -82,6 +93,30 @@ def build_network(
         kaiming_init_(network, generator)
         if isinstance(network, FCN):
             network.zero_scores()
+    return network
+
+
+def build_detector(
+    name: str, num_objects: int, num_classes: int, generator: torch.Generator | None = None
+) -> "ObjectNetwork":
+    """Make an untrained detector.
+
+    Args:
+        name: A key of `DETECTORS`.
+        num_objects: Kinds of objects.
+        num_classes: Classes of pixels; 0 for none.
+        generator: Initialises the weights; None for networks whose weights are loaded afterwards.
+
+    Raises:
+        UserError: There is no such detector.
+    """
+    if name not in DETECTORS:
+        raise UserError(f"There is no detector {name!r}.{did_you_mean(name, DETECTORS)} Known: {', '.join(DETECTORS)}.")
+    network = DETECTORS[name](num_objects, num_classes)
+    if generator is not None:
+        kaiming_init_(network, generator)
+        if isinstance(network, CenterNetCompact):
+            network.expect_few_objects()
     return network
 
 

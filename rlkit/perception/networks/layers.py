@@ -3,6 +3,7 @@
 import copy
 from collections import Counter
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -51,6 +52,9 @@ def convolutions(
         block.append(convolution(inputs, width, batch_norm=batch_norm, relu=last_relu or number < len(widths)))
         inputs = width
     return block
+
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class ImageNetScaling(nn.Module):
@@ -114,7 +118,7 @@ def unpool_by_scatter(x: Tensor, indices: Tensor, size: tuple[int, int]) -> Tens
     return filled.view(x.shape[0], x.shape[1], height, width)
 
 
-def fold_batch_norm(network: nn.Module) -> nn.Module:
+def fold_batch_norm(network: M) -> M:
     """Copy a network for inference, with batch normalisation folded into the preceding convolution.
 
     Only neighbours in an `nn.Sequential` are folded, and only layers that occur once.

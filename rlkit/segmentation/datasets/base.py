@@ -1,12 +1,15 @@
 """Interfaces of data sets: labelled images, the `Dataset`, and the layout and index of one on disk."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 
+from rlkit.boxes import Boxes
+from rlkit.segmentation.datasets.coco import CocoImage
 from rlkit.segmentation.datasets.io import Decoder, ImageFiles
 from rlkit.spaces import Classes, Pixels
 
@@ -20,19 +23,38 @@ class LabelledImages:
         labels: (B, H, W) uint8 class numbers; `IGNORED` for unlabelled pixels.
         names: One per image: its file, or the episode it is from.
         conditions: One per image: weather or sequence, by which metrics are grouped; "" if unknown.
+        boxes: One per image: its objects; None if the data set has no boxes.
     """
 
     images: Pixels
     labels: Pixels
     names: tuple[str, ...]
     conditions: tuple[str, ...]
+    boxes: tuple[Boxes, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def part(self, rows: slice) -> "LabelledImages":
+    def part(self, rows: slice) -> Self:
         """Some of the images."""
-        return LabelledImages(self.images[rows], self.labels[rows], self.names[rows], self.conditions[rows])
+        return replace(
+            self,
+            images=self.images[rows],
+            labels=self.labels[rows],
+            names=self.names[rows],
+            conditions=self.conditions[rows],
+            boxes=None if self.boxes is None else self.boxes[rows],
+        )
+
+    def with_pixels(self, images: Pixels, labels: Pixels, windows: npt.NDArray[np.float64] | None = None) -> Self:
+        """The same with other pixels.
+
+        Args:
+            images: (B, h, w, 3) uint8.
+            labels: (B, h, w) uint8.
+            windows: (B, 4), the windows of `transforms.geometry` that they were cut by; None if they stayed in place.
+        """
+        return replace(self, images=images, labels=labels)
 
 
 class Dataset(Protocol):
@@ -66,6 +88,14 @@ class Dataset(Protocol):
     def measured(self, split: str) -> Iterator[LabelledImages]:
         """Yield the images of a split once, the same every time."""
         ...
+
+
+@runtime_checkable
+class BoxDataset(Protocol):
+    """A data set whose images may have boxes."""
+
+    box_classes: tuple[str, ...]
+    """Names of the classes of the boxes; empty if it has no boxes."""
 
 
 @runtime_checkable
@@ -103,6 +133,8 @@ class DatasetIndex:
         decode: Decodes its label files.
         selection: Files for validation, if the data set provides them; else a block of `train` is held out.
         notes: Remarks for the user.
+        box_classes: Names of the classes of the boxes; empty if it has no boxes.
+        boxes: The boxes of each picture, by its file; empty likewise.
     """
 
     kind: str
@@ -111,6 +143,8 @@ class DatasetIndex:
     decode: Decoder
     selection: tuple[ImageFiles, ...] = ()
     notes: tuple[str, ...] = ()
+    box_classes: tuple[str, ...] = ()
+    boxes: Mapping[Path, CocoImage] = field(default_factory=dict)
 
 
 class DatasetLayout(Protocol):

@@ -22,7 +22,7 @@ _CHECKED = 24  # label files in the check of their numbers
 
 
 @dataclass(frozen=True)
-class _Release:
+class Release:
     """Class numbers and folder of the label files of a release."""
 
     year: str
@@ -31,14 +31,14 @@ class _Release:
     numbers: Numbers
 
 
-_RELEASES = (
-    _Release(
+RELEASES = (
+    Release(
         "2021",
         Path("labels", "drivable", "masks"),
         "",
         Numbers({0: _DIRECT, 1: _ALTERNATIVE, 2: _BACKGROUND, 255: IGNORED}, "BDD100K's numbers of 2021"),
     ),
-    _Release(
+    Release(
         "2018",
         Path("drivable_maps", "labels"),
         "_drivable_id",
@@ -68,7 +68,7 @@ class BDD100K:
 
     def recognises(self, folder: Path) -> bool:
         """Whether the folder has label files of either release."""
-        return any((folder / release.labels).is_dir() for release in _RELEASES)
+        return any((folder / release.labels).is_dir() for release in RELEASES)
 
     def read(self, folder: Path) -> DatasetIndex:
         """List the images.
@@ -76,7 +76,7 @@ class BDD100K:
         Raises:
             UserError: A folder is missing or empty, an image lacks its labels, or labels are of the other release.
         """
-        release = next(release for release in _RELEASES if (folder / release.labels).is_dir())
+        release = next(release for release in RELEASES if (folder / release.labels).is_dir())
         if not (folder / _PICTURES).is_dir():
             raise UserError(f"{folder / _PICTURES} is missing: expected the pictures of {release.labels} there.")
         labels = split_folders(folder / release.labels)
@@ -90,7 +90,7 @@ class BDD100K:
 
 
 def _pairs(
-    folder: Path, split: str, pictures: Mapping[str, Path], labels: Path, release: _Release
+    folder: Path, split: str, pictures: Mapping[str, Path], labels: Path, release: Release
 ) -> tuple[ImageFiles, ...]:
     if split not in pictures:
         raise UserError(f"{folder / _PICTURES / split} is missing: there are labels for it.")
@@ -127,16 +127,16 @@ def _weathers(path: Path, names: Collection[str]) -> Mapping[str, str]:
     return found
 
 
-def _check_meaning(files: list[ImageFiles], release: _Release) -> None:
+def _check_meaning(files: list[ImageFiles], release: Release) -> None:
     """Check that label files have the class numbers of their release.
 
     Raises:
         UserError: The other release's numbers are more plausible: more drivable area ahead and less in the sky.
     """
-    other = next(one for one in _RELEASES if one is not release)
+    other = next(one for one in RELEASES if one is not release)
     plausibility = {"2018": 0.0, "2021": 0.0}
     for one in files[:: max(1, len(files) // _CHECKED)]:
-        for read in _RELEASES:
+        for read in RELEASES:
             drivable = np.isin(read_labels(one.labels, read.numbers), (_DIRECT, _ALTERNATIVE))
             height, width = drivable.shape
             # Below `ahead` is the bonnet, which is background.

@@ -2,16 +2,18 @@
 
 import os
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rlkit.errors import UserError
 from rlkit.segmentation.datasets.base import DatasetIndex
+from rlkit.segmentation.datasets.coco import CocoImage, read_coco
 from rlkit.segmentation.datasets.io import ImageFiles, same_numbers
 from rlkit.segmentation.datasets.listing import (
     TRAIN,
     composed,
+    is_hidden,
     loose_pictures,
     matched,
     pictures_in,
@@ -21,6 +23,7 @@ from rlkit.segmentation.datasets.listing import (
 from rlkit.spaces import MAX_NAME, Classes, is_word
 
 IMAGES, MASKS, CLASSES, CONDITIONS = "images", "masks", "classes.json", "conditions.json"
+BOXES = "boxes"
 SELECTION = "selection"
 
 
@@ -32,6 +35,7 @@ class Own:
         classes.json                  {"names": ["grass", "road"], "drivable": ["road"]}
         conditions.json               optional: {"anything": "rain", …}, by which metrics are grouped and sequences
                                       distinguished
+        boxes/train.json              optional: boxes of a split in COCO's format; `file_name` is that in `images/`
 
     Subfolders `images/train/`, `masks/train/`, `images/test/`, `masks/test/` … are splits: `train` is for training,
     `selection`, if present, for validation, all others are test splits. Capitals do not matter, and `training`,
@@ -68,11 +72,44 @@ class Own:
         _check_folders(folder, pictures, masks)
         splits = {split: _pairs(path, masks[split], conditions) for split, path in pictures.items()}
         splits = splits or {TRAIN: _pairs(folder / IMAGES, folder / MASKS, conditions)}
+        box_classes, boxes = _read_boxes(folder / BOXES, splits)
         if TRAIN in splits:
             splits = {TRAIN: splits.pop(TRAIN), **splits}
         selection = splits.pop(SELECTION, ())
         numbers = same_numbers(len(classes), f"the {len(classes)} classes of {CLASSES} (255 is ignored)")
-        return DatasetIndex(self.name, classes, splits, numbers, selection, renamed_splits(pictures))
+        return DatasetIndex(
+            self.name, classes, splits, numbers, selection, renamed_splits(pictures), box_classes, boxes
+        )
+
+
+def _read_boxes(
+    folder: Path, splits: Mapping[str, Sequence[ImageFiles]]
+) -> tuple[tuple[str, ...], Mapping[Path, CocoImage]]:
+    """The classes of the boxes, and the boxes of each picture; nothing without a folder of boxes.
+
+    Raises:
+        UserError: A file is damaged or belongs to no split, a split has none, its classes differ from those of another,
+            or its pictures are not those of the split.
+    """
+    if not folder.is_dir():
+        return (), {}
+    classes: tuple[str, ...] = ()
+    found: dict[Path, CocoImage] = {}
+    for path in sorted(folder.iterdir()):
+        if not is_hidden(path.name) and path.stem not in splits:
+            raise UserError(f"{path} belongs to none of the splits {', '.join(splits)}.")
+    for split, pictures in splits.items():
+        path = folder / f"{split}.json"
+        file = read_coco(path)
+        if classes and file.classes != classes:
+            raise UserError(f"{path} has the categories {list(file.classes)}, other files have {list(classes)}.")
+        classes = file.classes
+        by_name = {files.picture.name: files.picture for files in pictures}
+        for name in by_name.keys() ^ file.images.keys():
+            lacking = "is not in this file" if name in by_name else f"is missing in {IMAGES}/"
+            raise UserError(f"{path}: the picture {name} {lacking}.", exit_code=1)
+        found |= {by_name[name]: image for name, image in file.images.items()}
+    return classes, found
 
 
 def _conditions(path: Path) -> Mapping[str, str]:

@@ -5,10 +5,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from rlkit.boxes import Boxes
 from rlkit.errors import DiskError, UserError
 from rlkit.segmentation.datasets import read_dataset
 from rlkit.segmentation.datasets.base import DatasetIndex, LabelledImages
@@ -27,6 +29,14 @@ SELECTION = "selection"
 FEW = 2  # training pictures
 
 Pair = tuple[Pixels, Pixels]
+
+
+class _InSequence(Protocol):
+    @property
+    def condition(self) -> str: ...
+
+
+F = TypeVar("F", bound=_InSequence)
 
 
 class FolderDataset:
@@ -64,6 +74,7 @@ class FolderDataset:
         if not 0.0 <= held_out < 1.0:
             raise UserError(f"The fraction of pictures held out must be from 0 to below 1, not {held_out:g}.")
         self.name, self.kind, self.classes = name, dataset.kind, dataset.classes
+        self.box_classes = dataset.box_classes
         self._decode = dataset.decode
         self._splits = {split: pairs for split, pairs in dataset.splits.items() if split != TRAIN}
         training = dataset.splits.get(TRAIN, ())
@@ -83,6 +94,7 @@ class FolderDataset:
         threads = threads or os.cpu_count() or 1
         with ThreadPoolExecutor(threads, thread_name_prefix="headers") as pool:
             headers = list(pool.map(_headers, files, chunksize=64))
+        self._boxes = _resized_boxes(dataset, files, headers, self.size)
         self.notes = (*dataset.notes, *_remarks(headers, self.size, asked=size is not None))
         largest = max(picture.stored[0] * picture.stored[1] for picture, _ in headers)
         self._pool = ThreadPoolExecutor(decoding_threads(largest, threads), thread_name_prefix="pictures")
@@ -142,7 +154,7 @@ class FolderDataset:
         if self._cache is not None:
             for _ in self._pool.map(self._pair, self._training):
                 pass
-        order = _passes(len(self._training), generator)
+        order = passes(len(self._training), generator)
         # The next batch is read while the trainer uses this one.
         coming = self._begin([self._training[next(order)] for _ in range(batch_size)])
         while True:
@@ -188,6 +200,7 @@ class FolderDataset:
             np.stack([labels for _, labels in pairs]),
             tuple(files.name for files, _ in reading),
             tuple(files.condition for files, _ in reading),
+            tuple(self._boxes[files.picture] for files, _ in reading) if self.box_classes else None,
         )
 
     def _pair(self, files: ImageFiles) -> Pair:
@@ -209,7 +222,7 @@ def decoding_threads(pixels: int, threads: int) -> int:
     return max(1, min(threads, DECODE_MEMORY // (DECODE_BYTES * pixels)))
 
 
-def hold_out(files: Sequence[ImageFiles], share: float) -> tuple[tuple[ImageFiles, ...], tuple[ImageFiles, ...]]:
+def hold_out(files: Sequence[F], share: float) -> tuple[tuple[F, ...], tuple[F, ...]]:
     """Hold out the last images of every sequence.
 
     Args:
@@ -219,11 +232,11 @@ def hold_out(files: Sequence[ImageFiles], share: float) -> tuple[tuple[ImageFile
     Returns:
         The remaining and the held-out files.
     """
-    sequences = defaultdict(list)
+    sequences: defaultdict[str, list[F]] = defaultdict(list)
     for one in files:
         sequences[one.condition].append(one)
-    kept: list[ImageFiles] = []
-    apart: list[ImageFiles] = []
+    kept: list[F] = []
+    apart: list[F] = []
     for sequence in sequences.values():
         count = min(len(sequence) - 1, max(1, round(share * len(sequence)))) if share else 0
         kept += sequence[: len(sequence) - count]
@@ -231,7 +244,7 @@ def hold_out(files: Sequence[ImageFiles], share: float) -> tuple[tuple[ImageFile
     return tuple(kept), tuple(apart)
 
 
-def _passes(count: int, generator: np.random.Generator) -> Iterator[int]:
+def passes(count: int, generator: np.random.Generator) -> Iterator[int]:
     """Yield random permutations of 0 to `count` - 1 without end."""
     while True:
         order: npt.NDArray[np.int64] = generator.permutation(count)
@@ -244,6 +257,26 @@ def _headers(files: ImageFiles) -> tuple[Header, Header]:
     check_lossless(files.labels, labels)
     check_sizes(files, picture.upright, labels.stored)
     return picture, labels
+
+
+def _resized_boxes(
+    dataset: DatasetIndex, files: Sequence[ImageFiles], headers: Sequence[tuple[Header, Header]], size: tuple[int, int]
+) -> dict[Path, Boxes]:
+    """The boxes of each picture at another size.
+
+    Raises:
+        UserError: A picture has another size than its boxes were drawn for.
+    """
+    boxes = {}
+    for one, (header, _) in zip(files, headers, strict=True):
+        image = dataset.boxes.get(one.picture)
+        if image is None:
+            continue
+        if image.size != header.upright:
+            (height, width), (rows, columns) = image.size, header.upright
+            raise UserError(f"{one.picture} is {columns}×{rows} pixels, but its boxes are for {width}×{height}.")
+        boxes[one.picture] = image.boxes.resized(image.size, size)
+    return boxes
 
 
 def _remarks(headers: Sequence[tuple[Header, Header]], size: tuple[int, int], *, asked: bool) -> Iterator[str]:

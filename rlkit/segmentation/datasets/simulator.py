@@ -1,9 +1,9 @@
 """`SimulatorDataset`: labelled images rendered by an environment.
 
 The environment needs a Dict observation with `camera` (H, W, 3) and `segmentation` (H, W) or (H, W, 1), both uint8, and
-`classes` and `drivable` in its metadata. Optional capabilities (`rlkit/capabilities.py`) are used if present: an expert
-that drives, default arguments, and `conditions`, whose argument takes the name of a condition, or "train" and
-"held-out" for mixtures.
+`classes` and `drivable` in its metadata. Its images have boxes if there is an observation `boxes`, and `box_labels` in
+the metadata. Optional capabilities (`rlkit/capabilities.py`) are used if present: an expert that drives, default
+arguments, and `conditions`, whose argument takes the name of a condition, or "train" and "held-out" for mixtures.
 """
 
 import logging
@@ -17,6 +17,7 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
 from rlkit import capabilities
+from rlkit.boxes import BOXES, Boxes
 from rlkit.env import registry
 from rlkit.env.config import EnvConfig, EnvOptions, absolute_id, code_of, split_kwargs
 from rlkit.env.make import vectorize
@@ -100,6 +101,8 @@ class SimulatorDataset:
     """
 
     training_pictures: int | None = None
+    box_classes: tuple[str, ...]
+    """Names of the classes of the boxes; empty if the environment's observation has none."""
 
     def __init__(
         self,
@@ -128,6 +131,7 @@ class SimulatorDataset:
         probe = self._make(1, TRAINING, self._environment)
         self.name = environment.id
         self.classes = probe.classes
+        self.box_classes = () if probe.box_labels is None else probe.box_labels.classes
         self.size = size or probe.size
         held_out = self._conditions is not None and bool(self._conditions.held_out)
         self.splits: tuple[str, ...] = ("test", HELD_OUT) if held_out else ("test",)
@@ -231,10 +235,13 @@ class SimulatorDataset:
         return MIXTURE if condition in (TRAINING, HELD_OUT) else condition
 
     def _resized(self, pictures: LabelledImages) -> LabelledImages:
+        size = (pictures.images.shape[1], pictures.images.shape[2])
+        boxes = pictures.boxes
         return replace(
             pictures,
             images=resize_pictures(pictures.images, self.size),
             labels=resize_label_batch(pictures.labels, self.size),
+            boxes=None if boxes is None else tuple(one.resized(size, self.size) for one in boxes),
         )
 
 
@@ -260,6 +267,7 @@ class _Drivers:
             self._vector.on_loss = self._warn_of_loss
         try:
             self.classes, self.size = self._read_spaces()
+            self.box_labels = capabilities.box_labels(self._vector.metadata, self._vector.single_observation_space)
             self._expert = offers(self._vector, "expert_action")
         except BaseException:
             self.close()
@@ -315,7 +323,19 @@ class _Drivers:
         where = f"{self._id}, {self._condition}" if self._condition else self._id
         episodes = list(zip(self._seeds, self._decisions.tolist(), strict=True))[:first]
         names = tuple(f"{where}, seed {seed}, decision {decision}" for seed, decision in episodes)
-        return LabelledImages(images, labels, names, (self._condition,) * len(images))
+        return LabelledImages(images, labels, names, (self._condition,) * len(images), self._boxes(names))
+
+    def _boxes(self, names: Sequence[str]) -> tuple[Boxes, ...] | None:
+        """Boxes of the current images of the first environments, of which the names are given."""
+        if self.box_labels is None:
+            return None
+        boxes = []
+        for name, rows in zip(names, self._observation[BOXES], strict=False):
+            try:
+                boxes.append(self.box_labels.read(rows, self.size))
+            except UserError as error:
+                raise UserError(f"{name}: {error}", exit_code=1) from error
+        return tuple(boxes)
 
     def close(self) -> None:
         """Close the environments."""

@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.base import Dataset, LabelledImages
-from rlkit.segmentation.datasets.custom import CLASSES, CONDITIONS, IMAGES, MASKS, SELECTION
+from rlkit.segmentation.datasets.base import BoxDataset, Dataset, LabelledImages
+from rlkit.segmentation.datasets.coco import CocoImage, coco_tree
+from rlkit.segmentation.datasets.custom import BOXES, CLASSES, CONDITIONS, IMAGES, MASKS, SELECTION
 from rlkit.segmentation.datasets.listing import TRAIN
 from rlkit.spaces import Pixels
 from rlkit.utils.io import disk_errors, new_folder
@@ -31,7 +32,7 @@ def write_dataset(
     seed: int = 0,
     progress: Callable[[int], None] = lambda count: None,
 ) -> dict[str, int]:
-    """Write training, validation and test images, atomically.
+    """Write training, validation and test images, and their boxes if there are any, atomically.
 
     Args:
         source: The data set to copy from.
@@ -47,14 +48,16 @@ def write_dataset(
         UserError: The folder exists, or cannot be written.
     """
     check_target(out, pictures)
+    box_classes = source.box_classes if isinstance(source, BoxDataset) else ()
     counts: dict[str, int] = {}
     conditions: dict[str, str] = {}
     with disk_errors(str(out)), new_folder(out) as folder:
-        for kind in (IMAGES, MASKS):
+        for kind in (IMAGES, MASKS, *([BOXES] if box_classes else [])):
             (folder / kind).mkdir()
         _write_json(folder / CLASSES, source.classes.to_json(), 2)
         for split, batches in _splits(source, pictures, seed):
             count = 0
+            boxed: dict[str, CocoImage] = {}
             with ThreadPoolExecutor() as pool:
                 for batch in batches:
                     names = [f"{split}-{number:06}" for number in range(count, count + len(batch))]
@@ -62,10 +65,15 @@ def write_dataset(
                         path_inside(folder, f"{kind}/{split}").mkdir()
                     list(pool.map(partial(_write, folder, split), names, batch.images, batch.labels))
                     conditions.update(zip(names, batch.conditions, strict=True))
+                    for name, boxes in zip(names, batch.boxes or (), strict=False):
+                        boxed[f"{name}.png"] = CocoImage((batch.images.shape[1], batch.images.shape[2]), boxes)
                     count += len(batch)
                     progress(len(batch))
             if count:
                 counts[split] = count
+                if box_classes:
+                    path = path_inside(folder, f"{BOXES}/{split}.json")
+                    _write_json(path, coco_tree(box_classes, boxed), None)
         if any(conditions.values()):
             _write_json(folder / CONDITIONS, conditions, 0)
     return counts
@@ -95,7 +103,7 @@ def _first(batches: Iterator[LabelledImages], count: int) -> Iterator[LabelledIm
     for batch in islice(batches, -(-count // _BATCH)):
         part = slice(min(count, len(batch)))
         count -= len(batch)
-        yield LabelledImages(batch.images[part], batch.labels[part], batch.names[part], batch.conditions[part])
+        yield batch.part(part)
 
 
 def _write(folder: Path, split: str, name: str, image: Pixels, labels: Pixels) -> None:
@@ -105,6 +113,6 @@ def _write(folder: Path, split: str, name: str, image: Pixels, labels: Pixels) -
             Image.fromarray(pixels).save(file, "png", compress_level=_COMPRESSION)
 
 
-def _write_json(path: Path, content: Any, indent: int) -> None:
+def _write_json(path: Path, content: Any, indent: int | None) -> None:
     with path.open("x", encoding="utf-8") as file:
         file.write(json.dumps(content, indent=indent) + "\n")

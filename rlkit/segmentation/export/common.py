@@ -80,7 +80,7 @@ def compare(
     """
     folded = SegmentationModel(model.network, model.card, model.device, fuse=True)
     differences, same_class = [], []
-    for images in _noise(model.card.size, batch) if pictures is None else [pictures]:
+    for images in noise(model.card.size, batch) if pictures is None else [pictures]:
         ours, theirs = folded.probabilities(images), probabilities(as_input(images))
         differences.append(np.abs(ours - theirs).max(axis=1).ravel())
         same_class.append((ours.argmax(1) == theirs.argmax(1)).ravel())
@@ -102,7 +102,8 @@ def as_input(pictures: Pixels) -> Floats:
     return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), dtype=np.float32) / np.float32(255)
 
 
-def _noise(size: tuple[int, int], batch: int | None) -> list[Pixels]:
+def noise(size: tuple[int, int], batch: int | None) -> list[Pixels]:
+    """Batches of random images for a comparison, of several sizes unless it is fixed."""
     generator = np.random.default_rng(0)
     return [
         generator.integers(0, 256, (count, *size, 3), dtype=np.uint8)

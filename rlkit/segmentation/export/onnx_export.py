@@ -81,7 +81,7 @@ def onnx_bytes(model: SegmentationModel, batch: int | None = None) -> bytes:
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
-            custom_translation_table={torch.ops.aten.max_pool2d_with_indices.default: _pool_with_indices},
+            custom_translation_table=POOLING,
         )
     assert exported is not None
     proto = exported.model_proto
@@ -120,6 +120,10 @@ def _pool_with_indices(
     )
     pixels: Any = opset18.Constant(value_int=int(x.shape[-2] * x.shape[-1]))
     return pooled, opset18.Mod(indices, pixels)
+
+
+POOLING: dict[Any, Any] = {torch.ops.aten.max_pool2d_with_indices.default: _pool_with_indices}
+"""Translations for `torch.onnx.export` of networks that pool with indices."""
 
 
 def need(*packages: str) -> None:

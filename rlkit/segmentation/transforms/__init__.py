@@ -1,6 +1,7 @@
 """Random augmentation of labelled images for training, and its presets."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from rlkit.segmentation.transforms.colour import apply_colours, draw_colours
 from rlkit.segmentation.transforms.domain import blotch, haze, recolour
 from rlkit.segmentation.transforms.geometry import cut_windows, draw_windows
 from rlkit.segmentation.transforms.sensor import add_noise, blur
+
+L = TypeVar("L", bound=LabelledImages)
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,14 @@ class Augmentation:
         names = ("brightness", "contrast", "saturation", "hue", "gamma")
         return {name: getattr(self, name) for name in names}
 
-    def __call__(self, pictures: LabelledImages, generator: np.random.Generator) -> LabelledImages:
+    def __call__(self, pictures: L, generator: np.random.Generator) -> L:
         """Return transformed images in new arrays, in the order of image formation: scene, light, lens, sensor.
 
         Args:
             pictures: Not modified.
             generator: Random numbers.
         """
-        images, labels = pictures.images, pictures.labels
+        images, labels, windows = pictures.images, pictures.labels, None
         if self.moves:
             count, size = len(images), (labels.shape[1], labels.shape[2])
             wanted = self.crop or size
@@ -100,7 +103,7 @@ class Augmentation:
             blur(images, self.blur, generator)
         if self.noise:
             add_noise(images, self.noise, generator)
-        return replace(pictures, images=images, labels=labels)
+        return pictures.with_pixels(images, labels, windows)
 
 
 NOTHING = Augmentation()

@@ -1,6 +1,6 @@
 """Predict classes and uncertainty for images of any size."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from rlkit.perception.model import SegmentationModel
-from rlkit.segmentation.visualization.sheet import Row
+from rlkit.segmentation.visualization.sheet import Row, draw_sheet, draw_single
 from rlkit.segmentation.visualization.sources import View
 from rlkit.spaces import IGNORED, Classes, Pixels
 
@@ -55,6 +55,14 @@ class Predictor:
         for view in views:
             yield self.row(view)
 
+    def sheet(self, rows: Sequence[Row], title: str) -> Pixels:
+        """Draw all rows on one sheet: (height, width, 3) uint8."""
+        return draw_sheet(rows, self.classes, title, self.description)
+
+    def single(self, row: Row) -> Pixels:
+        """Draw one row, for videos and windows."""
+        return draw_single(row, self.classes)
+
     def row(self, view: View) -> Row:
         """Predict one image."""
         answer = self._model.sampled(resized(view.image, self._model.card.size)[None], self._samples)
@@ -64,7 +72,7 @@ class Predictor:
         if self._joined and self._truth is not None:
             found = self._model.classes.drivable_mask[found].astype(np.uint8)
             truth = None if truth is None else _drivable(truth, self._truth)
-        return Row(view.image, found, truth, enlarged(answer.entropy[0], size), view.caption)
+        return Row(view.image, found, truth, enlarged(answer.entropy[0], size), view.caption, view.boxed)
 
 
 def resized(image: Pixels, size: tuple[int, int]) -> Pixels:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from rlkit.boxes import BoxedImage
 from rlkit.segmentation.visualization.palette import (
     UNKNOWN,
     WRONG,
@@ -18,6 +19,7 @@ from rlkit.segmentation.visualization.palette import (
     paint_values,
 )
 from rlkit.spaces import Classes, Pixels
+from rlkit.viewer.box_layout import place_boxes
 from rlkit.viewer.theme import BACKGROUND, DIM, GREEN, TEXT, Colour, font_file
 
 MIN_PANEL = 320  # pixels; width of a panel, up to which small images are enlarged by a whole factor
@@ -25,6 +27,7 @@ MAX_PANEL = 640  # pixels
 MARGIN, GAP = 24, 10  # pixels
 TITLE, CAPTION, KEY = 17, 13, 14  # font sizes in pixels
 SINGLE_COLUMNS = 3  # panels side by side on the sheet of a single image, for the aspect ratio of a screen
+OBJECTS = "objects"  # title of the panel with boxes
 CLASS_ALPHA = 0.72  # opacity of the class colours over the image
 
 
@@ -38,6 +41,7 @@ class Row:
         truth: (H, W) uint8, labels; None if there are none.
         uncertainty: (H, W) floats in [0, 1].
         caption: One line, such as the file name.
+        boxed: The image with the true boxes of the objects in it; None if there are none.
     """
 
     image: Pixels
@@ -45,12 +49,15 @@ class Row:
     truth: Pixels | None = None
     uncertainty: npt.NDArray[np.float32] | None = None
     caption: str = ""
+    boxed: BoxedImage | None = None
 
     def panels(self, colours: npt.NDArray[np.uint8]) -> dict[str, Pixels]:
         """The panels by title, (H, W, 3) uint8 each."""
         panels = {"image": self.image}
         if self.truth is not None:
             panels["ground truth"] = blend(self.image, paint_classes(self.truth, colours), CLASS_ALPHA)
+        if self.boxed is not None:
+            panels[OBJECTS] = self.image  # over which boxes are drawn
         panels["prediction"] = blend(self.image, paint_classes(self.found, colours), CLASS_ALPHA)
         if self.truth is not None:
             panels["errors"] = paint_errors(self.image, self.found, self.truth)
@@ -65,7 +72,7 @@ def draw_sheet(
     """Draw a sheet.
 
     Args:
-        rows: At least one; all or none have labels, and all or none an uncertainty.
+        rows: At least one; all or none have labels, boxes, an uncertainty.
         classes: Classes of predictions and labels.
         title: First line.
         note: Behind the title, in a smaller font.
@@ -100,6 +107,8 @@ def draw_sheet(
                 if repeated or number == 0:
                     pen.text((left, top - titles), name, DIM, _font(CAPTION, True))
                 sheet.paste(_fitted(panels[name], (width, height)), (left, top))
+                if name == OBJECTS and row.boxed is not None:
+                    _draw_boxes(pen, row.boxed, (left, top, width, height))
             top += height + GAP
         if row.caption:
             pen.text((MARGIN, top - GAP + 4), _fit(row.caption, sheet_width - 2 * MARGIN, CAPTION), DIM, _font(CAPTION))
@@ -119,6 +128,22 @@ def _draw_title(pen: ImageDraw.ImageDraw, title: str, note: str, width: int) -> 
     pen.text((MARGIN, MARGIN - 4), title, TEXT, _font(TITLE, True))
     end = MARGIN + _font(TITLE, True).getlength(title) + 12
     pen.text((end, MARGIN - 4 + TITLE - CAPTION), _fit(note, width - MARGIN - end, CAPTION), DIM, _font(CAPTION))
+
+
+def _draw_boxes(pen: ImageDraw.ImageDraw, boxed: BoxedImage, place: tuple[int, int, int, int]) -> None:
+    """Draw boxes over their image, and above each its class and distance."""
+    font = _font(CAPTION)
+
+    def measure(text: str) -> tuple[int, int]:
+        return math.ceil(font.getlength(text)) + 6, CAPTION + 3
+
+    placed = list(place_boxes(boxed, place, measure))
+    for one in placed:
+        pen.rectangle((*one.box.topleft, one.box.right - 1, one.box.bottom - 1), None, one.colour, 1 if one.thin else 2)
+    for one in placed:
+        if one.tag is not None:
+            pen.rectangle((*one.tag.topleft, one.tag.right - 1, one.tag.bottom - 1), one.colour)
+            pen.text((one.tag.left + 3, one.tag.top), one.text, BACKGROUND, font)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from rlkit.boxes import BoxedImage
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets.base import Dataset
+from rlkit.segmentation.datasets.base import BoxDataset, Dataset
 from rlkit.segmentation.datasets.image_file import MAX_PIXELS, NotAnImageError, check_pixels, load_picture
 from rlkit.segmentation.datasets.listing import is_hidden
 from rlkit.spaces import Pixels
@@ -44,11 +45,13 @@ class View:
         image: (H, W, 3) uint8.
         truth: (H, W) uint8 labels; None if there are none.
         caption: One line about it.
+        boxed: The image with the objects in it; None if they are not known.
     """
 
     image: Pixels
     truth: Pixels | None = None
     caption: str = ""
+    boxed: BoxedImage | None = None
 
 
 @dataclass(frozen=True)
@@ -76,13 +79,15 @@ def views_of_source(source: Dataset, split: str, count: int) -> Views:
     """
     by_condition: dict[str, list[View]] = defaultdict(list)
     chosen: list[View] = []
+    classes = source.box_classes if isinstance(source, BoxDataset) else ()
     each = -(-count // MIN_BATCHES)  # per batch, spread over it
     for batch in itertools.islice(source.measured(split), MAX_BATCHES):
         if len(by_condition) >= count:
             break
         for number in range(0, len(batch), max(1, len(batch) // each)):
-            # Copies do not keep the batch in memory.
-            view = View(batch.images[number].copy(), batch.labels[number].copy(), batch.names[number])
+            image = batch.images[number].copy()  # copies do not keep the batch in memory
+            boxed = None if batch.boxes is None else BoxedImage(image, batch.boxes[number], classes)
+            view = View(image, batch.labels[number].copy(), batch.names[number], boxed)
             by_condition[batch.conditions[number]].append(view)
         chosen = _in_turn(by_condition, count)
     return Views(iter(chosen), count=len(chosen))

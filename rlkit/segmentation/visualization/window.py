@@ -1,11 +1,11 @@
 """A window that shows predictions, one image after the other."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 import pygame
 
-from rlkit.segmentation.visualization.sheet import Row
 from rlkit.spaces import Pixels
 from rlkit.viewer.theme import BACKGROUND, DIM, SMALL, Pen, blit_fitted, scale_for, to_surface
 from rlkit.viewer.window import HelpLine, Key, Window, open_display
@@ -14,7 +14,10 @@ SIZE = (1280, 780)
 HISTORY = 600  # images that one can go back to
 
 
-class PredictionWindow(Window):
+R = TypeVar("R")
+
+
+class PredictionWindow(Window, Generic[R]):
     """Shows each row as a sheet of its own; the display must be open.
 
     Args:
@@ -25,9 +28,7 @@ class PredictionWindow(Window):
         playing: Whether to play from the beginning.
     """
 
-    def __init__(
-        self, rows: Iterator[Row], draw: Callable[[Row], Pixels], rate: float, *, title: str = "", playing: bool
-    ):
+    def __init__(self, rows: Iterator[R], draw: Callable[[R], Pixels], rate: float, *, title: str = "", playing: bool):
         super().__init__(title)
         self.playing = playing
         self.index = -1
@@ -108,7 +109,7 @@ PredictionWindow.keys = (
 )
 
 
-def show(rows: Iterator[Row], draw: Callable[[Row], Pixels], rate: float, *, title: str, playing: bool) -> None:
+def show(rows: Iterator[R], draw: Callable[[R], Pixels], rate: float, *, title: str, playing: bool) -> None:
     """Show predictions in a window until the user closes it; arguments as for `PredictionWindow`.
 
     Raises:

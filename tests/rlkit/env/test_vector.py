@@ -211,6 +211,50 @@ def test_an_observation_that_is_no_number_names_environment_and_step():
     assert caught.value.exit_code == 1
 
 
+class Camera(Toy):
+    """A camera that shows one object, as wide as the steps are many, from the second environment on."""
+
+    metadata: ClassVar[dict[str, Any]] = {
+        "labels": ("boxes",),
+        "box_labels": {"classes": ("car",), "fields": ("class", "x1", "y1", "x2", "y2", "distance")},
+    }
+
+    def __init__(self, columns=6, **kwargs):
+        super().__init__(**kwargs)
+        view, boxes = spaces.Box(0, 255, (6, 8, 3), np.uint8), spaces.Box(-1, 99, (2, columns), np.float32)
+        self.observation_space = spaces.Dict({"camera": view, "boxes": boxes})
+
+    def _observation(self):
+        row = [0, 1, 2, 1 + self.count, 4, 12] if self.origin else [-1, 0, 0, 0, 0, 0]
+        boxes = np.array([row, [-1, 0, 0, 0, 0, 0]], np.float32)
+        return {"camera": np.full((6, 8, 3), self.count, np.uint8), "boxes": boxes}
+
+
+def cameras(count, **kwargs):
+    vector = SyncVectorEnv([lambda: Camera(**kwargs)] * count, autoreset_mode="Disabled")
+    return VecEnv(vector, EnvConfig("Camera-v0", frame_stack=1), False, "test")
+
+
+def test_true_boxes_are_beside_the_camera_image_and_hidden_from_agents():
+    environments = cameras(2)
+    assert environments.boxed(0) is None  # before the first reset
+    assert list(environments.reset([0, 1])) == ["camera"]
+    environments.step(ZEROS)
+    environments.step(ZEROS)
+    none, one = environments.boxed(0), environments.boxed(1)
+    assert len(none.boxes) == 0
+    assert one.boxes.boxes.tolist() == [[1, 2, 3, 4]]
+    assert one.boxes.attributes["distance"].tolist() == [12]
+    assert one.classes == ("car",)
+    assert (one.image == 2).all()
+    assert toys(1).boxed(0) is None
+
+
+def test_boxes_of_another_width_than_declared_are_refused():
+    with pytest.raises(UserError, match=r"'boxes' has shape \(2, 5\) for 6 fields"):
+        cameras(1, columns=5)
+
+
 class Failing(Toy):
     def __init__(self, where, **kwargs):
         super().__init__(**kwargs)

@@ -132,6 +132,7 @@ SHIPPED = (
     "rlkit/DrivingContinuous-v0",
     "rlkit/DrivingRace-v0",
     "rlkit/DrivingTraffic-v0",
+    "rlkit/DrivingTrafficCamera-v0",
     "rlkit/CarRacing-v0",
     "rlkit/Duel-v0",
     "rlkit/Bricks-v0",

@@ -28,6 +28,7 @@ def subject(name, **kwargs):
         (DRIVING, {"observation": "picture", "sensors": "camera,state", "camera_size": (48, 64)}),
         (CAMERA, {"camera_size": (48, 64), "weather": "storm"}),
         (TRAFFIC, {}),
+        (TRAFFIC, {"sensors": "camera,segmentation,boxes,state", "camera_size": (48, 64)}),
         (RACE, {}),
         (RACING, {"continuous": False}),
         (RACING, {"continuous": False, "sensors": "birdview,state"}),

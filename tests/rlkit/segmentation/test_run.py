@@ -126,7 +126,7 @@ def test_a_signal_ends_a_validation_which_is_done_again(name, go, source, monkey
         os.kill(os.getpid(), getattr(signal, name))
         return labels(model, images)
 
-    monkeypatch.setattr("rlkit.segmentation.trainer.AT_ONCE", 2)
+    monkeypatch.setattr("rlkit.segmentation.network_trainer.AT_ONCE", 2)
     with monkeypatch.context() as patch:
         patch.setattr(SegmentationModel, "labels", stopped)
         parts, listener = go("parts")

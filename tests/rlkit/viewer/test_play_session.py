@@ -178,3 +178,15 @@ def test_perception_is_shown_beside_the_game_and_changes_nothing_in_it():
 def test_perception_without_a_camera_is_refused():
     with pytest.raises(UserError, match="camera"):
         PlaySession(Place(config().seen_by("pretrained:segnet-compact")), 0, BestFile())
+
+
+def test_true_boxes_are_of_the_present_moment(tmp_path):
+    small = {"num_circuits": 1, "camera_size": [48, 64], "traffic": 30, "start": "line", "clear_ahead": 0}
+    config = EnvConfig("rlkit/DrivingTrafficCamera-v0", small)
+    with PlaySession(Place(config), 3, BestFile(tmp_path / "best.json")) as game:
+        first = game.frame().boxed
+        assert first.image.shape == (48, 64, 3)
+        assert len(first.boxes) > 0
+        for _ in range(5):
+            game.step(8)
+        assert not np.array_equal(game.frame().boxed.boxes.boxes, first.boxes.boxes)

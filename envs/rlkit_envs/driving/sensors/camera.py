@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit_envs.driving.jit import Record, kernel
+from rlkit_envs.driving.sensors.boxes import OUTLINE, clear_outlines, write_boxes
 from rlkit_envs.driving.sensors.objects import draw_standing
 from rlkit_envs.driving.terrain.layers import MATERIAL_LEVELS
 from rlkit_envs.driving.terrain.materials import blotches
@@ -252,6 +253,7 @@ def camera_range(
     pictures: np.ndarray,
     words: np.ndarray,
     labels: np.ndarray,
+    boxes: np.ndarray | None,
     rows: np.ndarray,
     geometry: np.ndarray,
     light: np.ndarray,
@@ -278,6 +280,7 @@ def camera_range(
         pictures: (N, H, W, 3) uint8, written; without rows if they are not wanted.
         words: (N, H, 3W/4) uint32, the same memory.
         labels: (N, H, W) uint8, written; without rows if they are not wanted.
+        boxes: (N, MOST_BOXES, F) float32 of ``boxes.FIELDS``, written; None if they are not wanted.
         rows: (H,) records of ``ROW``.
         geometry: (1,) records of ``GEOMETRY``.
         light: (3HW,) uint8 of ``light_map``.
@@ -301,6 +304,8 @@ def camera_range(
     spare_words = np.empty((height, 3 * width // 4), dtype=np.uint32)
     spare_labels = np.empty((height, width), dtype=np.uint8)
     spare_picture = spare_words.view(np.uint8).reshape(height, width, 3)
+    owners = np.empty((height, width), dtype=np.uint8)
+    outlines = np.empty(0 if others is None else others.shape[1], dtype=OUTLINE)
     for i in range(low, high):
         car = cars[i]
         slot = car.slot
@@ -323,12 +328,19 @@ def camera_range(
             colours[i],
         )
         things, count = standing[slot], circuits[slot].standing
+        x, y, heading = car.x, car.y, car.heading
         if others is None:
-            draw_standing(picture, classes, mount, car.x, car.y, car.heading, things, count, None, sprites, inks[i])
-        else:
+            draw_standing(picture, classes, mount, x, y, heading, things, count, None, sprites, inks[i], None, None)
+        elif boxes is None:
             draw_standing(
-                picture, classes, mount, car.x, car.y, car.heading, things, count, others[i], sprites, inks[i]
+                picture, classes, mount, x, y, heading, things, count, others[i], sprites, inks[i], None, None
             )
+        else:
+            clear_outlines(owners, outlines)
+            draw_standing(
+                picture, classes, mount, x, y, heading, things, count, others[i], sprites, inks[i], owners, outlines
+            )
+            write_boxes(boxes[i], owners, outlines, others[i], car, mount.mount_ahead)
         if len(pictures) == 0:
             continue
         key = keys[i] * 100_003 + car.step

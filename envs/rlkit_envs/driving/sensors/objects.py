@@ -3,6 +3,7 @@
 import numpy as np
 
 from rlkit_envs.driving.jit import Record, kernel
+from rlkit_envs.driving.sensors.boxes import extend_outline, visible_part
 from rlkit_envs.driving.terrain.roadside import BUSH
 from rlkit_envs.driving.traffic.behaviour import CONE
 from rlkit_envs.driving.weather.palette import GLASS, HEAD_LAMP, PAINT, TAIL_LAMP, TYRE, band_of
@@ -15,11 +16,21 @@ _SMALLEST = 1.0  # pixels, smallest height of a sprite
 
 
 @kernel
-def _put(picture: np.ndarray, labels: np.ndarray, row: int, column: int, word: np.uint32) -> None:
+def _put(
+    picture: np.ndarray,
+    labels: np.ndarray,
+    owners: np.ndarray | None,
+    row: int,
+    column: int,
+    word: np.uint32,
+    owner: int,
+) -> None:
     picture[row, column, 0] = word & np.uint32(255)
     picture[row, column, 1] = (word >> np.uint32(8)) & np.uint32(255)
     picture[row, column, 2] = (word >> np.uint32(16)) & np.uint32(255)
     labels[row, column] = word >> np.uint32(24)
+    if owners is not None:
+        owners[row, column] = owner
 
 
 @kernel
@@ -35,6 +46,8 @@ def draw_standing(
     others: np.ndarray | None,
     sprites: np.ndarray,
     inks: np.ndarray,
+    owners: np.ndarray | None,
+    outlines: np.ndarray | None,
 ) -> None:
     """Draw trees, boards, cones and cars over the ground.
 
@@ -50,6 +63,8 @@ def draw_standing(
         others: (K,) records of ``OTHER``; None for none.
         sprites: (2, kinds, SPRITE_HEIGHT, SPRITE_WIDTH) uint8 inks.
         inks: (BANDS, INKS) uint32.
+        owners: (H, W) uint8, cleared; 1 + which of the others each pixel shows is written. None if it is not wanted.
+        outlines: (K,) records of ``OUTLINE``, cleared; those of the others that are drawn are written. None likewise.
     """
     width = labels.shape[1]
     cosine = np.cos(heading)
@@ -103,11 +118,38 @@ def draw_standing(
         elif others is not None:
             other = others[k - count]
             if other.kind != CONE:
-                _draw_car(picture, labels, geometry, camera_x, camera_y, cosine, sine, other, inks)
+                _draw_car(
+                    picture,
+                    labels,
+                    geometry,
+                    camera_x,
+                    camera_y,
+                    cosine,
+                    sine,
+                    other,
+                    inks,
+                    owners,
+                    outlines,
+                    1 + k - count,
+                )
                 continue
             place_x, place_y, tall, wide, kind = other.x, other.y, other.height, other.width, CONE_SPRITE
         left = (place_y - camera_y) * cosine - (place_x - camera_x) * sine
-        _draw_sprite(picture, labels, geometry, depth[i], left, tall, wide, sprites[turned, kind], tint, inks)
+        _draw_sprite(
+            picture,
+            labels,
+            geometry,
+            depth[i],
+            left,
+            tall,
+            wide,
+            sprites[turned, kind],
+            tint,
+            inks,
+            owners,
+            outlines,
+            max(0, 1 + k - count),  # 0: what stands beside the road hides what is behind it
+        )
 
 
 @kernel
@@ -122,6 +164,9 @@ def _draw_sprite(
     sprite: np.ndarray,
     tint: int,
     inks: np.ndarray,
+    owners: np.ndarray | None,
+    outlines: np.ndarray | None,
+    owner: int,
 ) -> None:
     height, width = labels.shape
     # Foot and top in camera coordinates: along the axis, and downwards.
@@ -137,6 +182,9 @@ def _draw_sprite(
     middle = 0.5 * width - left * geometry.focal / foot_axis
     if bottom - top < _SMALLEST:
         return
+    if outlines is not None and owner > 0:
+        extend_outline(outlines[owner - 1], middle - half, top)
+        extend_outline(outlines[owner - 1], middle + half, bottom)
     first_row, last_row = max(0, int(np.ceil(top - 0.5))), min(height, int(np.ceil(bottom - 0.5)))
     first, last = max(0, int(np.ceil(middle - half - 0.5))), min(width, int(np.ceil(middle + half - 0.5)))
     if first >= last:
@@ -153,7 +201,9 @@ def _draw_sprite(
             if ink != 0:
                 if ink < 33:
                     ink += np.uint8(8 * tint)
-                _put(picture, labels, row, column, table[ink])
+                _put(picture, labels, owners, row, column, table[ink], owner)
+    if owners is not None and outlines is not None and owner > 0:
+        outlines[owner - 1].pixels = visible_part(owners, owner, outlines[owner - 1])[4]
 
 
 @kernel
@@ -167,7 +217,14 @@ def _project(
 
 
 @kernel
-def _fill(picture: np.ndarray, labels: np.ndarray, corners: np.ndarray, word: np.uint32) -> None:
+def _fill(
+    picture: np.ndarray,
+    labels: np.ndarray,
+    corners: np.ndarray,
+    word: np.uint32,
+    owners: np.ndarray | None,
+    owner: int,
+) -> None:
     """Fill a convex quadrilateral of (4, 2) corners in pixels."""
     height, width = labels.shape
     first = max(0, int(np.ceil(corners[:, 1].min() - 0.5)))
@@ -185,7 +242,7 @@ def _fill(picture: np.ndarray, labels: np.ndarray, corners: np.ndarray, word: np
         if low > high:
             continue
         for column in range(max(0, int(np.ceil(low - 0.5))), min(width, int(np.ceil(high - 0.5)))):
-            _put(picture, labels, row, column, word)
+            _put(picture, labels, owners, row, column, word, owner)
 
 
 @kernel
@@ -197,6 +254,9 @@ def _draw_box(
     extent: np.ndarray,
     inks: np.ndarray,
     table: np.ndarray,
+    owners: np.ndarray | None,
+    outlines: np.ndarray | None,
+    owner: int,
 ) -> None:
     """Draw the faces of a box that face the camera, and its top if the camera is above it.
 
@@ -210,6 +270,9 @@ def _draw_box(
             shorter and narrower at each end, in metres.
         inks: (3,) of ends, flanks and top.
         table: (INKS,) uint32.
+        owners: (H, W) uint8, changed; None if it is not wanted.
+        outlines: (K,) records of ``OUTLINE``, that of the car is widened; None likewise.
+        owner: Number of the car in ``owners``.
     """
     height, width = labels.shape
     ahead, left, cosine, sine = place[0], place[1], place[2], place[3]
@@ -251,7 +314,10 @@ def _draw_box(
                 high if upper else low,
                 k,
             )
-        _fill(picture, labels, corners, table[inks[face // 2]])
+        if outlines is not None:
+            for k in range(4):
+                extend_outline(outlines[owner - 1], corners[k, 0], corners[k, 1])
+        _fill(picture, labels, corners, table[inks[face // 2]], owners, owner)
 
 
 # A car as four boxes: wheels and floor, body, lamps, cabin. Shares of half its length, half its width, and its height;
@@ -277,6 +343,9 @@ def _draw_car(
     sine: float,
     other: Record,
     inks: np.ndarray,
+    owners: np.ndarray | None,
+    outlines: np.ndarray | None,
+    owner: int,
 ) -> None:
     dx, dy = other.x - camera_x, other.y - camera_y
     place = np.empty(4)
@@ -297,4 +366,6 @@ def _draw_car(
         extent[2] = 0.5 * other.width * _BOXES[box, 2]
         for k in range(3, 6):
             extent[k] = other.height * _BOXES[box, k]
-        _draw_box(picture, labels, geometry, place, extent, colours[box], table)
+        _draw_box(picture, labels, geometry, place, extent, colours[box], table, owners, outlines, owner)
+    if owners is not None and outlines is not None:
+        outlines[owner - 1].pixels = visible_part(owners, owner, outlines[owner - 1])[4]

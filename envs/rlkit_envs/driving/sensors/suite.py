@@ -9,6 +9,7 @@ import numpy.typing as npt
 from rlkit_envs.driving.circuit_cache import CircuitCache
 from rlkit_envs.driving.jit import kernel
 from rlkit_envs.driving.sensors.birdview import classes_range, colours_range, road_range
+from rlkit_envs.driving.sensors.boxes import EMPTY_ROW, FIELDS, MOST_BOXES, box_bounds
 from rlkit_envs.driving.sensors.camera import MATERIAL_CELL, Camera, camera_range
 from rlkit_envs.driving.sensors.lidar import beam_angles, lidar
 from rlkit_envs.driving.sensors.preview import SIZE as PREVIEW_SIZE
@@ -23,7 +24,7 @@ from rlkit_envs.driving.weather.tables import WeatherTables
 
 Array = npt.NDArray[Any]
 
-SENSORS = ("birdview", "camera", "segmentation", "lidar", "state", "preview")
+SENSORS = ("birdview", "camera", "segmentation", "boxes", "lidar", "state", "preview")
 BIRDVIEWS = ("road", "colour", "classes", "window")
 STATE_SIZE = 3  # speed, steering, yaw rate
 
@@ -60,8 +61,8 @@ class Sensors:
 
     @property
     def has_camera(self) -> bool:
-        """Whether the camera or its segmentation is among the sensors."""
-        return "camera" in self.names or "segmentation" in self.names
+        """Whether the camera or one of its labels is among the sensors."""
+        return any(name in self.names for name in ("camera", "segmentation", "boxes"))
 
     @property
     def needs_weather(self) -> bool:
@@ -84,18 +85,21 @@ class Sensors:
             "birdview": (self.view_size, self.view_size, channels),
             "camera": (self.camera.height, self.camera.width, 3),
             "segmentation": (self.camera.height, self.camera.width),
+            "boxes": (MOST_BOXES, len(FIELDS)),
             "lidar": (self.beams,),
             "state": (STATE_SIZE,),
             "preview": (PREVIEW_SIZE,),
         }[name]
 
-    def bounds(self, name: str) -> tuple[float, float, type]:
-        """Lowest and highest value of a sensor, and its type."""
+    def bounds(self, name: str) -> tuple[float | Array, float | Array, type]:
+        """Lowest and highest value of a sensor, or of each of its entries, and its type."""
         if name in ("birdview", "camera"):
             classes = name == "birdview" and self.birdview == "classes"
             return 0, len(CLASSES) - 1 if classes else 255, np.uint8
         if name == "segmentation":
             return 0, len(CLASSES) - 1, np.uint8
+        if name == "boxes":
+            return *box_bounds(self.camera.height, self.camera.width), np.float32
         return (0.0, self.beam_range, np.float32) if name == "lidar" else (-1.0, 1.0, np.float32)
 
 
@@ -162,8 +166,12 @@ class SensorSuite:
                 window_range(low, high, cars, others, view, pool.lines, pool.circuits, own.ground)
             else:
                 classes_range(low, high, cars, others, view, self._scales[0], *ground, self._shares)
-        if "camera" in out or "segmentation" in out:
-            # The sensor of the two that is not wanted has no rows; the kernel then draws into a buffer of its own.
+        boxes = out.get("boxes")
+        if boxes is not None and others is None:
+            boxes[low:high] = EMPTY_ROW
+            boxes = None
+        if "camera" in out or "segmentation" in out or boxes is not None:
+            # A sensor that is not wanted has no rows; the kernel then draws into a buffer of its own.
             camera, labels = out.get("camera", _NO_PICTURES), out.get("segmentation", _NO_LABELS)
             camera_range(
                 low,
@@ -173,6 +181,7 @@ class SensorSuite:
                 camera,
                 as_words(camera),
                 labels,
+                boxes,
                 self._rows,
                 self._geometry,
                 self._light,

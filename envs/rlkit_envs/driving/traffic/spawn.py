@@ -8,7 +8,7 @@ from rlkit_envs.driving.traffic.behaviour import CAR, COLOURS, CONE, STOPPED_CAR
 
 DRAWS = 8  # random numbers that each of the others takes
 LANE_DRAW = 2  # index of the one for the lane: left below 0.5
-CLEAR_AHEAD = 30.0  # m of free road ahead of the driver, between the middles of the cars
+CLEAR_AHEAD = 30.0  # m of free road ahead of the driver by default
 CLEAR_BEHIND = 15.0  # m behind the driver
 ROOM = 14.0  # m of road for each at least, so that none has to brake hard at first
 CONE_SHARE = 0.6  # of the obstacles; the others are stopped cars
@@ -22,6 +22,7 @@ def place_others(
     cars: int,
     obstacles: int,
     start: float,
+    clear_ahead: float,
     slowest: float,
     fastest: float,
     line: np.ndarray,
@@ -39,6 +40,7 @@ def place_others(
         cars: Moving cars wanted.
         obstacles: Cones and stopped cars wanted; with the cars, at most K.
         start: Station of the driver, in metres.
+        clear_ahead: Metres of free road ahead of the driver; the first of the others is at least ``ROOM`` / 2 beyond.
         slowest: Lowest desired speed of the cars, in m/s.
         fastest: Highest.
         line: (n, 8) packed centre line.
@@ -50,7 +52,7 @@ def place_others(
     """
     for other in others:
         other.active = 0
-    span = circuit.length - CLEAR_AHEAD - CLEAR_BEHIND
+    span = circuit.length - clear_ahead - CLEAR_BEHIND
     wanted = min(cars + obstacles, len(others))
     count = max(0, min(wanted, int(span / ROOM)))
     if count == 0:
@@ -65,7 +67,7 @@ def place_others(
         if is_obstacle:
             left_over -= 1.0
         slack = part - ROOM
-        station = start + CLEAR_AHEAD + k * part + 0.5 * ROOM + slack * draw[1]
+        station = start + clear_ahead + k * part + 0.5 * ROOM + slack * draw[1]
         other.station = station % circuit.length
         other.index = min(int(other.station / circuit.step), circuit.samples - 1)
         other.active = 1

@@ -4,8 +4,10 @@ import os
 import numpy as np
 import pytest
 
+from rlkit.boxes import Boxes
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets import read_dataset
+from rlkit.segmentation.datasets import open_dataset, read_dataset
+from rlkit.segmentation.datasets.coco import CocoImage, coco_tree
 
 CLASSES = {"names": ["grass", "road"], "drivable": ["road"]}
 
@@ -39,6 +41,61 @@ def test_conditions_are_read_by_the_names_of_pictures(own):
     folder = own()
     (folder / "conditions.json").write_text(json.dumps({"1": "fog"}))
     assert [one.condition for one in read_dataset(folder).splits["train"]] == ["", "fog", ""]
+
+
+@pytest.fixture
+def boxed(own):
+    """A folder with boxes, of which the content can be changed."""
+
+    def make(splits=("train",), size=(12, 16), **changes):
+        folder = own(splits)
+        (folder / "boxes").mkdir()
+        for split in splits:
+            names = changes.get("names", [f"{split}{number}.jpg" for number in range(3)])
+            boxes = Boxes(np.array([[1, 2, 5, 6]], np.float32), np.array([0]))
+            tree = coco_tree(("car",), {name: CocoImage(size, boxes) for name in names})
+            (folder / f"boxes/{split}.json").write_text(json.dumps(tree))
+        return folder
+
+    return make
+
+
+def test_boxes_belong_to_the_pictures_of_their_split(boxed):
+    dataset = read_dataset(boxed(("train", "test")))
+    assert dataset.box_classes == ("car",)
+    assert len(dataset.boxes) == 6
+
+
+def test_each_picture_of_a_batch_has_its_boxes_at_the_size_of_the_batch(boxed):
+    source = open_dataset(boxed(("train", "test")), size=(24, 32))
+    assert [boxes.boxes.tolist() for boxes in next(source.measured("test")).boxes] == [[[2, 4, 10, 12]]] * 3
+
+
+def test_boxes_that_do_not_fit_their_pictures_are_refused(boxed):
+    with pytest.raises(UserError, match=r"train0\.jpg is 16×12 pixels, but its boxes are for 32×24"):
+        open_dataset(boxed(size=(24, 32)))
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["train0.jpg"], "is not in this file"),
+        ([f"train{n}.jpg" for n in range(4)], r"train3\.jpg is missing in images"),
+    ],
+)
+def test_boxes_of_other_pictures_are_refused(boxed, names, said):
+    with pytest.raises(UserError, match=said):
+        read_dataset(boxed(names=names))
+
+
+def test_a_file_of_boxes_without_its_split_or_a_split_without_its_file_is_refused(boxed):
+    folder = boxed()
+    (folder / "boxes/train.json").rename(folder / "boxes/rain.json")
+    with pytest.raises(UserError, match=r"rain\.json belongs to none of the splits train"):
+        read_dataset(folder)
+    (folder / "boxes/rain.json").unlink()
+    with pytest.raises(UserError, match=r"boxes/train\.json is missing"):
+        read_dataset(folder)
 
 
 @pytest.mark.parametrize("part", ["images", "masks", "classes.json"])

@@ -83,6 +83,26 @@ def test_another_seed_measures_other_pictures_and_the_same_one_the_same(driving,
     assert one.conditions == ("fog",)
 
 
+def test_pictures_have_boxes_where_the_environment_has_them(driving):
+    small = {**SMALL, "camera_size": [48, 64], "traffic": 20, "obstacles": 10}
+    source = SimulatorDataset(EnvConfig("rlkit/DrivingTrafficCamera-v0", small), selected=8)
+    assert source.box_classes == ("car", "cone")
+    batch = next(source.selection())
+    vehicle = source.classes.names.index("vehicle")
+    assert len(batch.boxes) == len(batch.images)
+    assert sum(map(len, batch.boxes)) > 5
+    for labels, boxes in zip(batch.labels, batch.boxes, strict=True):
+        covered = np.zeros(labels.shape, bool)
+        for x1, y1, x2, y2 in boxes.boxes.astype(int):
+            covered[y1:y2, x1:x2] = True
+        assert covered[labels == vehicle].all()
+    part = batch.part(slice(1, 3))
+    assert part.boxes == batch.boxes[1:3]
+    assert driving.box_classes == ()
+    assert next(driving.selection()).boxes is None
+    source.close()
+
+
 def test_the_environment_renders_the_given_size_if_it_can():
     source = SimulatorDataset(EnvConfig("rlkit/DrivingCamera-v0", SMALL), (24, 40))
     assert source.size == (24, 40)

@@ -32,6 +32,24 @@ def test_a_written_data_set_is_read_back_equal(simulator, tmp_path):
             assert (np.concatenate([getattr(batch, part) for batch in written]) == expected).all()
 
 
+def test_boxes_are_written_in_cocos_format_and_read_back(tmp_path):
+    small = {"num_circuits": 1, "camera_size": [48, 64], "circuit_length": [300.0, 400.0], "traffic": 20}
+    simulator = SimulatorDataset(EnvConfig("rlkit/DrivingTrafficCamera-v0", small), selected=4, measured=1)
+    write_dataset(simulator, tmp_path / "data", 2)
+    assert {path.name for path in (tmp_path / "data/boxes").iterdir()} >= {"train.json", "selection.json", "test.json"}
+    source = open_dataset(tmp_path / "data", size=(24, 32))
+    assert source.box_classes == ("car", "cone")
+    made, read = ([one for batch in of.selection() for one in batch.boxes] for of in (simulator, source))
+    assert sum(map(len, made)) > 0
+    for one, other in zip(made, read, strict=True):
+        assert np.array_equal(other.boxes, 0.5 * one.boxes)
+        assert np.array_equal(other.labels, one.labels)
+        for name, values in one.attributes.items():
+            if len(one):
+                assert other.attributes[name] == pytest.approx(values, abs=1e-3)
+    simulator.close()
+
+
 def test_the_same_seed_writes_the_same_pictures(simulator, tmp_path):
     for name in ("one", "other"):
         write_dataset(simulator, tmp_path / name, 5, seed=1)

@@ -1,10 +1,14 @@
 """Sheets: everything that is shown of a picture stands on them, whatever the size."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from rlkit.boxes import BoxedImage, Boxes
 from rlkit.segmentation.visualization.palette import class_colours
 from rlkit.segmentation.visualization.sheet import CLASS_ALPHA, MAX_PANEL, MIN_PANEL, Row, draw_sheet, draw_single
+from rlkit.viewer.box_layout import COLOURS
 
 
 def row(colours, truth=True, uncertainty=True, caption="a picture"):
@@ -61,3 +65,21 @@ def test_a_single_image_has_the_aspect_ratio_of_a_screen(colours, classes):
 def test_long_names_are_shortened(colours, classes):
     sheet = draw_sheet([row(colours, False, False, caption="x" * 500)], classes, "title", "y" * 500)
     assert sheet.shape == draw_sheet([row(colours, False, False, caption="x")], classes, "title", "y").shape
+
+
+def test_boxes_have_a_panel_of_their_own(colours, classes):
+    boxes = Boxes(np.array([[6, 8, 12, 14]], np.float32), np.array([0]), {"distance": np.array([12.0], np.float32)})
+    plain = row(colours)
+    boxed = dataclasses.replace(plain, boxed=BoxedImage(colours, boxes, ("car",)))
+    sheet, without = draw_sheet([boxed], classes), draw_sheet([plain], classes)
+    assert list(boxed.panels(class_colours(classes.names))) == [
+        "image",
+        "ground truth",
+        "objects",
+        "prediction",
+        "errors",
+        "uncertainty",
+    ]
+    assert sheet.shape[1] > without.shape[1]
+    assert holds(sheet, COLOURS[0])
+    assert not holds(without, COLOURS[0])

@@ -57,10 +57,10 @@ class Road:
         self.count += 1
         return other
 
-    def fill(self, seed, cars, obstacles, speeds=(8.0, 16.0), start=0.0):
+    def fill(self, seed, cars, obstacles, speeds=(8.0, 16.0), start=0.0, clear=CLEAR_AHEAD):
         draws = np.random.default_rng(seed).random((len(self.others), DRAWS))
         self.count = place_others(
-            self.others, draws, cars, obstacles, start, *speeds, self.line, self.record, self.grip
+            self.others, draws, cars, obstacles, start, clear, *speeds, self.line, self.record, self.grip
         )
 
     def run(self, seconds):
@@ -232,17 +232,24 @@ def test_where_a_car_stands_is_where_its_station_and_offset_say():
 
 
 @settings(max_examples=60)
-@given(st.integers(0, 2**32), st.integers(0, 5), st.integers(0, 16), st.integers(0, 16), st.floats(0.0, 400.0))
-def test_others_are_placed_apart_and_clear_of_the_driver(seed, number, cars, obstacles, start):
+@given(
+    st.integers(0, 2**32),
+    st.integers(0, 5),
+    st.integers(0, 16),
+    st.integers(0, 16),
+    st.floats(0.0, 400.0),
+    st.floats(0.0, 50.0),
+)
+def test_others_are_placed_apart_and_clear_of_the_driver(seed, number, cars, obstacles, start, clear):
     circuit = cached_circuit(number, "train")
     road = Road(circuit)
-    road.fill(seed, cars, obstacles, start=start)
+    road.fill(seed, cars, obstacles, start=start, clear=clear)
     placed = road.others[: road.count]
     assert road.count <= cars + obstacles
     assert (road.others["active"][road.count :] == 0).all()
     assert (placed["active"] == 1).all()
     away = (placed["station"] - start) % circuit.length
-    assert (away > CLEAR_AHEAD).all()
+    assert (away > clear).all()
     assert (away < circuit.length - CLEAR_BEHIND).all()
     if road.count == cars + obstacles:
         assert (placed["kind"] != CAR).sum() == obstacles

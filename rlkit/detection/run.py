@@ -1,0 +1,137 @@
+"""Training a detector as a Python call: train, start, resume."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rlkit.detection.config import Data, DetectionConfig, DetectionPlan, build, open_data, plan
+from rlkit.detection.learner import DetectionLearner
+from rlkit.detection.objects import LabelledObjects
+from rlkit.detection.trainer import DetectionTrainer
+from rlkit.errors import UserError
+from rlkit.nn.distributed import LearnerGroup
+from rlkit.segmentation.config import checked_budget
+from rlkit.segmentation.loader import TrainingPictures
+from rlkit.segmentation.losses import class_weights
+from rlkit.segmentation.run import check_environment, train_planned, usable_device
+from rlkit.training.extension import check_budget
+from rlkit.training.progress import Reporter, make_reporter
+from rlkit.training.run import MakeReporter, Run, check_time_limit
+from rlkit.training.run_folder import RunFolder
+from rlkit.utils.terminal import outputs_kept
+
+
+def train(
+    data: Data = "sim",
+    *,
+    run_dir: str | Path | None = None,
+    time_limit: float | None = None,
+    reporter: MakeReporter = make_reporter,
+    **plan_options: Any,
+) -> Run:
+    """Train a detector and keep the run in a folder.
+
+    Args:
+        data: "sim", "env:ID", a folder of pictures with boxes, or a `DetectionDataset`.
+        run_dir: The run folder; None makes one under `runs/`.
+        time_limit: Seconds after which to stop; the run can be resumed.
+        reporter: Makes what shows progress, from the budget in steps.
+        **plan_options: See `rlkit.detection.config.plan`.
+
+    Raises:
+        UserError: For anything that the caller can correct.
+    """
+    check_time_limit(time_limit)
+    planned = plan(data, **plan_options)
+    run = RunFolder.create(None if run_dir is None else Path(run_dir), planned.config)
+    return _go(run, planned, time_limit, reporter, resume=False)
+
+
+def resume(
+    path: str | Path,
+    *,
+    data: Data | None = None,
+    env_kwargs: Mapping[str, Any] | None = None,
+    network: str | None = None,
+    steps: int | None = None,
+    epochs: int | None = None,
+    time_limit: float | None = None,
+    reporter: MakeReporter = make_reporter,
+) -> Run:
+    """Continue a run from its newest intact checkpoint, exactly as if it had not been interrupted.
+
+    Args:
+        path: The run folder.
+        data: The data, given again: needed where they were moved, are a dataset that was given in Python, or an
+            environment in a module of your own.
+        env_kwargs: Arguments of the environment, typed again: needed for those that name code to import.
+        network: Must be that of the run.
+        steps: A new budget in all, also of a complete run, which config.json keeps; None for that of the run.
+        epochs: The same in passes over the pictures.
+        time_limit: Seconds after which to stop again.
+        reporter: Makes what shows progress, from the budget in steps.
+
+    Raises:
+        UserError: There is no such run, or it does not fit.
+    """
+    check_time_limit(time_limit)
+    run = RunFolder.open(Path(path), DetectionConfig)
+    config = run.config
+    if network not in (None, config.network):
+        raise UserError(f"This run trains {config.network}, not {network}: leave --network out.")
+    if steps is not None or epochs is not None:
+        budget = checked_budget(steps, epochs, config.pictures, config.settings.batch_size)
+        check_budget(run.path, config, budget, "--steps" if epochs is None else f"--epochs {epochs}")
+        config = dataclasses.replace(config, steps=budget)
+    check_environment(config, env_kwargs or {}, allow_code=data is not None)
+    source = open_data(
+        config.data if data is None else data,
+        size=config.size,
+        seed=config.seed,
+        env_kwargs=config.env_kwargs or None,
+        held_out=config.val_fraction,
+        allow_code=data is not None,
+    )
+    if (source.objects, source.classes) != (config.objects, config.classes):
+        raise UserError(f"{source.name} has other objects or classes than this run: {', '.join(source.objects)}.")
+    notes = source.notes
+    if source.training_pictures != config.pictures:
+        notes += (
+            f"{source.name} now has {source.training_pictures} training pictures; the run began with {config.pictures}",
+        )
+    # Without a checkpoint, the run begins again with the same random weights.
+    built = build(config.network, config.objects, config.classes, config.seed)
+    return _go(run, DetectionPlan(config, source, built, notes), time_limit, reporter, resume=True)
+
+
+def _go(
+    run: RunFolder[DetectionConfig],
+    planned: DetectionPlan,
+    time_limit: float | None,
+    make: MakeReporter,
+    *,
+    resume: bool,
+) -> Run:
+    former = run.config.steps
+    run.config = planned.config
+    with outputs_kept(), run.locked(), make(planned.config.steps) as reporter:
+        return train_planned(run, planned, _trainer, time_limit, reporter, former=former, resume=resume)
+
+
+def _trainer(
+    run: RunFolder[DetectionConfig], planned: DetectionPlan, reporter: Reporter, group: LearnerGroup
+) -> DetectionTrainer:
+    config, source, settings = planned.config, planned.source, planned.config.settings
+    learner = DetectionLearner(
+        planned.network,
+        settings,
+        config.steps,
+        seed=config.seed,
+        device=usable_device(config),
+        class_weights=class_weights(settings, source, config.seed),
+    )
+    pictures: TrainingPictures[LabelledObjects] = TrainingPictures(
+        source, settings.augmentation(), settings.batch_size, config.seed, settings.bn_samples
+    )
+    return DetectionTrainer(run, pictures, source, learner, reporter)
