@@ -183,6 +183,20 @@ def test_rows_are_sorted_by_distance_and_only_the_nearest_are_kept():
     assert most == MOST_BOXES
 
 
+@pytest.mark.parametrize("height", [0.3, 1.3])
+def test_a_camera_within_another_car_is_no_error(height):
+    env = make(traffic=1, obstacles=0, camera_height=height)
+    state = begin(env, 0)
+    car, other = state["car"], state["others"][0]
+    for ahead in (0.9, 1.1, 2.0):
+        other["x"], other["y"] = car["x"] + ahead * np.cos(car["heading"]), car["y"] + ahead * np.sin(car["heading"])
+        other["heading"] = car["heading"]
+        boxes = rows_of(observe(env, state))
+        assert len(boxes) <= 1
+        assert np.isfinite(boxes).all()
+        assert (boxes[:, DISTANCE] == 0.0).all()
+
+
 def test_without_others_every_row_is_empty():
     env = make(traffic=0, obstacles=0)
     assert (env.reset(seed=0)[0]["boxes"][:, CLASS] == -1.0).all()
