@@ -221,6 +221,21 @@ def test_boxes_change_nothing_else_and_a_batch_has_those_of_each_car_alone():
             assert np.array_equal(value, seen[name][i])
 
 
+def test_the_mirrored_episode_has_mirrored_boxes():
+    env = make(obstacles=20, traffic=20, clear_ahead=0)
+    compared = 0
+    for seed in range(4):
+        plain, image = (rows_of(env.reset(seed=seed, options={"mirrored": on})[0]) for on in (False, True))
+        assert len(plain) == len(image)
+        for row, flipped in zip(plain, image, strict=True):
+            x1, y1, x2, y2 = row[BOX]
+            assert np.abs(flipped[BOX] - (128.0 - x2, y1, 128.0 - x1, y2)).max() <= 1.0
+            assert flipped[BEARING] == pytest.approx(-row[BEARING], abs=1e-4)
+            assert flipped[DISTANCE] == pytest.approx(row[DISTANCE], abs=1e-3)
+            compared += 1
+    assert compared >= 10
+
+
 def test_boxes_alone_are_those_beside_the_camera():
     alone, both = make(sensors="boxes,state", obstacles=20), make(obstacles=20)
     assert np.array_equal(alone.reset(seed=2)[0]["boxes"], both.reset(seed=2)[0]["boxes"])
