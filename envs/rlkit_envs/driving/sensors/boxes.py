@@ -75,9 +75,9 @@ def extend_outline(outline: Record, x: float, y: float) -> None:
 def visible_part(owners: np.ndarray, owner: int, outline: Record) -> tuple[int, int, int, int, int]:
     """The box x1, y1, x2, y2 of an owner's pixels, and their number; a number of 0 if there are none."""
     height, width = owners.shape
-    # Far outside of the picture, a coordinate may not fit into an integer.
-    top, bottom = int(max(0.0, outline.top)), int(min(height - 1.0, max(-1.0, outline.bottom)))
-    left, right = int(max(0.0, outline.left)), int(min(width - 1.0, max(-1.0, outline.right)))
+    # Far outside of the picture, or without an outline, a coordinate does not fit into an integer.
+    top, bottom = int(min(height, max(0.0, outline.top))), int(min(height - 1.0, max(-1.0, outline.bottom)))
+    left, right = int(min(width, max(0.0, outline.left))), int(min(width - 1.0, max(-1.0, outline.right)))
     x1, y1, x2, y2, count = width, height, 0, 0, 0
     for row in range(top, bottom + 1):
         for column in range(left, right + 1):

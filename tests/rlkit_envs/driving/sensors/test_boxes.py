@@ -183,6 +183,20 @@ def test_rows_are_sorted_by_distance_and_only_the_nearest_are_kept():
     assert most == MOST_BOXES
 
 
+@pytest.mark.parametrize("height", [0.3, 1.3])
+def test_a_camera_within_another_car_is_no_error(height):
+    env = make(traffic=1, obstacles=0, camera_height=height)
+    state = begin(env, 0)
+    car, other = state["car"], state["others"][0]
+    for ahead in (0.9, 1.1, 2.0):
+        other["x"], other["y"] = car["x"] + ahead * np.cos(car["heading"]), car["y"] + ahead * np.sin(car["heading"])
+        other["heading"] = car["heading"]
+        boxes = rows_of(observe(env, state))
+        assert len(boxes) <= 1
+        assert np.isfinite(boxes).all()
+        assert (boxes[:, DISTANCE] == 0.0).all()
+
+
 def test_without_others_every_row_is_empty():
     env = make(traffic=0, obstacles=0)
     assert (env.reset(seed=0)[0]["boxes"][:, CLASS] == -1.0).all()
@@ -205,6 +219,21 @@ def test_boxes_change_nothing_else_and_a_batch_has_those_of_each_car_alone():
         assert np.array_equal(seen["boxes"][i], alone["boxes"])
         for name, value in without.items():
             assert np.array_equal(value, seen[name][i])
+
+
+def test_the_mirrored_episode_has_mirrored_boxes():
+    env = make(obstacles=20, traffic=20, clear_ahead=0)
+    compared = 0
+    for seed in range(4):
+        plain, image = (rows_of(env.reset(seed=seed, options={"mirrored": on})[0]) for on in (False, True))
+        assert len(plain) == len(image)
+        for row, flipped in zip(plain, image, strict=True):
+            x1, y1, x2, y2 = row[BOX]
+            assert np.abs(flipped[BOX] - (128.0 - x2, y1, 128.0 - x1, y2)).max() <= 1.0
+            assert flipped[BEARING] == pytest.approx(-row[BEARING], abs=1e-4)
+            assert flipped[DISTANCE] == pytest.approx(row[DISTANCE], abs=1e-3)
+            compared += 1
+    assert compared >= 10
 
 
 def test_boxes_alone_are_those_beside_the_camera():
