@@ -8,15 +8,17 @@ each reader raises `UserError` if what it reads is malformed.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, Protocol, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-from gymnasium import Space, spaces
 
 from rlkit.boxes import BOXES, CLASS, CORNERS, BoxLabels
 from rlkit.errors import UserError
 from rlkit.spaces import Classes, Mirror
+
+if TYPE_CHECKING:
+    from gymnasium import Space
 
 MetricKind = Literal["share", "seconds", "ratio", "number", "label"]
 Purpose = Literal["training", "evaluation", "play", "picture"]
@@ -191,7 +193,7 @@ def segmentation_classes(metadata: Mapping[str, Any]) -> Classes | None:
     return Classes(_names(metadata["classes"], "classes"), _names(metadata.get("drivable", ()), "drivable"))
 
 
-def box_labels(metadata: Mapping[str, Any], space: Space[Any] | None = None) -> BoxLabels | None:
+def box_labels(metadata: Mapping[str, Any], space: "Space[Any] | None" = None) -> BoxLabels | None:
     """Read how the rows of the observation `boxes` (K, F) are read: `metadata["box_labels"]`.
 
     It is of the form `{"classes": ("car", ...), "fields": ("class", "x1", "y1", "x2", "y2", "distance", ...)}`: the
@@ -213,6 +215,8 @@ def box_labels(metadata: Mapping[str, Any], space: Space[Any] | None = None) -> 
             "box_labels", f"'classes' and 'fields' with {CLASS}, {', '.join(CORNERS)} are expected, not {entry!r}"
         )
     if space is not None:
+        from gymnasium import spaces
+
         if not isinstance(space, spaces.Dict) or BOXES not in space.spaces:
             return None
         shape = space[BOXES].shape or ()
