@@ -11,7 +11,7 @@ from rlkit.errors import EnvironmentFailure, UserError
 from rlkit.replay.remote import RemoteReplayBuffer, ReplayLost
 from rlkit.training.actors import LOSSES, ActorPool
 from rlkit.training.agent_trainer import AgentTrainer
-from rlkit.training.cluster import LOCAL, connected
+from rlkit.training.cluster import LOCAL, Cluster, connected
 from rlkit.training.config import RunConfig
 from rlkit.training.progress import Reporter
 from rlkit.training.run import Run, go_on
@@ -74,8 +74,30 @@ class ActorTrainer(AgentTrainer):
         self._replay.close()
 
 
+@contextmanager
+def actor_cluster(address: str, config: RunConfig) -> Iterator[Cluster]:
+    """Connect to the cluster of a run's actors within the block.
+
+    Args:
+        address: As of `connected`.
+        config: Of the run.
+
+    Raises:
+        UserError: There is no such cluster, or its nodes cannot take the actors.
+    """
+    with connected(address) as cluster:
+        if address != LOCAL:
+            nodes = cluster.nodes()
+            cpus = int(sum(node.cpus for node in nodes))
+            if config.actors > cpus:
+                raise UserError(f"--actors {config.actors}: the cluster {address} has {cpus} CPUs, one for each actor")
+            cluster.check_nodes(nodes, cluster.env_for_nodes(config))
+        yield cluster
+
+
 def train_with_actors(
-    address: str,
+    cluster: Cluster,
+    counts_cpus: bool,
     run: RunFolder[RunConfig],
     agent: OffPolicyAgent,
     environments: VecEnv,
@@ -88,8 +110,9 @@ def train_with_actors(
     """Train on what remote actors collect; where the replay buffer's process ends, go on from the newest checkpoint.
 
     Args:
-        address: Of the cluster, as of `connected`.
-        run: Its folder.
+        cluster: Where they run.
+        counts_cpus: Whether each takes one of its CPUs.
+        run: The run's folder.
         agent: What learns.
         environments: One like those of the actors.
         evaluation: Where it is evaluated.
@@ -99,34 +122,26 @@ def train_with_actors(
         notes: Of a budget that has changed.
 
     Raises:
-        UserError: There is no such cluster, an environment failed, or training diverged.
+        UserError: An environment failed, or training diverged.
         EnvironmentFailure: Processes ended again and again.
     """
     began, losses, newest = time.monotonic(), 0, -1
-    with connected(address) as cluster:
-        ray, nodes = cluster.ray, cluster.nodes()
-        cpus = int(sum(node.cpus for node in nodes))
-        if address != LOCAL:
-            if run.config.actors > cpus:
-                asked = run.config.actors
-                raise UserError(f"--actors {asked}: the cluster {address} has {cpus} CPUs, one for each actor")
-            cluster.check_nodes(nodes, cluster.env_for_nodes(run.config))
-        while True:
-            trainer = ActorTrainer(ray, run, agent, environments, evaluation, reporter, address != LOCAL)
-            left = None if time_limit is None else max(1.0, time_limit - (time.monotonic() - began))
-            try:
-                return go_on(trainer, environments, left, resume, notes)
-            except ReplayLost as error:
-                stopped, why = trainer.stop.reason, str(error)
-            finally:
-                trainer.close()
-            saved = run.checkpoints.newest(reporter.warn, replay=False)
-            steps = 0 if saved is None else saved.steps
-            if stopped is not None:
-                reporter.warn(f"the replay buffer's process ended while training stopped: {why}")
-                return Run(run.path, steps, stopped)
-            losses, newest = (losses + 1 if steps == newest else 1), steps
-            if losses >= LOSSES:
-                raise EnvironmentFailure(f"the replay buffer's process ended {LOSSES} times in a row: {why}")
-            reporter.warn(f"the replay buffer's process ended: training goes on from {steps:,} steps ({why})")
-            resume, notes = True, ()
+    while True:
+        trainer = ActorTrainer(cluster.ray, run, agent, environments, evaluation, reporter, counts_cpus)
+        left = None if time_limit is None else max(1.0, time_limit - (time.monotonic() - began))
+        try:
+            return go_on(trainer, environments, left, resume, notes)
+        except ReplayLost as error:
+            stopped, why = trainer.stop.reason, str(error)
+        finally:
+            trainer.close()
+        saved = run.checkpoints.newest(reporter.warn, replay=False)
+        steps = 0 if saved is None else saved.steps
+        if stopped is not None:
+            reporter.warn(f"the replay buffer's process ended while training stopped: {why}")
+            return Run(run.path, steps, stopped)
+        losses, newest = (losses + 1 if steps == newest else 1), steps
+        if losses >= LOSSES:
+            raise EnvironmentFailure(f"the replay buffer's process ended {LOSSES} times in a row: {why}")
+        reporter.warn(f"the replay buffer's process ended: training goes on from {steps:,} steps ({why})")
+        resume, notes = True, ()

@@ -3,11 +3,11 @@
 import dataclasses
 import inspect
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import torch
 
@@ -35,6 +35,9 @@ from rlkit.training.trainer import Trainer
 from rlkit.utils.io import disk_errors, write_json
 from rlkit.utils.system import available_memory
 from rlkit.utils.terminal import outputs_kept
+
+if TYPE_CHECKING:
+    from rlkit.training.cluster import Cluster
 
 SAVES_MEMORY = ("buffer_size=N", "replay_on_disk=true")  # usual hyperparameters of agents with a replay buffer
 
@@ -125,13 +128,14 @@ def start(
         check_memory(agent, config.learners)
         if config.init is not None:
             config.init.load_into(agent, environments.spaces)
+        cluster = stack.enter_context(_actor_cluster(config, ray))
         run = RunFolder.create(None if run_dir is None else Path(run_dir), config)
         _describe_spaces(run, environments.spaces)
         if started is not None:
             started(run.path)
         progress = stack.enter_context(reporter(config.steps))
         group = stack.enter_context(_other_learners(run, allow_code=True, resume=False))
-        return _go(run, agent, environments, progress, time_limit, ray, resume=False, group=group)
+        return _go(run, agent, environments, progress, time_limit, cluster, resume=False, group=group)
 
 
 def _check_ray(address: str | None, config: RunConfig) -> None:
@@ -144,6 +148,22 @@ def _check_ray(address: str | None, config: RunConfig) -> None:
         raise UserError(
             f"--ray {address}: this run has no --actors that could run there; --seeds trains several runs there"
         )
+
+
+@contextmanager
+def _actor_cluster(config: RunConfig, address: str | None) -> "Iterator[tuple[Cluster, bool] | None]":
+    """The cluster of remote actors, and whether each of them takes one of its CPUs; None without actors.
+
+    Connected before the run folder is made, so that nothing is left where there is no cluster.
+    """
+    if not config.actors:
+        yield None
+        return
+    from rlkit.training.actor_trainer import actor_cluster
+    from rlkit.training.cluster import LOCAL
+
+    with actor_cluster(address or LOCAL, config) as cluster:
+        yield cluster, address not in (None, LOCAL)
 
 
 def _local_envs(config: RunConfig) -> int:
@@ -203,8 +223,9 @@ def resume(
         agent = build_agent(config, environments.spaces)
         check_memory(agent, config.learners)
         progress = stack.enter_context(reporter(config.steps))
+        cluster = stack.enter_context(_actor_cluster(config, ray))
         group = stack.enter_context(_other_learners(run, allow_code=env is not None, resume=True))
-        return _go(run, agent, environments, progress, time_limit, ray, resume=True, notes=notes, group=group)
+        return _go(run, agent, environments, progress, time_limit, cluster, resume=True, notes=notes, group=group)
 
 
 def _other_learners(
@@ -245,7 +266,7 @@ def _go(
     environments: VecEnv,
     reporter: Reporter,
     time_limit: float | None,
-    ray: str | None,
+    cluster: "tuple[Cluster, bool] | None",
     resume: bool,
     notes: Sequence[str] = (),
     group: LearnerGroup = ALONE,
@@ -281,13 +302,12 @@ def _go(
         measured_by = f"{config.eval_episodes} episodes of its own{f' with {arguments}' if arguments else ''}"
         reporter.say(f"evaluation: {measured_by if config.eval_freq else 'none (--eval-freq 0)'}")
         reporter.say(f"run: {run.path}")
-        if config.actors:
+        if cluster is not None:
             assert isinstance(agent, OffPolicyAgent)  # as `build_agent` has checked
             from rlkit.training.actor_trainer import train_with_actors
-            from rlkit.training.cluster import LOCAL
 
             outcome = train_with_actors(
-                ray or LOCAL, run, agent, environments, measured, reporter, time_limit, resume, notes
+                *cluster, run, agent, environments, measured, reporter, time_limit, resume, notes
             )
         else:
             trainer = AgentTrainer(run, agent, environments, measured, reporter, group)

@@ -152,6 +152,7 @@ def test_without_ray_the_command_to_install_it_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match=r"pip install \"rlkit-toolkit\[cluster\]\""):
         train(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_number_of_environments_follows_that_of_actors(tmp_path):
