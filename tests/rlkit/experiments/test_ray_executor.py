@@ -148,6 +148,7 @@ def check_nothing_left(mark):
     assert not left_over(mark)
 
 
+@pytest.mark.slow
 def test_runs_whose_node_is_lost_go_on_and_equal_local_ones(nodes, tmp_path, capsys):
     nodes.have(2)
     config = plan("CartPole-v1", steps=600, **OPTIONS)
