@@ -1,8 +1,8 @@
 """A run folder on two machines: what is new in one is sent in pieces to the other.
 
 Pieces come in an order that leaves the copy resumable after each of them: segments of the replay buffer before the
-checkpoints that need them, a checkpoint complete or absent, the log last, since it may not be ahead of the first
-checkpoint; then what was deleted is deleted in the copy. Nothing here imports torch.
+checkpoints that need them; checkpoints, complete, in one piece with the log, which has to reach to the newest of them
+and may not be ahead of the first; then what was deleted is deleted in the copy. Nothing here imports torch.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ ATTEMPTS = 10  # of listing a folder in which training deletes
 
 Piece = Mapping[str, Any]
 """{file, offset, data, last, added}: bytes of a file, or of what was added to it; {folder}: it is complete; {entries}:
-what there is by now."""
+what there is by now; {pieces}: several at once."""
 
 
 class FolderSender:
@@ -59,15 +59,19 @@ class FolderSender:
 
     def everything(self) -> Iterator[Piece]:
         """All that is new."""
-        grown = {name: self._stamp(name) for name in self._logs()}  # before checkpoints are listed
+        grown = {name: self._stamp(name) for name in self._logs()}
+        complete: list[Piece] = []
         with temporary_folder(self._folder.parent, f"{self._folder.name}-sent") as snapshot:
             entries = self._snapshot(snapshot)
+            if any(name.startswith("checkpoints") for name in entries):
+                # Without any, the log of now could be ahead of one that was written since.
+                grown = {name: self._stamp(name) for name in self._logs()}
             new = [name for name in entries if name not in self._sent]
             for name in sorted(new, key=lambda name: not name.startswith(SEGMENTS)):
                 if (snapshot / name).is_dir():
                     for file in sorted((snapshot / name).iterdir()):
                         yield from _pieces(file, f"{name}/{file.name}")
-                    yield {"folder": name}
+                    complete.append({"folder": name})
                 else:
                     yield from _pieces(snapshot / name, name)
                 self._sent.add(name)
@@ -76,7 +80,7 @@ class FolderSender:
             if self._stamps.get(name) != stamp:
                 yield from _pieces(self._folder / name, name)
                 self._stamps[name] = stamp
-        yield from self._added(grown)
+        yield {"pieces": [*complete, *self._added(grown)]}
         yield {"entries": [*entries, *grown]}
 
     def _added(self, grown: Mapping[str, tuple[int, int, int]]) -> Iterator[Piece]:
@@ -142,7 +146,10 @@ class FolderReceiver:
             UserError: It names a file outside of the folder, or behind a link.
             OSError: It cannot be written.
         """
-        if "entries" in piece:
+        if "pieces" in piece:
+            for part in piece["pieces"]:
+                self.take(part)
+        elif "entries" in piece:
             self._delete_all_but(piece["entries"])
         elif "folder" in piece:
             path = path_inside(self._folder, piece["folder"])

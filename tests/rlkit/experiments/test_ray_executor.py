@@ -148,14 +148,13 @@ def check_nothing_left(mark):
     assert not left_over(mark)
 
 
-@pytest.mark.slow
 def test_runs_whose_node_is_lost_go_on_and_equal_local_ones(nodes, tmp_path, capsys):
     nodes.have(2)
-    config = plan("CartPole-v1", steps=600, **OPTIONS)
-    lose_a_node(nodes, tmp_path / "cluster", 300)
+    config = plan("CartPole-v1", steps=3000, **OPTIONS)
+    lose_a_node(nodes, tmp_path / "cluster", 600)
     with executor_on(nodes, config, shared=False) as executor:  # the folders come back through the object store
         runs = train_seeds(config, [0, 1], folder=tmp_path / "cluster", executor=executor)
-    assert [(run.steps, run.stopped) for run in runs] == [(600, None)] * 2
+    assert [(run.steps, run.stopped) for run in runs] == [(3000, None)] * 2
     out = capsys.readouterr().out
     assert "its node is not reached any more" in out
     train_seeds(config, [0, 1], folder=tmp_path / "local", reporter=quiet, say=lambda _: None)
