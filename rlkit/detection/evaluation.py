@@ -14,7 +14,7 @@ from rlkit.detection.objects import Objects
 from rlkit.errors import UserError
 from rlkit.perception.detections import Detections
 from rlkit.perception.detector import Detector
-from rlkit.segmentation.evaluation import TIMED_BATCH, Progress, Speed, device_name, time_inference
+from rlkit.segmentation.evaluation import TIMED_BATCH, Progress, Speed, device_name, time_inference, without_nan
 from rlkit.segmentation.metrics import Confusion
 from rlkit.spaces import Pixels
 
@@ -77,7 +77,7 @@ class DetectionResult:
             "conditions": {name: _figures(one) for name, one in self.by_condition.items()},
             "notes": list(self.notes),
         }
-        plain: dict[str, Any] = _without_nan(figures | (self.speed.to_json() if self.speed else {}))
+        plain: dict[str, Any] = without_nan(figures | (self.speed.to_json() if self.speed else {}))
         return plain
 
 
@@ -88,13 +88,6 @@ def _figures(precision: PrecisionResult) -> dict[str, float]:
         "ap75": precision.ap75,
         "distance_error": precision.distance_error,
     }
-
-
-def _without_nan(tree: Any) -> Any:
-    """Replace NaN, which JSON lacks, by None."""
-    if isinstance(tree, dict):
-        return {name: _without_nan(branch) for name, branch in tree.items()}
-    return None if isinstance(tree, float) and math.isnan(tree) else tree
 
 
 @dataclass(frozen=True)

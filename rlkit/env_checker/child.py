@@ -14,6 +14,7 @@ import time
 from typing import Any, TextIO
 
 from rlkit.errors import UserError
+from rlkit.utils.channel import open_channel, send
 
 INTERVAL = 0.2  # s between progress events
 
@@ -39,16 +40,9 @@ class ProgressSender:
         send(self._channel, {"doing": doing, "lenient": lenient})
 
 
-def send(channel: TextIO, event: dict[str, Any]) -> None:
-    """Write one event."""
-    channel.write(json.dumps(event) + "\n")
-    channel.flush()
-
-
 def main() -> None:
     """Read the request, run the checks, and send the report or the digest."""
-    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    channel = open_channel()
     faulthandler.enable(all_threads=False)  # prints the line of a crash
     if hasattr(signal, "SIGUSR1"):
         faulthandler.register(signal.SIGUSR1, all_threads=False)  # and of a hang, at the request of the parent

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
+from rlkit.utils.channel import open_channel, send
+
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 INTERVAL = 1.0  # s between events of progress
 
@@ -57,16 +59,9 @@ class ChannelReporter:
         return
 
 
-def send(channel: TextIO, event: dict[str, Any]) -> None:
-    """Write one event."""
-    channel.write(json.dumps(event) + "\n")
-    channel.flush()
-
-
 def main() -> None:
     """Read the request, train the run, and send how it ended."""
-    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    channel = open_channel()
     signal.pthread_sigmask(signal.SIG_SETMASK, [])  # Ray's workers block SIGINT
     request = json.loads(sys.stdin.readline())
     _end_with(request["parent"])

@@ -136,16 +136,16 @@ class SegmentationResult:
             },
             "notes": list(self.notes),
         } | (self.speed.to_json() if self.speed else {})
-        plain: dict[str, Any] = _without_nan(figures)
+        plain: dict[str, Any] = without_nan(figures)
         return plain
 
 
-def _without_nan(tree: Any) -> Any:
+def without_nan(tree: Any) -> Any:
     """Replace NaN, which JSON lacks, by None."""
     if isinstance(tree, dict):
-        return {name: _without_nan(branch) for name, branch in tree.items()}
+        return {name: without_nan(branch) for name, branch in tree.items()}
     if isinstance(tree, list):
-        return [_without_nan(branch) for branch in tree]
+        return [without_nan(branch) for branch in tree]
     return None if isinstance(tree, float) and math.isnan(tree) else tree
 
 

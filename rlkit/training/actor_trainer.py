@@ -11,7 +11,7 @@ from rlkit.errors import EnvironmentFailure, UserError
 from rlkit.replay.remote import RemoteReplayBuffer, ReplayLost
 from rlkit.training.actors import LOSSES, ActorPool
 from rlkit.training.agent_trainer import AgentTrainer
-from rlkit.training.cluster import LOCAL, Cluster, connected
+from rlkit.training.cluster import Cluster, connected
 from rlkit.training.config import RunConfig
 from rlkit.training.progress import Reporter
 from rlkit.training.run import Run, go_on
@@ -24,32 +24,30 @@ class ActorTrainer(AgentTrainer):
     Step 0 is saved too, so that there is a checkpoint to go on from whenever the replay buffer's process ends.
 
     Args:
-        ray: The module, connected to a cluster.
+        cluster: Where the actors run; alone on a machine they are not counted against its CPUs.
         run: Its folder.
         agent: What learns. Its replay buffer is replaced by an empty one in another process.
         environments: One like those of the actors.
         evaluation: Where it is evaluated.
         reporter: Shows progress.
-        counts_cpus: Whether each actor takes one of the cluster's CPUs.
     """
 
     saves_first = True
 
     def __init__(
         self,
-        ray: Any,
+        cluster: Cluster,
         run: RunFolder[RunConfig],
         agent: OffPolicyAgent,
         environments: VecEnv,
         evaluation: VecEnv,
         reporter: Reporter,
-        counts_cpus: bool,
     ):
         like: Any = agent.replay
         self._replay = RemoteReplayBuffer(like)
         agent.use_replay(self._replay)
         self._learner = agent
-        self._pool = ActorPool(ray, run.config, environments, agent, self._replay, reporter.warn, counts_cpus)
+        self._pool = ActorPool(cluster, run.config, environments, agent, self._replay, reporter.warn)
         super().__init__(run, agent, environments, evaluation, reporter, episodes=self._pool, stride=self._pool.stride)
 
     @contextmanager
@@ -86,7 +84,7 @@ def actor_cluster(address: str, config: RunConfig) -> Iterator[Cluster]:
         UserError: There is no such cluster, or its nodes cannot take the actors.
     """
     with connected(address) as cluster:
-        if address != LOCAL:
+        if not cluster.is_local:
             nodes = cluster.nodes()
             cpus = int(sum(node.cpus for node in nodes))
             if config.actors > cpus:
@@ -97,7 +95,6 @@ def actor_cluster(address: str, config: RunConfig) -> Iterator[Cluster]:
 
 def train_with_actors(
     cluster: Cluster,
-    counts_cpus: bool,
     run: RunFolder[RunConfig],
     agent: OffPolicyAgent,
     environments: VecEnv,
@@ -111,7 +108,6 @@ def train_with_actors(
 
     Args:
         cluster: Where they run.
-        counts_cpus: Whether each takes one of its CPUs.
         run: The run's folder.
         agent: What learns.
         environments: One like those of the actors.
@@ -127,7 +123,7 @@ def train_with_actors(
     """
     began, losses, newest = time.monotonic(), 0, -1
     while True:
-        trainer = ActorTrainer(cluster.ray, run, agent, environments, evaluation, reporter, counts_cpus)
+        trainer = ActorTrainer(cluster, run, agent, environments, evaluation, reporter)
         left = None if time_limit is None else max(1.0, time_limit - (time.monotonic() - began))
         try:
             return go_on(trainer, environments, left, resume, notes)

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,9 @@ from rlkit.training.collector import RECENT, Collector, checked_episode
 from rlkit.training.config import RunConfig
 from rlkit.utils.ray import SILENT, STARTING
 from rlkit.utils.state_check import check_counts, check_state
+
+if TYPE_CHECKING:
+    from rlkit.training.cluster import Cluster
 
 CHUNK = 32  # steps of single environments in a chunk, at least one of each
 AHEAD = 2  # chunks that an actor is asked for at a time: while one is stored, the next is collected
@@ -192,33 +195,31 @@ class ActorPool:
     """The actors of a run: asks them for chunks, hands these to the replay buffer, and replaces processes that end.
 
     Args:
-        ray: The module.
+        cluster: Where they run; one that is not this machine alone counts a CPU for each.
         config: Of the run.
         environments: Like those of the actors.
         agent: The learner's side.
         replay: Takes the chunks.
         warn: Called with a sentence on what happened.
-        counts_cpus: Whether each actor takes one of the cluster's CPUs.
     """
 
     def __init__(
         self,
-        ray: Any,
+        cluster: "Cluster",
         config: RunConfig,
         environments: VecEnv,
         agent: OffPolicyAgent,
         replay: RemoteReplayBuffer,
         warn: Callable[[str], None],
-        counts_cpus: bool,
     ):
-        self._ray = ray
+        self._ray = cluster.ray
         self._config = config
         self._environment = environments.config
         self._metrics = environments.metrics
         self._agent = agent
         self._replay = replay
         self._warn = warn
-        self._counts_cpus = counts_cpus
+        self._counts_cpus = not cluster.is_local
         each = config.num_envs // config.actors
         self.steps_each = max(1, CHUNK // each)
         self.stride = self.steps_each * each
@@ -232,7 +233,7 @@ class ActorPool:
         self._longest = 0.0
         self._turn = 0
         self._told: set[str] = set()
-        self._server = ray.remote(ActorServer)
+        self._server = cluster.ray.remote(ActorServer)
 
     # ------------------------------------------------------------------------------------------------------- chunks
 

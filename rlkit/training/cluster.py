@@ -99,11 +99,13 @@ class Cluster:
     Args:
         ray: The module.
         working_dir: The folder that is shipped to its nodes; None for none.
+        is_local: Whether it is this machine alone, for the command.
     """
 
-    def __init__(self, ray: Any, working_dir: Path | None = None):
+    def __init__(self, ray: Any, working_dir: Path | None = None, is_local: bool = False):
         self.ray = ray
         self.working_dir = working_dir
+        self.is_local = is_local
 
     def nodes(self) -> list[Node]:
         """Its nodes that are alive."""
@@ -238,7 +240,7 @@ def connected(address: str, working_dir: Path | None = None) -> Iterator[Cluster
         raise UserError(f"--ray-working-dir {working_dir}: there is no such folder")
     ray = load_ray()
     if ray.is_initialized():
-        yield Cluster(ray, working_dir)
+        yield Cluster(ray, working_dir, address == LOCAL)
         return
     if address != LOCAL:
         _check_answer(address)
@@ -254,7 +256,7 @@ def connected(address: str, working_dir: Path | None = None) -> Iterator[Cluster
                 ray.init(address=address, **options)
             except (ConnectionError, RuntimeError, ValueError, OSError) as error:
                 raise UserError(f"--ray {address}: {_last_line(error)}", exit_code=1) from error
-        yield Cluster(ray, working_dir)
+        yield Cluster(ray, working_dir, address == LOCAL)
     finally:
         ray.shutdown()
 

@@ -151,8 +151,8 @@ def _check_ray(address: str | None, config: RunConfig) -> None:
 
 
 @contextmanager
-def _actor_cluster(config: RunConfig, address: str | None) -> "Iterator[tuple[Cluster, bool] | None]":
-    """The cluster of remote actors, and whether each of them takes one of its CPUs; None without actors.
+def _actor_cluster(config: RunConfig, address: str | None) -> "Iterator[Cluster | None]":
+    """The cluster of remote actors; None without actors.
 
     Connected before the run folder is made, so that nothing is left where there is no cluster.
     """
@@ -163,7 +163,7 @@ def _actor_cluster(config: RunConfig, address: str | None) -> "Iterator[tuple[Cl
     from rlkit.training.cluster import LOCAL
 
     with actor_cluster(address or LOCAL, config) as cluster:
-        yield cluster, address not in (None, LOCAL)
+        yield cluster
 
 
 def _local_envs(config: RunConfig) -> int:
@@ -266,7 +266,7 @@ def _go(
     environments: VecEnv,
     reporter: Reporter,
     time_limit: float | None,
-    cluster: "tuple[Cluster, bool] | None",
+    cluster: "Cluster | None",
     resume: bool,
     notes: Sequence[str] = (),
     group: LearnerGroup = ALONE,
@@ -307,7 +307,7 @@ def _go(
             from rlkit.training.actor_trainer import train_with_actors
 
             outcome = train_with_actors(
-                *cluster, run, agent, environments, measured, reporter, time_limit, resume, notes
+                cluster, run, agent, environments, measured, reporter, time_limit, resume, notes
             )
         else:
             trainer = AgentTrainer(run, agent, environments, measured, reporter, group)

@@ -12,7 +12,7 @@ from rlkit.cli.options import KeyValues, print_line, read_kwargs, read_pairs, re
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
-    from rlkit.training.run import MakeReporter, Run
+    from rlkit.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,20 @@ class Train:
             settings["batch_size"] = str(self.batch_size)
         env_kwargs = read_kwargs("--env-kwargs", self.env_kwargs)
         size = None if self.size is None else read_size("--size", self.size)
-        from rlkit.segmentation import resume, train
         from rlkit.training.progress import make_reporter
 
         reporter = functools.partial(make_reporter, quiet=self.quiet)
+        own: dict[str, Any] = {}  # options that only segmentation networks have
         if self._is_detector():
-            self._finish(self._train_detector(settings, size, env_kwargs, reporter))
-            return
+            from rlkit.detection.run import resume, train
+
+            for name in ("pretrained_vgg16", "learners"):
+                if getattr(self, name):
+                    raise UserError(f"--{name.replace('_', '-')} has no meaning for a detector: leave it out")
+        else:
+            from rlkit.segmentation import resume, train  # type: ignore[assignment]
+
+            own = {"vgg16": self.pretrained_vgg16, "learners": 1 if self.learners is None else self.learners}
         if self.resume is not None:
             outcome = resume(
                 self.resume,
@@ -117,11 +124,10 @@ class Train:
             val_freq=self.val_freq,
             save_freq=self.save_freq,
             init=self.init,
-            vgg16=self.pretrained_vgg16,
-            learners=1 if self.learners is None else self.learners,
             run_dir=self.run_dir,
             time_limit=self.time_limit,
             reporter=reporter,
+            **own,
         )
         self._finish(outcome)
 
@@ -137,51 +143,8 @@ class Train:
         tree = read_config(file) if file.is_file() else None
         return isinstance(tree, dict) and tree.get("kind") == DetectionConfig.KIND
 
-    def _train_detector(
-        self,
-        settings: dict[str, str],
-        size: tuple[int, int] | None,
-        env_kwargs: dict[str, Any],
-        reporter: "MakeReporter",
-    ) -> "Run":
-        from rlkit.detection.run import resume, train
-
-        for name in ("pretrained_vgg16", "learners"):
-            if getattr(self, name):
-                raise UserError(f"--{name.replace('_', '-')} has no meaning for a detector: leave it out")
-        if self.resume is not None:
-            return resume(
-                self.resume,
-                data=self.data,
-                env_kwargs=env_kwargs,
-                network=self.network,
-                steps=self.steps,
-                epochs=self.epochs,
-                time_limit=self.time_limit,
-                reporter=reporter,
-            )
-        return train(
-            "sim" if self.data is None else self.data,
-            network=self.network,
-            preset=self.preset,
-            settings=settings,
-            steps=self.steps,
-            epochs=self.epochs,
-            size=size,
-            env_kwargs=env_kwargs,
-            val_fraction=0.1 if self.val_fraction is None else self.val_fraction,
-            seed=0 if self.seed is None else self.seed,
-            device=self.device or "auto",
-            val_freq=self.val_freq,
-            save_freq=self.save_freq,
-            init=self.init,
-            run_dir=self.run_dir,
-            time_limit=self.time_limit,
-            reporter=reporter,
-        )
-
     def _finish(self, outcome: "Run") -> None:
-        if not self.quiet and outcome.stopped is None and self.resume is None:
+        if not self.quiet and outcome.stopped is None:
             print_line(f"evaluate it: rlkit perception evaluate {outcome.path}")
             print_line(f"show it: rlkit perception predict {outcome.path}")
         self._leave(outcome)
