@@ -1,45 +1,27 @@
 """`FolderDataset`: labelled images from the files of a data set on disk."""
 
 import os
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from rlkit.boxes import Boxes
 from rlkit.errors import DiskError, UserError
 from rlkit.segmentation.datasets import read_dataset
 from rlkit.segmentation.datasets.base import DatasetIndex, LabelledImages
-from rlkit.segmentation.datasets.bounds import check_batch
 from rlkit.segmentation.datasets.drivable import check_files
+from rlkit.segmentation.datasets.folder_reader import MEMORY, FolderReader, Pair
 from rlkit.segmentation.datasets.image_file import Header, check_lossless, read_header
 from rlkit.segmentation.datasets.io import ImageFiles, check_sizes, read_pair, resize_labels, resize_picture
-from rlkit.segmentation.datasets.listing import TRAIN, VAL
-from rlkit.spaces import Pixels
+from rlkit.segmentation.datasets.listing import TRAIN
 
-MEMORY = 1 << 30  # bytes of the cache of decoded images
-DECODE_MEMORY = 1 << 30  # bytes of all threads while they decode
-DECODE_BYTES = 12  # per pixel of an image with labels, while it is decoded
-BATCH, BATCH_PIXELS = 16, 1 << 26  # maximum images, and pixels, of a batch for validation and tests
-SELECTION = "selection"
 FEW = 2  # training pictures
 
-Pair = tuple[Pixels, Pixels]
 
-
-class _InSequence(Protocol):
-    @property
-    def condition(self) -> str: ...
-
-
-F = TypeVar("F", bound=_InSequence)
-
-
-class FolderDataset:
+class FolderDataset(FolderReader[ImageFiles, LabelledImages]):
     """A `Dataset` of the images of a folder, resized to one size.
 
     Unless the data set has validation images, a block of consecutive images at the end of each training sequence is
@@ -71,23 +53,12 @@ class FolderDataset:
         memory: int = MEMORY,
         threads: int | None = None,
     ):
-        if not 0.0 <= held_out < 1.0:
-            raise UserError(f"The fraction of pictures held out must be from 0 to below 1, not {held_out:g}.")
         self.name, self.kind, self.classes = name, dataset.kind, dataset.classes
         self.box_classes = dataset.box_classes
         self._decode = dataset.decode
-        self._splits = {split: pairs for split, pairs in dataset.splits.items() if split != TRAIN}
-        training = dataset.splits.get(TRAIN, ())
-        if not self._splits and held_out:
-            training, apart = hold_out(training, held_out)
-            self._splits = {VAL: apart} if apart else {}
-        training, block = hold_out(training, 0.0 if dataset.selection else held_out)
-        self._training, self._selection = training, dataset.selection or block
+        files = self._divide(dataset.splits, held_out, dataset.selection)
         self._held_out = held_out
         self._chosen_by_block = not dataset.selection
-        self.splits: tuple[str, ...] = tuple(self._splits) or (TRAIN,)
-        self.training_pictures: int | None = len(training)
-        files = [*training, *self._selection, *(pair for pairs in self._splits.values() for pair in pairs)]
         if not files:
             raise UserError(f"{name} holds no labelled pictures.")
         self.size = size or read_header(files[0].picture).upright
@@ -97,9 +68,7 @@ class FolderDataset:
         self._boxes = _resized_boxes(dataset, files, headers, self.size)
         self.notes = (*dataset.notes, *_remarks(headers, self.size, asked=size is not None))
         largest = max(picture.stored[0] * picture.stored[1] for picture, _ in headers)
-        self._pool = ThreadPoolExecutor(decoding_threads(largest, threads), thread_name_prefix="pictures")
-        picture_bytes = 4 * self.size[0] * self.size[1]
-        self._cache: dict[Path, Pair] | None = {} if len(files) * picture_bytes <= memory else None
+        self._prepare(len(files), largest, memory, threads)
 
     def check_training(self) -> tuple[str, ...]:
         """Check that training and validation labels hold drivable pixels; return warnings.
@@ -140,115 +109,18 @@ class FolderDataset:
             warnings += (f"the pictures of {TRAIN} may be those that the network was trained on",)
         return warnings
 
-    def training(self, batch_size: int, generator: np.random.Generator) -> Iterator[LabelledImages]:
-        """Yield full batches without end, shuffled in each epoch.
+    def _decoded(self, files: ImageFiles) -> Pair:
+        picture, labels = read_pair(files, self._decode)
+        return resize_picture(picture, self.size), resize_labels(labels, self.size)
 
-        If the images fit into memory, all are decoded before the first batch, so that a damaged one is detected early.
-
-        Raises:
-            UserError: There are no training images, a batch is too large, or an image is damaged.
-        """
-        if not self._training:
-            raise UserError(f"{self.name} has no pictures to learn from.")
-        check_batch(batch_size, self.size)
-        if self._cache is not None:
-            for _ in self._pool.map(self._pair, self._training):
-                pass
-        order = passes(len(self._training), generator)
-        # The next batch is read while the trainer uses this one.
-        coming = self._begin([self._training[next(order)] for _ in range(batch_size)])
-        while True:
-            batch, coming = coming, self._begin([self._training[next(order)] for _ in range(batch_size)])
-            yield self._finish(batch)
-
-    def selection(self) -> Iterator[LabelledImages]:
-        """Yield the validation images, in order."""
-        return self._in_order(self._selection)
-
-    def measured(self, split: str) -> Iterator[LabelledImages]:
-        """Yield the images of a split, in order; also of `train` and `selection`.
-
-        Raises:
-            UserError: There is no such split, or an image is damaged.
-        """
-        return self._in_order(self._files(split))
-
-    def _known(self) -> dict[str, tuple[ImageFiles, ...]]:
-        """The files of each split that has any."""
-        known = {TRAIN: self._training, SELECTION: self._selection, **self._splits}
-        return {split: files for split, files in known.items() if files}
-
-    def _files(self, split: str) -> tuple[ImageFiles, ...]:
-        known = self._known()
-        if split not in known:
-            raise UserError(f"{self.name} ({self.kind}) has no split {split!r}: it has {', '.join(self.splits)}.")
-        return known[split]
-
-    def _in_order(self, files: Sequence[ImageFiles]) -> Iterator[LabelledImages]:
-        count = max(1, min(BATCH, BATCH_PIXELS // (self.size[0] * self.size[1])))
-        for first in range(0, len(files), count):
-            yield self._finish(self._begin(files[first : first + count]))
-
-    def _begin(self, files: Sequence[ImageFiles]) -> "_Reading":
-        """Start reading files in the threads."""
-        return [(one, self._pool.submit(self._pair, one)) for one in files]
-
-    def _finish(self, reading: "_Reading") -> LabelledImages:
-        pairs = [future.result() for _, future in reading]
+    def _batch(self, files: Sequence[ImageFiles], pairs: Sequence[Pair]) -> LabelledImages:
         return LabelledImages(
             np.stack([picture for picture, _ in pairs]),
             np.stack([labels for _, labels in pairs]),
-            tuple(files.name for files, _ in reading),
-            tuple(files.condition for files, _ in reading),
-            tuple(self._boxes[files.picture] for files, _ in reading) if self.box_classes else None,
+            tuple(one.name for one in files),
+            tuple(one.condition for one in files),
+            tuple(self._boxes[one.picture] for one in files) if self.box_classes else None,
         )
-
-    def _pair(self, files: ImageFiles) -> Pair:
-        """One resized image with labels. Two threads may read the same one, with the same result."""
-        if self._cache is not None and files.picture in self._cache:
-            return self._cache[files.picture]
-        picture, labels = read_pair(files, self._decode)
-        pair = resize_picture(picture, self.size), resize_labels(labels, self.size)
-        if self._cache is not None:
-            self._cache[files.picture] = pair
-        return pair
-
-
-_Reading = list[tuple[ImageFiles, Future[Pair]]]
-
-
-def decoding_threads(pixels: int, threads: int) -> int:
-    """Number of threads that may decode images of so many pixels within `DECODE_MEMORY`, at most `threads`."""
-    return max(1, min(threads, DECODE_MEMORY // (DECODE_BYTES * pixels)))
-
-
-def hold_out(files: Sequence[F], share: float) -> tuple[tuple[F, ...], tuple[F, ...]]:
-    """Hold out the last images of every sequence.
-
-    Args:
-        files: In order; those of one condition are a sequence.
-        share: Fraction of each sequence, rounded to at least one image of sequences with several; 0 for none.
-
-    Returns:
-        The remaining and the held-out files.
-    """
-    sequences: defaultdict[str, list[F]] = defaultdict(list)
-    for one in files:
-        sequences[one.condition].append(one)
-    kept: list[F] = []
-    apart: list[F] = []
-    for sequence in sequences.values():
-        count = min(len(sequence) - 1, max(1, round(share * len(sequence)))) if share else 0
-        kept += sequence[: len(sequence) - count]
-        apart += sequence[len(sequence) - count :]
-    return tuple(kept), tuple(apart)
-
-
-def passes(count: int, generator: np.random.Generator) -> Iterator[int]:
-    """Yield random permutations of 0 to `count` - 1 without end."""
-    while True:
-        order: npt.NDArray[np.int64] = generator.permutation(count)
-        yield from order.tolist()
 
 
 def _headers(files: ImageFiles) -> tuple[Header, Header]:

@@ -5,9 +5,10 @@ import pytest
 from PIL import Image
 
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets import folder as folder_module
+from rlkit.segmentation.datasets import folder_reader
 from rlkit.segmentation.datasets.bounds import MAX_BATCH
-from rlkit.segmentation.datasets.folder import DECODE_BYTES, DECODE_MEMORY, decoding_threads, hold_out, open_folder
+from rlkit.segmentation.datasets.folder import open_folder
+from rlkit.segmentation.datasets.folder_reader import DECODE_BYTES, DECODE_MEMORY, decoding_threads, hold_out
 from rlkit.segmentation.datasets.io import ImageFiles
 
 
@@ -140,9 +141,9 @@ def test_a_batch_of_gigabytes_is_refused_before_an_image_is_decoded(make_camvid)
 def test_batches_of_very_large_images_are_smaller(make_camvid, monkeypatch):
     source = open_folder(make_camvid({("train", "a"): 2, ("val", "b"): 7}, size=(30, 40)))
     assert [len(batch) for batch in source.measured("val")] == [7]
-    monkeypatch.setattr(folder_module, "BATCH_PIXELS", 3 * 30 * 40)
+    monkeypatch.setattr(folder_reader, "BATCH_PIXELS", 3 * 30 * 40)
     assert [len(batch) for batch in source.measured("val")] == [3, 3, 1]
-    monkeypatch.setattr(folder_module, "BATCH_PIXELS", 1)
+    monkeypatch.setattr(folder_reader, "BATCH_PIXELS", 1)
     assert [len(batch) for batch in source.measured("val")] == [1] * 7
 
 
