@@ -87,25 +87,15 @@ class DetectionPlan:
 
     def describe(self) -> list[str]:
         """What was decided, in lines for the user."""
-        config, settings = self.config, self.config.settings
+        config, classes = self.config, self.config.classes
         height, width = config.size
-        count = sum(parameter.numel() for parameter in self.network.parameters())
-        many, passes = "an endless stream of pictures", ""
-        if config.pictures is not None:
-            many = f"{config.pictures} training pictures"
-            passes = f" ({config.steps * settings.batch_size / config.pictures:.0f} passes)"
-        classes = config.classes
         beside = "no classes of pixels" if classes is None else f"{len(classes)} classes of pixels: "
         beside += "" if classes is None else f"{', '.join(classes.names)} (drivable: {', '.join(classes.drivable)})"
-        differ = differences(settings, PRESETS[config.preset](classes, config.pictures))
+        differ = differences(config.settings, PRESETS[config.preset](classes, config.pictures))
         return [
-            f"data: {self.source.name}, {many}, {height}×{width}, {len(config.objects)} kinds of objects: "
+            f"data: {self.source.name}, {config.many}, {height}×{width}, {len(config.objects)} kinds of objects: "
             f"{', '.join(config.objects)} ({'with' if config.has_distances else 'without'} distances); {beside}",
-            f"network: {config.network}, {count:,} parameters, initialised "
-            f"{f'from {config.start}' if config.start else 'at random'}, on {config.device}",
-            f"budget: {config.steps:,} steps of {settings.batch_size} pictures{passes}, validation every "
-            f"{config.val_freq:,} by {settings.select_by}",
-            f"hyperparameters: preset {config.preset}{f' with {differ}' if differ else ''}; all are in config.json",
+            *config.describe(self.network, differ),
         ]
 
 

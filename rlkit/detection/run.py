@@ -1,6 +1,5 @@
 """Training a detector as a Python call: train, start, resume."""
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,9 @@ from rlkit.detection.objects import LabelledObjects
 from rlkit.detection.trainer import DetectionTrainer
 from rlkit.errors import UserError
 from rlkit.nn.distributed import LearnerGroup
-from rlkit.segmentation.config import checked_budget
 from rlkit.segmentation.loader import TrainingPictures
 from rlkit.segmentation.losses import class_weights
-from rlkit.segmentation.run import check_environment, train_planned, usable_device
-from rlkit.training.extension import check_budget
+from rlkit.segmentation.run import changed_pictures, check_environment, resumed, train_planned, usable_device
 from rlkit.training.progress import Reporter, make_reporter
 from rlkit.training.run import MakeReporter, Run, check_time_limit
 from rlkit.training.run_folder import RunFolder
@@ -78,12 +75,7 @@ def resume(
     check_time_limit(time_limit)
     run = RunFolder.open(Path(path), DetectionConfig)
     config = run.config
-    if network not in (None, config.network):
-        raise UserError(f"This run trains {config.network}, not {network}: leave --network out.")
-    if steps is not None or epochs is not None:
-        budget = checked_budget(steps, epochs, config.pictures, config.settings.batch_size)
-        check_budget(run.path, config, budget, "--steps" if epochs is None else f"--epochs {epochs}")
-        config = dataclasses.replace(config, steps=budget)
+    config = resumed(run.path, config, network, steps, epochs)
     check_environment(config, env_kwargs or {}, allow_code=data is not None)
     source = open_data(
         config.data if data is None else data,
@@ -95,11 +87,7 @@ def resume(
     )
     if (source.objects, source.classes) != (config.objects, config.classes):
         raise UserError(f"{source.name} has other objects or classes than this run: {', '.join(source.objects)}.")
-    notes = source.notes
-    if source.training_pictures != config.pictures:
-        notes += (
-            f"{source.name} now has {source.training_pictures} training pictures; the run began with {config.pictures}",
-        )
+    notes = (*source.notes, *changed_pictures(source.name, source.training_pictures, config))
     # Without a checkpoint, the run begins again with the same random weights.
     built = build(config.network, config.objects, config.classes, config.seed)
     return _go(run, DetectionPlan(config, source, built, notes), time_limit, reporter, resume=True)

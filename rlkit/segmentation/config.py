@@ -113,6 +113,30 @@ class NetworkConfig(StoredConfig):
         """The hyperparameters."""
         return from_plain(self.HYPERPARAMETERS, self.hyperparameters)
 
+    @property
+    def many(self) -> str:
+        """How many training pictures there are, in words."""
+        return "an endless stream of pictures" if self.pictures is None else f"{self.pictures} training pictures"
+
+    def describe(self, network: nn.Module, differ: str) -> list[str]:
+        """Network, budget and hyperparameters, in lines for the user.
+
+        Args:
+            network: To train.
+            differ: Hyperparameters that are not the preset's.
+        """
+        settings, passes = self.settings, ""
+        count = sum(parameter.numel() for parameter in network.parameters())
+        if self.pictures is not None:
+            passes = f" ({self.steps * settings.batch_size / self.pictures:.0f} passes)"
+        return [
+            f"network: {self.network}, {count:,} parameters, initialised "
+            f"{f'from {self.start}' if self.start else 'at random'}, on {self.device}",
+            f"budget: {self.steps:,} steps of {settings.batch_size} pictures{passes}, validation every "
+            f"{self.val_freq:,} by {settings.select_by}",
+            f"hyperparameters: preset {self.preset}{f' with {differ}' if differ else ''}; all are in config.json",
+        ]
+
     def to_json(self) -> dict[str, Any]:
         """The tree that config.json holds."""
         classes = None if self.classes is None else self.classes.to_json()
@@ -166,21 +190,11 @@ class Plan:
         """What was decided, in lines for the user."""
         config, source = self.config, self.source
         height, width = config.size
-        count = sum(parameter.numel() for parameter in self.network.parameters())
-        settings = config.settings
-        many, passes = "an endless stream of pictures", ""
-        if config.pictures is not None:
-            many = f"{config.pictures} training pictures"
-            passes = f" ({config.steps * settings.batch_size / config.pictures:.0f} passes)"
-        differ = differences(settings, PRESETS[config.preset](source.classes, config.pictures))
+        differ = differences(config.settings, PRESETS[config.preset](source.classes, config.pictures))
         return [
-            f"data: {source.name}, {many}, {height}×{width}, {len(source.classes)} classes: "
+            f"data: {source.name}, {config.many}, {height}×{width}, {len(source.classes)} classes: "
             f"{', '.join(source.classes.names)} (drivable: {', '.join(source.classes.drivable)})",
-            f"network: {config.network}, {count:,} parameters, initialised "
-            f"{f'from {config.start}' if config.start else 'at random'}, on {config.device}",
-            f"budget: {config.steps:,} steps of {settings.batch_size} pictures{passes}, validation every "
-            f"{config.val_freq:,} by {settings.select_by}",
-            f"hyperparameters: preset {config.preset}{f' with {differ}' if differ else ''}; all are in config.json",
+            *config.describe(self.network, differ),
         ]
 
 

@@ -38,6 +38,8 @@ from rlkit.training.run import MakeReporter, Run, check_time_limit, fit, how_to_
 from rlkit.training.run_folder import RunFolder
 from rlkit.utils.terminal import outputs_kept
 
+C = TypeVar("C", bound=NetworkConfig)
+
 
 def train(
     data: Data = "sim",
@@ -111,12 +113,7 @@ def resume(
     config = run.config
     check_learners(config.learners, usable_device(config))
     run.check_learners()
-    if network not in (None, config.network):
-        raise UserError(f"This run trains {config.network}, not {network}: leave --network out.")
-    if steps is not None or epochs is not None:
-        budget = checked_budget(steps, epochs, config.pictures, config.settings.batch_size)
-        check_budget(run.path, config, budget, "--steps" if epochs is None else f"--epochs {epochs}")
-        config = dataclasses.replace(config, steps=budget)
+    config = resumed(run.path, config, network, steps, epochs)
     check_environment(config, env_kwargs or {}, allow_code=data is not None)
     source = open_data(
         config.data if data is None else data,
@@ -129,11 +126,7 @@ def resume(
     )
     if source.classes != config.classes:
         raise UserError(f"{source.name} has other classes than this run: {', '.join(source.classes.names)}.")
-    notes = checked(source)
-    if source.training_pictures != config.pictures:
-        notes += (
-            f"{source.name} now has {source.training_pictures} training pictures; the run began with {config.pictures}",
-        )
+    notes = (*checked(source), *changed_pictures(source.name, source.training_pictures, config))
     # Without a checkpoint, the run begins again with the same random weights.
     generator = torch.Generator().manual_seed(config.seed)
     built = build_network(config.network, len(config.classes), allow_code=network is not None, generator=generator)
@@ -147,6 +140,35 @@ def resume(
         allow_data=data is not None,
         allow_network=network is not None,
     )
+
+
+def resumed(path: Path, config: C, network: str | None, steps: int | None, epochs: int | None) -> C:
+    """The configuration of a run that goes on, with a new budget where one is given.
+
+    Args:
+        path: The run folder.
+        config: As it is stored there.
+        network: As typed again; None if it was not.
+        steps: The new budget in all.
+        epochs: The same in passes over the pictures.
+
+    Raises:
+        UserError: The network is another, or the budget is less than what is trained already.
+    """
+    if network not in (None, config.network):
+        raise UserError(f"This run trains {config.network}, not {network}: leave --network out.")
+    if steps is None and epochs is None:
+        return config
+    budget = checked_budget(steps, epochs, config.pictures, config.settings.batch_size)
+    check_budget(path, config, budget, "--steps" if epochs is None else f"--epochs {epochs}")
+    return dataclasses.replace(config, steps=budget)
+
+
+def changed_pictures(name: str, now: int | None, config: NetworkConfig) -> tuple[str, ...]:
+    """A warning where the data set `name` has another number of training pictures than when the run began."""
+    if now == config.pictures:
+        return ()
+    return (f"{name} now has {now} training pictures; the run began with {config.pictures}",)
 
 
 def check_environment(config: NetworkConfig, typed: Mapping[str, Any], *, allow_code: bool) -> None:

@@ -14,7 +14,7 @@ from rlkit.detection.datasets.coco import COCO
 from rlkit.detection.datasets.folder import DetectionFolder
 from rlkit.detection.datasets.kitti_object import KittiObject
 from rlkit.errors import UserError
-from rlkit.segmentation.datasets import is_simulator, open_dataset
+from rlkit.segmentation.datasets import is_simulator, open_dataset, recognised
 from rlkit.segmentation.datasets.bounds import check_size
 from rlkit.segmentation.datasets.custom import BOXES
 
@@ -63,13 +63,6 @@ def open_boxes(
         raise UserError(f"There is no folder {folder} (--data takes sim, env:ENVIRONMENT, or a folder with boxes).")
     if (folder / BOXES).is_dir():
         return BoxedDataset(open_dataset(folder, size=size, held_out=held_out))
-    for layout in LAYOUTS:
-        if layout.recognises(folder):
-            return DetectionFolder(layout.read(folder), str(folder), size, held_out=held_out)
-    inside = ", ".join(sorted(path.name for path in folder.iterdir())[:8])
-    known = "".join(f"\n  {layout.name}: {layout.structure}" for layout in LAYOUTS)
-    known += f"\n  own pictures: images/, masks/, classes.json and {BOXES}/"
-    raise UserError(
-        f"{folder} holds no boxes in a known layout{f' (it holds {inside})' if inside else ': it is empty'}. "
-        f"Known layouts:{known}"
-    )
+    own = f"\n  own pictures: images/, masks/, classes.json and {BOXES}/"
+    layout = recognised(folder, LAYOUTS, "boxes in a known layout", own)
+    return DetectionFolder(layout.read(folder), str(folder), size, held_out=held_out)

@@ -3,9 +3,9 @@
 To add a layout, write a `DatasetLayout` in a file of its own and enter it in `LAYOUTS`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from rlkit.errors import UserError
 from rlkit.segmentation.datasets.base import Dataset, DatasetIndex, DatasetLayout
@@ -21,6 +21,20 @@ _ENVIRONMENT = "env:"
 _OBJECT = "dataset:"  # begins the name of a `TorchDataset`
 
 LAYOUTS: tuple[DatasetLayout, ...] = (CamVid(), KittiRoad(), BDD100K(), Cityscapes(), Own())
+
+
+class Layout(Protocol):
+    """How a folder is recognised: part of a `DatasetLayout`."""
+
+    name: str
+    structure: str
+
+    def recognises(self, folder: Path) -> bool:
+        """Whether a folder has this layout."""
+        ...
+
+
+L = TypeVar("L", bound=Layout)
 
 
 def is_simulator(data: str | Path) -> bool:
@@ -87,12 +101,26 @@ def read_dataset(folder: Path) -> DatasetIndex:
     """
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder} (--data takes sim, env:ENVIRONMENT, or a folder of pictures).")
-    for layout in LAYOUTS:
+    return recognised(folder, LAYOUTS, "data set of a known layout").read(folder)
+
+
+def recognised(folder: Path, layouts: Sequence[L], what: str, more: str = "") -> L:
+    """The layout of a folder.
+
+    Args:
+        folder: It.
+        layouts: Those that are known.
+        what: What they are, for the message.
+        more: Lines about further ones.
+
+    Raises:
+        UserError: It has none of them.
+    """
+    for layout in layouts:
         if layout.recognises(folder):
-            return layout.read(folder)
+            return layout
     inside = ", ".join(sorted(path.name for path in folder.iterdir())[:8])
-    known = "".join(f"\n  {layout.name}: {layout.structure}" for layout in LAYOUTS)
+    known = "".join(f"\n  {layout.name}: {layout.structure}" for layout in layouts) + more
     raise UserError(
-        f"{folder} holds no data set of a known layout{f' (it holds {inside})' if inside else ': it is empty'}. "
-        f"Known layouts:{known}"
+        f"{folder} holds no {what}{f' (it holds {inside})' if inside else ': it is empty'}. Known layouts:{known}"
     )
