@@ -16,7 +16,7 @@ from typing import Any
 from rlkit.utils.paths import path_inside
 from rlkit.utils.scratch import SCRATCH, temporary_folder
 
-CHUNK = 16 * 2**20  # bytes of a piece
+CHUNK = 256 * 2**10  # bytes of a piece: a link of 2 Mbit/s takes a second
 LOGS = ("metrics.jsonl", "events.out.tfevents.")  # prefixes of the names of files that grow
 FOLDERS = ("checkpoints", "best")  # whose entries are folders that never change once they have their name
 SEGMENTS = "replay"  # whose entries are such files

@@ -30,7 +30,7 @@ from rlkit.utils.io import disk_errors
 if TYPE_CHECKING:
     from rlkit.experiments.ray_executor import RayExecutor
 
-AHEAD = 4  # events of a run, of up to 16 MB, that wait for this process; then the run waits
+AHEAD = 4  # events of a run, of up to 256 KiB, that wait for this process; then the run waits
 LOSSES = 3  # of a run, one after the other without a new checkpoint, before it is given up
 LOCKED = 120.0  # s that a run may still be held by the process that trained it on a lost node
 SILENT = 45.0  # s without a sign of life, after which the node of a run counts as lost: Ray takes a minute
@@ -176,7 +176,11 @@ class RunOnCluster:
                 events = actor.train.options(**stream).remote(request)
                 while True:
                     yield events
-                    event = self._get(next(events, None))
+                    arriving = next(events, None)
+                    if arriving is None:
+                        raise Lost("its process ended")
+                    yield arriving  # a slow link may take some seconds for it
+                    event = self._get(arriving)
                     if (outcome := self._take(event, reporter)) is not None:
                         return outcome
         except NodeLost:
@@ -201,8 +205,6 @@ class RunOnCluster:
             Lost: It went with its node.
         """
         errors = self._ray.exceptions
-        if reference is None:
-            raise Lost("its process ended")
         try:
             return self._ray.get(reference)
         except errors.RayTaskError as error:

@@ -24,7 +24,7 @@ from rlkit.experiments.records import REWARD, read_run
 from rlkit.training.progress import PlainReporter
 from rlkit.training.run import resume, train
 
-WAITING = f"{Path(__file__).parent / 'common/waiting.py'}:Waiting"
+WAITING = f"{Path(__file__).parents[2] / 'tests/rlkit/training/waiting.py'}:Waiting"
 WAITED, COMPUTED = "Waiting", "CarRacing-v3"  # names of the environments in the rows
 ACTORS = (1, 2, 4, 8, 16, 32)
 SECONDS = 40  # of each run with environments that wait

@@ -1,7 +1,7 @@
 """Remote actors on several nodes, simulated on this machine: a lost node, a full object store, a killed learner."""
 
-import contextlib
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -18,22 +18,8 @@ from rlkit.training.progress import PlainReporter
 
 pytestmark = pytest.mark.slow
 MARK = f"nodes-of-{os.getpid()}"
-WAITING = f"{Path(__file__).parent / 'waiting.py'}:Waiting"
-SETTINGS = {"batch_size": "16", "hidden": "16", "learning_starts": "64", "buffer_size": "2000", "update_interval": "16"}
-
-
-class Listener(PlainReporter):
-    def __init__(self, at, then):
-        super().__init__(0, quiet=True)
-        self.warnings, self.at, self.then = [], at, then
-
-    def progress(self, steps, figures):
-        if steps >= self.at:
-            self.at = float("inf")
-            self.then()
-
-    def warn(self, sentence):
-        self.warnings.append(sentence)
+SHARED = runpy.run_path(str(Path(__file__).with_name("actor_runs.py")))
+Listener, SETTINGS, WAITING = SHARED["Listener"], SHARED["SETTINGS"], SHARED["WAITING"]
 
 
 @pytest.fixture(autouse=True)
@@ -59,9 +45,9 @@ def train(folder, address, listener, **options):
 
 def test_a_run_outlives_the_node_of_an_actor_and_more_actors_than_cpus_are_refused(cluster, tmp_path):
     with pytest.raises(UserError, match="has 1 CPUs, one for each actor"):
-        train(tmp_path / "refused", cluster.address, Listener(0, lambda: None))
+        train(tmp_path / "refused", cluster.address, Listener())
     node = cluster.add_node(num_cpus=1)
-    listener = Listener(1024, lambda: cluster.remove_node(node, allow_graceful=False))
+    listener = Listener((1024, lambda: cluster.remove_node(node, allow_graceful=False)))
     began = time.monotonic()
     run = train(tmp_path / "run", cluster.address, listener)
     assert (run.steps, run.stopped) == (4096, None)
@@ -78,21 +64,14 @@ def test_a_full_object_store_does_not_end_a_run(cluster, tmp_path):
     def fill():
         held.extend(ray.put(np.ones(2**20)) for _ in range(15))  # 8 MiB each, of 80
 
-    run = train(tmp_path / "run", cluster.address, Listener(1024, fill))
+    run = train(tmp_path / "run", cluster.address, Listener((1024, fill)))
     assert (run.steps, run.stopped) == (4096, None)
     assert held
 
 
-def running(name):
+def running(title):
     """Ids of the running processes of a test whose title begins so."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                ours = MARK.encode() in (entry / "environ").read_bytes()
-                if ours and (entry / "cmdline").read_bytes().startswith(name):
-                    found.append(int(entry.name))
-    return sorted(found)
+    return SHARED["processes"](MARK, title)
 
 
 def test_a_learner_that_is_killed_leaves_nothing_running_and_is_resumed(tmp_path):
@@ -106,7 +85,7 @@ def test_a_learner_that_is_killed_leaves_nothing_running_and_is_resumed(tmp_path
             time.sleep(0.05)
         process.kill()
     deadline = time.monotonic() + 60
-    while (left := running(b"ray::")) and time.monotonic() < deadline:
+    while (left := running("ray::")) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not left
     done = training_run.resume(run, env=WAITING, reporter=lambda total: PlainReporter(total, quiet=True))
@@ -117,9 +96,9 @@ def test_a_hanging_actor_is_replaced_within_a_minute(tmp_path, monkeypatch):
     monkeypatch.setattr("rlkit.training.trainer.REFRESH", 0)
 
     def halt():
-        os.kill(running(b"ray::ActorServer")[-1], signal.SIGSTOP)
+        os.kill(running("ray::ActorServer")[-1], signal.SIGSTOP)
 
-    listener = Listener(512, halt)
+    listener = Listener((512, halt))
     began = time.monotonic()
     run = train(tmp_path / "run", "local", listener, deterministic=True)  # waits for each actor in turn
     assert (run.steps, run.stopped) == (4096, None)

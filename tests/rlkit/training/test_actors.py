@@ -1,7 +1,7 @@
 """Training on what remote actors collect: reproducible where asked, and none of its processes may end it."""
 
-import contextlib
 import os
+import runpy
 import signal
 import sys
 import threading
@@ -18,31 +18,11 @@ from rlkit.experiments.records import read_run
 from rlkit.training import run as training_run
 from rlkit.training.checkpoint import read_checkpoint
 from rlkit.training.cluster import connected
-from rlkit.training.progress import PlainReporter
 
-SETTINGS = {"batch_size": "16", "hidden": "16", "learning_starts": "64", "buffer_size": "2000", "update_interval": "16"}
+SHARED = runpy.run_path(str(Path(__file__).with_name("actor_runs.py")))
+Listener, SETTINGS, WAITING = SHARED["Listener"], SHARED["SETTINGS"], SHARED["WAITING"]
 WALK = f"{Path(__file__).parents[1] / 'env/subproc/planted.py'}:Walk"
 MARK = f"actors-of-{os.getpid()}"
-WAITING = f"{Path(__file__).parent / 'waiting.py'}:Waiting"
-
-
-class Listener(PlainReporter):
-    """Keeps sentences and warnings, and calls each function once the number of steps before it has been reported."""
-
-    def __init__(self, *events):
-        super().__init__(0, quiet=True)
-        self.said, self.warnings = [], []
-        self.events = list(events)
-
-    def progress(self, steps, figures):
-        if self.events and steps >= self.events[0][0]:
-            self.events.pop(0)[1]()
-
-    def say(self, sentence):
-        self.said.append(sentence)
-
-    def warn(self, sentence):
-        self.warnings.append(sentence)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -64,16 +44,9 @@ def train(folder, listener=None, env="CartPole-v1", steps=1024, **options):
     return rlkit.train(env, steps=steps, run_dir=folder, reporter=lambda total: listener, **options)
 
 
-def processes(name):
+def processes(title):
     """Ids of the running processes of this test's cluster whose title begins so, oldest first."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                ours = MARK.encode() in (entry / "environ").read_bytes()
-                if ours and (entry / "cmdline").read_bytes().startswith(name.encode()):
-                    found.append(int(entry.name))
-    return sorted(found)
+    return SHARED["processes"](MARK, title)
 
 
 def kill(name):

@@ -1,4 +1,4 @@
-"""A stand-in for a slow simulator, made by tests and by the actors that they start."""
+"""A stand-in for a slow simulator, for tests and `scripts/bench/actors.py`."""
 
 import time
 from pathlib import Path
