@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from rlkit.utils.terminal import printable
 
@@ -69,7 +71,7 @@ class RunsTable:
     def evaluated(self, name: str, steps: int, score: float) -> None:
         """Tell the latest evaluation of a run."""
         row = self._rows[name]
-        row.steps, row.evaluation = max(row.steps, steps), f"{score:.4g} at {steps:,}"
+        row.steps, row.evaluation = max(row.steps, steps), f"{score:.4g}"
         if self._live is None:
             speed = f"  {row.speed} steps/s" if row.speed else ""
             self.say(f"{name}: {steps:>10,} of {row.total:,} steps{speed}  evaluation {score:.4g}")
@@ -95,16 +97,22 @@ class RunsTable:
             self._console.print(text, style="yellow", highlight=False, markup=False)
 
     def __rich__(self) -> Table:
-        table = Table("run", "node", "state", expand=True, caption=self._caption())
-        for column in ("steps", "steps/s", "evaluation"):
-            table.add_column(column, justify="right")
+        # Columns keep their width from frame to frame; where the terminal is narrow, the names of nodes are shortened.
+        table = Table(caption=self._caption(), box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+        table.add_column("run", no_wrap=True)
+        table.add_column("node", min_width=4)
+        table.add_column("state", no_wrap=True, min_width=len("time limit"))
+        steps_width = max((len(f"{row.total:,} of {row.total:,}") for row in self._rows.values()), default=0)
+        for column, width in (("steps", steps_width), ("steps/s", 7), ("evaluation", 10)):
+            table.add_column(column, justify="right", no_wrap=True, min_width=width)
         rows = list(self._rows.values())
         room = max(1, self._console.height - FRAME)
         shown = sorted(rows, key=lambda row: row.state in ENDED)[:room]
         for row in sorted(shown, key=rows.index):
             steps = f"{row.steps:,} of {row.total:,}"
-            cells = (row.name, row.node, row.state, steps, row.speed, row.evaluation)
-            table.add_row(*(escape(printable(cell)) for cell in cells), style="dim" if row.state in ENDED else None)
+            node = Text(printable(row.node), no_wrap=True, overflow="ellipsis")
+            cells = [escape(printable(cell)) for cell in (row.name, row.state, steps, row.speed, row.evaluation)]
+            table.add_row(cells[0], node, *cells[1:], style="dim" if row.state in ENDED else None)
         return table
 
     def _caption(self) -> str:

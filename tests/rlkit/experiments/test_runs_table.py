@@ -52,3 +52,29 @@ def test_a_terminal_has_a_table_that_fits_and_counts_all():
     assert "s23" in text  # those under way come first
     assert "s3 " not in text
     assert len(text.splitlines()) <= 12
+
+
+def test_at_80_columns_rows_are_single_lines_and_columns_keep_their_places():
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24, color_system=None)
+    table = RunsTable(console=console)
+    for name in ("s0", "trial-0012/s3"):
+        table.begin(name, 2_000_000)
+
+    def shown():
+        console.file.seek(0)
+        console.file.truncate()
+        console.print(table)
+        return console.file.getvalue().splitlines()
+
+    before = shown()
+    table.state("trial-0012/s3", "training", node="ip-10-0-0-12.eu-west-1.compute.internal")
+    begun = shown()
+    table.progress("trial-0012/s3", 1_250_000, {"steps/s": "1,234"})
+    table.evaluated("trial-0012/s3", 1_250_000, -123.456)
+    after = shown()
+    assert len(before) == len(begun) == len(after) == 5
+    assert begun[0] == after[0]  # the heads of the columns
+    assert "1,250,000 of 2,000,000" in after[3]
+    assert "-123.5" in after[3]
+    assert "ip-" in after[3]
+    assert max(map(len, after)) <= 80
