@@ -21,6 +21,7 @@ from common.reporting import Rows, quiet, whole
 
 from rlkit.cli.options import read_seeds
 from rlkit.experiments.records import REWARD, read_run
+from rlkit.experiments.statistics import interval
 from rlkit.training.progress import PlainReporter
 from rlkit.training.run import resume, train
 
@@ -31,7 +32,14 @@ SECONDS = 40  # of each run with environments that wait
 WAIT = 0.02  # s
 PIXELS = {"continuous": False, "frame_skip": 4, "grayscale": True, "resize": 42, "frame_stack": 4}
 REPEATS = 3
-LEARNED = {"LunarLander-v3": 120_000, "rlkit/Driving-v0": 150_000, "rlkit/Duel-v0": 300_000, "ALE/Pong-v5": 400_000}
+LEARNED = {  # environments of `learning`: steps, if not given, and the environment's arguments
+    "CarRacing-v3": (20_000, PIXELS),
+    "ALE/Pong-v5": (400_000, {}),
+    "LunarLander-v3": (120_000, {}),
+    "rlkit/Driving-v0": (150_000, {}),
+    "rlkit/Duel-v0": (300_000, {}),
+}
+EVALUATIONS, EPISODES = 10, 5  # of each run of `learning`, and episodes of each
 LAST = 3  # evaluations
 
 
@@ -114,39 +122,61 @@ def computing(rows: Rows, steps: int) -> None:
     rows.write(actors_over_workers=float(np.median(ratios)))
 
 
-def learning(rows: Rows, envs: Sequence[str], seeds: Sequence[int], folder: Path) -> None:
-    """Learning with two actors beside learning without."""
+def learning(rows: Rows, envs: Sequence[str], seeds: Sequence[int], folder: Path, budget: int | None) -> None:
+    """Learning with two actors beside learning without, resumed where a run was stopped; returns at equal steps."""
     for env, seed, actors in product(envs, seeds, (0, 2)):
+        steps, kwargs = LEARNED[env]
+        steps = budget or steps
         if rows.has(task="learning", actors=actors, repeat=seed, env=env):
             continue
-        run = folder / f"{env.replace('/', '-')}-{actors}-s{seed}"
+        run = folder / f"{env.replace('/', '-')}-{steps}-{actors}-s{seed}"
         if (run / "config.json").exists():
             whole(resume(run, reporter=quiet))
         else:
-            whole(train(env, steps=LEARNED[env], seed=seed, actors=actors, run_dir=run, reporter=quiet))
+            whole(
+                train(
+                    env, steps=steps, seed=seed, actors=actors, env_kwargs=kwargs, num_envs=8, run_dir=run,
+                    eval_freq=max(1, steps // EVALUATIONS), eval_episodes=EPISODES, reporter=quiet,
+                )
+            )  # fmt: skip
         record = read_run(run)
-        reward = float(np.mean(record.curve(REWARD).values[-LAST:]))
+        curve = record.curve(REWARD)
         rows.add(
             {
                 "task": "learning",
                 "actors": actors,
                 "repeat": seed,
                 "env": env,
-                "reward": reward,
+                "steps": steps,
+                "reward": float(np.mean(curve.values[-LAST:])),
+                "evaluated_at": [int(at) for at in curve.steps],
+                "returns": [float(value) for value in curve.values],
                 "seconds": record.seconds,
             }
         )
+        reward = rows.rows[-1]["reward"]
         print(f"{env:18} seed {seed}  {actors} actors  {reward:8.2f}  {record.seconds:6.0f} s", flush=True)
+    summaries = {}
+    for env in envs:
+        for actors in (0, 2):
+            found = [row for row in rows.rows if (row["task"], row["env"], row["actors"]) == ("learning", env, actors)]
+            figure = interval([row["reward"] for row in found])
+            summaries[f"{env}, {actors} actors"] = {
+                "iqm": figure.value, "low": figure.low, "high": figure.high, "seeds": len(found)
+            }  # fmt: skip
+            print(f"{env:18} {actors} actors  {figure.value:.2f} [95 % interval {figure.low:.2f}, {figure.high:.2f}]")
+    rows.write(learning=summaries)
 
 
 def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tasks", nargs="*", default=["waiting", "computing"], help="waiting, computing, learning")
-    parser.add_argument("--envs", nargs="+", default=list(LEARNED)[:2], choices=list(LEARNED), help="for learning")
+    parser.add_argument("--envs", nargs="+", default=list(LEARNED)[:1], choices=list(LEARNED), help="for learning")
     parser.add_argument("--seeds", default="0..2", help="for learning")
     parser.add_argument("--folder", type=Path, default=Path("runs/bench-actors"), help="where runs of learning lie")
     parser.add_argument("--steps", type=int, default=6000, help="of each run in CarRacing-v3")
+    parser.add_argument("--budget", type=int, help="steps of each run of learning")
     parser.add_argument("--json", type=Path, help="add the figures to this file")
     options = parser.parse_args()
     rows = Rows(options.json, ("task", "actors", "repeat", "env"), ("ray",))
@@ -155,7 +185,7 @@ def main() -> None:
     if "computing" in options.tasks:
         computing(rows, options.steps)
     if "learning" in options.tasks:
-        learning(rows, options.envs, read_seeds(options.seeds), options.folder)
+        learning(rows, options.envs, read_seeds(options.seeds), options.folder, options.budget)
 
 
 if __name__ == "__main__":
