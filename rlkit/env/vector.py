@@ -130,7 +130,9 @@ class VecEnv:
         single = Spaces({leaf.name: leaf for leaf in self.observer.leaves}, names)
         self._frames = self._choose_frames(single, options.frame_stack)
         self._default_frames = options.frame_stack in (None, default_frame_stack(single))
-        self.config = replace(config, id=absolute_id(config.id), frame_stack=self._frames)
+        self.config = replace(
+            config, id=absolute_id(config.id), frame_stack=self._frames, perception=self.observer.perception
+        )
         components = capabilities.component_names(self.metadata)
         self.spaces = Spaces(
             {
