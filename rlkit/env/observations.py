@@ -101,11 +101,15 @@ class ObservationAdapter:
         return {DRIVABLE: self.perceiver.perceive(pictures, self._labels(observation), mask, boxes), **leaves}
 
     def boxed(self, index: int) -> BoxedImage | None:
-        """The latest camera image of one environment with its true boxes; None where there are none.
+        """The latest camera image of one environment with its boxes; None where there are none.
+
+        They are those that perception found, if it shows objects, else those of the environment.
 
         Raises:
             UserError: The boxes are not as they are declared.
         """
+        if self.perceiver is not None and self.perceiver.has_objects:
+            return self.perceiver.boxed(index)
         if self._box_labels is None or self._observation is None or CAMERA not in self._observation:
             return None
         return self._box_labels.boxed(self._observation[CAMERA][index], self._observation[BOXES][index])

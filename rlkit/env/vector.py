@@ -258,7 +258,7 @@ class VecEnv:
         return None if perceiver is None else perceiver.result(index)
 
     def boxed(self, index: int) -> "BoxedImage | None":
-        """The latest camera image of one environment with its true boxes, where it offers them.
+        """The latest camera image of one environment with the boxes in it, found or true, where there are any.
 
         Args:
             index: Of the environment.

@@ -113,6 +113,8 @@ class Corruptions:
 class GhostObjects:
     """False objects: of a random kind and its typical size, on the ground in the camera's view at 4 to 40 m.
 
+    They are at least as high as the lowest objects that count, so that they are nearer where the image is small.
+
     Args:
         camera: Mounting of the camera.
         image_size: Height and width of its image.
@@ -123,22 +125,23 @@ class GhostObjects:
         self._camera = camera
         self._image_size = image_size
         self._sizes = np.array([(one.width, one.height) for one in sizes])
+        self._focal = 0.5 * image_size[1] / np.tan(0.5 * camera.field_of_view)  # pixels
+        near, far = _GHOST_DISTANCES
+        self._farthest = np.clip(self._sizes[:, 1] * self._focal / MIN_HEIGHT, near, far)  # m, where they are lowest
 
     def draw(self, count: int, generator: np.random.Generator) -> Rows:
-        """Draw `count` objects: (count, C) rows; those lower than `MIN_HEIGHT` pixels are left out."""
+        """Draw `count` objects: (count, C) rows."""
         height, width = self._image_size
         kinds = generator.integers(len(self._sizes), size=count)
-        distances = generator.uniform(*_GHOST_DISTANCES, count)
+        distances = generator.uniform(_GHOST_DISTANCES[0], self._farthest[kinds])
         bearings = generator.uniform(-0.5, 0.5, count) * self._camera.field_of_view
         ahead, left = self._camera.ahead + distances * np.cos(bearings), distances * np.sin(bearings)
         row, column = project_ground(ahead, left, self._camera, self._image_size)
-        scale = 0.5 * width / np.tan(0.5 * self._camera.field_of_view) / distances  # pixels per metre
-        wide, high = (self._sizes[kinds] * scale[:, np.newaxis]).T
+        wide, high = (self._sizes[kinds] * (self._focal / distances)[:, np.newaxis]).T
         corners = [column + 0.5 - 0.5 * wide, row + 0.5 - high, column + 0.5 + 0.5 * wide, row + 0.5]
         x1, y1, x2, y2 = (np.clip(side, 0, end) for side, end in zip(corners, (width, height) * 2, strict=True))
         drawn: Rows = np.stack([kinds, x1, y1, x2, y2, distances], axis=1).astype(np.float32)
-        seen: Rows = drawn[(x2 > x1) & (y2 - y1 >= MIN_HEIGHT)]
-        return seen
+        return drawn
 
 
 def move_boundary(mask: Pixels, strength: float, generator: np.random.Generator) -> Pixels:

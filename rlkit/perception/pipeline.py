@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit import capabilities
-from rlkit.boxes import UNKNOWN_SIZE, Boxes, BoxLabels
+from rlkit.boxes import UNKNOWN_SIZE, BoxedImage, BoxLabels
 from rlkit.errors import UserError
 from rlkit.perception.bev import PixelMap, birdview_map, resize_map
 from rlkit.perception.config import (
@@ -136,10 +136,18 @@ class PerceptionPipeline:
             views.append(occupancy(corrupted[np.newaxis])[0])
         return np.stack(views)[..., np.newaxis]
 
-    def objects(self, index: int) -> Boxes | None:
-        """The objects in the newest image of one environment, after corruption; None without objects."""
+    def boxed(self, index: int) -> BoxedImage | None:
+        """The newest image of one environment with the objects in it, after corruption; None without objects.
+
+        Args:
+            index: Of the environment. Without a camera its image is black.
+        """
         rows = self._objects[index]
-        return None if rows is None else boxes_of(rows)
+        if rows is None:
+            return None
+        black = np.zeros((*self.view.image_size, 3), dtype=np.uint8)
+        image = black if self._images is None else self._images[index].copy()
+        return BoxedImage(image, boxes_of(rows), self.kinds)
 
     def intersection_and_union(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Count the pixels in the intersection and union of predicted and true drivable area, for the newest images.
