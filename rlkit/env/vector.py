@@ -136,7 +136,7 @@ class VecEnv:
         components = capabilities.component_names(self.metadata)
         self.spaces = Spaces(
             {
-                name: replace(stacked(leaf, self._frames), components=components.get(name, ()))
+                name: replace(stacked(leaf, self._frames), components=components.get(name, leaf.components))
                 for name, leaf in single.observations.items()
             },
             names,

@@ -31,7 +31,7 @@ class OccupancyMap(Protocol):
 
 
 class BirdviewOccupancy:
-    """The bird's-eye view of `bev.birdview_map`: about 10 µs for an image with four objects.
+    """The bird's-eye view of `bev.birdview_map`: about 2 µs for an image with an object, at 40×32 cells of 1 m.
 
     Args:
         camera: Mounting of the camera.

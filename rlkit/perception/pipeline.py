@@ -60,7 +60,8 @@ class PerceptionPipeline:
         self.note = note
         self.kinds = kinds
         channels = 1 if occupancy is None else 2
-        self.leaf = Leaf(DRIVABLE, (*view.size, channels), "uint8")
+        names = () if occupancy is None else ("road", "objects")
+        self.leaf = Leaf(DRIVABLE, (*view.size, channels), "uint8", components=names)
         self._occupancy = occupancy
         self._corruptions = corruptions
         self._truth = None if classes is None else classes.drivable_mask
