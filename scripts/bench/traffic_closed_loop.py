@@ -195,7 +195,7 @@ def draw(rows: Sequence[Row], arms: Sequence[str], circuits: int, fault_circuits
     first.set_xticks(range(len(WEATHERS)), list(WEATHERS))
     first.set_ylabel("laps without contact, %")
     first.set_ylim(0, 105)
-    first.legend(frameon=False, fontsize=8, loc="lower left")
+    first.legend(frameon=False, fontsize=8, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     weather = next(iter(WEATHERS))
     for axes, kind in zip(others, FAULTS, strict=True):
         measured = [
