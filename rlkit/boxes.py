@@ -59,6 +59,18 @@ class BoxedImage:
 
 
 @dataclass(frozen=True)
+class Size:
+    """Typical size of the objects of a class, in metres."""
+
+    length: float
+    width: float
+    height: float
+
+
+UNKNOWN_SIZE = Size(4.0, 2.0, 1.5)  # of classes whose size is not declared: about that of a car
+
+
+@dataclass(frozen=True)
 class BoxLabels:
     """How the rows of an observation `boxes` (K, F) are read.
 
@@ -66,10 +78,12 @@ class BoxLabels:
         classes: Names of the classes, by number.
         fields: Names of the F columns: `class` (-1 for a row without an object), `x1`, `y1`, `x2`, `y2`, and others,
             which become attributes.
+        sizes: Typical size of the objects, by class; `UNKNOWN_SIZE` for those that have none.
     """
 
     classes: tuple[str, ...]
     fields: tuple[str, ...]
+    sizes: Mapping[str, Size] = field(default_factory=dict)
 
     def read(self, rows: Any, size: tuple[int, int]) -> Boxes:
         """Read the objects of one image.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_chec
 import numpy as np
 import numpy.typing as npt
 
-from rlkit.boxes import BOXES, CLASS, CORNERS, BoxLabels
+from rlkit.boxes import BOXES, CLASS, CORNERS, BoxLabels, Size
 from rlkit.errors import UserError
 from rlkit.spaces import Classes, Mirror
 
@@ -197,7 +197,8 @@ def box_labels(metadata: Mapping[str, Any], space: "Space[Any] | None" = None) -
     """Read how the rows of the observation `boxes` (K, F) are read: `metadata["box_labels"]`.
 
     It is of the form `{"classes": ("car", ...), "fields": ("class", "x1", "y1", "x2", "y2", "distance", ...)}`: the
-    objects that the observation `camera` shows, one per row. `boxes` should be among the `labels`.
+    objects that the observation `camera` shows, one per row. `boxes` should be among the `labels`. It may also hold
+    `"sizes": {"car": (4.3, 1.75, 1.5), ...}`, typical length, width and height of a class in metres.
 
     Args:
         metadata: Of the environment.
@@ -222,7 +223,18 @@ def box_labels(metadata: Mapping[str, Any], space: "Space[Any] | None" = None) -
         shape = space[BOXES].shape or ()
         if len(shape) != 2 or shape[1] != len(columns):
             raise _malformed("box_labels", f"the observation {BOXES!r} has shape {shape} for {len(columns)} fields")
-    return BoxLabels(classes, columns)
+    return BoxLabels(classes, columns, _sizes(entry.get("sizes", {}), classes))
+
+
+def _sizes(entries: Any, classes: tuple[str, ...]) -> dict[str, Size]:
+    """Sizes by class."""
+    sizes = {}
+    for name, sides in entries.items() if isinstance(entries, Mapping) else [(entries, ())]:
+        numbers = isinstance(sides, Sequence) and all(type(side) in (int, float) and side > 0.0 for side in sides)
+        if name not in classes or not numbers or len(sides) != 3:
+            raise _malformed("box_labels", f"'sizes' gives three lengths > 0 for some of the classes, not {entries!r}")
+        sizes[name] = Size(*map(float, sides))
+    return sizes
 
 
 def conditions(metadata: Mapping[str, Any]) -> Conditions | None:

@@ -28,7 +28,7 @@ class Leaf:
         shape: (H, W, C) of an image or (D,) of a vector, without the batch axis.
         dtype: "uint8" for images, "float32" for vectors.
         stack: Number of stacked frames on the last axis, oldest first; included in C (or D).
-        components: Names of a vector's entries; empty if unknown.
+        components: Names of a vector's entries, or of the channels of an image's frame; empty if unknown.
     """
 
     name: str

@@ -26,8 +26,9 @@ PerceptionOption = Annotated[
     tyro.conf.arg(
         metavar="RUN|FILE|truth|none",
         help_behavior_hint="",
-        help="Replace the camera image by the drivable area, segmented by a perception run, a model file or "
-        "pretrained:NAME, or from ground truth (truth); none for the camera image. As in training if not given.",
+        help="Replace the camera image by the drivable area and, with a detector, the objects on it, as found by a "
+        "perception run, a model file or pretrained:NAME, or from ground truth (truth); none for the camera image. As "
+        "in training if not given.",
     ),
 ]
 PerceptionOptions = Annotated[
@@ -35,7 +36,8 @@ PerceptionOptions = Annotated[
     tyro.conf.arg(
         metavar="KEY=VALUE [KEY=VALUE ...]",
         help_behavior_hint="(may be given several times)",
-        help="Options of perception, such as view=camera, view_size=32, soft=true, noise=0.1, latency=2, dropped=0.2.",
+        help="Options of perception, such as view=camera, view_size=32, soft=true, objects=false, noise=0.1, "
+        "latency=2, dropped=0.2, missed=0.1, ghosts=0.5.",
     ),
 ]
 

@@ -69,10 +69,11 @@ class Train:
     (processes for single environments), step_timeout (seconds per call) and unrewarded_limit (consecutive steps without
     a positive reward that terminate an episode, in training only)."""
     perception: Annotated[str | None, unset("RUN|FILE|truth|none")] = None
-    """Replace the camera image by the drivable area, segmented by a perception run, a model file or pretrained:NAME, or
-    from ground truth (truth); none for the camera image."""
+    """Replace the camera image by the drivable area and, with a detector, the objects on it, as found by a perception
+    run, a model file or pretrained:NAME, or from ground truth (truth); none for the camera image."""
     perception_kwargs: KeyValues = ()
-    """Options of perception, such as view=camera, view_size=32, soft=true, noise=0.1, latency=2, dropped=0.2."""
+    """Options of perception, such as view=camera, view_size=32, soft=true, objects=false, noise=0.1, latency=2,
+    dropped=0.2, missed=0.1, ghosts=0.5."""
     eval_freq: Annotated[int | None, unset("N")] = None
     """Steps between evaluations; 0 for none."""
     eval_episodes: Annotated[int | None, unset("N")] = None

@@ -1,6 +1,7 @@
 """`ObservationAdapter`: the observations of N environments as named leaves, with perception in place of the camera."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,7 @@ class ObservationAdapter:
     Attributes:
         left_out: Names of text parts, which become no leaf.
         perceiver: Replaces the camera image; None without perception.
+        perception: Its configuration, with the choice whether it shows objects.
         leaves: The result, before frames are stacked.
         notes: Description of each leaf's conversion.
         on_clip: Called with index of the environment and a description when an image first exceeds its bounds.
@@ -56,6 +58,7 @@ class ObservationAdapter:
         self._fresh = fresh
         self.left_out = left_out(space)
         self.perceiver: PerceptionPipeline | None = None
+        self.perception = config.perception
         self.leaves = [rule.leaf for rule in self._rules]
         self.notes = {rule.leaf.name: rule.note for rule in self._rules}
         self.on_clip: Callable[[int, str], None] = lambda index, what: None
@@ -66,6 +69,7 @@ class ObservationAdapter:
             self.perceiver = self._make_perception(space, metadata, config.perception, options, config.id)
             self.leaves = [self.perceiver.leaf, *(leaf for leaf in self.leaves if leaf.name != CAMERA)]
             self.notes[DRIVABLE] = self.perceiver.note
+            self.perception = replace(config.perception, objects=self.perceiver.has_objects)
 
     def begin(self, seeds: Sequence[int], mask: npt.NDArray[np.bool_]) -> None:
         """Reset the state of perception for new episodes.
@@ -93,14 +97,19 @@ class ObservationAdapter:
         if self.perceiver is None:
             return leaves
         pictures: Any = leaves.pop(CAMERA, None)
-        return {DRIVABLE: self.perceiver.perceive(pictures, self._labels(observation), mask), **leaves}
+        boxes = observation[BOXES] if self._box_labels is not None else None
+        return {DRIVABLE: self.perceiver.perceive(pictures, self._labels(observation), mask, boxes), **leaves}
 
     def boxed(self, index: int) -> BoxedImage | None:
-        """The latest camera image of one environment with its true boxes; None where there are none.
+        """The latest camera image of one environment with its boxes; None where there are none.
+
+        They are those that perception found, if it shows objects, else those of the environment.
 
         Raises:
             UserError: The boxes are not as they are declared.
         """
+        if self.perceiver is not None and self.perceiver.has_objects:
+            return self.perceiver.boxed(index)
         if self._box_labels is None or self._observation is None or CAMERA not in self._observation:
             return None
         return self._box_labels.boxed(self._observation[CAMERA][index], self._observation[BOXES][index])
@@ -148,7 +157,7 @@ class ObservationAdapter:
         labels = space.get(SEGMENTATION) if isinstance(space, gym_spaces.Dict) else None
         if isinstance(labels, gym_spaces.Box):
             shapes[SEGMENTATION] = labels.shape
-        return make_pipeline(config, metadata, shapes, self._num_envs, environment)
+        return make_pipeline(config, metadata, shapes, self._num_envs, environment, self._box_labels)
 
 
 def _batched(part: Any) -> Any:

@@ -130,11 +130,13 @@ class VecEnv:
         single = Spaces({leaf.name: leaf for leaf in self.observer.leaves}, names)
         self._frames = self._choose_frames(single, options.frame_stack)
         self._default_frames = options.frame_stack in (None, default_frame_stack(single))
-        self.config = replace(config, id=absolute_id(config.id), frame_stack=self._frames)
+        self.config = replace(
+            config, id=absolute_id(config.id), frame_stack=self._frames, perception=self.observer.perception
+        )
         components = capabilities.component_names(self.metadata)
         self.spaces = Spaces(
             {
-                name: replace(stacked(leaf, self._frames), components=components.get(name, ()))
+                name: replace(stacked(leaf, self._frames), components=components.get(name, leaf.components))
                 for name, leaf in single.observations.items()
             },
             names,
@@ -256,7 +258,7 @@ class VecEnv:
         return None if perceiver is None else perceiver.result(index)
 
     def boxed(self, index: int) -> "BoxedImage | None":
-        """The latest camera image of one environment with its true boxes, where it offers them.
+        """The latest camera image of one environment with the boxes in it, found or true, where there are any.
 
         Args:
             index: Of the environment.

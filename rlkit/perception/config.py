@@ -1,4 +1,4 @@
-"""Configuration of the perception pipeline: model, view and corruptions. A run stores it as JSON."""
+"""Configuration of the perception pipeline: model, view, objects and corruptions. A run stores it as JSON."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -25,14 +25,15 @@ BIRDVIEW_SIZE = (24, 24)
 CAMERA_REDUCTION = 4  # default ratio of the camera image's sides to the camera view's
 MAX_SIDE = 512  # pixels of a view
 MAX_LATENCY = 100  # decisions
+MAX_GHOSTS = 20.0  # per image
 
 
 @dataclass(frozen=True)
 class PerceptionConfig:
-    """How the camera image is replaced by the drivable area.
+    """How the camera image is replaced by the drivable area and the objects on it.
 
     Args:
-        what: `truth` for the labels of a simulator, else the file of a segmentation model.
+        what: `truth` for the labels of a simulator, else the file of a segmentation model or a detector.
         digest: SHA-256 of that file, to detect a changed model; "" for truth.
         view: `birdview`: warped to the ground plane. `camera`: the camera's perspective at reduced size.
         view_size: Height and width of the view in pixels; None for 24×24 (birdview) or a quarter of the image's sides
@@ -40,6 +41,10 @@ class PerceptionConfig:
         metres_per_pixel: Of the bird's-eye view.
         soft: Show the probability that a pixel is drivable rather than a binary mask, which is faster and resembles the
             ground truth.
+        objects: Whether the view has a second channel, the cells that objects occupy. None: where they are known, by
+            the environment's boxes (truth) or a detector; `VecEnv.config` holds what was chosen.
+        missed: Probability that an object is missed in an image.
+        ghosts: Mean number of objects per image that are not there.
         noise: Strength of the noise on the drivable area, 0 (none) to 1; see `corruptions`.
         noise_kind: One kind of noise, or `all` of them.
         latency: Delay of the view, in decisions.
@@ -59,6 +64,9 @@ class PerceptionConfig:
     view_size: tuple[int, int] | None = None
     metres_per_pixel: float = 2.0
     soft: bool = False
+    objects: bool | None = None
+    missed: float = 0.0
+    ghosts: float = 0.0
     noise: float = 0.0
     noise_kind: NoiseKind = "all"
     latency: int = 0
@@ -79,7 +87,15 @@ class PerceptionConfig:
             object.__setattr__(self, "view_size", _size(self.view_size))
         if not isinstance(self.soft, bool):
             raise UserError(f"soft must be true or false, not {self.soft!r}.")
-        for name, low, high in (("metres_per_pixel", 0.1, 8.0), ("noise", 0.0, 1.0), ("dropped", 0.0, 1.0)):
+        if not (self.objects is None or isinstance(self.objects, bool)):
+            raise UserError(f"objects must be true or false, not {self.objects!r}.")
+        for name, low, high in (
+            ("metres_per_pixel", 0.1, 8.0),
+            ("missed", 0.0, 1.0),
+            ("ghosts", 0.0, MAX_GHOSTS),
+            ("noise", 0.0, 1.0),
+            ("dropped", 0.0, 1.0),
+        ):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise UserError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}.")
@@ -123,7 +139,8 @@ class PerceptionConfig:
                 f"It names the code of a network, {tree['network']!r}, which no run stores. If you trust that code, "
                 "remove the entry and name it on the command line: --perception-kwargs network=my_package:MyNet"
             )
-        return cls(**_known(tree, OPTIONS | {"what", "digest"}))
+        # Runs of before there were objects have a view of the drivable area alone.
+        return cls(**{"objects": False} | _known(tree, OPTIONS | {"what", "digest"}))
 
 
 OPTIONS = frozenset(option.name for option in dataclasses.fields(PerceptionConfig)) - {"what", "digest"}
@@ -136,8 +153,8 @@ def choose_perception(
     """Make the configuration from the command line's options.
 
     Args:
-        what: `truth`, `none`, or a segmentation model as accepted by `perception.model.find_model`; None keeps that of
-            `base`.
+        what: `truth`, `none`, or a segmentation model or detector as accepted by `perception.model.find_model`; None
+            keeps that of `base`.
         options: Values for some of `OPTIONS`.
         base: The configuration to change.
 

@@ -1,17 +1,24 @@
-"""Corruptions of the drivable-area mask: noise, latency and dropped frames.
+"""Corruptions of perception: noise of the drivable area, missed and false objects, latency and dropped frames.
 
 Every episode draws its corruptions from its own seed, so that episodes are reproducible and policies comparable.
 """
 
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from rlkit.boxes import Size
+from rlkit.capabilities import CameraMounting
+from rlkit.perception.bev import project_ground
 from rlkit.perception.config import PerceptionConfig
+from rlkit.perception.objects import KIND, MIN_HEIGHT, Rows
 from rlkit.spaces import Pixels
 
 _STREAM = 0xFA17  # keeps this generator independent of others with the same seed
+_OBJECT_STREAM = 0xFA18  # of missed and false objects, so that they do not change the noise of the drivable area
+_GHOST_DISTANCES = (4.0, 40.0)  # m, of false objects
 # Strengths at noise 1:
 _JITTER = 0.12  # standard deviation of boundary displacement, in image heights
 _JITTER_CELLS = (7, 9)  # rows and columns of the coarse displacement field
@@ -23,28 +30,37 @@ _FLIPPED = 0.35  # fraction of flipped pixels
 
 
 class Corruptions:
-    """Corrupts the masks of N environments.
+    """Corrupts the masks and objects of N environments.
 
     Args:
         config: Strength of each corruption.
         num_envs: N.
+        ghosts: Draws false objects; None where there are none.
     """
 
-    def __init__(self, config: PerceptionConfig, num_envs: int):
+    def __init__(self, config: PerceptionConfig, num_envs: int, ghosts: "GhostObjects | None" = None):
         self._config = config
+        self._ghosts = ghosts
         kinds = ("boundary", "blobs", "patches", "pixels")
         self._kinds = kinds if config.noise_kind == "all" else (config.noise_kind,)
         self._generators = [np.random.default_rng() for _ in range(num_envs)]
+        self._object_generators = [np.random.default_rng() for _ in range(num_envs)]
         self._views: list[deque[Pixels]] = [deque(maxlen=config.latency + 1) for _ in range(num_envs)]
 
     @property
     def any(self) -> bool:
-        """Whether any corruption is enabled."""
+        """Whether any corruption of the mask or the view is enabled."""
         return self._config.noise > 0.0 or self._config.latency > 0 or self._config.dropped > 0.0
+
+    @property
+    def any_of_objects(self) -> bool:
+        """Whether objects are missed, or false ones added."""
+        return self._config.missed > 0.0 or self._config.ghosts > 0.0
 
     def reset(self, index: int, seed: int) -> None:
         """Start an episode of one environment; its corruptions depend only on the seed."""
         self._generators[index] = np.random.default_rng((seed, _STREAM))
+        self._object_generators[index] = np.random.default_rng((seed, _OBJECT_STREAM))
         self._views[index].clear()
 
     def corrupt(self, index: int, mask: Pixels) -> Pixels:
@@ -63,18 +79,69 @@ class Corruptions:
             corrupted = _NOISE[kind](corrupted, strength, generator)
         return corrupted
 
+    def corrupt_objects(self, index: int, rows: Rows) -> Rows:
+        """Miss objects and add false ones.
+
+        Args:
+            index: Of the environment.
+            rows: (K, C) rows of objects; not modified.
+
+        Returns:
+            (K', C), a new array.
+        """
+        generator = self._object_generators[index]
+        kept = rows[rows[:, KIND] >= 0.0]
+        kept = kept[generator.random(len(kept)) >= self._config.missed]
+        if self._ghosts is None or self._config.ghosts == 0.0:
+            return kept
+        return np.concatenate([kept, self._ghosts.draw(generator.poisson(self._config.ghosts), generator)])
+
     def delay(self, index: int, view: Pixels) -> Pixels:
         """Apply latency and dropped frames: return the view that the policy receives at this step.
 
         Args:
             index: Of the environment.
-            view: (h, w) uint8, the current view.
+            view: (h, w, C) uint8, the current view.
         """
         views = self._views[index]
         # The first view of an episode is never dropped: there is no earlier one to repeat.
         lost = bool(views) and self._config.dropped > 0.0 and self._generators[index].random() < self._config.dropped
         views.append(views[-1] if lost else view)
         return views[0]
+
+
+class GhostObjects:
+    """False objects: of a random kind and its typical size, on the ground in the camera's view at 4 to 40 m.
+
+    They are at least as high as the lowest objects that count, so that they are nearer where the image is small.
+
+    Args:
+        camera: Mounting of the camera.
+        image_size: Height and width of its image.
+        sizes: Of each kind of objects.
+    """
+
+    def __init__(self, camera: CameraMounting, image_size: tuple[int, int], sizes: Sequence[Size]):
+        self._camera = camera
+        self._image_size = image_size
+        self._sizes = np.array([(one.width, one.height) for one in sizes])
+        self._focal = 0.5 * image_size[1] / np.tan(0.5 * camera.field_of_view)  # pixels
+        near, far = _GHOST_DISTANCES
+        self._farthest = np.clip(self._sizes[:, 1] * self._focal / MIN_HEIGHT, near, far)  # m, where they are lowest
+
+    def draw(self, count: int, generator: np.random.Generator) -> Rows:
+        """Draw `count` objects: (count, C) rows."""
+        height, width = self._image_size
+        kinds = generator.integers(len(self._sizes), size=count)
+        distances = generator.uniform(_GHOST_DISTANCES[0], self._farthest[kinds])
+        bearings = generator.uniform(-0.5, 0.5, count) * self._camera.field_of_view
+        ahead, left = self._camera.ahead + distances * np.cos(bearings), distances * np.sin(bearings)
+        row, column = project_ground(ahead, left, self._camera, self._image_size)
+        wide, high = (self._sizes[kinds] * (self._focal / distances)[:, np.newaxis]).T
+        corners = [column + 0.5 - 0.5 * wide, row + 0.5 - high, column + 0.5 + 0.5 * wide, row + 0.5]
+        x1, y1, x2, y2 = (np.clip(side, 0, end) for side, end in zip(corners, (width, height) * 2, strict=True))
+        drawn: Rows = np.stack([kinds, x1, y1, x2, y2, distances], axis=1).astype(np.float32)
+        return drawn
 
 
 def move_boundary(mask: Pixels, strength: float, generator: np.random.Generator) -> Pixels:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -108,6 +109,24 @@ class Detector:
             if output.classes is not None:
                 classes.append(predicted_classes(output.classes))
         return found, np.concatenate(classes) if classes else None
+
+    @torch.inference_mode()
+    def perceive_drivable(
+        self, images: Pixels, threshold: float = THRESHOLD, most: int = MOST_OBJECTS
+    ) -> tuple[list[Detections], npt.NDArray[np.float32]]:
+        """Find objects and the probability that a pixel is drivable, by one pass; arguments as in `objects`.
+
+        Returns:
+            The objects of each picture, and (N, H, W) float32.
+        """
+        assert self.card.classes is not None
+        numbers = torch.from_numpy(np.flatnonzero(self.card.classes.drivable_mask)).to(self.device)
+        found: list[Detections] = []
+        drivable: list[npt.NDArray[np.float32]] = []
+        for output in self._outputs(images):
+            found += self._decoded(output, images, threshold, most)
+            drivable.append(output.classes.softmax(1)[:, numbers].sum(1).cpu().numpy())
+        return found, np.concatenate(drivable)
 
     @torch.inference_mode()
     def _outputs(self, images: Pixels) -> Iterator[Any]:

@@ -57,7 +57,8 @@ class Frame:
         metrics: Metrics of the environment by name, once the episode is over.
         spread: (A, 2) float32, 10 % and 90 % quantiles of the return of each action; None if the agent estimates none.
         perceived: Result of perception on the camera image; None without perception.
-        boxed: The camera image with the true boxes of the objects in it; None where the environment offers none.
+        boxed: The camera image with the boxes of the objects in it, as perception found them or the environment offers
+            them; None without any.
     """
 
     environment: str

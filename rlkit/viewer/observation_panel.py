@@ -132,6 +132,9 @@ def tiles(leaf: Array, described: Leaf | None) -> list[Tile]:
     channels = pixels.shape[-1]
     stack = described.stack if described is not None and described.shape[-1] == channels else 1
     per_frame = channels // stack
+    names = () if described is None else described.components
+    if len(names) != per_frame:
+        names = tuple(f"channel {channel + 1}" if per_frame > 1 else "" for channel in range(per_frame))
     cut = []
     for index in range(stack):
         age = stack - 1 - index
@@ -140,8 +143,7 @@ def tiles(leaf: Array, described: Leaf | None) -> list[Tile]:
         if per_frame == 3:
             cut.append(Tile(when, frame))
             continue
-        for channel in range(per_frame):
-            name = f"channel {channel + 1}" if per_frame > 1 else ""
+        for channel, name in enumerate(names):
             cut.append(Tile(f"{name} {when}".strip(), np.repeat(frame[..., channel : channel + 1], 3, axis=-1)))
     return cut
 

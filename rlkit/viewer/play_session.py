@@ -252,7 +252,9 @@ class PlaySession:
         return self._perceived
 
     def _boxed(self) -> BoxedImage | None:
-        """The camera image with its true boxes, where the environment offers them."""
+        """The camera image with its boxes, as perception found them or the environment offers them."""
+        if self._perception is not None:
+            return self._perception.boxed(0)
         if self._box_labels is None or CAMERA not in self._observation:
             return None
         return self._box_labels.boxed(self._observation[CAMERA], self._observation[BOXES])

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 from common.driven_laps import LABELS_ONLY, WEATHERS, drive, train_driver, trained_minutes
+from common.paired_arms import summed
 from common.reporting import Row, Rows
 
-from rlkit.experiments.statistics import interquartile_mean, interval, mean
+from rlkit.experiments.statistics import interquartile_mean
 
 COLOURS = ("#009E73", "#0072B2", "#56B4E9", "#D55E00")  # Okabe and Ito 2008
 
@@ -86,7 +87,7 @@ def main() -> None:
                 key = {"arm": arm.name, "seed": seed, "weather": name, "minutes": trained_minutes(run)}
                 rows.add(key | figures)
                 print(describe(rows.rows[-1]), flush=True)
-    table = [summed(rows.rows, arm.name, weather) for arm in arms for weather in WEATHERS]
+    table = [summed(rows.rows, arm.name, weather, "true mask") for arm in arms for weather in WEATHERS]
     rows.write(table=table)
     print(markdown(table))
     if options.picture is not None:
@@ -97,41 +98,6 @@ def describe(row: Row) -> str:
     """A row as text."""
     iou = "" if row["iou"] is None else f", mask IoU {row['iou']:.3f}"
     return f"{row['arm']}, seed {row['seed']}, {row['weather']}: {100 * row['laps']:.1f} % of laps{iou}"
-
-
-def summed(rows: Sequence[Row], arm: str, weather: str) -> Row:
-    """Figures of an arm in a weather over all seeds; differences are paired by circuit and seed."""
-    mine, reference = (
-        sorted((row for row in rows if (row["arm"], row["weather"]) == (name, weather)), key=lambda row: row["seed"])
-        for name in (arm, "true mask")
-    )
-    if not mine:
-        return {"arm": arm, "weather": weather, "laps": None}
-    laps = interval([row["laps"] for row in mine], interquartile_mean)
-    figures: Row = {
-        "arm": arm,
-        "weather": weather,
-        "seeds": len(mine),
-        "laps": [laps.value, laps.low, laps.high],
-        "worst_seed": min(row["laps"] for row in mine),
-        "ratio": _mean([row["ratio"] for row in mine]),
-        "iou": _mean([row["iou"] for row in mine]),
-        "minutes": _mean([row["minutes"] for row in mine]),
-    }
-    if len(reference) == len(mine):
-        # (circuits, seeds): the bootstrap resamples circuits, separately for each seed.
-        outcomes = [np.array([row["finished"] for row in side], float).T for side in (mine, reference)]
-        difference = interval(outcomes[0] - outcomes[1], mean)
-        figures["difference"] = [difference.value, difference.low, difference.high]
-        ratios = [row["ratio"] for row in (*mine, *reference)]
-        if None not in ratios:
-            figures["slower"] = float(figures["ratio"] / np.mean([row["ratio"] for row in reference]))
-    return figures
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
 
 
 def markdown(table: Sequence[Row]) -> str:

@@ -3,7 +3,7 @@ import pytest
 from gymnasium import spaces
 
 from rlkit import capabilities
-from rlkit.boxes import BoxLabels
+from rlkit.boxes import BoxLabels, Size
 from rlkit.capabilities import CameraMounting, Conditions, EpisodeMetric, HasMapOutline, HasTelemetry, Reading
 from rlkit.errors import UserError
 from rlkit.spaces import Classes
@@ -194,3 +194,13 @@ def test_boxes_are_declared_with_their_classes_and_columns():
 def test_a_malformed_declaration_of_boxes_is_a_sentence(entry):
     with pytest.raises(UserError, match="box_labels"):
         capabilities.box_labels({"box_labels": entry})
+
+
+def test_sizes_of_boxes_are_three_lengths_of_known_classes():
+    entry = {"classes": ("car", "cone"), "fields": ("class", "x1", "y1", "x2", "y2")}
+    read = capabilities.box_labels({"box_labels": entry | {"sizes": {"car": (4, 1.8, 1.5)}}})
+    assert read.sizes == {"car": Size(4.0, 1.8, 1.5)}
+    assert capabilities.box_labels({"box_labels": entry}).sizes == {}
+    for wrong in ({"tram": (4, 2, 1)}, {"car": (4, 2)}, {"car": (4, 2, 0)}, {"car": (4, 2, True)}, {"car": 4}, [4]):
+        with pytest.raises(UserError, match="'sizes' gives three lengths"):
+            capabilities.box_labels({"box_labels": entry | {"sizes": wrong}})

@@ -9,6 +9,7 @@ from rlkit_envs.driving.config import DrivingConfig, check_integer
 from rlkit_envs.driving.sensors.boxes import BOX_CLASSES, FIELDS
 from rlkit_envs.driving.sensors.preview import MIRROR_SIGNS as PREVIEW_SIGNS
 from rlkit_envs.driving.sensors.preview import NAMES as PREVIEW_NAMES
+from rlkit_envs.driving.traffic.spawn import CONE_SIZE, MEAN_CAR_SIZE
 from rlkit_envs.driving.vehicle.actions import ACTION_NAMES, DECISION, MIRRORED_ACTIONS
 from rlkit_envs.driving.weather.palette import CLASSES, DRIVABLE
 from rlkit_envs.driving.weather.presets import HELD_OUT_WEATHERS, TRAINING_WEATHERS
@@ -38,7 +39,7 @@ METADATA: dict[str, Any] = {
     # are ground truth: labels to learn from, which are not available to a real car.
     "classes": CLASSES,
     "drivable": DRIVABLE,
-    "box_labels": {"classes": BOX_CLASSES, "fields": FIELDS},
+    "box_labels": {"classes": BOX_CLASSES, "fields": FIELDS, "sizes": {"car": MEAN_CAR_SIZE, "cone": CONE_SIZE}},
     "labels": ("segmentation", "boxes"),
     "picture_kwargs": {"start": "anywhere", "clear_ahead": 0.0},  # for data sets: poses off the centre line, near cars
     # The argument that chooses a weather, and the weathers of training and of tests of generalisation.

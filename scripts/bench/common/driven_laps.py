@@ -56,21 +56,31 @@ class IoURecorder:
         return self._intersection / self._union if self._union else None
 
 
-def train_driver(folder: Path, steps: int, seed: int, **options: Any) -> Path:
+def train_driver(
+    folder: Path,
+    steps: int,
+    seed: int,
+    *,
+    environment: str = ENVIRONMENT,
+    rewards: Mapping[str, Any] = CAUTIOUS,
+    **options: Any,
+) -> Path:
     """Train a policy, or resume an interrupted training; a finished one is kept.
 
     Args:
         folder: The run folder.
         steps: Budget.
         seed: Random seed.
-        **options: See `rlkit.training.config.plan`. Progress is rewarded as in `CAUTIOUS` unless said otherwise.
+        environment: Id of the environment.
+        rewards: Arguments of the environment, over which those of `options` have precedence.
+        **options: See `rlkit.training.config.plan`.
     """
     if (folder / "config.json").exists():
         whole(resume(folder, reporter=quiet))
     else:
         every = max(1, steps // 10)
-        train = partial(rlkit.train, ENVIRONMENT, eval_freq=0, save_freq=every, reporter=quiet)
-        options["env_kwargs"] = CAUTIOUS | options.get("env_kwargs", {})
+        train = partial(rlkit.train, environment, eval_freq=0, save_freq=every, reporter=quiet)
+        options["env_kwargs"] = {**rewards, **options.get("env_kwargs", {})}
         whole(train(steps=steps, seed=seed, run_dir=folder, **options))
     return folder
 
@@ -82,6 +92,7 @@ def drive(
     *,
     perception: str | None = None,
     perception_kwargs: Mapping[str, Any] | None = None,
+    sensors: Mapping[str, Any] = EVERY_SENSOR,
     seed: int = 0,
 ) -> Row:
     """Evaluate a policy on one lap of each of so many unseen circuits.
@@ -92,11 +103,12 @@ def drive(
         weather: Name of a weather, or of a mixture.
         perception: A segmentation model or `truth`; None for that of the training.
         perception_kwargs: Perception options that differ from the training.
+        sensors: Argument of the environment.
         seed: Selects the circuits.
     """
     policy = find_policy(
         run,
-        env_kwargs={**EVERY_SENSOR, "weather": weather},
+        env_kwargs={**sensors, "weather": weather},
         perception=perception,
         perception_kwargs=perception_kwargs,
     )
@@ -112,6 +124,7 @@ def drive(
         "circuits": circuits,
         "finished": finished,
         "laps": float(np.mean(finished)),
+        "collisions": float(np.mean([episode["collisions"] for episode in result.episodes])),
         "ratio": float(np.median(ratios)) if ratios else None,
         "off_road_seconds": float(np.mean([episode["off_road_seconds"] for episode in result.episodes])),
         "reward": result.mean_reward,

@@ -17,6 +17,13 @@ def test_a_description_comes_back_from_json():
     assert PerceptionConfig.from_json(PerceptionConfig().to_json()) == PerceptionConfig()
 
 
+def test_a_run_of_before_there_were_objects_has_none():
+    stored = PerceptionConfig().to_json()
+    del stored["objects"]
+    assert PerceptionConfig.from_json(stored).objects is False
+    assert PerceptionConfig.from_json(PerceptionConfig(objects=True).to_json()).objects is True
+
+
 def test_the_name_of_a_networks_code_is_never_stored():
     assert PerceptionConfig.from_json(PerceptionConfig(network="my_package:MyNet").to_json()).network == ""
 
@@ -30,6 +37,10 @@ def test_the_name_of_a_networks_code_is_never_stored():
         ("view_size", "24"),
         ("metres_per_pixel", 0.0),
         ("soft", 1),
+        ("objects", "auto"),
+        ("objects", 1),
+        ("missed", 1.5),
+        ("ghosts", -1),
         ("noise", 1.5),
         ("noise", True),
         ("noise_kind", "fog"),

@@ -30,6 +30,13 @@ def test_it_finds_objects_and_classes_in_one_pass():
     assert (detector.segmentation.labels(IMAGES) == classes).all()
 
 
+def test_it_finds_objects_and_the_drivable_probability_in_one_pass():
+    detector = make()
+    found, drivable = detector.perceive_drivable(IMAGES, 0.0, most=7)
+    assert np.array_equal(found[1].boxes, detector.objects(IMAGES, 0.0, most=7)[1].boxes)
+    assert np.array_equal(drivable, detector.segmentation.drivable(IMAGES))
+
+
 def test_without_classes_of_pixels_there_is_no_segmentation():
     detector = make(classes=None)
     assert detector.segmentation is None

@@ -7,7 +7,8 @@ from rlkit.errors import UserError
 from rlkit.perception.bev import resize_map
 from rlkit.perception.config import PerceptionConfig, choose_perception
 from rlkit.perception.corruptions import Corruptions
-from rlkit.perception.pipeline import GroundTruthEstimator, PerceptionPipeline, SegmentationEstimator, make_pipeline
+from rlkit.perception.estimators import GroundTruthEstimator, SegmentationEstimator
+from rlkit.perception.pipeline import PerceptionPipeline, make_pipeline
 from rlkit.spaces import Classes
 
 CLASSES = Classes(("sky", "grass", "road"), ("road",))
@@ -51,7 +52,7 @@ def test_a_model_shows_its_predicted_drivable_area(by_colour):
 def test_soft_estimates_are_probabilities_and_hard_ones_binary(by_colour):
     by_colour.network.sureness.data.fill_(5.0)
     images = COLOURS[labels(2)]
-    hard, soft = (SegmentationEstimator(by_colour, soft).estimate(images, None) for soft in (False, True))
+    hard, soft = (SegmentationEstimator(by_colour, soft).estimate(images, None).drivable for soft in (False, True))
     assert set(np.unique(hard)) == {0, 255}
     assert len(np.unique(soft)) == 3
     assert np.array_equal(soft, np.rint(by_colour.probabilities(images)[:, 2] * 255))
@@ -62,7 +63,7 @@ def test_any_number_of_images_is_segmented_in_batches_of_one_shape(by_colour, co
     seen = []
     by_colour.network.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
     truth = labels(count)
-    found = SegmentationEstimator(by_colour, batch=8).estimate(COLOURS[truth], None)
+    found = SegmentationEstimator(by_colour, batch=8).estimate(COLOURS[truth], None).drivable
     assert np.array_equal(found >= 128, truth == 2)
     assert set(seen) == {8}
 

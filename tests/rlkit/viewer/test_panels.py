@@ -160,6 +160,14 @@ def test_a_stack_of_grey_pictures_is_cut_into_its_frames_newest_last():
     assert np.array_equal(cut[-1].pixels[..., 0], stacked[..., 3])
 
 
+def test_channels_that_have_names_are_labelled_by_them():
+    named = Leaf("drivable", (4, 4, 4), "uint8", stack=2, components=("road", "objects"))
+    cut = tiles(np.zeros((4, 4, 4), dtype=np.uint8), named)
+    assert [tile.label for tile in cut] == ["road t−1", "objects t−1", "road now", "objects now"]
+    cut = tiles(np.zeros((4, 4, 2), dtype=np.uint8), None)
+    assert [tile.label for tile in cut] == ["channel 1", "channel 2"]
+
+
 def test_three_channels_of_a_frame_are_a_colour_picture():
     cut = tiles(np.zeros((4, 4, 6), dtype=np.uint8), Leaf("picture", (4, 4, 6), "uint8", stack=2))
     assert [(tile.label, tile.pixels.shape) for tile in cut] == [("t−1", (4, 4, 3)), ("now", (4, 4, 3))]

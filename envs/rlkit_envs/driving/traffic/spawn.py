@@ -13,6 +13,9 @@ CLEAR_BEHIND = 15.0  # m behind the driver
 ROOM = 14.0  # m of road for each at least, so that none has to brake hard at first
 CONE_SHARE = 0.6  # of the obstacles; the others are stopped cars
 CONE_SIZE = (0.4, 0.4, 0.75)  # m: length, width, height
+CAR_SIZE = (3.9, 1.65, 1.4)  # m, of the smallest car
+CAR_RANGE = (0.8, 0.2, 0.15)  # m, by which the largest car is longer, wider and higher
+MEAN_CAR_SIZE = tuple(least + 0.5 * more for least, more in zip(CAR_SIZE, CAR_RANGE, strict=True))
 
 
 @kernel
@@ -78,9 +81,9 @@ def place_others(
         other.colour = int(COLOURS * draw[4])
         other.politeness = 0.5 * draw[5]
         other.desired_speed = slowest + (fastest - slowest) * draw[6]
-        other.length = 3.9 + 0.8 * draw[7]
-        other.width = 1.65 + 0.2 * draw[7]
-        other.height = 1.4 + 0.15 * draw[5]
+        other.length = CAR_SIZE[0] + CAR_RANGE[0] * draw[7]
+        other.width = CAR_SIZE[1] + CAR_RANGE[1] * draw[7]
+        other.height = CAR_SIZE[2] + CAR_RANGE[2] * draw[5]
         other.offset = lane_middle(line, other.index, other.lane)
         other.kind = CAR
         if is_obstacle:
