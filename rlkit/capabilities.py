@@ -390,15 +390,15 @@ def situation(offered: Any) -> Situation:
     if not isinstance(offered, Mapping) or not set(offered) >= set(wanted):
         raise UserError(f"situation() should give a dict with {', '.join(wanted)}, not {offered!r}.", exit_code=1)
     try:
-        numbers = [float(offered[name]) for name in ("speed", "yaw_rate", "steering", "pedal")]
+        speed, yaw_rate, steering, pedal = (float(offered[name]) for name in ("speed", "yaw_rate", "steering", "pedal"))
         road = np.array(offered["road"], dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise UserError(f"situation() gave something that is no number: {error}.", exit_code=1) from error
     if road.ndim != 2 or road.shape[0] < 2 or road.shape[1] != 5 or not (np.isfinite(road).all()):
         raise UserError(f"The road of situation() should be finite, (M, 5) with M >= 2, not {road.shape}.", exit_code=1)
-    if not np.isfinite(numbers).all() or not isinstance(offered["weather"], str):
+    if not np.isfinite([speed, yaw_rate, steering, pedal]).all() or not isinstance(offered["weather"], str):
         raise UserError("situation() should give finite numbers, and a text for the weather.", exit_code=1)
-    return Situation(*numbers, offered["weather"], road)
+    return Situation(speed, yaw_rate, steering, pedal, offered["weather"], road)
 
 
 def action_controls(metadata: Mapping[str, Any], count: int) -> npt.NDArray[np.float64] | None:

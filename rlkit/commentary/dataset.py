@@ -223,7 +223,7 @@ class _Cars:
             observations = step.observations
             steps += 1
             if step.ended.any():
-                for index in np.flatnonzero(step.ended):
+                for index in np.flatnonzero(step.ended).tolist():
                     seeds[index] = episode_seed(seeds[index] & _SEED, 0, 1) | seeds[index] & ~_SEED
                 observations = environments.reset(seeds, step.ended)
                 sensing.begin(step.ended)
