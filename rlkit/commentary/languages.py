@@ -2,9 +2,10 @@
 
 from rlkit.commentary.english import ENGLISH
 from rlkit.commentary.grammar import Grammar
+from rlkit.commentary.korean import KOREAN
 from rlkit.errors import UserError
 
-GRAMMARS: dict[str, Grammar] = {grammar.language: grammar for grammar in (ENGLISH,)}
+GRAMMARS: dict[str, Grammar] = {grammar.language: grammar for grammar in (ENGLISH, KOREAN)}
 
 
 def find_grammar(language: str) -> Grammar:
