@@ -36,7 +36,8 @@ reason [cause=slower-car/car-ahead/standing-car/cone; manoeuvre=accelerating/kee
     -> <where> <obstacle>[을/를] 두고
 reason [cause=slower-car/car-ahead/standing-car/cone; manoeuvre=braking/standing/moving-left/moving-right]
     -> <where> <obstacle>[이/가] 있어
-reason [cause=slower-car/car-ahead/standing-car/cone; manoeuvre=moving-left/moving-right] -> <where> 있는 <obstacle>[을/를]
+reason [cause=slower-car/car-ahead/standing-car/cone; manoeuvre=moving-left/moving-right]
+    -> <where> 있는 <obstacle>[을/를]
 reason [cause=slower-car/car-ahead/standing-car/cone; manoeuvre=passing] -> <where> 있는 <obstacle>[을/를]
 
 obstacle [cause=slower-car] -> 느린 차
@@ -54,8 +55,12 @@ metres [distance=30-m] -> 30 m
 
 mention [object=none] ->
 mention [cause=slower-car/car-ahead/standing-car/cone] ->
-mention [cause!=slower-car/car-ahead/standing-car/cone; object=car] -> <where> 차가 있습니다 . | <where> 차가 보입니다 .
-mention [cause!=slower-car/car-ahead/standing-car/cone; object=cone] -> <where> 라바콘이 있습니다 . | <where> 라바콘이 보입니다 .
+mention [cause!=slower-car/car-ahead/standing-car/cone; object=car]
+    -> <where> 차가 있습니다 .
+    | <where> 차가 보입니다 .
+mention [cause!=slower-car/car-ahead/standing-car/cone; object=cone]
+    -> <where> 라바콘이 있습니다 .
+    | <where> 라바콘이 보입니다 .
 
 room [room=enough] ->
 room [room=none-on-the-left] -> 왼쪽에는 공간이 없습니다 . | 왼쪽은 막혀 있습니다 .
