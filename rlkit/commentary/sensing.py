@@ -50,6 +50,7 @@ class Sensing:
         self._classes = labels.classes
         self._controls = capabilities.action_controls(environments.metadata, environments.spaces.num_actions)
         rate = float(environments.metadata.get("render_fps") or DEFAULT_RATE)
+        self.decision_time = 1.0 / rate  # s
         self.length = 1 + max(1, round(INTERVAL * rate))
         """Moments of an interval."""
         self._windows: list[deque[tuple[Moment, Pixels]]] = [
