@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rlkit.errors import UserError
-from rlkit.utils.io import disk_errors, write_bytes
 
 
 @dataclass
@@ -39,6 +38,8 @@ class Subtitles:
         Raises:
             UserError: It cannot be written.
         """
+        from rlkit.utils.io import disk_errors, write_bytes  # imports torch, which playing does not need
+
         with disk_errors(str(path)):
             write_bytes(path, self.to_text().encode())
 
