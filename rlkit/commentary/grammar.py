@@ -15,10 +15,12 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
-from rlkit.commentary.facts import SLOTS, Facts
+from rlkit.commentary.facts import SLOTS, Facts, Weather
 
 Tokens = tuple[str, ...]
 Values = Mapping[str, frozenset[str]]  # possible values of slots; a slot that is missing may have any
@@ -94,28 +96,35 @@ class Grammar:
         if len(tokens) > MAX_TOKENS:
             return None
         found: set[Facts] = set()
-        for end, values in self._parse(f"<{START}>", tuple(tokens), 0, {}):
-            if end == len(tokens):
+        for word, values in self._walk((f"<{START}>",), tuple(tokens), {}):
+            if word is None:
                 found.update(_meeting(values))
         return found.pop() if len(found) == 1 else None
 
-    def _parse(self, symbol: str, tokens: Tokens, place: int, values: Values) -> Iterator[tuple[int, Values]]:
-        """Where the symbol may end that begins at a place, and the values that remain possible."""
-        if not symbol.startswith("<"):
-            if place < len(tokens) and tokens[place] == symbol:
-                yield place + 1, values
-            return
-        for rule in self._rules[symbol[1:-1]]:
-            narrowed = _narrow(values, rule.values)
-            if narrowed is not None:
-                yield from self._parse_all(rule.symbols, tokens, place, narrowed)
+    def follows(self, tokens: Sequence[str]) -> frozenset[str | None]:
+        """The words that may follow the beginning of a sentence; None among them where it may end."""
+        possible: set[str | None] = set()
+        for word, values in self._walk((f"<{START}>",), tuple(tokens), {}):
+            if word not in possible and _can_be_met(values):
+                possible.add(word)
+        return frozenset(possible)
 
-    def _parse_all(self, symbols: Tokens, tokens: Tokens, place: int, values: Values) -> Iterator[tuple[int, Values]]:
+    def _walk(self, symbols: Tokens, tokens: Tokens, values: Values) -> Iterator[tuple[str | None, Values]]:
+        """Every word that the symbols allow after the tokens, None for the end, and the values that remain possible."""
         if not symbols:
-            yield place, values
+            if not tokens:
+                yield None, values
             return
-        for end, narrowed in self._parse(symbols[0], tokens, place, values):
-            yield from self._parse_all(symbols[1:], tokens, end, narrowed)
+        first, rest = symbols[0], symbols[1:]
+        if first.startswith("<"):
+            for rule in self._rules[first[1:-1]]:
+                narrowed = _narrow(values, rule.values)
+                if narrowed is not None:
+                    yield from self._walk(rule.symbols + rest, tokens, narrowed)
+        elif not tokens:
+            yield first, values
+        elif tokens[0] == first:
+            yield from self._walk(rest, tokens[1:], values)
 
 
 def to_text(tokens: Sequence[str]) -> str:
@@ -145,6 +154,24 @@ def _meeting(values: Values) -> Iterator[Facts]:
             yield Facts.from_slots(dict(zip(SLOTS, choice, strict=True)))
         except ValueError:  # they do not go together
             continue
+
+
+@cache
+def _consistent() -> tuple[tuple[str, ...], npt.NDArray[np.str_]]:
+    """The slots but the weather, which goes with everything, and their values (M, 7) in all facts."""
+    slots = tuple(slot for slot in SLOTS if slot != "weather")
+    rows = [[facts.slots()[slot] for slot in slots] for facts in _meeting({"weather": frozenset({Weather.FAIR})})]
+    return slots, np.array(rows)
+
+
+def _can_be_met(values: Values) -> bool:
+    """Whether some facts meet the conditions."""
+    slots, rows = _consistent()
+    met = np.ones(len(rows), dtype=np.bool_)
+    for column, slot in enumerate(slots):
+        if slot in values:
+            met &= np.isin(rows[:, column], list(values[slot]))
+    return bool(met.any())
 
 
 def _read(text: str) -> dict[str, list[_Rule]]:

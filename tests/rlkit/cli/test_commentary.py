@@ -10,11 +10,11 @@ CAMERA = "rlkit/DrivingTrafficCamera-v0"
 
 def test_a_film_with_a_commentary_has_subtitles(tmp_path):
     film = tmp_path / "film.mp4"
-    main(["watch", "expert", "--env", CAMERA, "--commentary", "truth", "--record", str(film), "--seconds", "2.5"])
+    main(["watch", "expert", "--env", CAMERA, "--commentary", "truth", "--record", str(film), "--seconds", "0.8"])
     text = film.with_suffix(".srt").read_text()
     assert film.is_file()
     assert text.startswith("1\n00:00:00,")
-    assert " --> 00:00:02,500\n" in text
+    assert " --> 00:00:00,800\n" in text
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,30 @@ def test_what_is_no_sentence_of_the_grammar_is_refused(language, facts, seed, da
 
 
 @pytest.mark.parametrize("language", GRAMMARS)
+@given(facts=_facts(), seed=st.integers(0, 2**32))
+@settings(max_examples=10, deadline=None)
+def test_each_word_of_a_sentence_may_follow_those_before_it(language, facts, seed):
+    grammar = GRAMMARS[language]
+    sentence = grammar.generate(facts, np.random.default_rng(seed))
+    for place, word in enumerate([*sentence, None]):
+        assert word in grammar.follows(sentence[:place])
+    assert not grammar.follows([*sentence[:1], "ahead", "ahead"])
+
+
+@pytest.mark.parametrize("language", GRAMMARS)
+def test_any_walk_through_the_words_that_may_follow_is_a_sentence(language):
+    grammar, generator = GRAMMARS[language], np.random.default_rng(0)
+    for _ in range(5):
+        words: list[str] = []
+        while True:
+            word = generator.choice(np.array(sorted(grammar.follows(words), key=str), dtype=object))
+            if word is None:
+                break
+            words.append(word)
+        assert grammar.parse(words) is not None
+
+
+@pytest.mark.parametrize("language", GRAMMARS)
 def test_wordings_vary(language):
     facts = Facts.from_slots(
         {
