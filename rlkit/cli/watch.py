@@ -92,7 +92,8 @@ class Watch:
     def _narrator(self) -> "Narrator | None":
         if self.commentary is None:
             return None
-        from rlkit.commentary.narrator import Narrator, find_writer
+        from rlkit.commentary.narrator import Narrator
+        from rlkit.commentary.writers import find_writer
         from rlkit.viewer.theme import hangul_font_file
 
         writer = find_writer(self.commentary)

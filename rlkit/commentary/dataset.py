@@ -32,8 +32,8 @@ DRIVER = "pretrained:traffic"
 ENVIRONMENT = EnvConfig("rlkit/DrivingTraffic-v0", {"sensors": ["birdview", "state", "preview", "camera", "boxes"]})
 TRAINING, HELD_OUT = "train", "held-out"  # sets of conditions, as values of the argument of `conditions`
 
-DRIVEN = 30  # decisions of a round
-CARS_PER_EXAMPLE = 0.5  # of a round
+DRIVEN = 40  # decisions of a round
+CARS_PER_EXAMPLE = 0.25  # of a round
 PERTURBED = 0.05  # probability per decision that a random action begins to replace the driver's
 PERTURBED_FOR = 4  # maximum decisions that it is repeated
 REFERENCES = 5  # sentences of a validation or test example; a training example has one

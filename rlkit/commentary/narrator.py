@@ -1,66 +1,17 @@
 """`Narrator`: the sentence about the present moment of a playback, without flicker."""
 
-from typing import Protocol
-
 import numpy as np
 import numpy.typing as npt
 
 from rlkit.commentary.facts import Facts
-from rlkit.commentary.grammar import Grammar, Tokens, to_text
-from rlkit.commentary.languages import GRAMMARS, find_grammar
+from rlkit.commentary.grammar import Tokens, to_text
 from rlkit.commentary.sensing import Sensing
+from rlkit.commentary.writers import Writer
 from rlkit.env.vector import VecEnv
-from rlkit.errors import UserError
 
 HELD = 3  # decisions that a new manoeuvre or cause has to last before it is told
 LEAST_SHOWN = 1.0  # s that a sentence stays
 DETAILS_AFTER = 2.0  # s after which a change of another slot is told
-TRUTH = "truth"
-
-
-class Writer(Protocol):
-    """Writes a sentence about a moment."""
-
-    grammar: Grammar
-
-    def write(self, sensing: Sensing) -> Tokens:
-        """A sentence about the first environment's present moment."""
-        ...
-
-
-class TruthWriter:
-    """Writes what is true, by the grammar.
-
-    Args:
-        grammar: Of the language.
-        seed: Chooses among the wordings.
-    """
-
-    def __init__(self, grammar: Grammar, seed: int = 0):
-        self.grammar = grammar
-        self._seed = seed
-
-    def write(self, sensing: Sensing) -> Tokens:
-        """A true sentence; the same facts always get the same wording."""
-        facts = sensing.facts(0)
-        words = [ord(letter) for value in facts.slots().values() for letter in value]
-        return self.grammar.generate(facts, np.random.default_rng([self._seed, *words]))
-
-
-def find_writer(source: str) -> Writer:
-    """The writer that a user names.
-
-    Args:
-        source: `truth` or `truth-LANGUAGE`.
-
-    Raises:
-        UserError: There is none.
-    """
-    kind, _, language = source.partition("-")
-    if kind == TRUTH:
-        return TruthWriter(find_grammar(language or "en"))
-    known = ", ".join([TRUTH, *(f"{TRUTH}-{code}" for code in GRAMMARS)])
-    raise UserError(f"There is no commentary {source!r}: expected one of {known}.")
 
 
 class Narrator:

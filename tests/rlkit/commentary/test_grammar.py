@@ -79,7 +79,7 @@ def test_what_is_no_sentence_of_the_grammar_is_refused(language, facts, seed, da
 
 @pytest.mark.parametrize("language", GRAMMARS)
 @given(facts=_facts(), seed=st.integers(0, 2**32))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_each_word_of_a_sentence_may_follow_those_before_it(language, facts, seed):
     grammar = GRAMMARS[language]
     sentence = grammar.generate(facts, np.random.default_rng(seed))
