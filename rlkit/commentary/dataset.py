@@ -126,9 +126,9 @@ class CommentaryDataset:
         return iter(())
 
     def slots_of(self, tokens: Sequence[str]) -> Mapping[str, str] | None:
-        """What a sentence says, slot by slot; None if it is no sentence of the grammar."""
+        """What a sentence says, by `Facts.told`; None if it is no sentence of the grammar."""
         facts = self._grammar.parse(tokens)
-        return None if facts is None else facts.slots()
+        return None if facts is None else facts.told()
 
     def close(self) -> None:
         """Close the environments kept for training; may be called repeatedly."""
@@ -193,7 +193,7 @@ class _Cars:
             tuple(sentences),
             tuple(one.name for one in chosen),
             (self._condition,) * len(chosen),
-            tuple(one.facts.slots() for one in chosen),
+            tuple(one.facts.told() for one in chosen),
         )
 
     def _candidates(self, seeds: list[int], generator: np.random.Generator) -> list[_Candidate]:

@@ -159,6 +159,13 @@ class Facts:
         """Name of each slot to its value."""
         return {field.name: str(getattr(self, field.name)) for field in fields(self)}
 
+    def told(self) -> dict[str, str]:
+        """The slots without those of an object that there is none of, and without `room` where there is enough.
+
+        Sentences are judged by these, so that what is mostly absent does not count as right.
+        """
+        return {name: value for name, value in self.slots().items() if value not in UNTOLD[name]}
+
     @classmethod
     def from_slots(cls, slots: Mapping[str, str]) -> Self:
         """Inverse of `slots`.
@@ -170,6 +177,19 @@ class Facts:
             raise ValueError(f"expected the slots {', '.join(SLOTS)}, not {', '.join(slots)}")
         return cls(**{name: kind(slots[name]) for name, kind in SLOTS.items()})  # type: ignore[arg-type]
 
+
+_NONE = ("none",)
+UNTOLD: dict[str, tuple[str, ...]] = {
+    "manoeuvre": (),
+    "cause": (),
+    "object": _NONE,
+    "distance": _NONE,
+    "side": _NONE,
+    "room": ("enough",),
+    "weather": (),
+    "road": (),
+}
+"""Values of each slot that are no statement."""
 
 SLOTS: dict[str, type[StrEnum]] = {
     "manoeuvre": Manoeuvre,

@@ -73,6 +73,13 @@ def test_braking_for_an_object_in_the_path_names_it_and_its_distance(thing, caus
     assert (told.manoeuvre, told.cause, told.distance, told.side) == (Manoeuvre.BRAKING, cause, distance, Side.AHEAD)
 
 
+def test_slots_of_no_object_are_not_told():
+    told = facts(situation(), situation())
+    assert set(told.told()) == {"manoeuvre", "cause", "weather", "road"}
+    assert set(facts(situation(), situation(), (0, 18.0, 0.0, -5.0, 7.0)).told()) >= {"object", "distance", "side"}
+    assert type(told).from_slots(told.slots()) == told
+
+
 def test_objects_beyond_the_reach_are_not_told():
     assert facts(situation(), situation(), (0, 45.0, 0.0, -5.0, 7.0)).object is ObjectKind.NONE
 
