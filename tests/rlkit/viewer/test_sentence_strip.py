@@ -3,6 +3,7 @@
 import pygame
 import pytest
 
+from rlkit.viewer import theme
 from rlkit.viewer.sentence_strip import LINES, draw_sentence, wrap
 from rlkit.viewer.theme import HEAD, Pen
 
@@ -46,3 +47,12 @@ def test_a_playback_shows_what_its_narrator_tells(make_playback):
     playback = make_playback(narrator=Counting())
     playback.advance()
     assert playback.frame().sentence == f"2 {(1, playback.agent.actions)}"
+
+
+def test_korean_is_drawn_with_a_font_of_its_own(pen, monkeypatch):
+    asked = []
+    monkeypatch.setattr(theme, "hangul_font_file", lambda: asked.append(True) or theme.font_file(True))
+    latin, hangul = pen.font(HEAD, text="a cone"), pen.font(HEAD, text="라바콘")
+    assert latin is pen.font(HEAD)
+    assert hangul is not latin
+    assert asked == [True]
