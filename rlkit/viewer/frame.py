@@ -59,6 +59,7 @@ class Frame:
         perceived: Result of perception on the camera image; None without perception.
         boxed: The camera image with the boxes of the objects in it, as perception found them or the environment offers
             them; None without any.
+        sentence: What a commentary says, drawn under the scene; None without a commentary.
     """
 
     environment: str
@@ -83,6 +84,7 @@ class Frame:
     spread: npt.NDArray[np.float32] | None = None
     perceived: PerceptionResult | None = None
     boxed: BoxedImage | None = None
+    sentence: str | None = None
 
     @property
     def episode_return(self) -> float:

@@ -204,3 +204,37 @@ def test_sizes_of_boxes_are_three_lengths_of_known_classes():
     for wrong in ({"tram": (4, 2, 1)}, {"car": (4, 2)}, {"car": (4, 2, 0)}, {"car": (4, 2, True)}, {"car": 4}, [4]):
         with pytest.raises(UserError, match="'sizes' gives three lengths"):
             capabilities.box_labels({"box_labels": entry | {"sizes": wrong}})
+
+
+SITUATION = {"speed": 12, "yaw_rate": 0.1, "steering": 0.0, "pedal": -1.0, "weather": "rain", "road": np.zeros((3, 5))}
+
+
+def test_a_situation_is_read():
+    read = capabilities.situation(SITUATION)
+    assert (read.speed, read.pedal, read.weather, read.road.shape) == (12.0, -1.0, "rain", (3, 5))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"speed": "fast"},
+        {"pedal": float("nan")},
+        {"weather": 3},
+        {"road": np.zeros((1, 5))},
+        {"road": np.zeros((3, 4))},
+        {"road": np.full((3, 5), np.inf)},
+    ],
+)
+def test_a_malformed_situation_is_a_sentence(wrong):
+    with pytest.raises(UserError, match=r"situation\(\)"):
+        capabilities.situation(SITUATION | wrong)
+    with pytest.raises(UserError, match="should give a dict with speed, yaw_rate"):
+        capabilities.situation({"speed": 12.0})
+
+
+def test_what_actions_control_is_read():
+    assert capabilities.action_controls({}, 2) is None
+    assert capabilities.action_controls({"action_controls": ((-1, 0), (0, 1))}, 2).tolist() == [[-1, 0], [0, 1]]
+    for wrong in (((-1, 0),), "left", ((0, float("nan")), (0, 1))):
+        with pytest.raises(UserError, match="action_controls"):
+            capabilities.action_controls({"action_controls": wrong}, 2)

@@ -10,7 +10,7 @@ from rlkit_envs.driving.sensors.boxes import BOX_CLASSES, FIELDS
 from rlkit_envs.driving.sensors.preview import MIRROR_SIGNS as PREVIEW_SIGNS
 from rlkit_envs.driving.sensors.preview import NAMES as PREVIEW_NAMES
 from rlkit_envs.driving.traffic.spawn import CONE_SIZE, MEAN_CAR_SIZE
-from rlkit_envs.driving.vehicle.actions import ACTION_NAMES, DECISION, MIRRORED_ACTIONS
+from rlkit_envs.driving.vehicle.actions import ACTION_NAMES, COMMANDS, DECISION, MIRRORED_ACTIONS
 from rlkit_envs.driving.weather.palette import CLASSES, DRIVABLE
 from rlkit_envs.driving.weather.presets import HELD_OUT_WEATHERS, TRAINING_WEATHERS
 
@@ -34,6 +34,7 @@ METADATA: dict[str, Any] = {
     "play_kwargs": {"off_road": "slow", "collision": "bounce"},  # for people, the episode goes on
     "scenario_option": "circuit",
     "action_names": ACTION_NAMES,
+    "action_controls": tuple(map(tuple, COMMANDS.tolist())),  # steering and pedal, for commentaries
     "component_names": {"state": ("speed", "steering", "yaw rate"), "preview": PREVIEW_NAMES},
     # Names of the segmentation's classes, and which of them are drivable; classes of the boxes, and their columns. Both
     # are ground truth: labels to learn from, which are not available to a real car.

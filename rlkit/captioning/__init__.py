@@ -1,0 +1,1 @@
+"""Training a captioner, which describes pictures in words: `train("sim")` makes a run folder, `resume` continues it."""
