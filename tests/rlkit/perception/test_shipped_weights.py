@@ -3,7 +3,7 @@
 import pytest
 
 from rlkit.perception.model import find_model, load_model, pretrained_names
-from rlkit.perception.model_card import read_model_card
+from rlkit.perception.model_card import is_detector, read_detector_card, read_model_card
 from rlkit.segmentation.datasets import open_dataset
 from rlkit.segmentation.evaluation import evaluate
 
@@ -15,7 +15,8 @@ def test_shipped_weights_are_small_and_have_a_model_card(name):
     path = find_model(f"pretrained:{name}")
     assert path.stat().st_size <= LARGEST
     assert path.with_suffix(".md").read_text().startswith(f"# {name}")
-    trained = read_model_card(path).trained
+    card = read_detector_card(path) if is_detector(path) else read_model_card(path)
+    trained = card.trained
     assert trained["pictures"] > 0
     assert not str(trained["data"]).startswith("/")
 
