@@ -50,6 +50,10 @@ class CaptionedImages:
             slots=None if self.slots is None else self.slots[rows],
         )
 
+    def with_images(self, images: Pixels) -> Self:
+        """The same with other pictures, (B, F, h, w, 3) uint8."""
+        return replace(self, images=images)
+
 
 class CaptionDataset(Protocol):
     """A source of pictures with captions: a folder or a simulator; see `segmentation.datasets.base.Dataset`."""
