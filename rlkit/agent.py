@@ -145,6 +145,53 @@ class Agent(ABC):
         """Continue from a `state`."""
 
 
+class SelectiveAgent(Agent):
+    """Acts as another agent does, in environments with further observations, which that one does not receive.
+
+    Args:
+        agent: Acts.
+        names: The observations that it receives.
+    """
+
+    learns = False
+
+    def __init__(self, agent: Agent, names: Collection[str]):
+        self._agent, self._names = agent, tuple(names)
+
+    @classmethod
+    def build(cls, spaces: Spaces, config: Any, num_envs: int, device: str, seed: int) -> Self:
+        """Not available: it is made of an agent."""
+        raise NotImplementedError
+
+    def act(self, observations: Observations, explore: bool) -> npt.NDArray[np.int64]:
+        """As the agent."""
+        return self._agent.act(self._selected(observations), explore)
+
+    def inspect(self, observations: Observations, want: Collection[str] = ("q",)) -> Inspection:
+        """As the agent."""
+        return self._agent.inspect(self._selected(observations), want)
+
+    def bind(self, environments: HasCapabilities) -> None:
+        """As the agent."""
+        self._agent.bind(environments)
+
+    @property
+    def threads(self) -> int | None:
+        """As the agent."""
+        return self._agent.threads
+
+    def weights(self) -> dict[str, Any]:
+        """As the agent."""
+        return self._agent.weights()
+
+    def load_weights(self, weights: Mapping[str, Any]) -> None:
+        """As the agent."""
+        self._agent.load_weights(weights)
+
+    def _selected(self, observations: Observations) -> Observations:
+        return {name: observations[name] for name in self._names}
+
+
 class Actor(Protocol):
     """What explores for an agent in another process, in some of its environments."""
 

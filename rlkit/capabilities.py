@@ -357,6 +357,71 @@ def readings(telemetry: Any) -> dict[str, Reading]:
     return read
 
 
+@dataclass(frozen=True)
+class Situation:
+    """Motion of a car, the road ahead and the weather.
+
+    Args:
+        speed: In m/s.
+        yaw_rate: In rad/s, left positive.
+        steering: Share of the lock, left positive.
+        pedal: From -1, full brakes, to 1, full throttle.
+        weather: What a person would call it, such as "rain".
+        road: (M, 5) float64, M >= 2 places along the road, from the car's own on: distance along the road (m), middle
+            of the road in the car's frame, ahead and to the left (m), half of its width (m), curvature (1/m, left
+            positive).
+    """
+
+    speed: float
+    yaw_rate: float
+    steering: float
+    pedal: float
+    weather: str
+    road: npt.NDArray[np.float64]
+
+
+def situation(offered: Any) -> Situation:
+    """Validate the result of one environment's `situation()`.
+
+    Raises:
+        UserError: It has not the entries of a `Situation`.
+    """
+    wanted = [known.name for known in fields(Situation)]
+    if not isinstance(offered, Mapping) or not set(offered) >= set(wanted):
+        raise UserError(f"situation() should give a dict with {', '.join(wanted)}, not {offered!r}.", exit_code=1)
+    try:
+        speed, yaw_rate, steering, pedal = (float(offered[name]) for name in ("speed", "yaw_rate", "steering", "pedal"))
+        road = np.array(offered["road"], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"situation() gave something that is no number: {error}.", exit_code=1) from error
+    if road.ndim != 2 or road.shape[0] < 2 or road.shape[1] != 5 or not (np.isfinite(road).all()):
+        raise UserError(f"The road of situation() should be finite, (M, 5) with M >= 2, not {road.shape}.", exit_code=1)
+    if not np.isfinite([speed, yaw_rate, steering, pedal]).all() or not isinstance(offered["weather"], str):
+        raise UserError("situation() should give finite numbers, and a text for the weather.", exit_code=1)
+    return Situation(speed, yaw_rate, steering, pedal, offered["weather"], road)
+
+
+def action_controls(metadata: Mapping[str, Any], count: int) -> npt.NDArray[np.float64] | None:
+    """Read what each discrete action steers and presses: `metadata["action_controls"]`, such as `((-1, 0), (0, 1))`.
+
+    Args:
+        metadata: Of the environment.
+        count: Number of actions.
+
+    Returns:
+        (A, 2) steering, left positive, and pedal, braking negative; None if the environment does not declare them.
+    """
+    if metadata.get("action_controls") is None:
+        return None
+    try:
+        controls = np.array(metadata["action_controls"], dtype=np.float64)
+    except (TypeError, ValueError):
+        controls = np.full(1, np.nan)
+    if controls.shape != (count, 2) or not np.isfinite(controls).all():
+        raise _malformed("action_controls", f"steering and pedal of each of {count} actions are expected")
+    return controls
+
+
 def info_value(infos: Mapping[str, Any], key: str, index: int) -> Any:
     """Read one environment's value from a vector environment's infos.
 
@@ -407,6 +472,15 @@ class HasTelemetry(Protocol):
 
     def telemetry(self) -> Mapping[str, Mapping[str, Any]]:
         """Return name to `{"value", "unit", "low", "high"}`, the last two being the range of the gauge."""
+        ...
+
+
+@runtime_checkable
+class HasSituation(Protocol):
+    """Drives a car whose behaviour can be described; it needs observations `camera` and `boxes` too."""
+
+    def situation(self) -> Mapping[str, Any]:
+        """Return the entries of a `Situation`."""
         ...
 
 

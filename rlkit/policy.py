@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit import capabilities, plugins
-from rlkit.agent import Agent, Inspection
+from rlkit.agent import Agent, Inspection, SelectiveAgent
 from rlkit.capabilities import scenario_option
 from rlkit.env.config import EnvConfig, absolute_id
 from rlkit.env.frame_stack import push_frame, repeat_frame
@@ -66,7 +66,7 @@ class PolicySpec:
         }
 
     def agent(self, spaces: Spaces, num_envs: int) -> Agent:
-        """Build the agent for an environment with these spaces.
+        """Build the agent for an environment with these spaces; it ignores observations that it was not trained with.
 
         Raises:
             UserError: It was trained for other spaces.
@@ -86,6 +86,10 @@ class PolicySpec:
             plain |= {key: value for key, value in smaller.items() if key in plain}
         config = dataclasses.replace(trained.config, hyperparameters=plain, num_envs=num_envs, learners=1)
         then, now = (_describe_perception(environment) for environment in (config.environment, self.environment))
+        known = {name: leaf for name, leaf in spaces.observations.items() if name in trained.spaces}
+        selected = then == now and 0 < len(known) < len(spaces.observations)
+        if selected:
+            spaces = dataclasses.replace(spaces, observations=known)
         if then == now:
             what = trained.source if trained.run is None else f"the run {trained.run}"
             compare_spaces(what, trained.spaces, spaces)
@@ -108,7 +112,7 @@ class PolicySpec:
                 f"{difference}.{perception}",
                 exit_code=1,
             )
-        return agent
+        return SelectiveAgent(agent, known) if selected else agent
 
 
 def find_policy(

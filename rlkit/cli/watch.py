@@ -1,14 +1,18 @@
 """`rlkit watch`: show a policy in a window, or record it."""
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from rlkit.cli.options import KeyValues, PerceptionOption, PerceptionOptions, print_line, read_kwargs, unset
 from rlkit.errors import UserError
+
+if TYPE_CHECKING:
+    from rlkit.commentary.narrator import Narrator
 
 PATIENCE = 600  # s that --live waits for the first checkpoint of a run
 
@@ -39,12 +43,19 @@ class Watch:
     """Record a video to this file, .mp4 or .gif, instead of opening a window."""
     episodes: int = 1
     """Number of episodes to record."""
+    seconds: Annotated[float | None, unset("S")] = None
+    """Simulated seconds to record, at most."""
+    commentary: Annotated[str | None, unset("SOURCE")] = None
+    """Say under the scene what the car does and why, in a recording also as subtitles (.srt): truth (English) or
+    truth-ko (Korean), from the simulator's state."""
 
     def run(self) -> None:
         """Show the policy."""
         for option, number, least in (("seed", self.seed, 0), ("episodes", self.episodes, 1)):
             if number < least:
                 raise UserError(f"--{option} {number}: expected a whole number of at least {least}")
+        if self.seconds is not None and not 0.0 < self.seconds < math.inf:
+            raise UserError(f"--seconds {self.seconds:g}: expected a number greater than 0")
         from rlkit.policy import find_policy
         from rlkit.viewer import has_display, show, watch
 
@@ -59,15 +70,36 @@ class Watch:
         )
         if self.live and (spec.trained is None or spec.trained.run is None):
             raise UserError(f"--live follows a run in training, and {self.policy} is none: leave it out")
+        narrator = self._narrator()
         film = self.record
         if film is None and not has_display():
             film = watch.video_path(spec)
             print_line(f"no display: recording {film} instead")
         if film is not None:
-            watch.record_video(spec, film, seed=self.seed, scenario=self.scenario, episodes=self.episodes)
+            watch.record_video(
+                spec,
+                film,
+                seed=self.seed,
+                scenario=self.scenario,
+                episodes=self.episodes,
+                seconds=self.seconds,
+                narrator=narrator,
+            )
             return
-        with watch.playback(spec, seed=self.seed, scenario=self.scenario, live=self.live) as shown:
+        with watch.playback(spec, seed=self.seed, scenario=self.scenario, live=self.live, narrator=narrator) as shown:
             show(shown)
+
+    def _narrator(self) -> "Narrator | None":
+        if self.commentary is None:
+            return None
+        from rlkit.commentary.narrator import Narrator
+        from rlkit.commentary.writers import find_writer
+        from rlkit.viewer.theme import hangul_font_file
+
+        writer = find_writer(self.commentary)
+        if writer.grammar.language == "ko":
+            hangul_font_file()  # refuses where there is none
+        return Narrator(writer)
 
     def _wait_for_a_checkpoint(self) -> None:
         """Wait for the first checkpoint of a run that has just started."""

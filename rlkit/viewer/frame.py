@@ -58,6 +58,7 @@ class Frame:
         spread: (A, 2) float32, 10 % and 90 % quantiles of the return of each action; None if the agent estimates none.
         perceived: Result of perception on the camera image; None without perception.
         boxed: The camera image with the true boxes of the objects in it; None where the environment offers none.
+        sentence: What a commentary says, drawn under the scene; None without a commentary.
     """
 
     environment: str
@@ -82,6 +83,7 @@ class Frame:
     spread: npt.NDArray[np.float32] | None = None
     perceived: PerceptionResult | None = None
     boxed: BoxedImage | None = None
+    sentence: str | None = None
 
     @property
     def episode_return(self) -> float:

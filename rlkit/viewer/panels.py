@@ -23,6 +23,7 @@ from rlkit.viewer.frame import Frame, Metric
 from rlkit.viewer.layout import Demand, arrange, stack
 from rlkit.viewer.observation_panel import demand_inputs, draw_inputs, first_picture
 from rlkit.viewer.perception_panel import demand_perception, draw_perception
+from rlkit.viewer.sentence_strip import draw_sentence
 from rlkit.viewer.theme import (
     BACKGROUND,
     BODY,
@@ -122,7 +123,8 @@ class Painter:
         )
         surface.fill(BACKGROUND)
         _draw_header(surface, layout.header, frame, status, pen)
-        shown = _draw_scene(surface, layout.scene, scene, pen)
+        above = layout.scene if frame.sentence is None else draw_sentence(surface, layout.scene, frame.sentence, pen)
+        shown = _draw_scene(surface, above, scene, pen)
         if panels:
             _draw_figures(surface, layout.figures, frame, pen)
             for column, chosen in zip(layout.columns, self._choose(frame, len(layout.columns)), strict=True):

@@ -4,7 +4,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,18 @@ class Episode:
     label: str = ""
 
 
+class Narrator(Protocol):
+    """Writes a commentary."""
+
+    def begin(self, environments: "VecEnv") -> None:
+        """Begin an episode in one environment."""
+        ...
+
+    def tell(self, q: npt.NDArray[np.float32] | None) -> str:
+        """The sentence at the present decision, by the Q-values (1, A) if the agent has some."""
+        ...
+
+
 class Playback:
     """Runs a greedy agent in one environment, for windows, videos and notebooks.
 
@@ -73,9 +85,10 @@ class Playback:
         episodes: The seed of each episode, or an `Episode`, in order; may be endless.
         agent_name: Name of the agent; "" for that of its class.
         paused: Whether to begin paused.
+        narrator: Writes a commentary; None for none.
 
     Raises:
-        UserError: There is no episode.
+        UserError: There is no episode, or no commentary on this environment.
     """
 
     def __init__(
@@ -86,8 +99,11 @@ class Playback:
         *,
         agent_name: str = "",
         paused: bool = False,
+        narrator: Narrator | None = None,
     ):
         self.agent = agent
+        self._narrator = narrator
+        self._sentence: str | None = None
         self.agent_name = agent_name or type(agent).__name__
         self.paused = paused
         self.speed = 1.0
@@ -208,6 +224,7 @@ class Playback:
                 metrics=self._metrics,
                 perceived=environments.perceived(0),
                 boxed=environments.boxed(0),
+                sentence=self._sentence,
             )
         return self._frame
 
@@ -282,7 +299,10 @@ class Playback:
         self._ended = ""
         self._metrics = {}
         self._due = self._lingered = 0.0
-        self._inspect(self.environments.reset([self._episode.seed]))
+        observations = self.environments.reset([self._episode.seed])
+        if self._narrator is not None:
+            self._narrator.begin(self.environments)
+        self._inspect(observations)
 
     def _inspect(self, observations: Observations) -> None:
         """Query the agent for the present observation."""
@@ -294,6 +314,8 @@ class Playback:
         self._inputs = observations if inspection.network_input is None else inspection.network_input
         self._q = None if inspection.q is None else np.asarray(inspection.q[0], dtype=np.float32)
         self._spread = None if inspection.q is None else return_spread(inspection)
+        if self._narrator is not None:
+            self._sentence = self._narrator.tell(inspection.q)
         if self._q is not None:
             self._values.append(float(self._q.max()))
         for name, leaf in self._inputs.items():

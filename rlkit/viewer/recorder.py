@@ -15,6 +15,7 @@ from rlkit.viewer.frame import Frame
 from rlkit.viewer.observation_panel import first_picture
 from rlkit.viewer.panels import Painter
 from rlkit.viewer.playback import Playback
+from rlkit.viewer.subtitles import Subtitles, subtitles_path
 from rlkit.viewer.theme import pixels_of
 from rlkit.viewer.video import MAX_GIF_RATE, VideoWriter
 
@@ -51,9 +52,10 @@ class Recorder:
         panels: Whether to draw the panels beside the scene.
         size: (width, height) in pixels with panels; None chooses by format.
         painter: Draws the frames; None for the panels of an agent.
+        subtitles: Whether to write the sentences of the frames into a file of the same name, .srt, at the end.
 
     Raises:
-        UserError: As `VideoWriter`.
+        UserError: As `VideoWriter`, or the file of the subtitles exists.
     """
 
     def __init__(
@@ -64,11 +66,15 @@ class Recorder:
         panels: bool = True,
         size: tuple[int, int] | None = None,
         painter: Painter | None = None,
+        subtitles: bool = False,
     ):
         gif = Path(path).suffix.lower() == ".gif"
         # A GIF counts in hundredths of a second; of faster frames, every second, third ... is kept.
         self._every = math.ceil(rate / MAX_GIF_RATE) if gif else 1
         self._count = 0
+        self._rate = rate
+        self._subtitles = Subtitles()
+        self._subtitles_path = subtitles_path(Path(path)) if subtitles else None
         self._surface = pygame.Surface(size or (GIF_SIZE if gif else SIZE)) if panels else None
         self._painter = painter or Painter()
         self.video = VideoWriter(path, rate / self._every)
@@ -89,6 +95,7 @@ class Recorder:
             UserError: The encoder failed, or there is no scene to draw without panels.
         """
         before = math.ceil(self._count / self._every)
+        self._subtitles.add(self._count / self._rate, (self._count + times) / self._rate, frame.sentence or "")
         self._count += times
         kept = math.ceil(self._count / self._every) - before
         if kept:
@@ -102,6 +109,8 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.video.__exit__(kind, error, trace)
+        if self._subtitles_path is not None and self._subtitles.cues:
+            self._subtitles.write(self._subtitles_path)
 
     def _draw(self, frame: Frame) -> Pixels:
         if self._surface is None:
@@ -119,6 +128,7 @@ def record(
     until: Callable[[Frame], bool] | None = None,
     panels: bool = True,
     size: tuple[int, int] | None = None,
+    subtitles: bool = False,
     each: Callable[[Frame], object] | None = None,
 ) -> Recording:
     """Record a playback from its present moment on, as fast as it can be computed; no display is needed.
@@ -134,6 +144,7 @@ def record(
         until: Called with the last frame of each episode; recording stops when it returns True.
         panels: Whether to draw the panels beside the scene.
         size: (width, height) in pixels with panels; None chooses by format.
+        subtitles: As in `Recorder`.
         each: Called with every frame, for a progress display.
 
     Raises:
@@ -144,7 +155,7 @@ def record(
     most = math.inf if seconds is None else max(1, round(seconds * rate))
     done = 0
     count = 0
-    with Recorder(path, rate, panels=panels, size=size) as recorder:
+    with Recorder(path, rate, panels=panels, size=size, subtitles=subtitles) as recorder:
         while True:
             frame = playback.frame()
             for part in range(1, between):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pygame
 import pygame.gfxdraw
+
+from rlkit.errors import UserError
 
 Colour = tuple[int, int, int]
 
@@ -49,6 +52,28 @@ def font_file(bold: bool) -> str | None:
     return None
 
 
+HANGUL_FONTS = ("nanumgothic", "nanumbarungothic", "notosanscjkkr", "notosanskr", "unbatang", "undotum", "baekmukdotum")
+HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")  # letters and syllables of Unicode
+
+
+@cache
+def hangul_font_file() -> str:
+    """A font with Korean letters that is installed.
+
+    Raises:
+        UserError: There is none.
+    """
+    pygame.font.init()
+    found = pygame.font.match_font(list(HANGUL_FONTS))
+    if found is None:
+        raise UserError(
+            "There is no font with Korean letters to draw with: install one (on Debian and Ubuntu the package "
+            "fonts-nanum), or choose English sentences.",
+            exit_code=1,
+        )
+    return str(found)
+
+
 class Pen:
     """Draws text and shapes on a surface at one scale.
 
@@ -61,19 +86,19 @@ class Pen:
 
     def __init__(self, scale: float):
         self.scale = scale
-        self._fonts: dict[tuple[int, bool], pygame.font.Font] = {}
+        self._fonts: dict[tuple[int, bool, bool], pygame.font.Font] = {}
         self._widths: dict[tuple[str, float, bool], int] = {}
 
     def px(self, length: float) -> int:
         """Convert design pixels to pixels, at least 1."""
         return max(1, round(length * self.scale))
 
-    def font(self, size: float, bold: bool = False) -> pygame.font.Font:
-        """Font of a size in design pixels, at least 10 pixels."""
-        key = (max(10, round(size * self.scale)), bold)
+    def font(self, size: float, bold: bool = False, text: str = "") -> pygame.font.Font:
+        """Font of a size in design pixels, at least 10 pixels, with the letters of a text."""
+        key = (max(10, round(size * self.scale)), bold, HANGUL.search(text) is not None)
         if key not in self._fonts:
             pygame.font.init()
-            self._fonts[key] = pygame.font.Font(font_file(bold), key[0])
+            self._fonts[key] = pygame.font.Font(hangul_font_file() if key[2] else font_file(bold), key[0])
         return self._fonts[key]
 
     def close_fonts(self) -> None:
@@ -90,7 +115,7 @@ class Pen:
         if key not in self._widths:
             if len(self._widths) > 2000:  # numbers change with every frame
                 self._widths.clear()
-            self._widths[key] = int(self.font(size, bold).size(text)[0])
+            self._widths[key] = int(self.font(size, bold, text).size(text)[0])
         return self._widths[key]
 
     def fit(self, text: str, width: int, size: float, bold: bool = False) -> str:
@@ -148,7 +173,7 @@ class Pen:
         """
         if width is not None:
             text = self.fit(text, width, size, bold)
-        picture = self.font(size, bold).render(text, True, colour)
+        picture = self.font(size, bold, text).render(text, True, colour)
         place = picture.get_rect(**{anchor: (round(position[0]), round(position[1]))})
         surface.blit(picture, place)
         return place

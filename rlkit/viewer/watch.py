@@ -18,11 +18,17 @@ from rlkit.training.checkpoint import Checkpoints
 from rlkit.utils.paths import path_inside
 from rlkit.viewer import Episode, Playback
 from rlkit.viewer.frame import Frame
+from rlkit.viewer.playback import Narrator
 
 
 @contextmanager
 def playback(
-    spec: PolicySpec, *, seed: int = 0, scenario: Path | None = None, live: bool = False
+    spec: PolicySpec,
+    *,
+    seed: int = 0,
+    scenario: Path | None = None,
+    live: bool = False,
+    narrator: Narrator | None = None,
 ) -> Iterator[Playback]:
     """A playback of a policy in the episodes that `rlkit evaluate` measures, without end.
 
@@ -31,9 +37,10 @@ def playback(
         seed: Selects the episodes.
         scenario: A file, or a folder of them, for the environment's scenario option; they are repeated in order.
         live: Before each episode, load the newest weights of a run that is being trained.
+        narrator: Writes a commentary; None for none.
 
     Raises:
-        UserError: The environment cannot be rendered, or takes no scenarios.
+        UserError: The environment cannot be rendered, takes no scenarios, or has no facts for a commentary.
     """
     with ExitStack() as stack:
         places = [spec.environment] if scenario is None else scenarios(spec.environment, scenario)
@@ -50,7 +57,7 @@ def playback(
                 named = names[index] or f"episode {number + 1}"
                 yield Episode(episode_seed(seed, 0, number, "evaluation"), drawn[index], named)
 
-        yield Playback(drawn[0], agent, episodes(), agent_name=spec.name)
+        yield Playback(drawn[0], agent, episodes(), agent_name=spec.name, narrator=narrator)
 
 
 def _live_agent(spec: PolicySpec, spaces: Spaces) -> Agent:
@@ -106,6 +113,8 @@ def record_video(
     seed: int = 0,
     scenario: Path | None = None,
     episodes: int = 1,
+    seconds: float | None = None,
+    narrator: Narrator | None = None,
     until: Callable[[Frame], bool] | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
@@ -117,6 +126,8 @@ def record_video(
         seed: Selects the episodes.
         scenario: A file, or a folder of them, for the environment's scenario option.
         episodes: How many, at most.
+        seconds: Simulated seconds, at most; None for all of the episodes.
+        narrator: Writes a commentary, also into a file of subtitles, .srt; None for none.
         until: Called with the last frame of each episode; recording stops when it returns True.
         say: Called with a line about the result.
 
@@ -125,6 +136,6 @@ def record_video(
     """
     from rlkit.viewer import record
 
-    with playback(spec, seed=seed, scenario=scenario) as shown:
-        made = record(shown, path, episodes=episodes, until=until)
+    with playback(spec, seed=seed, scenario=scenario, narrator=narrator) as shown:
+        made = record(shown, path, episodes=episodes, seconds=seconds, until=until, subtitles=narrator is not None)
     say(f"recorded {made.path} ({made.frames} pictures)")

@@ -194,3 +194,37 @@ def test_boxes_are_declared_with_their_classes_and_columns():
 def test_a_malformed_declaration_of_boxes_is_a_sentence(entry):
     with pytest.raises(UserError, match="box_labels"):
         capabilities.box_labels({"box_labels": entry})
+
+
+SITUATION = {"speed": 12, "yaw_rate": 0.1, "steering": 0.0, "pedal": -1.0, "weather": "rain", "road": np.zeros((3, 5))}
+
+
+def test_a_situation_is_read():
+    read = capabilities.situation(SITUATION)
+    assert (read.speed, read.pedal, read.weather, read.road.shape) == (12.0, -1.0, "rain", (3, 5))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"speed": "fast"},
+        {"pedal": float("nan")},
+        {"weather": 3},
+        {"road": np.zeros((1, 5))},
+        {"road": np.zeros((3, 4))},
+        {"road": np.full((3, 5), np.inf)},
+    ],
+)
+def test_a_malformed_situation_is_a_sentence(wrong):
+    with pytest.raises(UserError, match=r"situation\(\)"):
+        capabilities.situation(SITUATION | wrong)
+    with pytest.raises(UserError, match="should give a dict with speed, yaw_rate"):
+        capabilities.situation({"speed": 12.0})
+
+
+def test_what_actions_control_is_read():
+    assert capabilities.action_controls({}, 2) is None
+    assert capabilities.action_controls({"action_controls": ((-1, 0), (0, 1))}, 2).tolist() == [[-1, 0], [0, 1]]
+    for wrong in (((-1, 0),), "left", ((0, float("nan")), (0, 1))):
+        with pytest.raises(UserError, match="action_controls"):
+            capabilities.action_controls({"action_controls": wrong}, 2)

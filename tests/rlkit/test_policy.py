@@ -140,3 +140,14 @@ def test_a_run_with_long_n_step_returns_can_be_evaluated(tmp_path):
     settings = SMALL | {"n_step": "100", "n_step_final": "90"}
     policy = rlkit.load_policy(trained("CartPole-v1", tmp_path / "run", settings=settings))
     assert policy.act(np.zeros(4, np.float32)) in (0, 1)
+
+
+def test_an_agent_ignores_observations_that_it_was_not_trained_with():
+    spec = rlkit.policy.find_policy("pretrained:traffic")
+    further = {"sensors": ["birdview", "state", "preview", "lidar"]}
+    with make_vec_env(spec.environment, 2) as plain, make_vec_env(spec.environment.with_kwargs(further), 2) as rich:
+        known, seen = plain.reset([1, 2]), rich.reset([1, 2])
+        assert set(seen) - set(known) == {"lidar"}
+        agents = spec.agent(plain.spaces, 2), spec.agent(rich.spaces, 2)
+        assert (agents[0].act(known, explore=False) == agents[1].act(seen, explore=False)).all()
+        assert (agents[0].inspect(known).q == agents[1].inspect(seen).q).all()

@@ -136,6 +136,10 @@ class DrivingEnv(gymnasium.Env[Any, Any]):
         """Instrument readings: name to ``value``, ``unit``, and ``low`` and ``high`` end of the scale."""
         return self.episodes.telemetry(0)
 
+    def situation(self) -> dict[str, Any]:
+        """Motion of the car, the road ahead and the weather; see ``Episodes.situation``."""
+        return self.episodes.situation(0)
+
     def map_outline(self) -> dict[str, npt.NDArray[np.float64]]:
         """``left``, ``right`` and ``centre`` of the circuit: closed lines (n, 2) in metres."""
         return self.episodes.map_outline(0)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rlkit_envs.driving.config import DrivingConfig, check_circuit
 from rlkit_envs.driving.expert.driver import ExpertDriver
-from rlkit_envs.driving.road.circuit import Circuit
+from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, TX, TY, Circuit, X, Y
 from rlkit_envs.driving.road.csv_file import load_circuit
 from rlkit_envs.driving.road.generator import make_circuit
 from rlkit_envs.driving.sensors.suite import paint_gauges
@@ -18,7 +18,9 @@ from rlkit_envs.driving.simulator import Outcome, Simulator, Start
 from rlkit_envs.driving.traffic.behaviour import OTHER
 from rlkit_envs.driving.vehicle.actions import commands_of
 from rlkit_envs.driving.vehicle.parameters import CAR, GRAVITY, VEHICLES, YAW_RATE_SCALE
-from rlkit_envs.driving.weather.presets import choose_appearance
+from rlkit_envs.driving.weather.presets import choose_appearance, word_for
+
+ROAD_STEP, ROAD_POINTS = 2, 41  # m between points of the road ahead, and their number: to 80 m
 
 
 class Episodes:
@@ -245,6 +247,40 @@ class Episodes:
             name: {"value": float(value), "unit": unit, "low": float(low), "high": float(high)}
             for name, (value, unit, low, high) in readings.items()
         }
+
+    def situation(self, i: int) -> dict[str, Any]:
+        """What a passenger of car ``i`` could tell of its motion, the road ahead and the weather.
+
+        Returns:
+            ``speed`` (m/s), ``yaw_rate`` (rad/s), ``steering`` (share of the lock) and ``pedal`` (-1 to 1), of the last
+            decision; ``weather``, one of ``presets.WORDS``; ``road`` (M, 5), every ``ROAD_STEP`` metres from the car's
+            place on: distance along the road (m), its middle in the car's frame, ahead and to the left (m), half of its
+            width (m) and its curvature (1/m). Left is positive.
+        """
+        car = self.simulator.cars[i]
+        line = self.simulator.circuit_of(i).line
+        along = ROAD_STEP * np.arange(ROAD_POINTS)
+        rows = line[(int(car["index"]) + along) % len(line)]
+        aside = 0.5 * (rows[:, LEFT] - rows[:, RIGHT])
+        dx = rows[:, X] - rows[:, TY] * aside - car["x"]
+        dy = rows[:, Y] + rows[:, TX] * aside - car["y"]
+        cosine, sine = np.cos(car["heading"]), np.sin(car["heading"])
+        half = 0.5 * (rows[:, LEFT] + rows[:, RIGHT])
+        road = (along, cosine * dx + sine * dy, cosine * dy - sine * dx, half, rows[:, CURVATURE])
+        return {
+            "speed": float(car["speed"]),
+            "yaw_rate": float(car["yaw_rate"]),
+            "steering": float(car["steering"] / self.simulator.vehicle[0]["max_steering"]),
+            "pedal": float(car["pedal"]),
+            "weather": self._weather_word(i),
+            "road": np.stack(road, axis=1),
+        }
+
+    def _weather_word(self, i: int) -> str:
+        appearances = self.simulator.appearances
+        if appearances is not None:
+            return word_for(appearances.appearances[i])
+        return word_for(choose_appearance(self.config.weather_source, np.random.default_rng(self._appearance_seeds[i])))
 
     def map_outline(self, i: int) -> dict[str, npt.NDArray[np.float64]]:
         """``left``, ``right`` and ``centre`` of car ``i``'s circuit: closed lines (n, 2) in metres."""

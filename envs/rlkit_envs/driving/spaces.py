@@ -9,7 +9,7 @@ from rlkit_envs.driving.config import DrivingConfig, check_integer
 from rlkit_envs.driving.sensors.boxes import BOX_CLASSES, FIELDS
 from rlkit_envs.driving.sensors.preview import MIRROR_SIGNS as PREVIEW_SIGNS
 from rlkit_envs.driving.sensors.preview import NAMES as PREVIEW_NAMES
-from rlkit_envs.driving.vehicle.actions import ACTION_NAMES, DECISION, MIRRORED_ACTIONS
+from rlkit_envs.driving.vehicle.actions import ACTION_NAMES, COMMANDS, DECISION, MIRRORED_ACTIONS
 from rlkit_envs.driving.weather.palette import CLASSES, DRIVABLE
 from rlkit_envs.driving.weather.presets import HELD_OUT_WEATHERS, TRAINING_WEATHERS
 
@@ -33,6 +33,7 @@ METADATA: dict[str, Any] = {
     "play_kwargs": {"off_road": "slow", "collision": "bounce"},  # for people, the episode goes on
     "scenario_option": "circuit",
     "action_names": ACTION_NAMES,
+    "action_controls": tuple(map(tuple, COMMANDS.tolist())),  # steering and pedal, for commentaries
     "component_names": {"state": ("speed", "steering", "yaw rate"), "preview": PREVIEW_NAMES},
     # Names of the segmentation's classes, and which of them are drivable; classes of the boxes, and their columns. Both
     # are ground truth: labels to learn from, which are not available to a real car.

@@ -27,6 +27,9 @@ from rlkit_envs.utils import Keys, available_cores, checked_autoreset_mode, chec
 if TYPE_CHECKING:
     from rlkit_envs.driving.render.cameras import Cameras
 
+# Methods that give one value per car.
+_PER_CAR = ("expert_action", "telemetry", "situation", "map_outline", "get_state", "render", "render_between")
+
 
 @shows_fields(DrivingConfig)
 class DrivingVectorEnv(VectorEnv[Any, Any, Any]):
@@ -197,6 +200,10 @@ class DrivingVectorEnv(VectorEnv[Any, Any, Any]):
         """For each car its instrument readings: name to ``value``, ``unit``, ``low`` and ``high``."""
         return tuple(self.episodes.telemetry(i) for i in range(self.num_envs))
 
+    def situation(self) -> tuple[dict[str, Any], ...]:
+        """For each car its motion, the road ahead and the weather; see ``Episodes.situation``."""
+        return tuple(self.episodes.situation(i) for i in range(self.num_envs))
+
     def map_outline(self) -> tuple[dict[str, npt.NDArray[np.float64]], ...]:
         """For each car ``left``, ``right`` and ``centre`` of its circuit: closed lines (n, 2) in metres."""
         return tuple(self.episodes.map_outline(i) for i in range(self.num_envs))
@@ -239,7 +246,7 @@ class DrivingVectorEnv(VectorEnv[Any, Any, Any]):
             AttributeError: There is no such method or attribute.
         """
         found = getattr(self, name)
-        if name in ("expert_action", "telemetry", "map_outline", "get_state", "render", "render_between"):
+        if name in _PER_CAR:
             values: tuple[Any, ...] = found(*args, **kwargs)
             return values
         return (found(*args, **kwargs) if callable(found) else found,) * self.num_envs

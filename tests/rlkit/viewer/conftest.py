@@ -40,13 +40,19 @@ def make_playback() -> Iterator[Any]:
     made = []
 
     def make(
-        seeds: Iterable[int] = range(5), kind: str = "Lane", blind: bool = False, frame_stack: int = 1, **kwargs: Any
+        seeds: Iterable[int] = range(5),
+        kind: str = "Lane",
+        blind: bool = False,
+        frame_stack: int = 1,
+        narrator: Any = None,
+        **kwargs: Any,
     ) -> Playback:
         file = Path(__file__).with_name("lane.py")
         config = EnvConfig(f"{file}:{kind}", kwargs, frame_stack=frame_stack)
         environments = make_vec_env(config, 1, render_mode="rgb_array" if kind == "Lane" else None)
         made.append(environments)
-        return Playback(environments, FixedAgent(environments.spaces.num_actions, blind), seeds, agent_name="fixed")
+        agent = FixedAgent(environments.spaces.num_actions, blind)
+        return Playback(environments, agent, seeds, agent_name="fixed", narrator=narrator)
 
     yield make
     for environments in made:

@@ -325,6 +325,7 @@ def test_every_car_answers_calls_like_a_car_alone():
         asked = single.get_wrapper_attr(name)
         assert vector.call(name)[1] == (asked() if callable(asked) else asked)
     assert same(vector.call("map_outline")[1], single.map_outline())
+    assert same(vector.call("situation")[1], single.situation())
     with pytest.raises(AttributeError):
         vector.call("fly")
 
@@ -339,6 +340,21 @@ def test_telemetry_stays_on_its_scales():
             assert reading["unit"]
         _, _, terminated, truncated, _ = env.step(env.expert_action())
         ended = terminated or truncated
+
+
+def test_a_situation_has_the_road_from_the_cars_own_place_on():
+    env = make(split="test", weather="rain")
+    env.reset(seed=0)
+    for _ in range(20):
+        _, _, _, _, info = env.step(env.expert_action())
+    situation = env.situation()
+    assert situation["weather"] == "rain"
+    assert situation["speed"] == info["speed"]
+    along, ahead, aside, half, _ = situation["road"].T
+    assert along[:3].tolist() == [0.0, 2.0, 4.0]
+    assert abs(ahead[0]) < 1.5  # the sample of the centre line at or before the car
+    assert abs(aside[0]) < half[0]
+    assert np.allclose(np.hypot(np.diff(ahead), np.diff(aside)), 2.0, atol=0.5)
 
 
 def test_arrow_keys_name_what_they_do():

@@ -247,6 +247,26 @@ def choose_appearance(weather: str, random: np.random.Generator) -> npt.NDArray[
     return appearance
 
 
+# What a person would call a weather, in the order in which it is decided, as `word_for` says it.
+WORDS = ("snow", "rain", "fog", "night", "low sun", "fair")
+
+
+def word_for(appearance: Any) -> str:
+    """One of ``WORDS`` for a record of ``APPEARANCE``, by what is seen of it; a mixture is what it mostly is.
+
+    Limits lie half-way between the preset of that name and those without it.
+    """
+    if max(appearance["snow"], appearance["flakes"]) > 0.4:
+        return "snow"
+    if appearance["rain"] > 0.3:
+        return "rain"
+    if appearance["fog"] > 0.015:
+        return "fog"
+    if appearance["ambient"].mean() < 0.2 and appearance["sun"].mean() < 0.2:
+        return "night"
+    return "low sun" if appearance["glow"] > 0.5 else "fair"
+
+
 def _numbers(appearance: npt.NDArray[np.void]) -> npt.NDArray[np.float64]:
     """View of an appearance as a row of numbers."""
     return appearance.reshape(1).view(np.float64)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from rlkit_envs.driving.terrain.materials import ASPHALT, GRASS, SHADOW
 from rlkit_envs.driving.weather.palette import BANDS, CLASS_OF_MATERIAL, mix_ground
-from rlkit_envs.driving.weather.presets import APPEARANCE, WEATHERS, choose_appearance, presets
+from rlkit_envs.driving.weather.presets import APPEARANCE, WEATHERS, WORDS, choose_appearance, presets, word_for
 
 
 def table(appearance, bands=BANDS):
@@ -72,3 +72,21 @@ def test_a_wet_road_is_darker_near_and_mirrors_the_sky_far_away():
     asphalt = (ASPHALT << 5) + 4
     assert brightness(table(wet)[0, asphalt]) < brightness(table(dry)[0, asphalt])
     assert brightness(table(wet)[-1, asphalt]) > brightness(table(dry)[-1, asphalt])
+
+
+def test_each_weather_has_a_word():
+    words = {name: word_for(appearance) for name, appearance in presets().items()}
+    assert words == {
+        "clear": "fair",
+        "overcast": "fair",
+        "dusk": "fair",
+        "low sun": "low sun",
+        "rain": "rain",
+        "night": "night",
+        "fog": "fog",
+        "snow": "snow",
+        "storm": "rain",
+        "dawn": "low sun",
+    }
+    random = np.random.default_rng(0)
+    assert {word_for(choose_appearance("all", random)) for _ in range(200)} == set(WORDS)

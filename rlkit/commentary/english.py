@@ -1,0 +1,76 @@
+"""English sentences: "Braking in the rain: a slower car 20 m ahead, no room on the left."."""
+
+from rlkit.commentary.grammar import Grammar
+
+RULES = """
+sentence [manoeuvre!=moving-left/moving-right/passing/turning-left/turning-right]
+    -> <doing> <setting> <reason> <mention> <room> <after> .
+sentence [manoeuvre!=moving-left/moving-right/passing/turning-left/turning-right; weather!=fair]
+    -> <setting> , <doing> <reason> <mention> <room> <after> .
+sentence [manoeuvre=turning-left/turning-right] -> <turning> <setting> <mention> <after> .
+sentence [manoeuvre=turning-left/turning-right; weather!=fair] -> <setting> , <turning> <mention> <after> .
+sentence [manoeuvre=moving-left/moving-right/passing] -> <aside> <obstacle> <where> <setting> <after> .
+sentence [manoeuvre=moving-left/moving-right/passing; weather!=fair] -> <setting> , <aside> <obstacle> <where> <after> .
+
+doing [manoeuvre=standing] -> standing still | stopped
+doing [manoeuvre=braking] -> braking | slowing down
+doing [manoeuvre=accelerating] -> accelerating | speeding up
+doing [manoeuvre=keeping-speed] -> keeping speed | driving on
+turning [manoeuvre=turning-left] -> turning left with the road | following the road to the left
+turning [manoeuvre=turning-right] -> turning right with the road | following the road to the right
+aside [manoeuvre=moving-left] -> moving left around | moving over to the left for
+aside [manoeuvre=moving-right] -> moving right around | moving over to the right for
+aside [manoeuvre=passing] -> passing
+
+setting [weather=fair] ->
+setting [weather=rain] -> in the rain
+setting [weather=snow] -> in the snow
+setting [weather=fog] -> in fog
+setting [weather=night] -> at night | in the dark
+setting [weather=low-sun] -> in low sun
+
+reason [cause=clear-road] -> : the road is clear | : the way is free | because the road is clear
+reason [cause=bend-ahead] -> : <bend> ahead | because of <bend> ahead
+reason [cause=bend] -> in <bend> | through <bend>
+reason [cause=bend-ends] -> : the bend ends | at the end of the bend
+reason [cause=high-speed] -> : the speed is high | because of high speed
+reason [cause=slower-car/car-ahead/standing-car/cone] -> : <obstacle> <where>
+reason [cause=slower-car/car-ahead/standing-car/cone; manoeuvre=braking/standing] -> because of <obstacle> <where>
+reason [cause=slower-car/car-ahead/standing-car/cone; manoeuvre=accelerating/keeping-speed] -> with <obstacle> <where>
+
+obstacle [cause=slower-car] -> a slower car
+obstacle [cause=car-ahead] -> a car at our pace
+obstacle [cause=standing-car] -> a stopped car | a standing car
+obstacle [cause=cone] -> a cone | a traffic cone
+
+where [side=ahead] -> <metres> ahead
+where [side=left] -> <metres> ahead on the left
+where [side=right] -> <metres> ahead on the right
+metres [distance=5-m] -> 5 m
+metres [distance=10-m] -> 10 m
+metres [distance=20-m] -> 20 m
+metres [distance=30-m] -> 30 m
+
+mention [object=none] ->
+mention [cause=slower-car/car-ahead/standing-car/cone] ->
+mention [cause!=slower-car/car-ahead/standing-car/cone; object=car] -> , a car <where>
+mention [cause!=slower-car/car-ahead/standing-car/cone; object=cone] -> , a cone <where>
+
+room [room=enough] ->
+room [room=none-on-the-left] -> , no room on the left
+room [room=none-on-the-right] -> , no room on the right
+room [room=none] -> , no room on either side
+
+after [road=straight] ->
+after [cause=bend-ahead; road!=straight] ->
+after [cause=bend; manoeuvre!=turning-left/turning-right] ->
+after [cause=bend; manoeuvre=turning-left/turning-right; road!=straight] -> , <bend> ahead
+after [cause!=bend-ahead/bend; road!=straight] -> , then <bend> | , <bend> ahead
+
+bend [road=left-bend] -> a left bend | a bend to the left
+bend [road=right-bend] -> a right bend | a bend to the right
+bend [road=sharp-left-bend] -> a sharp left bend | a sharp bend to the left
+bend [road=sharp-right-bend] -> a sharp right bend | a sharp bend to the right
+"""
+
+ENGLISH = Grammar("en", RULES)

@@ -1,0 +1,204 @@
+"""`Facts`: what can be said of a moment of driving, slot by slot."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Self
+
+
+class Manoeuvre(StrEnum):
+    """What the car does."""
+
+    STANDING = "standing"
+    BRAKING = "braking"
+    ACCELERATING = "accelerating"
+    KEEPING_SPEED = "keeping-speed"
+    TURNING_LEFT = "turning-left"  # with the road
+    TURNING_RIGHT = "turning-right"
+    MOVING_LEFT = "moving-left"  # to get past an object
+    MOVING_RIGHT = "moving-right"
+    PASSING = "passing"
+
+
+class Cause(StrEnum):
+    """Why it does so."""
+
+    CLEAR_ROAD = "clear-road"
+    BEND_AHEAD = "bend-ahead"
+    BEND = "bend"  # the car is in it
+    BEND_ENDS = "bend-ends"
+    HIGH_SPEED = "high-speed"
+    SLOWER_CAR = "slower-car"
+    CAR_AHEAD = "car-ahead"  # as fast as this one, or faster
+    STANDING_CAR = "standing-car"
+    CONE = "cone"
+
+
+class ObjectKind(StrEnum):
+    """The object that matters most."""
+
+    NONE = "none"
+    CAR = "car"
+    CONE = "cone"
+
+
+class Distance(StrEnum):
+    """Band of the distance of the object: less than 8 m, 8 to 14, 14 to 25, 25 to 40."""
+
+    NONE = "none"
+    M5 = "5-m"
+    M10 = "10-m"
+    M20 = "20-m"
+    M30 = "30-m"
+
+
+class Side(StrEnum):
+    """Where the object is."""
+
+    NONE = "none"
+    AHEAD = "ahead"  # in the path of the car
+    LEFT = "left"
+    RIGHT = "right"
+
+
+class Room(StrEnum):
+    """On which side an object in the path leaves no room to pass it."""
+
+    ENOUGH = "enough"
+    NONE_LEFT = "none-on-the-left"
+    NONE_RIGHT = "none-on-the-right"
+    NONE = "none"
+
+
+class Weather(StrEnum):
+    """What is worth saying of weather and light."""
+
+    FAIR = "fair"
+    RAIN = "rain"
+    SNOW = "snow"
+    FOG = "fog"
+    NIGHT = "night"
+    LOW_SUN = "low-sun"
+
+
+class Road(StrEnum):
+    """The road in the next 30 m."""
+
+    STRAIGHT = "straight"
+    LEFT_BEND = "left-bend"
+    RIGHT_BEND = "right-bend"
+    SHARP_LEFT_BEND = "sharp-left-bend"
+    SHARP_RIGHT_BEND = "sharp-right-bend"
+
+
+OBJECT_CAUSES = {
+    Cause.SLOWER_CAR: ObjectKind.CAR,
+    Cause.CAR_AHEAD: ObjectKind.CAR,
+    Cause.STANDING_CAR: ObjectKind.CAR,
+    Cause.CONE: ObjectKind.CONE,
+}
+AROUND_OBJECTS = (Manoeuvre.MOVING_LEFT, Manoeuvre.MOVING_RIGHT, Manoeuvre.PASSING)
+TURNING = (Manoeuvre.TURNING_LEFT, Manoeuvre.TURNING_RIGHT)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is true of a moment; the fields are the slots by which sentences are judged.
+
+    Args:
+        manoeuvre: What the car does.
+        cause: Why.
+        object: The object that is the cause, else the nearest one that is worth mentioning.
+        distance: Of this object.
+        side: Where this object is.
+        room: Where there is no room to pass an object in the path that is the cause.
+        weather: Weather and light.
+        road: The road ahead.
+
+    Raises:
+        ValueError: These do not go together; see `contradiction`.
+    """
+
+    manoeuvre: Manoeuvre
+    cause: Cause
+    object: ObjectKind = ObjectKind.NONE
+    distance: Distance = Distance.NONE
+    side: Side = Side.NONE
+    room: Room = Room.ENOUGH
+    weather: Weather = Weather.FAIR
+    road: Road = Road.STRAIGHT
+
+    def __post_init__(self) -> None:
+        problem = self.contradiction()
+        if problem:
+            raise ValueError(f"{self}: {problem}")
+
+    def contradiction(self) -> str:
+        """Why the slots do not go together; "" if they do."""
+        kind = OBJECT_CAUSES.get(self.cause)
+        around, turning = self.manoeuvre in AROUND_OBJECTS, self.manoeuvre in TURNING
+        ahead = self.side is Side.AHEAD
+        checks = (
+            (len({self.object is ObjectKind.NONE, self.distance is Distance.NONE, self.side is Side.NONE}) > 1,
+             "an object has a distance and a side"),
+            (kind is not None and self.object is not kind, f"the object should be a {kind}"),
+            (around and kind is None, "an object is the cause of moving aside and of passing"),
+            (self.manoeuvre is Manoeuvre.PASSING and ahead, "what is passed is on one side"),
+            (turning and self.cause is not Cause.BEND, "a bend is the cause of turning"),
+            (self.cause is Cause.BEND and not turning and self.road is Road.STRAIGHT, "the bend goes on"),
+            (self.cause is Cause.HIGH_SPEED and self.manoeuvre is not Manoeuvre.BRAKING, "cars brake at high speed"),
+            (self.cause is Cause.CLEAR_ROAD and ahead, "with an object in the path, the road is not clear"),
+            (self.cause is Cause.BEND_AHEAD and self.road is Road.STRAIGHT, "the road ahead bends"),
+            (self.cause is Cause.BEND_ENDS and self.road is not Road.STRAIGHT, "after the bend the road is straight"),
+            (self.room is not Room.ENOUGH and (kind is None or around or not ahead),
+             "room is told of an object in the path that is the cause"),
+        )  # fmt: skip
+        return next((problem for wrong, problem in checks if wrong), "")
+
+    def slots(self) -> dict[str, str]:
+        """Name of each slot to its value."""
+        return {field.name: str(getattr(self, field.name)) for field in fields(self)}
+
+    def told(self) -> dict[str, str]:
+        """The slots without those of an object that there is none of, and without `room` where there is enough.
+
+        Sentences are judged by these, so that what is mostly absent does not count as right.
+        """
+        return {name: value for name, value in self.slots().items() if value not in UNTOLD[name]}
+
+    @classmethod
+    def from_slots(cls, slots: Mapping[str, str]) -> Self:
+        """Inverse of `slots`.
+
+        Raises:
+            ValueError: A slot is missing or unknown, has no such value, or the slots do not go together.
+        """
+        if set(slots) != set(SLOTS):
+            raise ValueError(f"expected the slots {', '.join(SLOTS)}, not {', '.join(slots)}")
+        return cls(**{name: kind(slots[name]) for name, kind in SLOTS.items()})  # type: ignore[arg-type]
+
+
+_NONE = ("none",)
+UNTOLD: dict[str, tuple[str, ...]] = {
+    "manoeuvre": (),
+    "cause": (),
+    "object": _NONE,
+    "distance": _NONE,
+    "side": _NONE,
+    "room": ("enough",),
+    "weather": (),
+    "road": (),
+}
+"""Values of each slot that are no statement."""
+
+SLOTS: dict[str, type[StrEnum]] = {
+    "manoeuvre": Manoeuvre,
+    "cause": Cause,
+    "object": ObjectKind,
+    "distance": Distance,
+    "side": Side,
+    "room": Room,
+    "weather": Weather,
+    "road": Road,
+}
+"""The slots and their values."""
