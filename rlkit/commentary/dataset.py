@@ -59,7 +59,7 @@ class CommentaryDataset:
     """
 
     frames = FRAMES
-    signals = SIGNALS
+    signals: tuple[str, ...] = SIGNALS
     training_pictures: int | None = None
     splits: tuple[str, ...] = ("test", HELD_OUT)
 
