@@ -3,6 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 
+from rlkit.errors import UserError
 from rlkit.hyperparameters import hyperparameter
 from rlkit.segmentation.hyperparameters import Hyperparameters, files
 from rlkit.spaces import Classes
@@ -21,6 +22,10 @@ class CaptionHyperparameters(Hyperparameters):
     freeze_encoder: bool = hyperparameter(
         False, "Train the decoder alone, on the encoder of --init.", "NIC: Vinyals et al. 2015"
     )
+    pool: int = hyperparameter(
+        0, "Training examples whose features are kept and drawn from, with a frozen encoder; 0 for new ones always.",
+        low=0, high=1_000_000,
+    )  # fmt: skip
     dropout: float = hyperparameter(
         0.0, "Share of the decoder's inputs and outputs that is dropped.", "Zaremba et al. 2014",
         low=0.0, high=0.9,
@@ -29,6 +34,16 @@ class CaptionHyperparameters(Hyperparameters):
         1, "Least occurrences of a word of the vocabulary, where the data do not bring one.", "NIC: 5",
         low=1, high=1_000_000,
     )  # fmt: skip
+
+    def check(self) -> None:
+        """Check settings that depend on each other.
+
+        Raises:
+            UserError: They exclude each other.
+        """
+        super().check()
+        if self.pool and not self.freeze_encoder:
+            raise UserError(f"pool = {self.pool} keeps features, which change unless freeze_encoder = true")
 
 
 def simulator(pictures: int | None) -> CaptionHyperparameters:

@@ -8,6 +8,7 @@ from rlkit.captioning.augmentation import CaptionAugmentation
 from rlkit.captioning.config import CaptionConfig, CaptionPlan, Data, Opener, build, open_data, plan
 from rlkit.captioning.datasets import open_captions
 from rlkit.captioning.datasets.base import CaptionedImages
+from rlkit.captioning.feature_pool import FeaturePool
 from rlkit.captioning.learner import CaptionLearner
 from rlkit.captioning.trainer import CaptionTrainer
 from rlkit.errors import UserError
@@ -18,6 +19,8 @@ from rlkit.training.progress import Reporter, make_reporter
 from rlkit.training.run import MakeReporter, Run, check_time_limit
 from rlkit.training.run_folder import RunFolder
 from rlkit.utils.terminal import outputs_kept
+
+DRAWN = 256  # examples at once, for a pool
 
 
 def train(
@@ -127,8 +130,10 @@ def _trainer(
     pictures: TrainingPictures[CaptionedImages] = TrainingPictures(
         planned.source,
         CaptionAugmentation(settings.augmentation()),
-        settings.batch_size,
+        min(DRAWN, settings.pool) or settings.batch_size,
         config.seed,
         0 if settings.freeze_encoder else settings.bn_samples,
     )
+    if settings.pool:
+        pictures = FeaturePool(pictures, learner.encode, settings.pool, settings.batch_size, config.seed)
     return CaptionTrainer(run, pictures, planned.source, learner, reporter)

@@ -142,7 +142,9 @@ class NICCompact(nn.Module):
         return F.linear(hidden, self.embedding.weight, self.score_bias)
 
     def forward(self, images: Tensor, signals: Tensor, tokens: Tensor) -> Tensor:
-        """(B, F, 3, H, W) floats from 0 to 1, (B, S) and (B, T) -> (B, T, V) logits."""
+        """(B, F, 3, H, W) floats from 0 to 1, or their features of `encode`, (B, S) and (B, T) -> (B, T, V) logits."""
+        if images.shape[2] == WIDTH:
+            return self.decode(self.remember(images, signals), tokens)
         encoded = self.encode(images.flatten(0, 1))
         features = encoded.view(-1, self.frames, *encoded.shape[1:])
         return self.decode(self.remember(features, signals), tokens)

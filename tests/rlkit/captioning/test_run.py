@@ -106,6 +106,14 @@ def test_a_frozen_encoder_stays_that_of_the_detector(go, detector):
     assert all(torch.equal(tensor, theirs[name.removeprefix("encoder.")]) for name, tensor in shared.items())
 
 
+def test_with_a_pool_too_a_resumed_run_equals_an_uninterrupted_one(go, make_source, detector):
+    settings = SETTINGS | {"freeze_encoder": "true", "pool": "12"}
+    whole, _ = go("whole", init=detector, settings=settings, steps=4)
+    parts, _ = go("parts", init=detector, settings=settings, steps=4, stop_after=3)
+    assert resume(parts, data=make_source(10), reporter=lambda _: Listener()).steps == 4
+    assert digests(whole) == digests(parts)
+
+
 def test_a_frozen_encoder_needs_trained_weights(make_source):
     settings = {"freeze_encoder": "true"}
     with pytest.raises(UserError, match="name a model with a trained encoder, such as --init"):
