@@ -33,10 +33,10 @@ ENVIRONMENT = EnvConfig("rlkit/DrivingTraffic-v0", {"sensors": ["birdview", "sta
 TRAINING, HELD_OUT = "train", "held-out"  # sets of conditions, as values of the argument of `conditions`
 
 DRIVEN = 40  # decisions of a round
-CARS_PER_EXAMPLE = 0.25  # of a round
+CARS_PER_EXAMPLE = 0.1  # of a round
 PERTURBED = 0.05  # probability per decision that a random action begins to replace the driver's
 PERTURBED_FOR = 4  # maximum decisions that it is repeated
-REFERENCES = 5  # sentences of a validation or test example; a training example has one
+REFERENCES = 5  # sentences of an example
 SELECTED, MEASURED = 512, 1024
 ROUND = 128  # validation or test examples of a round
 
@@ -59,7 +59,7 @@ class CommentaryDataset:
     """
 
     frames = FRAMES
-    signals = SIGNALS
+    signals: tuple[str, ...] = SIGNALS
     training_pictures: int | None = None
     splits: tuple[str, ...] = ("test", HELD_OUT)
 
@@ -102,7 +102,7 @@ class CommentaryDataset:
         try:
             while True:
                 seeds = [episode_seed(int(draw), 0, 0) for draw in generator.integers(2**31, size=number)]
-                yield cars.drive(seeds, batch_size, generator, references=1)
+                yield cars.drive(seeds, batch_size, generator, REFERENCES)
         finally:
             self._training_cars[number] = cars
 

@@ -12,6 +12,7 @@ from rlkit.utils.card import parse_card, read_header
 
 FORMAT = "rlkit-segmentation-1"
 DETECTOR_FORMAT = "rlkit-detection-1"
+CAPTIONER_FORMAT = "rlkit-captioning-1"  # for its card see `rlkit.captioning.captioner`
 MOST_KINDS = 1000  # of objects
 MAX_SIDE = 4096  # pixels of the training images
 
@@ -44,7 +45,7 @@ class ModelCard:
             ValueError: The tree has another form.
             UserError: The classes are invalid.
         """
-        network, size, trained = _parsed(tree)
+        network, size, trained = basic_fields(tree)
         return cls(network, Classes.from_json(tree.get("classes")), size, trained)
 
 
@@ -81,7 +82,7 @@ class DetectorCard:
             ValueError: The tree has another form.
             UserError: The kinds of objects or the classes are invalid.
         """
-        network, size, trained = _parsed(tree)
+        network, size, trained = basic_fields(tree)
         objects, classes, distances = (tree.get(key) for key in ("objects", "classes", "has_distances"))
         if not isinstance(objects, list) or type(distances) is not bool:
             raise ValueError("it does not say which objects the model finds, and whether it measures distances")
@@ -105,8 +106,12 @@ def check_kinds(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _parsed(tree: Any) -> tuple[str, tuple[int, int], Mapping[str, Any]]:
-    """Network, size and training of a card."""
+def basic_fields(tree: Any) -> tuple[str, tuple[int, int], Mapping[str, Any]]:
+    """Network, size and training of a card.
+
+    Raises:
+        ValueError: The tree has another form.
+    """
     if not isinstance(tree, Mapping) or not isinstance(tree.get("network"), str):
         raise ValueError("it names no network")
     size, trained = tree.get("size"), tree.get("trained")
@@ -126,6 +131,11 @@ def is_detector(path: Path) -> bool:
         UserError: There is no such file, or it is damaged.
     """
     return read_header(path, "model").get("format") == DETECTOR_FORMAT
+
+
+def is_captioner(path: Path) -> bool:
+    """Whether a weights file holds a captioner, by its header; errors as of `is_detector`."""
+    return read_header(path, "model").get("format") == CAPTIONER_FORMAT
 
 
 def read_detector_card(path: Path) -> DetectorCard:
@@ -149,6 +159,8 @@ def read_model_card(path: Path) -> ModelCard:
     header = read_header(path, "model")
     if header.get("format") == DETECTOR_FORMAT:
         raise UserError(f"{path} holds a detector, which finds objects: expected a segmentation model.")
+    if header.get("format") == CAPTIONER_FORMAT:
+        raise UserError(f"{path} holds a captioner, which writes sentences: expected a segmentation model.")
     if header.get("format") != FORMAT:
         raise UserError(f"{path} holds no segmentation model of rlkit: its header lacks the format {FORMAT!r}.")
     return parse_card(path, header, ModelCard.from_json)

@@ -173,13 +173,16 @@ class NetworkLearner:
         Returns:
             The loss of the whole batch; on a GPU it may still be being computed.
         """
+        return self.descend_on((as_floats(self.moved(images)),), loss_of, step)
+
+    def descend_on(self, inputs: Sequence[Tensor], loss_of: Callable[[Any], Tensor], step: int) -> Tensor:
+        """Take a gradient step; arguments as of `descend`, but for the arguments of the network."""
         settings = self.settings
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate(step)
-        inputs = as_floats(self.moved(images))
         self.network.train()
         with self._seeded_dropout(step), computing_in(self._precision, self.device):
-            output = self.network(inputs)
+            output = self.network(*inputs)
         loss = loss_of(output)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -200,9 +203,13 @@ class NetworkLearner:
         self._averaged.load_state_dict(self._mean.weights())
         self._averaged.eval()
         if pictures:
-            with computing_in(self._precision, self.device):
-                estimate_statistics(self._averaged, (as_floats(self.moved(batch)) for batch in pictures))
+            self.estimate_statistics(self._averaged, pictures)
         return self._averaged
+
+    def estimate_statistics(self, network: nn.Module, pictures: Sequence[Pixels]) -> None:
+        """Estimate batch norm of a network in place; `pictures` as of `averaged`."""
+        with computing_in(self._precision, self.device):
+            estimate_statistics(network, (as_floats(self.moved(batch)) for batch in pictures))
 
     def weights(self) -> dict[str, Tensor]:
         """The trained weights, not averaged."""

@@ -20,15 +20,32 @@ from typing import Generic, Protocol, Self, TypeVar
 import numpy as np
 
 from rlkit.nn.distributed import ALONE, LearnerGroup
-from rlkit.segmentation.datasets.base import LabelledImages
 from rlkit.spaces import Pixels
 
 WAIT = 0.2  # s between checks for a stop while waiting for a batch
 LEAVE = 3.0  # s that the thread may take to end
 STREAM, AUGMENTATION, STATISTICS, WEIGHTS = range(4)  # purposes of generators
 
-L = TypeVar("L", bound=LabelledImages)
-C = TypeVar("C", covariant=True, bound=LabelledImages)
+
+class Batch(Protocol):
+    """A batch of pictures with what is known of them, such as `datasets.base.LabelledImages`."""
+
+    @property
+    def images(self) -> Pixels:
+        """(B, ..., H, W, 3) uint8."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        ...
+
+    def part(self, rows: slice) -> Self:
+        """Some of the examples."""
+        ...
+
+
+L = TypeVar("L", bound=Batch)
+C = TypeVar("C", covariant=True, bound=Batch)
 
 Augment = Callable[[L, np.random.Generator], L]
 

@@ -89,7 +89,7 @@ class SelectionPictures(Generic[L]):
         for pictures in self._source.selection():
             for start in range(0, len(pictures), AT_ONCE):
                 batch = pictures.part(slice(start, start + AT_ONCE))
-                size += batch.images.nbytes + batch.labels.nbytes
+                size += batch.images.nbytes
                 kept = None if kept is None or size > KEPT else [*kept, batch]
                 yield batch
         self._kept = kept

@@ -40,6 +40,7 @@ COMMANDS = {
     "agent": "rlkit train, evaluate and watch",
     "segmentation": "rlkit perception train, evaluate and predict",
     "detection": "rlkit perception train, evaluate and predict",
+    "captioning": "rlkit perception train, evaluate and predict",
 }
 MODEL = "perception/model.safetensors"  # the perception model within a run folder
 

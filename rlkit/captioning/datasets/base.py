@@ -26,6 +26,7 @@ class CaptionedImages:
         names: One per example: its file, or the episode it is from.
         conditions: One per example: weather or sequence, by which metrics are grouped; "" if unknown.
         slots: What is true of each example, slot by slot, such as {"manoeuvre": "brake"}; None where it is not known.
+        features: (B, F, C, h, w), of a frozen encoder, in place of the pictures' pixels; None for pictures.
     """
 
     images: Pixels
@@ -34,6 +35,7 @@ class CaptionedImages:
     names: tuple[str, ...]
     conditions: tuple[str, ...]
     slots: tuple[Mapping[str, str], ...] | None = None
+    features: npt.NDArray[np.float16] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -48,7 +50,12 @@ class CaptionedImages:
             names=self.names[rows],
             conditions=self.conditions[rows],
             slots=None if self.slots is None else self.slots[rows],
+            features=None if self.features is None else self.features[rows],
         )
+
+    def with_images(self, images: Pixels) -> Self:
+        """The same with other pictures, (B, F, h, w, 3) uint8."""
+        return replace(self, images=images)
 
 
 class CaptionDataset(Protocol):

@@ -52,7 +52,7 @@ class Export:
         if self.calibration is not None and self.calibration < 8:
             raise UserError(f"--calibration {self.calibration}: expected a whole number of at least 8")
         from rlkit.perception.model import find_model, load_model
-        from rlkit.perception.model_card import is_detector, read_model_card
+        from rlkit.perception.model_card import is_captioner, is_detector, read_model_card
         from rlkit.segmentation.export.common import check_batch_size, check_target
 
         check_batch_size(self.batch)
@@ -60,6 +60,8 @@ class Export:
         if is_detector(path):
             self._export_detector(path)
             return
+        if is_captioner(path):
+            raise UserError("A captioner is not exported: its words are found by a search, which no such file holds.")
         card = read_model_card(path)
         out = self.out or Path(
             f"{card.network.rpartition(':')[2]}{'-int8' * (self.format == INT8)}{SUFFIXES[self.format]}"

@@ -34,6 +34,8 @@ class HyperparameterTable:
 
 
 def _rows() -> list[dict[str, Any]]:
+    from rlkit.captioning.hyperparameters import PRESETS as OF_CAPTIONERS
+    from rlkit.captioning.hyperparameters import CaptionHyperparameters
     from rlkit.detection.hyperparameters import PRESETS as OF_DETECTORS
     from rlkit.detection.hyperparameters import DetectionHyperparameters
     from rlkit.segmentation.hyperparameters import MANY_CLASSES, PRESETS, Hyperparameters
@@ -46,6 +48,10 @@ def _rows() -> list[dict[str, Any]]:
         if field.metadata != of_all.get(field.name, field).metadata or field.name not in of_all:
             row = _row(field, {name: make(classes, None) for name, make in OF_DETECTORS.items()})
             rows.append(row | {"meaning": f"Detectors: {row['meaning'][0].lower()}{row['meaning'][1:]}"})
+    for field in dataclasses.fields(CaptionHyperparameters):
+        if field.name not in of_all:
+            row = _row(field, {name: make(None) for name, make in OF_CAPTIONERS.items()})
+            rows.append(row | {"meaning": f"Captioners: {row['meaning'][0].lower()}{row['meaning'][1:]}"})
     return rows
 
 

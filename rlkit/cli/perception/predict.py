@@ -85,12 +85,15 @@ class Predict:
         self._check()
         from rlkit.nn.utils import choose_device
         from rlkit.perception.model import find_model, load_model
-        from rlkit.perception.model_card import is_detector
+        from rlkit.perception.model_card import is_captioner, is_detector
         from rlkit.segmentation.visualization.predictor import Predictor
         from rlkit.viewer import has_display
 
         path, device = find_model(self.model), choose_device(self.device)
         out = self.out
+        if is_captioner(path):
+            self._sentences(path, device)
+            return
         if out is None and not has_display():
             out = _free_name()
             print_line(f"no display: writing {out} instead")
@@ -177,6 +180,25 @@ class Predict:
         split = self.split or source.splits[0]
         views = views_of_boxes(source, split, self.num_images or IMAGES_PER_SHEET)
         return ObjectPredictor(detector, source.objects), views
+
+    def _sentences(self, path: Path, device: str) -> None:
+        from rlkit.cli.perception.captioner import predict_sentences
+
+        for name in ("input", "network", "env_kwargs"):
+            if getattr(self, name):
+                raise UserError(f"--{name.replace('_', '-')} has no meaning for a captioner: leave it out")
+        if self.out is not None and self.out.suffix.lower() == ".mp4":
+            raise UserError(f"--out {self.out}: sentences are drawn on a sheet, .png or .jpg")
+        predict_sentences(
+            self.model,
+            path,
+            device,
+            data=self.data,
+            split=self.split,
+            count=self.num_images,
+            seed=self.seed,
+            out=self.out,
+        )
 
     @property
     def _title(self) -> str:

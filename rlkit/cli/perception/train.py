@@ -31,7 +31,8 @@ class Train:
     Cityscapes, or your own images/ masks/ classes.json; for a detector COCO, KITTI object or BDD100K."""
     network: Annotated[str | None, unset("NAME")] = None
     """The network (segnet-compact if not given): segnet, segnet-basic, bayesian-segnet, fcn8s, fcn32s, or
-    my_package:MyNet; centernet-compact finds objects in boxes, and classes of pixels where the data have masks."""
+    my_package:MyNet; centernet-compact finds objects in boxes, and classes of pixels where the data have masks;
+    nic-compact writes sentences about sim, or about pictures with captions in COCO's format."""
     preset: Annotated[str | None, unset("simulator|files")] = None
     """Named set of hyperparameters; chosen by the data if not given."""
     set: KeyValues = ()
@@ -56,6 +57,8 @@ class Train:
     """Device of the network (auto if not given: a GPU if available)."""
     learners: Annotated[int | None, unset("N")] = None
     """Processes that train together, each with its share of every batch (1 if not given); on GPUs, each takes one."""
+    language: Annotated[str | None, unset("en|ko")] = None
+    """Of a captioner, the language of the simulator's sentences (en if not given)."""
     init: Annotated[str | None, unset("MODEL")] = None
     """Initial weights: a perception run, a .safetensors file, or pretrained:NAME."""
     pretrained_vgg16: Annotated[Path | None, unset("FILE")] = None
@@ -85,9 +88,22 @@ class Train:
         from rlkit.training.progress import make_reporter
 
         reporter = functools.partial(make_reporter, quiet=self.quiet)
-        own: dict[str, Any] = {}  # options that only segmentation networks have
-        if self._is_detector():
-            from rlkit.detection.run import resume, train
+        own: dict[str, Any] = {}  # options that not all networks have
+        kind = self._kind()
+        again: dict[str, Any] = {}  # the same of resuming
+        if kind != "captioning" and self.language is not None:
+            raise UserError("--language belongs to a captioner, such as --network nic-compact: leave it out")
+        if kind == "captioning":
+            from rlkit.captioning.run import resume, train
+            from rlkit.cli.perception.captioner import open_sentences
+
+            for name in ("pretrained_vgg16", "learners"):
+                if getattr(self, name):
+                    raise UserError(f"--{name.replace('_', '-')} has no meaning for a captioner: leave it out")
+            again = {"opener": open_sentences}
+            own = {"opener": open_sentences, "language": self.language}
+        elif kind == "detection":
+            from rlkit.detection.run import resume, train  # type: ignore[assignment]
 
             for name in ("pretrained_vgg16", "learners"):
                 if getattr(self, name):
@@ -106,6 +122,7 @@ class Train:
                 epochs=self.epochs,
                 time_limit=self.time_limit,
                 reporter=reporter,
+                **again,
             )
             self._leave(outcome)
             return
@@ -131,17 +148,23 @@ class Train:
         )
         self._finish(outcome)
 
-    def _is_detector(self) -> bool:
-        """Whether the network, or that of the run to resume, is a detector."""
-        from rlkit.detection.config import DetectionConfig
-        from rlkit.perception.networks import DETECTORS
+    def _kind(self) -> str:
+        """What is trained, by the network or by the run to resume: "segmentation", "detection" or "captioning"."""
+        from rlkit.perception.networks import CAPTIONERS, DETECTORS
         from rlkit.training.run_folder import read_config
 
         if self.resume is None:
-            return self.network in DETECTORS
+            return (
+                "detection"
+                if self.network in DETECTORS
+                else "captioning"
+                if self.network in CAPTIONERS
+                else "segmentation"
+            )
         file = self.resume / "config.json"
         tree = read_config(file) if file.is_file() else None
-        return isinstance(tree, dict) and tree.get("kind") == DetectionConfig.KIND
+        kind = tree.get("kind") if isinstance(tree, dict) else None
+        return kind if kind in ("detection", "captioning") else "segmentation"
 
     def _finish(self, outcome: "Run") -> None:
         if not self.quiet and outcome.stopped is None:
@@ -157,7 +180,7 @@ class Train:
             sys.exit(exit_status(outcome.stopped))
 
     def _refuse_what_resuming_cannot_change(self) -> None:
-        fixed = ("preset", "set", "batch_size", "size", "val_fraction", "seed", "device", "learners")
+        fixed = ("preset", "set", "batch_size", "size", "val_fraction", "seed", "device", "learners", "language")
         for name in (*fixed, "init", "pretrained_vgg16", "val_freq", "save_freq", "run_dir"):
             if getattr(self, name) not in (None, ()):
                 raise UserError(f"--resume takes --{name.replace('_', '-')} from the run: leave it out")

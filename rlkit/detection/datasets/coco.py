@@ -55,7 +55,7 @@ class COCO:
             if kinds and names != kinds:
                 raise UserError(f"{path}: the categories are {', '.join(names)}; another file's {', '.join(kinds)}.")
             kinds = names
-            split = _split(path)
+            split = split_of_file(path)
             if split in splits:
                 raise UserError(f"{path} is a second file of the split {split}: merge or rename one.")
             splits[split] = pictures
@@ -77,8 +77,9 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in found if path.name.startswith(_PREFIX)] or found
 
 
-def _split(path: Path) -> str:
-    name = path.parent.name if path.name == _ROBOFLOW else _YEAR.sub("", path.stem.removeprefix(_PREFIX))
+def split_of_file(path: Path, prefix: str = _PREFIX) -> str:
+    """The split that a file's name means, such as instances_train2017.json; `prefix` is how it begins."""
+    name = path.parent.name if path.name == _ROBOFLOW else _YEAR.sub("", path.stem.removeprefix(prefix))
     return split_of(name)
 
 
@@ -109,7 +110,7 @@ def _read(path: Path, folder: Path, *, masked: bool) -> tuple[tuple[str, ...], t
             if entry.section == "annotations":
                 # Outlines take most of the memory.
                 annotations.append((entry, {key: one.get(key) for key in ("distance", "iscrowd")} | _needed(one)))
-            elif _integer(one["id"]) in (images if entry.section == "images" else categories):
+            elif whole_number(one["id"]) in (images if entry.section == "images" else categories):
                 raise UserError(f"{where}: the id {one['id']} occurs twice in {entry.section!r}.")
             elif entry.section == "images":
                 images[one["id"]] = (entry, one)
@@ -141,10 +142,19 @@ def _read(path: Path, folder: Path, *, masked: bool) -> tuple[tuple[str, ...], t
 
 
 def _needed(one: dict[str, Any]) -> dict[str, Any]:
-    return {"image_id": _integer(one["image_id"]), "category_id": _integer(one["category_id"]), "bbox": one["bbox"]}
+    return {
+        "image_id": whole_number(one["image_id"]),
+        "category_id": whole_number(one["category_id"]),
+        "bbox": one["bbox"],
+    }
 
 
-def _integer(value: Any) -> int:
+def whole_number(value: Any) -> int:
+    """An id as it is.
+
+    Raises:
+        ValueError: It is no whole number.
+    """
     if type(value) is not int:
         raise ValueError(f"{value!r:.60} is not a whole number")
     return value
@@ -187,7 +197,7 @@ def _pictures(
             raise UserError(f"{where}: 'file_name' must be the name of a picture, not {name!r:.60}.")
         if not isinstance(condition, str) or not is_word(condition):
             raise UserError(f"{where}: 'condition' must be a short text, not {condition!r:.60}.")
-        home = home or _home(path, folder, name, where)
+        home = home or home_of(path, folder, name, where)
         picture = paths.path_inside(home, name)
         if not picture.is_file():
             raise UserError(f"{where}: the picture {picture} is missing.")
@@ -206,12 +216,23 @@ def _pictures(
     return tuple(made)
 
 
-def _home(path: Path, folder: Path, name: str, where: str) -> Path:
-    """The folder of a file's pictures: the first that holds the first of them."""
+def home_of(path: Path, folder: Path, name: str, where: str, prefix: str = _PREFIX) -> Path:
+    """The folder of a file's pictures: the first that holds the first of them.
+
+    Args:
+        path: The file of annotations.
+        folder: The data set.
+        name: Of the first picture.
+        where: File and line that name it, for messages.
+        prefix: How the file's name begins.
+
+    Raises:
+        UserError: No folder holds that picture.
+    """
     if path.name == _ROBOFLOW:
         return path.parent
-    stem = path.stem.removeprefix(_PREFIX)
-    names = dict.fromkeys((stem, _split(path)))
+    stem = path.stem.removeprefix(prefix)
+    names = dict.fromkeys((stem, split_of_file(path, prefix)))
     candidates = [folder / part / name for part in ("", "images") for name in names] + [folder / "images", folder]
     for candidate in candidates:
         if paths.path_inside(candidate, name).is_file():

@@ -1,4 +1,4 @@
-"""Networks by name: for segmentation, and detectors, which find objects.
+"""Networks by name: for segmentation; detectors, which find objects; captioners, which write sentences.
 
 To add one, write a `SegmentationNetwork`, constructed from the number of classes, and enter it in `NETWORKS`; or a
 detector, constructed from the numbers of kinds of objects and of classes of pixels, and enter it in `DETECTORS`.
@@ -18,6 +18,7 @@ from rlkit.nn.heads import kaiming_init_
 from rlkit.perception.networks.centernet import CenterNetCompact
 from rlkit.perception.networks.faster_rcnn import FasterRCNNCompact
 from rlkit.perception.networks.fcn import FCN, FCN8s, FCN8sCompact, FCN32s
+from rlkit.perception.networks.nic import NICCompact
 from rlkit.perception.networks.segnet import BayesianSegNet, SegNet, SegNetBasic, SegNetCompact
 from rlkit.utils.parsing import did_you_mean
 
@@ -36,6 +37,8 @@ DETECTORS: dict[str, Callable[[int, int], "ObjectNetwork"]] = {
     "faster-rcnn-compact": FasterRCNNCompact,
 }
 ObjectNetwork = CenterNetCompact | FasterRCNNCompact
+
+CAPTIONERS: dict[str, Callable[[int, int, int], NICCompact]] = {"nic-compact": NICCompact}
 
 
 class SegmentationNetwork(Protocol):
@@ -83,6 +86,8 @@ def build_network(
         return _from_code(name, num_classes, generator)
     if name in DETECTORS:
         raise UserError(f"{name} finds objects in boxes; a segmentation needs one of {', '.join(NETWORKS)}.")
+    if name in CAPTIONERS:
+        raise UserError(f"{name} writes sentences; a segmentation needs one of {', '.join(NETWORKS)}.")
     if name not in NETWORKS:
         raise UserError(
             f"There is no network {name!r}.{did_you_mean(name, NETWORKS)} Known: {', '.join(NETWORKS)}; "
@@ -117,6 +122,32 @@ def build_detector(
         kaiming_init_(network, generator)
         if isinstance(network, CenterNetCompact):
             network.expect_few_objects()
+    return network
+
+
+def build_captioner(
+    name: str, words: int, frames: int, signals: int, generator: torch.Generator | None = None
+) -> NICCompact:
+    """Make an untrained captioner.
+
+    Args:
+        name: A key of `CAPTIONERS`.
+        words: Size of the vocabulary.
+        frames: Pictures of an example.
+        signals: Further numbers of an example.
+        generator: Initialises the weights; None for networks whose weights are loaded afterwards.
+
+    Raises:
+        UserError: There is no such captioner.
+    """
+    if name not in CAPTIONERS:
+        raise UserError(
+            f"There is no captioner {name!r}.{did_you_mean(name, CAPTIONERS)} Known: {', '.join(CAPTIONERS)}."
+        )
+    network = CAPTIONERS[name](words, frames, signals)
+    if generator is not None:
+        kaiming_init_(network, generator)
+        network.initialise(generator)
     return network
 
 

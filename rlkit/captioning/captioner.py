@@ -1,0 +1,232 @@
+"""A captioner: load it, describe pictures, save it; for its file see `rlkit.perception.model.find_model`."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError, safe_open
+
+from rlkit.captioning.beam_search import WIDTH, Follows, beam_search
+from rlkit.captioning.decoder import Decoder
+from rlkit.captioning.vocabulary import Vocabulary
+from rlkit.errors import UserError
+from rlkit.perception.model import for_inference, input_parts, load_weights, save_weights
+from rlkit.perception.model_card import CAPTIONER_FORMAT, basic_fields
+from rlkit.perception.networks import build_captioner
+from rlkit.perception.networks.nic import NICCompact
+from rlkit.spaces import Pixels, is_word
+from rlkit.utils.card import parse_card, read_header
+
+Floats = npt.NDArray[np.float32]
+MOST_FRAMES, MOST_SIGNALS = 16, 1024
+AT_ONCE = 64  # examples that are decoded together
+
+
+@dataclass(frozen=True)
+class CaptionerCard:
+    """Description of a captioner, stored in the header of its weights file.
+
+    Args:
+        network: A key of `networks.CAPTIONERS`.
+        size: Height and width of the training pictures.
+        vocabulary: Its words.
+        frames: Pictures of an example.
+        signals: Names of the further numbers of an example.
+        language: Code of the language; "" if unknown.
+        trained: Data, steps, seed and versions of the training.
+    """
+
+    network: str
+    size: tuple[int, int]
+    vocabulary: Vocabulary
+    frames: int
+    signals: tuple[str, ...]
+    language: str = ""
+    trained: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a tree that `json.dumps` accepts."""
+        tree = dataclasses.asdict(self) | {"words": self.vocabulary.to_json(), "trained": dict(self.trained)}
+        del tree["vocabulary"]
+        return tree
+
+    @classmethod
+    def from_json(cls, tree: Any) -> Self:
+        """Inverse of `to_json`.
+
+        Raises:
+            ValueError: The tree has another form.
+            UserError: The vocabulary is invalid.
+        """
+        network, size, trained = basic_fields(tree)
+        vocabulary = Vocabulary.from_json(tree.get("words"))
+        frames, signals = check_inputs(tree.get("frames"), tree.get("signals"))
+        language = tree.get("language")
+        if not isinstance(language, str) or not is_word(language):
+            raise ValueError(f"the language {language!r:.60} is no short text")
+        return cls(network, size, vocabulary, frames, signals, language, trained)
+
+
+def check_inputs(frames: Any, signals: Any) -> tuple[int, tuple[str, ...]]:
+    """The number of pictures and the names of the signals of an example, as JSON holds them.
+
+    Raises:
+        ValueError: They are none.
+    """
+    if type(frames) is not int or not 1 <= frames <= MOST_FRAMES:
+        raise ValueError(f"frames = {frames!r:.60} is no number of pictures from 1 to {MOST_FRAMES}")
+    if not isinstance(signals, list) or len(signals) > MOST_SIGNALS:
+        raise ValueError(f"signals = {signals!r:.60} is no list of at most {MOST_SIGNALS} names")
+    if not all(isinstance(name, str) and is_word(name) for name in signals):
+        raise ValueError(f"signals = {signals!r:.60} are no short names")
+    return frames, tuple(signals)
+
+
+class Captioner:
+    """A captioner with its card, in evaluation mode.
+
+    Sentences are found by beam search. Where pictures follow each other, `encode` each once and keep its features for
+    `describe_encoded`: the encoder takes most of the time.
+
+    Args:
+        network: One of `networks.CAPTIONERS`.
+        card: Its vocabulary, inputs and training.
+        device: torch device of the encoder; words are written on the CPU.
+        width: Beams of the search; 1 for greedy search.
+        fuse: Run a copy of the encoder with batch normalisation folded into the convolutions.
+    """
+
+    def __init__(
+        self, network: NICCompact, card: CaptionerCard, device: str = "cpu", *, width: int = WIDTH, fuse: bool = False
+    ):
+        self.network: NICCompact = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.card = card
+        self.device = device
+        self.width = width
+        self._network = for_inference(self.network, fuse=fuse, precision="float32")
+        self._decoder = Decoder(self.network)
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    def describe(
+        self, images: Pixels, signals: Floats | None = None, follows: Follows | None = None
+    ) -> list[tuple[str, ...]]:
+        """Describe examples.
+
+        Args:
+            images: (N, F, H, W, 3) uint8, the newest picture of each example first.
+            signals: (N, S) float32; None for a captioner without signals.
+            follows: See `beam_search`.
+
+        Returns:
+            The tokens of N sentences, for `vocabulary.to_text`.
+        """
+        return self.describe_encoded(self.encode_examples(images), signals, follows)
+
+    def encode_examples(self, images: Pixels) -> Floats:
+        """Features of examples: (N, F, H, W, 3) uint8 -> (N, F, 64, 12, 16) float32."""
+        if images.ndim != 5:
+            raise ValueError(f"images must be (N, F, H, W, 3) uint8, not {images.shape} {images.dtype}")
+        features = self.encode(images.reshape(-1, *images.shape[2:]))
+        return features.reshape(*images.shape[:2], *features.shape[1:])
+
+    @torch.inference_mode()
+    def encode(self, images: Pixels) -> Floats:
+        """Features of single pictures: (N, H, W, 3) uint8 -> (N, 64, 12, 16) float32."""
+        parts = [self._network.encode(part).cpu().numpy() for part in input_parts(images, self.device)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    @torch.inference_mode()
+    def describe_encoded(
+        self, features: Floats, signals: Floats | None = None, follows: Follows | None = None
+    ) -> list[tuple[str, ...]]:
+        """Describe examples by features of `encode`.
+
+        Args:
+            features: (N, F, 64, 12, 16) float32, of the newest picture of each example first.
+            signals: As in `describe`.
+            follows: See `beam_search`.
+        """
+        expected = (len(features), len(self.card.signals))
+        given = np.zeros((len(features), 0), np.float32) if signals is None else signals
+        if given.shape != expected or features.ndim != 5 or features.shape[1] != self.card.frames:
+            raise ValueError(
+                f"features of {self.card.frames} pictures and signals of shape {expected} are needed for each example, "
+                f"not {features.shape} and {given.shape}"
+            )
+        sentences: list[tuple[str, ...]] = []
+        for start in range(0, len(features), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            memory = self._network.remember(
+                torch.from_numpy(np.ascontiguousarray(features[some])).to(self.device),
+                torch.from_numpy(np.ascontiguousarray(given[some], np.float32)).to(self.device),
+            )
+            found = beam_search(self._decoder, self._decoder.recall(memory), width=self.width, follows=follows)
+            sentences += map(self.card.vocabulary.decode, found)
+        return sentences
+
+    def save(self, path: Path) -> None:
+        """Write one safetensors file, atomically, with the card in its header.
+
+        Raises:
+            UserError: It cannot be written.
+        """
+        save_weights(path, self.network, CAPTIONER_FORMAT, self.card.to_json())
+
+
+def read_captioner_card(path: Path) -> CaptionerCard:
+    """Read the card in the header of a captioner's weights, without its weights.
+
+    Raises:
+        UserError: There is no such file, or it is no captioner of rlkit.
+    """
+    header = read_header(path, "model")
+    if header.get("format") != CAPTIONER_FORMAT:
+        raise UserError(f"{path} holds no captioner of rlkit: its header lacks the format {CAPTIONER_FORMAT!r}.")
+    return parse_card(path, header, CaptionerCard.from_json)
+
+
+def load_captioner(path: Path, *, device: str = "cpu", width: int = WIDTH, fuse: bool = True) -> Captioner:
+    """Load a captioner from its file, whose weights may be stored in float16.
+
+    Args:
+        path: Its safetensors file.
+        device: torch device of the encoder.
+        width: As in `Captioner`.
+        fuse: As in `Captioner`.
+
+    Raises:
+        UserError: The file is missing or damaged, is no captioner, or its vocabulary or weights do not fit.
+    """
+    card = read_captioner_card(path)
+    network = build_captioner(card.network, len(card.vocabulary), card.frames, len(card.signals))
+    _check_words(path, card)
+    load_weights(path, network, card.network)
+    return Captioner(network, card, device, width=width, fuse=fuse)
+
+
+def _check_words(path: Path, card: CaptionerCard) -> None:
+    """Check that the weights are for as many words as the vocabulary has.
+
+    Raises:
+        UserError: They are not.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            stored = file.get_slice("embedding.weight").get_shape()[0]
+    except SafetensorError as error:
+        raise UserError(f"{path} is damaged: {error}", exit_code=1) from error
+    if stored != len(card.vocabulary):
+        raise UserError(
+            f"The vocabulary of {path} does not fit its weights: it has {len(card.vocabulary)} words and special tokens"
+            f", and the weights (embedding.weight) are for {stored}.",
+            exit_code=1,
+        )
