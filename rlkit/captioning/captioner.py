@@ -1,8 +1,9 @@
 """A captioner: load it, describe pictures, save it; for its file see `rlkit.perception.model.find_model`."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,9 +12,10 @@ import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
 
-from rlkit.captioning.beam_search import WIDTH, Follows, beam_search
-from rlkit.captioning.decoder import Decoder
-from rlkit.captioning.vocabulary import Vocabulary
+from rlkit.captioning.beam_search import WIDTH, beam_search
+from rlkit.captioning.datasets.base import Grammar, Tokens
+from rlkit.captioning.decoder import Decoder, Recalled
+from rlkit.captioning.vocabulary import END, Vocabulary
 from rlkit.errors import UserError
 from rlkit.perception.model import for_inference, input_parts, load_weights, save_weights
 from rlkit.perception.model_card import CAPTIONER_FORMAT, basic_fields
@@ -25,6 +27,7 @@ from rlkit.utils.card import parse_card, read_header
 Floats = npt.NDArray[np.float32]
 MOST_FRAMES, MOST_SIGNALS = 16, 1024
 AT_ONCE = 64  # examples that are decoded together
+BEGINNINGS = 20_000  # of sentences, whose next words are kept
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ class Captioner:
         self.width = width
         self._network = for_inference(self.network, fuse=fuse, precision="float32")
         self._decoder = Decoder(self.network)
+        self._grammar: Grammar | None = None  # that of `_following`
+        self._following: Callable[[tuple[int, ...]], frozenset[int]] = lambda begun: frozenset()
 
     @property
     def parameters(self) -> int:
@@ -117,19 +122,19 @@ class Captioner:
         return sum(parameter.numel() for parameter in self.network.parameters())
 
     def describe(
-        self, images: Pixels, signals: Floats | None = None, follows: Follows | None = None
+        self, images: Pixels, signals: Floats | None = None, grammar: Grammar | None = None
     ) -> list[tuple[str, ...]]:
         """Describe examples.
 
         Args:
             images: (N, F, H, W, 3) uint8, the newest picture of each example first.
             signals: (N, S) float32; None for a captioner without signals.
-            follows: See `beam_search`.
+            grammar: A sentence that is none of it is searched for again, word by word within it.
 
         Returns:
             The tokens of N sentences, for `vocabulary.to_text`.
         """
-        return self.describe_encoded(self.encode_examples(images), signals, follows)
+        return self.describe_encoded(self.encode_examples(images), signals, grammar)
 
     def encode_examples(self, images: Pixels) -> Floats:
         """Features of examples: (N, F, H, W, 3) uint8 -> (N, F, 64, 12, 16) float32."""
@@ -146,14 +151,14 @@ class Captioner:
 
     @torch.inference_mode()
     def describe_encoded(
-        self, features: Floats, signals: Floats | None = None, follows: Follows | None = None
+        self, features: Floats, signals: Floats | None = None, grammar: Grammar | None = None
     ) -> list[tuple[str, ...]]:
         """Describe examples by features of `encode`.
 
         Args:
             features: (N, F, 64, 12, 16) float32, of the newest picture of each example first.
             signals: As in `describe`.
-            follows: See `beam_search`.
+            grammar: As in `describe`.
         """
         expected = (len(features), len(self.card.signals))
         given = np.zeros((len(features), 0), np.float32) if signals is None else signals
@@ -169,9 +174,29 @@ class Captioner:
                 torch.from_numpy(np.ascontiguousarray(features[some])).to(self.device),
                 torch.from_numpy(np.ascontiguousarray(given[some], np.float32)).to(self.device),
             )
-            found = beam_search(self._decoder, self._decoder.recall(memory), width=self.width, follows=follows)
-            sentences += map(self.card.vocabulary.decode, found)
+            recalled = self._decoder.recall(memory)
+            found = [*map(self.card.vocabulary.decode, beam_search(self._decoder, recalled, width=self.width))]
+            if grammar is not None:
+                self._search_again(recalled, found, grammar)
+            sentences += found
         return sentences
+
+    def _search_again(self, recalled: Recalled, found: list[Tokens], grammar: Grammar) -> None:
+        """Replace the sentences that are none of the grammar."""
+        wrong = [row for row, tokens in enumerate(found) if grammar.slots_of(tokens) is None]
+        if not wrong:
+            return
+        if self._grammar is not grammar:  # words that may follow are kept: to find them takes milliseconds
+            self._grammar, self._following = grammar, lru_cache(BEGINNINGS)(partial(_following, grammar, self.card))
+        following = self._following
+
+        def follows(begun: Sequence[int]) -> frozenset[int]:
+            return following(tuple(begun))
+
+        some = recalled.chosen(np.array(wrong))
+        again = beam_search(self._decoder, some, width=self.width, follows=follows)
+        for row, numbers in zip(wrong, again, strict=True):
+            found[row] = self.card.vocabulary.decode(numbers)
 
     def save(self, path: Path) -> None:
         """Write one safetensors file, atomically, with the card in its header.
@@ -180,6 +205,12 @@ class Captioner:
             UserError: It cannot be written.
         """
         save_weights(path, self.network, CAPTIONER_FORMAT, self.card.to_json())
+
+
+def _following(grammar: Grammar, card: CaptionerCard, begun: tuple[int, ...]) -> frozenset[int]:
+    """The words that may follow, by number."""
+    words = grammar.follows(card.vocabulary.decode(begun))
+    return frozenset(END if word is None else card.vocabulary.number(word) for word in words)
 
 
 def read_captioner_card(path: Path) -> CaptionerCard:

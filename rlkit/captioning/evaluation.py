@@ -75,29 +75,33 @@ def evaluate(
     split = source.splits[0] if split is None else split
     known, sentences_known = _training_examples(captioner, source)
     frequent = Counter(sentences_known).most_common(1)[0][0]
+    grammar = source if isinstance(source, Grammar) else None
     batches: list[CaptionedImages] = []
     found: dict[str, list[list[Tokens]]] = {"": [], "nearest_neighbour": [], "most_frequent": []}
-    count, spent, timed = 0, [], 0
+    count, spent, timed, ungrammatical = 0, [], 0, 0
     for pictures in source.measured(split):
         batch = pictures if limit is None else pictures.part(slice(0, limit - count))
         if not len(batch):
             break
         features = captioner.encode_examples(batch.images)
-        found[""].append(captioner.describe_encoded(features, batch.signals))
+        free = captioner.describe_encoded(features, batch.signals)
+        if grammar is not None:
+            ungrammatical += sum(grammar.slots_of(tokens) is None for tokens in free)
+        found[""].append(captioner.describe_encoded(features, batch.signals, grammar))
         nearest = (_described(features, batch) @ known.T).argmax(1)
         found["nearest_neighbour"].append([sentences_known[index] for index in nearest.tolist()])
         found["most_frequent"].append([frequent] * len(batch))
         for row in range(min(TIMED - timed, len(batch))):
             began = time.perf_counter()  # the earlier pictures were encoded before
             newest = captioner.encode(batch.images[row, :1])
-            captioner.describe_encoded(np.concatenate([newest, features[row, 1:]])[None], batch.signals[row : row + 1])
+            joined = np.concatenate([newest, features[row, 1:]])[None]
+            captioner.describe_encoded(joined, batch.signals[row : row + 1], grammar)
             spent.append(time.perf_counter() - began)
             timed += 1
         batches.append(batch)
         count += len(batch)
     if not count:
         raise UserError(f"{source.name} has no examples in the split {split!r}.")
-    grammar = source if isinstance(source, Grammar) else None
     figures = {key: _figures(grammar, batches, some) for key, some in found.items()}
     by_condition = {}
     conditions = sorted({one for batch in batches for one in batch.conditions})
@@ -113,6 +117,8 @@ def evaluate(
             **figures.pop(""),
             **figures,
             "conditions": by_condition,
+            # Of sentences found without the grammar; those that are none of it were searched for again.
+            "searched_again": None if grammar is None else ungrammatical / count,
             "ms_per_sentence": 1e3 * float(np.median(spent)),
             "notes": list(source.notes),
         }

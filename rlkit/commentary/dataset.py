@@ -127,8 +127,11 @@ class CommentaryDataset:
 
     def slots_of(self, tokens: Sequence[str]) -> Mapping[str, str] | None:
         """What a sentence says, by `Facts.told`; None if it is no sentence of the grammar."""
-        facts = self._grammar.parse(tokens)
-        return None if facts is None else facts.told()
+        return self._grammar.slots_of(tokens)
+
+    def follows(self, tokens: Sequence[str]) -> frozenset[str | None]:
+        """The words that may follow the beginning of a sentence; None among them where it may end."""
+        return self._grammar.follows(tokens)
 
     def close(self) -> None:
         """Close the environments kept for training; may be called repeatedly."""

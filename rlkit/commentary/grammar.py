@@ -101,6 +101,11 @@ class Grammar:
                 found.update(_meeting(values))
         return found.pop() if len(found) == 1 else None
 
+    def slots_of(self, tokens: Sequence[str]) -> dict[str, str] | None:
+        """What a sentence says, by `Facts.told`; None as of `parse`."""
+        facts = self.parse(tokens)
+        return None if facts is None else facts.told()
+
     def follows(self, tokens: Sequence[str]) -> frozenset[str | None]:
         """The words that may follow the beginning of a sentence; None among them where it may end."""
         possible: set[str | None] = set()

@@ -1,23 +1,21 @@
 """What writes the sentences of a commentary: the truth by a grammar, or a captioner."""
 
-from collections.abc import Callable, Collection, Sequence
-from functools import lru_cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from rlkit.captioning.vocabulary import END, Vocabulary
 from rlkit.commentary.grammar import Grammar, Tokens
 from rlkit.commentary.languages import GRAMMARS, find_grammar
 from rlkit.commentary.moments import SIGNALS
 from rlkit.commentary.sensing import FRAMES, Sensing
 from rlkit.errors import UserError
+from rlkit.perception.config import PRETRAINED
 from rlkit.segmentation.datasets.io import resize_pictures
-from rlkit.spaces import Pixels
+
+if TYPE_CHECKING:
+    from rlkit.captioning.captioner import Captioner
 
 TRUTH = "truth"
-MOST_BEGINNINGS = 20_000  # of sentences, whose next words are kept
 
 
 class Writer(Protocol):
@@ -49,33 +47,8 @@ class TruthWriter:
         return self.grammar.generate(facts, np.random.default_rng([self._seed, *words]))
 
 
-class Card(Protocol):
-    """Description of a captioner."""
-
-    size: tuple[int, int]
-    vocabulary: Vocabulary
-    frames: int
-    signals: tuple[str, ...]
-    language: str
-
-
-class Describer(Protocol):
-    """A captioner."""
-
-    card: Any  # a `Card`
-
-    def describe(
-        self,
-        images: Pixels,
-        signals: npt.NDArray[np.float32] | None = None,
-        follows: Callable[[Sequence[int]], Collection[int]] | None = None,
-    ) -> list[Tokens]:
-        """Sentences about N examples: images (N, F, H, W, 3) uint8, signals (N, S), words that may follow others."""
-        ...
-
-
 class ModelWriter:
-    """Writes what a captioner finds; a sentence that is none of the grammar is searched for again within the grammar.
+    """Writes what a captioner finds; always a sentence of the grammar.
 
     Args:
         captioner: Trained on `CommentaryDataset`.
@@ -85,42 +58,38 @@ class ModelWriter:
         UserError: It was trained on something else.
     """
 
-    def __init__(self, captioner: Describer, source: str):
-        card: Card = captioner.card
+    def __init__(self, captioner: "Captioner", source: str):
+        card = captioner.card
         if card.frames != FRAMES or tuple(card.signals) != SIGNALS:
             raise UserError(
                 f"{source} writes no commentaries: it takes {card.frames} pictures and {len(card.signals)} numbers; "
                 f"those of a commentary are {FRAMES} and {len(SIGNALS)} ({', '.join(SIGNALS)})."
             )
         self.grammar = find_grammar(card.language)
-        self._captioner, self._vocabulary, self._size = captioner, card.vocabulary, card.size
-        self._may_follow = lru_cache(MOST_BEGINNINGS)(self._following)
+        self._captioner = captioner
 
     def write(self, sensing: Sensing) -> Tokens:
         """The sentence of the captioner."""
-        images = resize_pictures(sensing.pictures(0), self._size)[np.newaxis]
-        signals = sensing.signals(0)[np.newaxis]
-        (tokens,) = self._captioner.describe(images, signals)
-        if self.grammar.parse(tokens) is None:
-            (tokens,) = self._captioner.describe(images, signals, lambda begun: self._may_follow(tuple(begun)))
+        images = resize_pictures(sensing.pictures(0), self._captioner.card.size)[np.newaxis]
+        (tokens,) = self._captioner.describe(images, sensing.signals(0)[np.newaxis], self.grammar)
         return tokens
-
-    def _following(self, begun: tuple[int, ...]) -> frozenset[int]:
-        words = self.grammar.follows(self._vocabulary.decode(begun))
-        return frozenset(END if word is None else self._vocabulary.number(word) for word in words)
 
 
 def find_writer(source: str) -> Writer:
     """The writer that a user names.
 
     Args:
-        source: `truth` or `truth-LANGUAGE`.
+        source: `truth` or `truth-LANGUAGE`; the code of a language, for the captioner of it that ships; or the run
+            folder, file or `pretrained:NAME` of a captioner.
 
     Raises:
-        UserError: There is none.
+        UserError: There is none, or it writes no commentaries.
     """
     kind, _, language = source.partition("-")
     if kind == TRUTH:
         return TruthWriter(find_grammar(language or "en"))
-    known = ", ".join([TRUTH, *(f"{TRUTH}-{code}" for code in GRAMMARS)])
-    raise UserError(f"There is no commentary {source!r}: expected one of {known}.")
+    from rlkit.captioning.captioner import load_captioner  # imports torch
+    from rlkit.perception.model import find_model
+
+    named = f"{PRETRAINED}commentary-{source}" if source in GRAMMARS else source
+    return ModelWriter(load_captioner(find_model(named)), source)

@@ -1,6 +1,6 @@
 """Interfaces of data sets with captions: a batch of pictures, the `CaptionDataset`, and sentences of a grammar."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self, runtime_checkable
 
@@ -109,7 +109,7 @@ class CaptionDataset(Protocol):
 
 @runtime_checkable
 class Grammar(Protocol):
-    """A data set whose sentences are those of a grammar, so that one can check what a sentence says."""
+    """The grammar of sentences, or a data set that has one: what a sentence says, and which words may follow."""
 
     def slots_of(self, tokens: Sequence[str]) -> Mapping[str, str] | None:
         """What a sentence says, slot by slot; None if it is no sentence of the grammar.
@@ -117,4 +117,8 @@ class Grammar(Protocol):
         A slot is right if the sentence says what `CaptionedImages.slots` has; a slot that only one of them has counts
         as wrong, and one that neither has is not counted.
         """
+        ...
+
+    def follows(self, tokens: Sequence[str]) -> Collection[str | None]:
+        """The words that may follow the beginning of a sentence; None among them where it may end."""
         ...

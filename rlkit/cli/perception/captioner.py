@@ -129,7 +129,11 @@ def evaluate_captioner(
         for column in ("", "captioner", "nearest neighbour", "most frequent sentence"):
             table.add_column(column)
         columns = (result, result["nearest_neighbour"], result["most_frequent"])
-        names = [key for key, value in result.items() if key in ("bleu4", "cider", "grammatical", "ms_per_sentence")]
+        names = [
+            key
+            for key, value in result.items()
+            if key in ("bleu4", "cider", "grammatical", "searched_again", "ms_per_sentence")
+        ]
         for name in names:
             table.add_row(name, *(f"{one[name]:.4f}" if name in one else "–" for one in columns))
         for name in result.get("slots", {}):
@@ -152,6 +156,7 @@ def predict_sentences(what: str, path: Path, device: str, *, data: str | None, s
     from PIL import Image
 
     from rlkit.captioning.captioner import load_captioner
+    from rlkit.captioning.datasets.base import Grammar
     from rlkit.captioning.visualization import CaptionRow, draw_captions
     from rlkit.captioning.vocabulary import to_text
 
@@ -161,7 +166,7 @@ def predict_sentences(what: str, path: Path, device: str, *, data: str | None, s
     rows: list[CaptionRow] = []
     for batch in source.measured(split or source.splits[0]):
         some = batch.part(slice(0, wanted - len(rows)))
-        sentences = captioner.describe(some.images, some.signals)
+        sentences = captioner.describe(some.images, some.signals, source if isinstance(source, Grammar) else None)
         for number, tokens in enumerate(sentences):
             rows.append(CaptionRow(some.images[number, 0], tokens, some.captions[number], some.names[number]))
             print_line(f"{some.names[number]}: {to_text(tokens)}")

@@ -64,9 +64,13 @@ class Squares:
         return iter(())
 
     def slots_of(self, tokens):
-        if len(tokens) != 6 or tokens[::2] != ("a", "square", "the"):
+        if len(tokens) != 6 or tuple(tokens[::2]) != ("a", "square", "the") or tokens[1] not in SHADES:
             return None
         return {"colour": tokens[1], "side": tokens[5]}
+
+    def follows(self, tokens):
+        choices = ({"a"}, set(SHADES), {"square"}, {"on"}, {"the"}, {"left", "right"}, {None})
+        return choices[len(tokens)]
 
 
 @pytest.fixture

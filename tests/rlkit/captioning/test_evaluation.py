@@ -25,3 +25,16 @@ def test_baselines_stand_beside_the_captioner(make_source):
     assert result["most_frequent"]["slots"]["side"] < 1
     assert result["conditions"].keys() == {"left", "right"}
     assert result["ms_per_sentence"] > 0
+
+
+def test_an_untrained_captioner_writes_sentences_of_the_grammar(make_source):
+    source = make_source(8)
+    vocabulary = Vocabulary(source.words)
+    network = build_captioner("nic-compact", len(vocabulary), 1, 0, torch.Generator().manual_seed(0))
+    captioner = Captioner(network, CaptionerCard("nic-compact", source.size, vocabulary, 1, ()))
+    images = next(source.measured("test")).images
+    assert any(source.slots_of(tokens) is None for tokens in captioner.describe(images))
+    assert all(source.slots_of(tokens) for tokens in captioner.describe(images, grammar=source))
+    result = evaluate(captioner, source)
+    assert result["grammatical"] == 1
+    assert result["searched_again"] > 0
