@@ -2,6 +2,9 @@
 
 import pytest
 
+from rlkit.detection.datasets import open_boxes
+from rlkit.detection.evaluation import evaluate as evaluate_detector
+from rlkit.perception.detector import load_detector
 from rlkit.perception.model import find_model, load_model, pretrained_names
 from rlkit.perception.model_card import is_detector, read_detector_card, read_model_card
 from rlkit.segmentation.datasets import open_dataset
@@ -26,3 +29,15 @@ def test_the_compact_segnet_generalises_to_unseen_circuits(split, least):
     model = load_model(find_model("pretrained:segnet-compact"))
     source = open_dataset("sim", pictures=2, env_kwargs={"num_circuits": 4})
     assert evaluate(model, source, split, timed=False).drivable_iou > least
+
+
+@pytest.mark.parametrize(("split", "least"), [("test", 0.75), ("held-out", 0.7)])
+def test_the_compact_detector_finds_cars_and_cones_on_unseen_circuits(split, least):
+    detector = load_detector(find_model("pretrained:centernet-compact"))
+    kwargs = {"num_circuits": 4, "traffic": 20, "obstacles": 20}
+    result = evaluate_detector(
+        detector, open_boxes("sim", pictures=16, env_kwargs=kwargs), split, min_height=8.0, timed=False
+    )
+    assert result.precision.ap50 > least
+    assert result.precision.distance_error < 0.08
+    assert result.drivable_iou > 0.93
