@@ -12,11 +12,10 @@ from rlkit.errors import UserError
 from rlkit.nn.distributed import LearnerGroup
 from rlkit.segmentation.loader import TrainingPictures
 from rlkit.segmentation.losses import class_weights
-from rlkit.segmentation.run import changed_pictures, check_environment, resumed, train_planned, usable_device
+from rlkit.segmentation.run import changed_pictures, check_environment, go_on, resumed, start_planned, usable_device
 from rlkit.training.progress import Reporter, make_reporter
 from rlkit.training.run import MakeReporter, Run, check_time_limit
 from rlkit.training.run_folder import RunFolder
-from rlkit.utils.terminal import outputs_kept
 
 
 def train(
@@ -39,10 +38,7 @@ def train(
     Raises:
         UserError: For anything that the caller can correct.
     """
-    check_time_limit(time_limit)
-    planned = plan(data, **plan_options)
-    run = RunFolder.create(None if run_dir is None else Path(run_dir), planned.config)
-    return _go(run, planned, time_limit, reporter, resume=False)
+    return start_planned(plan(data, **plan_options), _trainer, run_dir, time_limit, reporter)
 
 
 def resume(
@@ -90,21 +86,7 @@ def resume(
     notes = (*source.notes, *changed_pictures(source.name, source.training_pictures, config))
     # Without a checkpoint, the run begins again with the same random weights.
     built = build(config.network, config.objects, config.classes, config.seed)
-    return _go(run, DetectionPlan(config, source, built, notes), time_limit, reporter, resume=True)
-
-
-def _go(
-    run: RunFolder[DetectionConfig],
-    planned: DetectionPlan,
-    time_limit: float | None,
-    make: MakeReporter,
-    *,
-    resume: bool,
-) -> Run:
-    former = run.config.steps
-    run.config = planned.config
-    with outputs_kept(), run.locked(), make(planned.config.steps) as reporter:
-        return train_planned(run, planned, _trainer, time_limit, reporter, former=former, resume=resume)
+    return go_on(run, DetectionPlan(config, source, built, notes), _trainer, time_limit, reporter)
 
 
 def _trainer(

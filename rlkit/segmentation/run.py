@@ -357,6 +357,43 @@ def train_planned(
         return fit(trainer, time_limit, resumed=resume)
 
 
+def start_planned(
+    planned: P,
+    make_trainer: Callable[[RunFolder[N], P, Reporter, LearnerGroup], NetworkTrainer[N, Any]],
+    run_dir: str | Path | None,
+    time_limit: float | None,
+    reporter: MakeReporter,
+) -> Run:
+    """Make the folder of a run that was planned, and train in this process; arguments as of `train`.
+
+    Raises:
+        UserError: For anything that the caller can correct.
+    """
+    check_time_limit(time_limit)
+    run: RunFolder[N] = RunFolder.create(None if run_dir is None else Path(run_dir), planned.config)
+    return go_on(run, planned, make_trainer, time_limit, reporter, resume=False)
+
+
+def go_on(
+    run: RunFolder[N],
+    planned: P,
+    make_trainer: Callable[[RunFolder[N], P, Reporter, LearnerGroup], NetworkTrainer[N, Any]],
+    time_limit: float | None,
+    reporter: MakeReporter,
+    *,
+    resume: bool = True,
+) -> Run:
+    """Train in the folder of a run in this process; arguments as of `train_planned`.
+
+    Raises:
+        UserError: For anything that the caller can correct.
+    """
+    former = run.config.steps
+    run.config = planned.config
+    with outputs_kept(), run.locked(), reporter(planned.config.steps) as shown:
+        return train_planned(run, planned, make_trainer, time_limit, shown, former=former, resume=resume)
+
+
 def usable_device(config: NetworkConfig) -> str:
     """The device of a run, which may be resumed where there is no GPU."""
     return "cpu" if config.device == "cuda" and not torch.cuda.is_available() else config.device
