@@ -46,8 +46,8 @@ class Watch:
     seconds: Annotated[float | None, unset("S")] = None
     """Simulated seconds to record, at most."""
     commentary: Annotated[str | None, unset("SOURCE")] = None
-    """Say under the scene what the car does and why, in a recording also as subtitles (.srt): en or ko by the captioner
-    that ships, RUN or FILE by your own, truth or truth-ko from the simulator's state."""
+    """Say under the scene what the car does and why, in a recording also as subtitles (.srt): truth (English) or
+    truth-ko (Korean) from the simulator's state, or a captioner's run folder or file."""
 
     def run(self) -> None:
         """Show the policy."""

@@ -9,7 +9,6 @@ from rlkit.commentary.languages import GRAMMARS, find_grammar
 from rlkit.commentary.moments import SIGNALS
 from rlkit.commentary.sensing import FRAMES, Sensing
 from rlkit.errors import UserError
-from rlkit.perception.config import PRETRAINED
 from rlkit.segmentation.datasets.io import resize_pictures
 
 if TYPE_CHECKING:
@@ -79,8 +78,7 @@ def find_writer(source: str) -> Writer:
     """The writer that a user names.
 
     Args:
-        source: `truth` or `truth-LANGUAGE`; the code of a language, for the captioner of it that ships; or the run
-            folder, file or `pretrained:NAME` of a captioner.
+        source: `truth` or `truth-LANGUAGE`; or the run folder, file or `pretrained:NAME` of a captioner.
 
     Raises:
         UserError: There is none, or it writes no commentaries.
@@ -91,5 +89,9 @@ def find_writer(source: str) -> Writer:
     from rlkit.captioning.captioner import load_captioner  # imports torch
     from rlkit.perception.model import find_model
 
-    named = f"{PRETRAINED}commentary-{source}" if source in GRAMMARS else source
-    return ModelWriter(load_captioner(find_model(named)), source)
+    try:
+        path = find_model(source)
+    except UserError as error:
+        known = ", ".join([TRUTH, *(f"{TRUTH}-{code}" for code in GRAMMARS)])
+        raise UserError(f"--commentary takes {known}, or a captioner. {error}") from error
+    return ModelWriter(load_captioner(path), source)

@@ -22,7 +22,10 @@ def test_a_film_with_a_commentary_has_subtitles(tmp_path):
     [
         (["random", "--env", "CartPole-v1", "--commentary", "truth"], "CartPole-v1 has no facts for a commentary"),
         (["expert", "--env", "rlkit/DrivingTraffic-v0", "--commentary", "truth"], "needs an observation 'camera'"),
-        (["expert", "--env", CAMERA, "--commentary", "fr"], "There is no commentary 'fr': expected one of truth"),
+        (
+            ["expert", "--env", CAMERA, "--commentary", "fr"],
+            "--commentary takes truth, truth-en, truth-ko, or a captioner. There is neither",
+        ),
         (["expert", "--env", CAMERA, "--commentary", "truth-xx"], "no commentaries in 'xx'"),
         (["expert", "--env", CAMERA, "--seconds", "0"], "--seconds 0: expected a number greater than 0"),
     ],
