@@ -90,8 +90,9 @@ def build_network(
         raise UserError(f"{name} writes sentences; a segmentation needs one of {', '.join(NETWORKS)}.")
     if name not in NETWORKS:
         raise UserError(
-            f"There is no network {name!r}.{did_you_mean(name, NETWORKS)} Known: {', '.join(NETWORKS)}; "
-            "name one of your own as my_package.module:MyNet."
+            f"There is no network {name!r}.{did_you_mean(name, [*NETWORKS, *DETECTORS, *CAPTIONERS])} Known: "
+            f"{', '.join(NETWORKS)}; to find objects {', '.join(DETECTORS)}; to write sentences "
+            f"{', '.join(CAPTIONERS)}; name one of your own as my_package.module:MyNet."
         )
     network = NETWORKS[name](num_classes)
     if generator is not None:
