@@ -1,6 +1,7 @@
 """A detector: load it, find objects and classes of pixels in images, save it; for its file see `find_model`."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +71,9 @@ class Detector:
         """Number of trainable parameters."""
         return sum(parameter.numel() for parameter in self.network.parameters())
 
-    @property
+    @cached_property
     def segmentation(self) -> SegmentationModel | None:
-        """The same network as a segmentation model; None for a detector without classes of pixels."""
+        """The same network as a segmentation model, made once; None for a detector without classes of pixels."""
         if self.card.classes is None:
             return None
         card = ModelCard(self.card.network, self.card.classes, self.card.size, self.card.trained)

@@ -265,12 +265,13 @@ def model_estimator(
             )
         return SegmentationEstimator(model, config.soft, batch), None, described
     assert isinstance(model, Detector)
-    if model.segmentation is None:
+    if model.card.classes is None:
         raise UserError(
             f"The detector {config.what} finds objects and no drivable area, by which one drives: name one that was "
             "trained with both heads."
         )
     if config.objects is False:
+        assert model.segmentation is not None
         return SegmentationEstimator(model.segmentation, config.soft, batch), None, described
     objects = model.card.objects
     known = declared or BoxLabels(objects, ())
