@@ -2,7 +2,7 @@
 
 Plain cruising is most of what a driver does. Examples are therefore drawn evenly over the pairs of manoeuvre and cause:
 of a round of driving, each pair in turn gives one example until there are enough. The same holds for the validation and
-test examples.
+test examples. Every second training example is the mirror image of another.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from rlkit.captioning.datasets.base import CaptionedImages, Tokens
 from rlkit.commentary.facts import Facts
 from rlkit.commentary.grammar import Grammar
 from rlkit.commentary.languages import find_grammar
-from rlkit.commentary.moments import SIGNALS
+from rlkit.commentary.moments import SIGNALS, mirrored_signals
 from rlkit.commentary.sensing import FRAMES, Sensing
 from rlkit.env.config import EnvConfig
 from rlkit.env.make import make_vec_env, read_metadata
@@ -97,12 +97,12 @@ class CommentaryDataset:
         Raises:
             UserError: The environment failed.
         """
-        number = max(4, round(CARS_PER_EXAMPLE * batch_size))
+        number = max(4, round(CARS_PER_EXAMPLE * -(-batch_size // 2)))  # the other half are mirror images
         cars = self._training_cars.pop(number, None) or self._cars(number, TRAINING, training=True)
         try:
             while True:
                 seeds = [episode_seed(int(draw), 0, 0) for draw in generator.integers(2**31, size=number)]
-                yield cars.drive(seeds, batch_size, generator, REFERENCES)
+                yield cars.drive(seeds, batch_size, generator, REFERENCES, mirror=True)
         finally:
             self._training_cars[number] = cars
 
@@ -165,6 +165,11 @@ class _Candidate(NamedTuple):
     facts: Facts
     name: str
 
+    def mirrored(self) -> "_Candidate":
+        """Its mirror image."""
+        images = np.ascontiguousarray(self.images[:, :, ::-1])
+        return _Candidate(images, mirrored_signals(self.signals), self.facts.mirrored(), f"{self.name}, mirrored")
+
 
 class _Cars:
     """N cars that are driven by a policy."""
@@ -183,12 +188,29 @@ class _Cars:
         self.size = (height, width)
 
     def drive(
-        self, seeds: Sequence[int], wanted: int, generator: np.random.Generator, references: int
+        self,
+        seeds: Sequence[int],
+        wanted: int,
+        generator: np.random.Generator,
+        references: int,
+        *,
+        mirror: bool = False,
     ) -> CaptionedImages:
-        """Drive a round from the start of new episodes, and take examples of it."""
+        """Drive a round from the start of new episodes, and take examples of it.
+
+        Args:
+            seeds: Of the episodes.
+            wanted: Number of examples.
+            generator: Random numbers.
+            references: Sentences of an example.
+            mirror: Take half as many examples, and their mirror images.
+        """
         with torch_set_up(self._agent.threads, deterministic=False):
             candidates = self._candidates(list(seeds), generator)
-        chosen = [candidates[index] for index in _drawn_evenly(candidates, wanted, generator)]
+        taken = -(-wanted // 2) if mirror else wanted
+        chosen = [candidates[index] for index in _drawn_evenly(candidates, taken, generator)]
+        if mirror:
+            chosen = [*chosen, *(one.mirrored() for one in chosen)][:wanted]
         sentences = [tuple(self._grammar.generate(one.facts, generator) for _ in range(references)) for one in chosen]
         return CaptionedImages(
             np.stack([one.images for one in chosen]),

@@ -30,18 +30,17 @@ setting [weather=night] -> at night | in the dark
 setting [weather=low-sun] -> in low sun
 
 reason [cause=clear-road] -> : the road is clear | : the way is free | because the road is clear
-reason [cause=bend-ahead] -> : <bend> ahead | because of <bend> ahead
-reason [cause=bend] -> in <bend> | through <bend>
-reason [cause=bend-ends] -> : the bend ends | at the end of the bend
+reason [cause=road] -> : <course> | as <course>
+reason [cause=road; manoeuvre=braking/standing] -> because <course>
 reason [cause=high-speed] -> : the speed is high | because of high speed
-reason [cause=slower-car/car-ahead/standing-car/cone] -> : <obstacle> <where>
-reason [cause=slower-car/car-ahead/standing-car/cone; manoeuvre=braking/standing] -> because of <obstacle> <where>
-reason [cause=slower-car/car-ahead/standing-car/cone; manoeuvre=accelerating/keeping-speed] -> with <obstacle> <where>
+reason [cause=car/cone] -> : <obstacle> <where>
+reason [cause=car/cone; manoeuvre=braking/standing] -> because of <obstacle> <where>
+reason [cause=car/cone; manoeuvre=accelerating/keeping-speed] -> with <obstacle> <where>
 
-obstacle [cause=slower-car] -> a slower car
-obstacle [cause=car-ahead] -> a car at our pace
-obstacle [cause=standing-car] -> a stopped car | a standing car
-obstacle [cause=cone] -> a cone | a traffic cone
+obstacle [object=car; manoeuvre=moving-left/moving-right/passing] -> a slower car | a car
+obstacle [object=car; manoeuvre!=moving-left/moving-right/passing] -> a car | a moving car
+obstacle [object=standing-car] -> a stopped car | a standing car
+obstacle [object=cone] -> a cone | a traffic cone
 
 where [side=ahead] -> <metres> ahead
 where [side=left] -> <metres> ahead on the left
@@ -52,25 +51,26 @@ metres [distance=20-m] -> 20 m
 metres [distance=30-m] -> 30 m
 
 mention [object=none] ->
-mention [cause=slower-car/car-ahead/standing-car/cone] ->
-mention [cause!=slower-car/car-ahead/standing-car/cone; object=car] -> , a car <where>
-mention [cause!=slower-car/car-ahead/standing-car/cone; object=cone] -> , a cone <where>
+mention [cause=car/cone] ->
+mention [cause!=car/cone; object=car] -> , a car <where>
+mention [cause!=car/cone; object=standing-car] -> , a stopped car <where>
+mention [cause!=car/cone; object=cone] -> , a cone <where>
 
 room [room=enough] ->
 room [room=none-on-the-left] -> , no room on the left
 room [room=none-on-the-right] -> , no room on the right
 room [room=none] -> , no room on either side
 
-after [road=straight] ->
-after [cause=bend-ahead; road!=straight] ->
-after [cause=bend; manoeuvre!=turning-left/turning-right] ->
-after [cause=bend; manoeuvre=turning-left/turning-right; road!=straight] -> , <bend> ahead
-after [cause!=bend-ahead/bend; road!=straight] -> , then <bend> | , <bend> ahead
+after [road=ahead] ->
+after [cause=road; manoeuvre!=turning-left/turning-right] ->
+after [cause=road; manoeuvre=turning-left/turning-right; road=left/right] ->
+after [cause=road; manoeuvre=turning-left/turning-right; road=sharply-left/sharply-right] -> , <course>
+after [cause!=road; road!=ahead] -> , and <course>
 
-bend [road=left-bend] -> a left bend | a bend to the left
-bend [road=right-bend] -> a right bend | a bend to the right
-bend [road=sharp-left-bend] -> a sharp left bend | a sharp bend to the left
-bend [road=sharp-right-bend] -> a sharp right bend | a sharp bend to the right
+course [road=left] -> the road goes left | the road leads to the left
+course [road=right] -> the road goes right | the road leads to the right
+course [road=sharply-left] -> the road goes sharply left | the road turns sharply to the left
+course [road=sharply-right] -> the road goes sharply right | the road turns sharply to the right
 """
 
 ENGLISH = Grammar("en", RULES)

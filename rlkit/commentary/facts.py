@@ -24,13 +24,9 @@ class Cause(StrEnum):
     """Why it does so."""
 
     CLEAR_ROAD = "clear-road"
-    BEND_AHEAD = "bend-ahead"
-    BEND = "bend"  # the car is in it
-    BEND_ENDS = "bend-ends"
+    ROAD = "road"  # goes to a side
     HIGH_SPEED = "high-speed"
-    SLOWER_CAR = "slower-car"
-    CAR_AHEAD = "car-ahead"  # as fast as this one, or faster
-    STANDING_CAR = "standing-car"
+    CAR = "car"
     CONE = "cone"
 
 
@@ -38,12 +34,13 @@ class ObjectKind(StrEnum):
     """The object that matters most."""
 
     NONE = "none"
-    CAR = "car"
+    CAR = "car"  # that moves
+    STANDING_CAR = "standing-car"
     CONE = "cone"
 
 
 class Distance(StrEnum):
-    """Band of the distance of the object: less than 8 m, 8 to 14, 14 to 25, 25 to 40."""
+    """Band of the distance of the object: less than 8 m, 8 to 14, 14 to 25, 25 to 30."""
 
     NONE = "none"
     M5 = "5-m"
@@ -82,22 +79,21 @@ class Weather(StrEnum):
 
 
 class Road(StrEnum):
-    """The road in the next 30 m."""
+    """Where the road goes, seen from the car: the direction of its middle 25 m ahead."""
 
-    STRAIGHT = "straight"
-    LEFT_BEND = "left-bend"
-    RIGHT_BEND = "right-bend"
-    SHARP_LEFT_BEND = "sharp-left-bend"
-    SHARP_RIGHT_BEND = "sharp-right-bend"
+    AHEAD = "ahead"
+    LEFT = "left"
+    RIGHT = "right"
+    SHARPLY_LEFT = "sharply-left"
+    SHARPLY_RIGHT = "sharply-right"
 
 
 OBJECT_CAUSES = {
-    Cause.SLOWER_CAR: ObjectKind.CAR,
-    Cause.CAR_AHEAD: ObjectKind.CAR,
-    Cause.STANDING_CAR: ObjectKind.CAR,
-    Cause.CONE: ObjectKind.CONE,
+    Cause.CAR: (ObjectKind.CAR, ObjectKind.STANDING_CAR),
+    Cause.CONE: (ObjectKind.CONE,),
 }
 AROUND_OBJECTS = (Manoeuvre.MOVING_LEFT, Manoeuvre.MOVING_RIGHT, Manoeuvre.PASSING)
+LEFT_ROADS, RIGHT_ROADS = (Road.LEFT, Road.SHARPLY_LEFT), (Road.RIGHT, Road.SHARPLY_RIGHT)
 TURNING = (Manoeuvre.TURNING_LEFT, Manoeuvre.TURNING_RIGHT)
 
 
@@ -126,7 +122,7 @@ class Facts:
     side: Side = Side.NONE
     room: Room = Room.ENOUGH
     weather: Weather = Weather.FAIR
-    road: Road = Road.STRAIGHT
+    road: Road = Road.AHEAD
 
     def __post_init__(self) -> None:
         problem = self.contradiction()
@@ -135,22 +131,22 @@ class Facts:
 
     def contradiction(self) -> str:
         """Why the slots do not go together; "" if they do."""
-        kind = OBJECT_CAUSES.get(self.cause)
+        kinds = OBJECT_CAUSES.get(self.cause)
         around, turning = self.manoeuvre in AROUND_OBJECTS, self.manoeuvre in TURNING
         ahead = self.side is Side.AHEAD
         checks = (
             (len({self.object is ObjectKind.NONE, self.distance is Distance.NONE, self.side is Side.NONE}) > 1,
              "an object has a distance and a side"),
-            (kind is not None and self.object is not kind, f"the object should be a {kind}"),
-            (around and kind is None, "an object is the cause of moving aside and of passing"),
+            (kinds is not None and self.object not in kinds, f"the object should be a {self.cause}"),
+            (around and kinds is None, "an object is the cause of moving aside and of passing"),
             (self.manoeuvre is Manoeuvre.PASSING and ahead, "what is passed is on one side"),
-            (turning and self.cause is not Cause.BEND, "a bend is the cause of turning"),
-            (self.cause is Cause.BEND and not turning and self.road is Road.STRAIGHT, "the bend goes on"),
+            (turning and self.cause is not Cause.ROAD, "the road is the cause of turning"),
+            (self.cause is Cause.ROAD and self.road is Road.AHEAD, "the road goes to a side"),
+            (self.manoeuvre is Manoeuvre.TURNING_LEFT and self.road not in LEFT_ROADS, "the road goes to the left"),
+            (self.manoeuvre is Manoeuvre.TURNING_RIGHT and self.road not in RIGHT_ROADS, "the road goes to the right"),
             (self.cause is Cause.HIGH_SPEED and self.manoeuvre is not Manoeuvre.BRAKING, "cars brake at high speed"),
             (self.cause is Cause.CLEAR_ROAD and ahead, "with an object in the path, the road is not clear"),
-            (self.cause is Cause.BEND_AHEAD and self.road is Road.STRAIGHT, "the road ahead bends"),
-            (self.cause is Cause.BEND_ENDS and self.road is not Road.STRAIGHT, "after the bend the road is straight"),
-            (self.room is not Room.ENOUGH and (kind is None or around or not ahead),
+            (self.room is not Room.ENOUGH and (kinds is None or around or not ahead),
              "room is told of an object in the path that is the cause"),
         )  # fmt: skip
         return next((problem for wrong, problem in checks if wrong), "")
@@ -158,6 +154,10 @@ class Facts:
     def slots(self) -> dict[str, str]:
         """Name of each slot to its value."""
         return {field.name: str(getattr(self, field.name)) for field in fields(self)}
+
+    def mirrored(self) -> Self:
+        """The facts of the mirror image, in which left is right."""
+        return self.from_slots({name: _MIRRORED.get(value, value) for name, value in self.slots().items()})
 
     def told(self) -> dict[str, str]:
         """The slots without those of an object that there is none of, and without `room` where there is enough.
@@ -178,6 +178,10 @@ class Facts:
         return cls(**{name: kind(slots[name]) for name, kind in SLOTS.items()})  # type: ignore[arg-type]
 
 
+_SIDES = {"left": "right", "sharply-left": "sharply-right"} | {
+    f"{name}-left": f"{name}-right" for name in ("turning", "moving", "none-on-the")
+}
+_MIRRORED = _SIDES | {right: left for left, right in _SIDES.items()}
 _NONE = ("none",)
 UNTOLD: dict[str, tuple[str, ...]] = {
     "manoeuvre": (),

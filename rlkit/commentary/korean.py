@@ -27,23 +27,29 @@ doing [manoeuvre=moving-right] -> 오른쪽으로 피합니다 | 오른쪽으로
 doing [manoeuvre=passing] -> 지나갑니다 | 지나쳐 갑니다
 
 reason [cause=clear-road] -> 길이 비어 있어 | 앞이 트여 있어
-reason [cause=bend-ahead] -> 앞에 <bend>[이/가] 있어 | <bend>[을/를] 앞두고
-reason [cause=bend; manoeuvre!=turning-left/turning-right] -> <bend>[을/를] 돌면서 | <bend>[을/를] 지나며
-reason [cause=bend; manoeuvre=turning-left/turning-right] -> 길을 따라
-reason [cause=bend-ends] -> 커브가 끝나 | 커브를 벗어나며
+reason [cause=road; manoeuvre=braking/standing; road=left] -> 길이 왼쪽으로 이어져 | 길이 왼쪽으로 나 있어
+reason [cause=road; manoeuvre=accelerating/keeping-speed; road=left] -> 길이 왼쪽으로 이어지는 곳에서
+reason [cause=road; manoeuvre=braking/standing; road=right] -> 길이 오른쪽으로 이어져 | 길이 오른쪽으로 나 있어
+reason [cause=road; manoeuvre=accelerating/keeping-speed; road=right] -> 길이 오른쪽으로 이어지는 곳에서
+reason [cause=road; manoeuvre=braking/standing; road=sharply-left]
+    -> 길이 왼쪽으로 크게 꺾여
+    | 길이 왼쪽으로 급하게 굽어
+reason [cause=road; manoeuvre=accelerating/keeping-speed; road=sharply-left] -> 길이 왼쪽으로 크게 꺾이는 곳에서
+reason [cause=road; manoeuvre=braking/standing; road=sharply-right]
+    -> 길이 오른쪽으로 크게 꺾여
+    | 길이 오른쪽으로 급하게 굽어
+reason [cause=road; manoeuvre=accelerating/keeping-speed; road=sharply-right] -> 길이 오른쪽으로 크게 꺾이는 곳에서
+reason [cause=road; manoeuvre=turning-left/turning-right] -> 길을 따라
 reason [cause=high-speed] -> 속도가 높아 | 너무 빨라
-reason [cause=slower-car/car-ahead/standing-car/cone; manoeuvre=accelerating/keeping-speed]
-    -> <where> <obstacle>[을/를] 두고
-reason [cause=slower-car/car-ahead/standing-car/cone; manoeuvre=braking/standing/moving-left/moving-right]
-    -> <where> <obstacle>[이/가] 있어
-reason [cause=slower-car/car-ahead/standing-car/cone; manoeuvre=moving-left/moving-right]
-    -> <where> 있는 <obstacle>[을/를]
-reason [cause=slower-car/car-ahead/standing-car/cone; manoeuvre=passing] -> <where> 있는 <obstacle>[을/를]
+reason [cause=car/cone; manoeuvre=accelerating/keeping-speed] -> <where> <obstacle>[을/를] 두고
+reason [cause=car/cone; manoeuvre=braking/standing/moving-left/moving-right] -> <where> <obstacle>[이/가] 있어
+reason [cause=car/cone; manoeuvre=moving-left/moving-right] -> <where> 있는 <obstacle>[을/를]
+reason [cause=car/cone; manoeuvre=passing] -> <where> 있는 <obstacle>[을/를]
 
-obstacle [cause=slower-car] -> 느린 차
-obstacle [cause=car-ahead] -> 비슷한 속도의 차
-obstacle [cause=standing-car] -> 멈춘 차 | 서 있는 차
-obstacle [cause=cone] -> 라바콘 | 안전 고깔
+obstacle [object=car; manoeuvre=moving-left/moving-right/passing] -> 느린 차 | 움직이는 차
+obstacle [object=car; manoeuvre!=moving-left/moving-right/passing] -> 달리는 차 | 움직이는 차
+obstacle [object=standing-car] -> 멈춘 차 | 서 있는 차
+obstacle [object=cone] -> 라바콘 | 안전 고깔
 
 where [side=ahead] -> <metres> 앞에
 where [side=left] -> 왼쪽 <metres> 앞에
@@ -54,11 +60,14 @@ metres [distance=20-m] -> 20 m
 metres [distance=30-m] -> 30 m
 
 mention [object=none] ->
-mention [cause=slower-car/car-ahead/standing-car/cone] ->
-mention [cause!=slower-car/car-ahead/standing-car/cone; object=car]
-    -> <where> 차가 있습니다 .
-    | <where> 차가 보입니다 .
-mention [cause!=slower-car/car-ahead/standing-car/cone; object=cone]
+mention [cause=car/cone] ->
+mention [cause!=car/cone; object=car]
+    -> <where> 달리는 차가 있습니다 .
+    | <where> 움직이는 차가 보입니다 .
+mention [cause!=car/cone; object=standing-car]
+    -> <where> 멈춘 차가 있습니다 .
+    | <where> 서 있는 차가 보입니다 .
+mention [cause!=car/cone; object=cone]
     -> <where> 라바콘이 있습니다 .
     | <where> 라바콘이 보입니다 .
 
@@ -67,19 +76,19 @@ room [room=none-on-the-left] -> 왼쪽에는 공간이 없습니다 . | 왼쪽�
 room [room=none-on-the-right] -> 오른쪽에는 공간이 없습니다 . | 오른쪽은 막혀 있습니다 .
 room [room=none] -> 양쪽 모두 공간이 없습니다 .
 
-after [road=straight] ->
-after [cause=bend-ahead; road!=straight] ->
-after [cause=bend; manoeuvre!=turning-left/turning-right] ->
-after [cause=bend; manoeuvre=turning-left/turning-right; road!=straight] -> 앞은 <bend>[입니다] .
-after [cause!=bend-ahead/bend; road!=straight] -> 앞은 <bend>[입니다] . | 이어서 <bend>[이/가] 나옵니다 .
+after [road=ahead] ->
+after [cause=road; manoeuvre!=turning-left/turning-right] ->
+after [cause=road; manoeuvre=turning-left/turning-right; road=left/right] ->
+after [cause=road; manoeuvre=turning-left/turning-right; road=sharply-left/sharply-right] -> <course>
+after [cause!=road; road!=ahead] -> <course>
 
-bend [road=left-bend] -> 왼쪽 커브 | 왼쪽으로 굽은 길
-bend [road=right-bend] -> 오른쪽 커브 | 오른쪽으로 굽은 길
-bend [road=sharp-left-bend] -> 왼쪽 급커브 | 왼쪽으로 급하게 굽은 길
-bend [road=sharp-right-bend] -> 오른쪽 급커브 | 오른쪽으로 급하게 굽은 길
+course [road=left] -> 길은 왼쪽으로 이어집니다 . | 길은 왼쪽으로 나 있습니다 .
+course [road=right] -> 길은 오른쪽으로 이어집니다 . | 길은 오른쪽으로 나 있습니다 .
+course [road=sharply-left] -> 길은 왼쪽으로 크게 꺾입니다 . | 길은 왼쪽으로 급하게 굽습니다 .
+course [road=sharply-right] -> 길은 오른쪽으로 크게 꺾입니다 . | 길은 오른쪽으로 급하게 굽습니다 .
 """
 
-PARTICLES = {"이/가": "subject", "을/를": "object", "입니다": "copula"}
+PARTICLES = {"이/가": "subject", "을/를": "object"}
 _MARKED = re.compile(r"<(?P<name>[a-z-]+)>\[(?P<particle>[^\]]+)\]")
 _FIRST_SYLLABLE, _LAST_SYLLABLE, _FINALS = ord("가"), ord("힣"), 28  # of Unicode's Hangul syllables
 

@@ -14,24 +14,26 @@ from rlkit.errors import UserError
 
 INTERVAL = 0.5  # s between the two pictures, over which changes are measured
 
-# Limits. One decision of full throttle or full brakes of the simulator's road car changes the speed by about 1 m/s.
+# Limits. What a picture hardly shows, such as the direction of a car within its lane, decides nothing here. One
+# decision of full throttle or full brakes of the simulator's road car changes its speed by about 1 m/s.
 STANDING = 0.5  # m/s
 ACCELERATION, BRAKING = 1.1, -0.9  # m/s² over the interval
 YAW_RATE = 0.25  # rad/s, mean over the interval, from which a car is turning
-DRIFT = 0.6  # m/s to the side, along the road, from which a car moves aside
-PATH = 2.0  # m between the middles of two cars, below which one is in the path of the other
-REACH = 40.0  # m, objects further away are not mentioned
-BESIDE = 25.0  # m, those beside the path
+AROUND = 0.12  # rad/s more than it takes to stay on the road, from which a car moves aside
+PATH = 2.0  # m from the predicted path, below which an object is in it
+NEAR_PATH = 4.0  # m, below which a car moves aside for an object
+REACH = {"car": 30.0, "cone": 17.0}  # m, where they are 4 pixels high in a camera of 96 x 128
+OCCLUDED = 0.6  # share of an object that is hidden, from which it is not seen
 PASSED = 12.0  # m, below which an object beside is being passed
-CLOSING = 1.0  # m/s
-SLOW = 0.5  # m/s, below which a car is standing
-BEND_REACH, HERE = 30.0, 8.0  # m, of the road ahead and of the place where the car is
-BEND, SHARP_BEND = 0.25, 0.7  # rad, change of direction over BEND_REACH
-IN_BEND = 0.016  # 1/m, mean curvature over HERE
+SLOW = 2.0  # m/s, below which a car is standing; the simulator's others drive at 4 m/s or more
+LOOK_AHEAD = 25.0  # m, along the road, to the place whose direction from the car tells where the road goes
+ASIDE, SHARPLY_ASIDE = 0.2, 0.45  # rad, of this direction
+STEERED_BY = 16.0  # m, place of the road that a car would steer for
+SLOWEST = 1.0  # m/s, below which the path is predicted as straight
 CAR_ROOM = 2.4  # m, that a car needs to pass
 ALONG = 12.0  # m, along the road, between two objects that block the road together
-HALF_WIDTH = {ObjectKind.CAR: 0.9, ObjectKind.CONE: 0.2}  # m
-HALF_LENGTH = {ObjectKind.CAR: 2.2, ObjectKind.CONE: 0.2}  # m
+HALF_WIDTH = {"car": 0.9, "cone": 0.2}  # m
+HALF_LENGTH = {"car": 2.2, "cone": 0.2}  # m
 BANDS = ((8.0, Distance.M5), (14.0, Distance.M10), (25.0, Distance.M20), (math.inf, Distance.M30))
 
 SIGNALS = (
@@ -39,6 +41,7 @@ SIGNALS = (
     "acceleration",
     "yaw rate",
     "mean yaw rate",
+    "curvature",
     "steering",
     "pedal",
     "brake value",
@@ -49,7 +52,8 @@ SIGNALS = (
     "right value",
 )
 """Numbers that the driver itself knows: motion, controls, and of each group of actions the best Q-value."""
-_SCALES = np.array([15.0, 3.0, 0.4, 0.4, 0.2, 1.0], dtype=np.float32)
+_SIDED = np.isin(SIGNALS, ["yaw rate", "mean yaw rate", "curvature", "steering"])  # left positive
+_SCALES = np.array([15.0, 3.0, 0.4, 0.4, 0.05, 0.2, 1.0], dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,12 @@ class _Seen:
     """An object on the road, relative to the car."""
 
     kind: ObjectKind
+    half_width: float  # m
     ahead: float  # m, distance to its nearest point
     along: float  # m, of its middle, along the road
     offset: float  # m to the left of the middle of the road
-    aside: float  # m to the left of the car
+    aside: float  # m to the left of the car's predicted path
     closing: float  # m/s
-    speed: float  # m/s
     half_road: float  # m, half of the road's width there
 
     @property
@@ -93,11 +97,7 @@ class _Seen:
 
     @property
     def cause(self) -> Cause:
-        if self.kind is ObjectKind.CONE:
-            return Cause.CONE
-        if self.speed < SLOW:
-            return Cause.STANDING_CAR
-        return Cause.SLOWER_CAR if self.closing > CLOSING else Cause.CAR_AHEAD
+        return Cause.CONE if self.kind is ObjectKind.CONE else Cause.CAR
 
 
 def group_values(
@@ -127,9 +127,17 @@ def signals_of(window: Sequence[Moment]) -> npt.NDArray[np.float32]:
         window: The moments of one interval, the oldest first; at least one.
     """
     now = window[-1].situation
-    numbers = [now.speed, _acceleration(window), now.yaw_rate, _yaw_rate(window), now.steering, now.pedal]
-    motion = np.array(numbers, dtype=np.float32) / _SCALES
-    return np.concatenate([motion, window[-1].values]).astype(np.float32)
+    motion = [now.speed, _acceleration(window), now.yaw_rate, _yaw_rate(window), _curvature(now)]
+    known = np.array([*motion, now.steering, now.pedal], dtype=np.float32) / _SCALES
+    return np.concatenate([known, window[-1].values]).astype(np.float32)
+
+
+def mirrored_signals(signals: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The numbers (S,) of `SIGNALS` of the mirror image, in which left is right."""
+    mirrored = signals * np.where(_SIDED, np.float32(-1.0), np.float32(1.0))
+    left, right = SIGNALS.index("left value"), SIGNALS.index("right value")
+    mirrored[left], mirrored[right] = signals[right], signals[left]
+    return mirrored
 
 
 def facts_of(window: Sequence[Moment]) -> Facts:
@@ -142,29 +150,22 @@ def facts_of(window: Sequence[Moment]) -> Facts:
         UserError: The weather or the class of an object is not known.
     """
     now = window[-1].situation
-    offset, _ = _place(now)
-    seen = sorted(_objects(window[-1], offset), key=lambda one: one.ahead)
+    seen = sorted(_objects(window[-1]), key=lambda one: one.ahead)
     path = next((one for one in seen if one.in_path), None)
-    beside = next((one for one in seen if not one.in_path and one.ahead < BESIDE), None)
-    manoeuvre, target = _manoeuvre(window, offset, path, beside)
-    road, here = _road(now), _bend_here(now)
+    beside = next((one for one in seen if not one.in_path), None)
+    manoeuvre, target = _manoeuvre(window, path, beside)
+    road = _road(now)
     shown = target or path or beside
     if target is not None:
         cause = target.cause
     elif manoeuvre in TURNING:
-        cause = Cause.BEND
-    elif path is not None and (path.cause is not Cause.CAR_AHEAD or path.ahead < BESIDE):
-        cause = path.cause
-    elif here:
-        cause = Cause.BEND_ENDS if road is Road.STRAIGHT else Cause.BEND
-    elif road is not Road.STRAIGHT and manoeuvre is not Manoeuvre.ACCELERATING:
-        cause = Cause.BEND_AHEAD
-    elif manoeuvre is Manoeuvre.BRAKING:
-        cause = beside.cause if beside is not None and beside.closing > CLOSING else Cause.HIGH_SPEED
+        cause = Cause.ROAD
     elif path is not None:
         cause = path.cause
+    elif road is not Road.AHEAD:
+        cause = Cause.ROAD
     else:
-        cause = Cause.CLEAR_ROAD
+        cause = Cause.HIGH_SPEED if manoeuvre is Manoeuvre.BRAKING else Cause.CLEAR_ROAD
     is_cause = shown is not None and cause is shown.cause and manoeuvre not in TURNING
     room = Room.ENOUGH
     if shown is not None and is_cause and target is None and shown.in_path:
@@ -186,33 +187,38 @@ def facts_of(window: Sequence[Moment]) -> Facts:
 _WEATHERS = {str(weather).replace("-", " "): weather for weather in Weather}
 
 
-def _manoeuvre(
-    window: Sequence[Moment], offset: float, path: _Seen | None, beside: _Seen | None
-) -> tuple[Manoeuvre, _Seen | None]:
+def _manoeuvre(window: Sequence[Moment], path: _Seen | None, beside: _Seen | None) -> tuple[Manoeuvre, _Seen | None]:
     """What the car does, and the object that it passes or moves aside for."""
     now = window[-1].situation
-    acceleration, drift = _acceleration(window), _drift(window, offset)
+    acceleration = _acceleration(window)
     if now.speed < STANDING and acceleration < ACCELERATION:
         return Manoeuvre.STANDING, None
+    excess = now.yaw_rate - _needed_yaw_rate(now)
     for one in (path, beside):
-        if one is not None and _moves_aside(one, drift):
-            return (Manoeuvre.MOVING_LEFT if drift > 0.0 else Manoeuvre.MOVING_RIGHT), one
+        if one is not None and _moves_aside(one, excess):
+            return (Manoeuvre.MOVING_LEFT if excess > 0.0 else Manoeuvre.MOVING_RIGHT), one
     if acceleration < BRAKING:
         return Manoeuvre.BRAKING, None
-    if beside is not None and beside.ahead < PASSED and beside.closing > CLOSING:
+    if beside is not None and beside.ahead < PASSED and beside.closing > 0.0:
         return Manoeuvre.PASSING, beside
     if acceleration > ACCELERATION:
         return Manoeuvre.ACCELERATING, None
     turn = _yaw_rate(window)
-    if abs(turn) > YAW_RATE and _bend_here(now) * turn > 0.0:
+    bearing = _bearing(now, LOOK_AHEAD)
+    if abs(turn) > YAW_RATE and abs(bearing) > ASIDE and turn * bearing > 0.0:
         return (Manoeuvre.TURNING_LEFT if turn > 0.0 else Manoeuvre.TURNING_RIGHT), None
     return Manoeuvre.KEEPING_SPEED, None
 
 
-def _moves_aside(one: _Seen, drift: float) -> bool:
-    """Whether a drift (m/s to the left) leads out of the way of an object that the car comes nearer to."""
-    away = drift * one.aside < 0.0 or abs(one.aside) < 0.5 * PATH
-    return one.closing > CLOSING and abs(drift) > DRIFT and away and abs(one.aside) < 1.5 * PATH
+def _moves_aside(one: _Seen, excess: float) -> bool:
+    """Whether a car comes nearer to an object in its path, or far ahead beside it, and steers away from it.
+
+    Args:
+        one: The object.
+        excess: rad/s to the left, more than it takes to stay on the road.
+    """
+    near = one.in_path or (abs(one.aside) < NEAR_PATH and one.ahead >= PASSED)
+    return near and one.closing > 0.0 and abs(excess) > AROUND and excess * one.aside <= 0.0
 
 
 def _acceleration(window: Sequence[Moment]) -> float:
@@ -223,64 +229,62 @@ def _yaw_rate(window: Sequence[Moment]) -> float:
     return float(np.mean([moment.situation.yaw_rate for moment in window]))
 
 
-def _drift(window: Sequence[Moment], offset: float) -> float:
-    """Motion to the left relative to the road, in m/s."""
-    return (offset - _place(window[0].situation)[0]) / INTERVAL
+def _curvature(situation: Situation) -> float:
+    """Of the predicted path, in 1/m."""
+    return situation.yaw_rate / situation.speed if situation.speed > SLOWEST else 0.0
 
 
-def _place(situation: Situation) -> tuple[float, float]:
-    """Metres to the left of the middle of the road, and the direction of the road relative to the car, in radians."""
-    (_, x, y, *_), (_, next_x, next_y, *_) = situation.road[:2].tolist()
-    direction = math.atan2(next_y - y, next_x - x)
-    return x * math.sin(direction) - y * math.cos(direction), direction
+def _bearing(situation: Situation, reach: float) -> float:
+    """Direction from the car of the middle of the road at a distance along it, in rad to the left."""
+    road = situation.road
+    x, y = (float(np.interp(reach, road[:, 0], road[:, column])) for column in (1, 2))
+    return math.atan2(y, x)
 
 
-def _objects(moment: Moment, offset: float) -> list[_Seen]:
-    """The objects ahead of the car within reach."""
-    road, boxes = moment.situation.road, moment.boxes
+def _needed_yaw_rate(situation: Situation) -> float:
+    """Yaw rate of an arc to the middle of the road (pure pursuit, Coulter 1992), in rad/s."""
+    return 2.0 * situation.speed * math.sin(_bearing(situation, STEERED_BY)) / STEERED_BY
+
+
+def _objects(moment: Moment) -> list[_Seen]:
+    """The objects ahead of the car within reach.
+
+    The path is predicted by a constant turn rate, as adaptive cruise control does to select the car that it follows.
+    """
+    now, boxes = moment.situation, moment.boxes
+    road = now.road
+    curvature = _curvature(now)
     seen = []
     for index in range(len(boxes)):
         name = moment.classes[int(boxes.labels[index])]
-        if name not in HALF_LENGTH:
-            raise UserError(f"A commentary knows no {name!r}: known are {', '.join(HALF_LENGTH)}.", exit_code=1)
-        kind = ObjectKind(name)
+        if name not in REACH:
+            raise UserError(f"A commentary knows no {name!r}: known are {', '.join(REACH)}.", exit_code=1)
         distance, bearing, relative, speed = (
             float(boxes.attributes[field][index]) for field in ("distance", "bearing", "relative_speed", "speed")
         )
-        if distance > REACH:
+        if distance > REACH[name] or float(boxes.attributes["occlusion"][index]) > OCCLUDED:
             continue
-        reach = distance + HALF_LENGTH[kind]
+        stands = name == "car" and speed < SLOW
+        kind = ObjectKind.STANDING_CAR if stands else ObjectKind(name)
+        reach = distance + HALF_LENGTH[name]
         x, y = reach * math.cos(bearing), reach * math.sin(bearing)
         nearest = int(np.hypot(road[:, 1] - x, road[:, 2] - y).argmin())
         first = min(nearest, len(road) - 2)
         dx, dy = road[first + 1, 1:3] - road[first, 1:3]
-        aside = ((y - road[nearest, 2]) * dx - (x - road[nearest, 1]) * dy) / math.hypot(dx, dy)
+        offset = ((y - road[nearest, 2]) * dx - (x - road[nearest, 1]) * dy) / math.hypot(dx, dy)
+        aside = y - 0.5 * curvature * x * x
         along, half = float(road[nearest, 0]), float(road[nearest, 3])
-        seen.append(_Seen(kind, distance, along, float(aside), float(aside) - offset, -relative, speed, half))
+        seen.append(_Seen(kind, HALF_WIDTH[name], distance, along, float(offset), aside, -relative, half))
     return seen
 
 
-def _heading_change(situation: Situation, reach: float) -> float:
-    """Change of direction of the road over a distance, in radians."""
-    road = situation.road
-    within = road[:, 0] < reach
-    steps = np.diff(road[:, 0], append=road[-1, 0])
-    return float((road[within, 4] * steps[within]).sum())
-
-
 def _road(situation: Situation) -> Road:
-    angle = _heading_change(situation, BEND_REACH)
-    if abs(angle) < BEND:
-        return Road.STRAIGHT
-    if abs(angle) < SHARP_BEND:
-        return Road.LEFT_BEND if angle > 0.0 else Road.RIGHT_BEND
-    return Road.SHARP_LEFT_BEND if angle > 0.0 else Road.SHARP_RIGHT_BEND
-
-
-def _bend_here(situation: Situation) -> int:
-    """1 in a bend to the left, -1 to the right, 0 elsewhere."""
-    curvature = _heading_change(situation, HERE) / HERE
-    return 0 if abs(curvature) < IN_BEND else 1 if curvature > 0.0 else -1
+    angle = _bearing(situation, LOOK_AHEAD)
+    if abs(angle) < ASIDE:
+        return Road.AHEAD
+    if abs(angle) < SHARPLY_ASIDE:
+        return Road.LEFT if angle > 0.0 else Road.RIGHT
+    return Road.SHARPLY_LEFT if angle > 0.0 else Road.SHARPLY_RIGHT
 
 
 def _room(one: _Seen, seen: Sequence[_Seen], values: npt.NDArray[np.float32]) -> Room:
@@ -291,15 +295,14 @@ def _room(one: _Seen, seen: Sequence[_Seen], values: npt.NDArray[np.float32]) ->
         seen: All of them.
         values: As in `Moment`.
     """
-    half = HALF_WIDTH[one.kind]
     room = {}
     for side, sign, value in ((Side.LEFT, 1.0, values[3]), (Side.RIGHT, -1.0, values[5])):
         end = one.half_road
         for other in seen:
             if other is not one and sign * (other.offset - one.offset) > 0.0 and abs(other.along - one.along) < ALONG:
-                end = min(end, sign * other.offset - HALF_WIDTH[other.kind])
+                end = min(end, sign * other.offset - other.half_width)
         preferred = bool(values.any()) and value == 0.0
-        room[side] = preferred or end - sign * one.offset - half > CAR_ROOM
+        room[side] = preferred or end - sign * one.offset - one.half_width > CAR_ROOM
     if room[Side.LEFT] and room[Side.RIGHT]:
         return Room.ENOUGH
     if room[Side.RIGHT]:

@@ -127,7 +127,7 @@ def build_detector(
 
 
 def build_captioner(
-    name: str, words: int, frames: int, signals: int, generator: torch.Generator | None = None
+    name: str, words: int, frames: int, signals: int, objects: int, generator: torch.Generator | None = None
 ) -> NICCompact:
     """Make an untrained captioner.
 
@@ -136,6 +136,7 @@ def build_captioner(
         words: Size of the vocabulary.
         frames: Pictures of an example.
         signals: Further numbers of an example.
+        objects: Kinds of objects that its encoder finds; 0 for an encoder that finds none.
         generator: Initialises the weights; None for networks whose weights are loaded afterwards.
 
     Raises:
@@ -145,7 +146,7 @@ def build_captioner(
         raise UserError(
             f"There is no captioner {name!r}.{did_you_mean(name, CAPTIONERS)} Known: {', '.join(CAPTIONERS)}."
         )
-    network = CAPTIONERS[name](words, frames, signals)
+    network = CAPTIONERS[name](words, frames, signals, objects)
     if generator is not None:
         kaiming_init_(network, generator)
         network.initialise(generator)

@@ -35,8 +35,12 @@ class CenterNetCompact(SharedEncoder):
     def forward(self, images: Tensor) -> DetectorOutput:  # type: ignore[override]
         """(B, 3, H, W) floats from 0 to 1, at least 32 pixels high and wide."""
         features, classes = self.features(images)
+        return self.found(features)._replace(classes=classes)
+
+    def found(self, features: Tensor) -> DetectorOutput:
+        """Centres, boxes and distances by features for objects, without the classes of pixels."""
         found = self.output(features)
-        return DetectorOutput(found[:, :-REGRESSED], found[:, -REGRESSED:-1], found[:, -1], classes)
+        return DetectorOutput(found[:, :-REGRESSED], found[:, -REGRESSED:-1], found[:, -1], None)
 
     def candidates(self, output: DetectorOutput, size: tuple[int, int], most: int) -> Candidates:
         """The most certain objects of an output, see `decode`."""

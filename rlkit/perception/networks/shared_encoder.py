@@ -12,6 +12,7 @@ from rlkit.perception.networks.segnet import SegNetCompact
 
 LEVEL = 2  # encoder block at the stride of the object head, which is `decoding.STRIDE`
 WIDTH = 64  # channels of the features for objects
+COMMON = 32  # channels of the features common to both heads
 
 
 class SharedEncoder(SegNetCompact):
@@ -43,6 +44,25 @@ class SharedEncoder(SegNetCompact):
         Args:
             images: (B, 3, H, W) floats from 0 to 1, at least 32 pixels high and wide.
         """
+        near, x, pooled = self._at_quarter(images)
+        found: Tensor = self.objects(F.relu(near + x))
+        if not self.num_classes:
+            return found, None
+        for decode in self.decoders[self._inner :]:
+            x = decode(unpool(x, *pooled.pop()))
+        return found, self.classifier(x)
+
+    def common(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features for objects, (B, 64, H // 4, W // 4), and those common to both heads, (B, 32, H // 4, W // 4).
+
+        Args:
+            images: As for `features`.
+        """
+        near, x, _ = self._at_quarter(images)
+        return self.objects(F.relu(near + x)), x
+
+    def _at_quarter(self, images: Tensor) -> tuple[Tensor, Tensor, list[tuple[Tensor, tuple[int, int]]]]:
+        """Features of the encoder and of the decoder at a quarter of the resolution, and indices of the poolings left."""
         x = self.scaling(images)
         pooled = []
         for level, encode in enumerate(self.encoders):
@@ -55,9 +75,4 @@ class SharedEncoder(SegNetCompact):
             pooled.append((indices, size))
         for decode in self.decoders[: self._inner]:
             x = decode(unpool(x, *pooled.pop()))
-        found: Tensor = self.objects(F.relu(near + x))
-        if not self.num_classes:
-            return found, None
-        for decode in self.decoders[self._inner :]:
-            x = decode(unpool(x, *pooled.pop()))
-        return found, self.classifier(x)
+        return near, x, pooled
