@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
 
 import tyro
 
-from rlkit.cli.options import KeyValues, print_line, read_kwargs, unset
+from rlkit.cli.options import KeyValues, print_line, read_kwargs, refuse, unset
 from rlkit.cli.perception.evaluate import usual_data
 from rlkit.cli.perception.sheet import title_of, write_sheet
 from rlkit.errors import UserError
@@ -170,8 +170,7 @@ class Predict:
         from rlkit.perception.detector import load_detector
         from rlkit.segmentation.visualization.sources import views_of_path
 
-        if self.network is not None:
-            raise UserError("--network has no meaning for a detector: leave it out")
+        refuse(self, ("network",), "a detector")
         detector = load_detector(path, device=device)
         if self.input is not None:
             count = self.num_images or (None if film else IMAGES_PER_SHEET)
@@ -185,9 +184,7 @@ class Predict:
     def _sentences(self, path: Path, device: str) -> None:
         from rlkit.cli.perception.captioner import predict_sentences
 
-        for name in ("input", "network", "env_kwargs"):
-            if getattr(self, name):
-                raise UserError(f"--{name.replace('_', '-')} has no meaning for a captioner: leave it out")
+        refuse(self, ("input", "network", "env_kwargs"), "a captioner")
         if self.out is not None and self.out.suffix.lower() == ".mp4":
             raise UserError(f"--out {self.out}: sentences are drawn on a sheet, .png or .jpg")
         predict_sentences(

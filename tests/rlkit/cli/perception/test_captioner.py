@@ -59,3 +59,18 @@ def test_a_sheet_that_cannot_be_written_leaves_no_file(rlkit, model, captions, t
     assert rlkit("perception", "predict", model, "--data", captions, "--out", tmp_path / "sheet.png") == 1
     assert "sheet.png: the disk is full" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["evaluate", "MODEL", "--min-height", "0"], "--min-height"),
+        (["evaluate", "MODEL", "--env-kwargs", "weather=fog"], "--env-kwargs"),
+        (["predict", "MODEL", "--input", "photo.png"], "--input"),
+        (["train", "--network", "nic-compact", "--learners", "2"], "--learners"),
+        (["train", "--network", "nic-compact", "--pretrained-vgg16", "a.safetensors"], "--pretrained-vgg16"),
+    ],
+)
+def test_options_of_other_models_are_refused(rlkit, model, arguments, option, capsys):
+    assert rlkit("perception", *(model if one == "MODEL" else one for one in arguments)) == 2
+    assert f"{option} has no meaning for a captioner: leave it out" in capsys.readouterr().err
