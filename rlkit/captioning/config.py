@@ -30,10 +30,9 @@ from rlkit.segmentation.config import (
     checked_budget,
     chosen_preset,
     differences,
-    initialise,
     interval,
 )
-from rlkit.utils.io import sha256
+from rlkit.segmentation.initial_weights import initialise, load_fitting
 
 Data = str | Path | CaptionDataset
 """What a captioner can be trained on; see `plan`."""
@@ -252,14 +251,10 @@ def initialised(
             )
         return begun, notes
     other = load_captioner(path, fuse=False)
-    theirs, ours = other.network.state_dict(), network.state_dict()
-    fits = {name: tensor for name, tensor in theirs.items() if name in ours and ours[name].shape == tensor.shape}
+    theirs = other.network.state_dict()
     if other.card.vocabulary != vocabulary:
-        fits = {name: tensor for name, tensor in fits.items() if name not in ("embedding.weight", "score_bias")}
-    network.load_state_dict(ours | fits)
-    missing = [name for name in ours if name not in fits]
-    notes = (f"{path} fits but for {', '.join(missing[:4])}: these are random",) if missing else ()
-    return f"{path.name} (sha256 {sha256(path)[:16]})", notes
+        theirs = {name: tensor for name, tensor in theirs.items() if name not in ("embedding.weight", "score_bias")}
+    return load_fitting(network, theirs, path)
 
 
 def check_selection(settings: CaptionHyperparameters, source: CaptionDataset) -> None:
