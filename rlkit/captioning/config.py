@@ -39,6 +39,7 @@ Data = str | Path | CaptionDataset
 Opener = Callable[..., CaptionDataset]
 """Opens a data set by its name or folder, with the options of `rlkit.captioning.datasets.open_captions`."""
 NAMED = 6  # words that are shown
+WITH_ENCODER = "--init pretrained:centernet-compact"  # ships, and has all weights of the encoder
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,7 @@ def initialised(
         if freeze:
             raise UserError(
                 "freeze_encoder = true trains the decoder alone: name a model with a trained encoder, such as "
-                "--init DETECTOR_RUN, or train all with --set freeze_encoder=false."
+                f"{WITH_ENCODER}, or train all with --set freeze_encoder=false."
             )
         return "", ()
     path = find_model(init)
@@ -246,8 +247,8 @@ def initialised(
         begun, notes = initialise(network.encoder, path, None, "")
         if notes and freeze:
             raise UserError(
-                f"freeze_encoder = true needs all weights of the encoder, but {notes[0]}: name a detector "
-                "(centernet-compact) by --init, or --set freeze_encoder=false."
+                f"freeze_encoder = true needs all weights of the encoder, but {notes[0]}: name a model that has them, "
+                f"such as {WITH_ENCODER}, or train all with --set freeze_encoder=false."
             )
         return begun, notes
     other = load_captioner(path, fuse=False)
