@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from rlkit.captioning.captioner import check_inputs, load_captioner
+from rlkit.captioning.captioner import CaptionerCard, check_inputs, load_captioner
 from rlkit.captioning.datasets import open_captions
 from rlkit.captioning.datasets.base import CaptionDataset, Grammar
 from rlkit.captioning.hyperparameters import PRESETS, CaptionHyperparameters
@@ -70,6 +70,12 @@ class CaptionConfig(NetworkConfig):
     def vocabulary(self) -> Vocabulary:
         """The words."""
         return Vocabulary(self.words)
+
+    def card(self, trained: Mapping[str, Any]) -> CaptionerCard:
+        """The card of its captioner, which was trained so."""
+        return CaptionerCard(
+            self.network, self.size, self.vocabulary, self.frames, self.signals, self.language, trained
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The tree that config.json holds."""
