@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from rlkit.captioning.captioner import check_inputs, load_captioner
+from rlkit.captioning.captioner import CaptionerCard, check_inputs, load_captioner
 from rlkit.captioning.datasets import open_captions
 from rlkit.captioning.datasets.base import CaptionDataset, Grammar
 from rlkit.captioning.hyperparameters import PRESETS, CaptionHyperparameters
@@ -30,16 +30,16 @@ from rlkit.segmentation.config import (
     checked_budget,
     chosen_preset,
     differences,
-    initialise,
     interval,
 )
-from rlkit.utils.io import sha256
+from rlkit.segmentation.initial_weights import initialise, load_fitting
 
 Data = str | Path | CaptionDataset
 """What a captioner can be trained on; see `plan`."""
 Opener = Callable[..., CaptionDataset]
 """Opens a data set by its name or folder, with the options of `rlkit.captioning.datasets.open_captions`."""
 NAMED = 6  # words that are shown
+WITH_ENCODER = "--init pretrained:centernet-compact"  # ships, and has all weights of the encoder
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,12 @@ class CaptionConfig(NetworkConfig):
     def vocabulary(self) -> Vocabulary:
         """The words."""
         return Vocabulary(self.words)
+
+    def card(self, trained: Mapping[str, Any]) -> CaptionerCard:
+        """The card of its captioner, which was trained so."""
+        return CaptionerCard(
+            self.network, self.size, self.vocabulary, self.frames, self.signals, self.language, trained
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The tree that config.json holds."""
@@ -239,7 +245,7 @@ def initialised(
         if freeze:
             raise UserError(
                 "freeze_encoder = true trains the decoder alone: name a model with a trained encoder, such as "
-                "--init DETECTOR_RUN, or train all with --set freeze_encoder=false."
+                f"{WITH_ENCODER}, or train all with --set freeze_encoder=false."
             )
         return "", ()
     path = find_model(init)
@@ -247,19 +253,15 @@ def initialised(
         begun, notes = initialise(network.encoder, path, None, "")
         if notes and freeze:
             raise UserError(
-                f"freeze_encoder = true needs all weights of the encoder, but {notes[0]}: name a detector "
-                "(centernet-compact) by --init, or --set freeze_encoder=false."
+                f"freeze_encoder = true needs all weights of the encoder, but {notes[0]}: name a model that has them, "
+                f"such as {WITH_ENCODER}, or train all with --set freeze_encoder=false."
             )
         return begun, notes
     other = load_captioner(path, fuse=False)
-    theirs, ours = other.network.state_dict(), network.state_dict()
-    fits = {name: tensor for name, tensor in theirs.items() if name in ours and ours[name].shape == tensor.shape}
+    theirs = other.network.state_dict()
     if other.card.vocabulary != vocabulary:
-        fits = {name: tensor for name, tensor in fits.items() if name not in ("embedding.weight", "score_bias")}
-    network.load_state_dict(ours | fits)
-    missing = [name for name in ours if name not in fits]
-    notes = (f"{path} fits but for {', '.join(missing[:4])}: these are random",) if missing else ()
-    return f"{path.name} (sha256 {sha256(path)[:16]})", notes
+        theirs = {name: tensor for name, tensor in theirs.items() if name not in ("embedding.weight", "score_bias")}
+    return load_fitting(network, theirs, path)
 
 
 def check_selection(settings: CaptionHyperparameters, source: CaptionDataset) -> None:

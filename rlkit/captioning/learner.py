@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rlkit.captioning.beam_search import LONGEST
-from rlkit.captioning.datasets.base import CaptionedImages, Floats, Tokens
+from rlkit.captioning.datasets.base import CaptionedImages, Tokens
 from rlkit.captioning.hyperparameters import CaptionHyperparameters
 from rlkit.captioning.vocabulary import PADDING, Vocabulary
 from rlkit.nn.utils import computing_in
-from rlkit.perception.model import as_floats, input_parts
+from rlkit.perception.model import as_floats
 from rlkit.perception.networks.nic import NICCompact
 from rlkit.segmentation.learner import NetworkLearner, estimate_statistics
 from rlkit.spaces import Pixels
@@ -75,15 +75,6 @@ class CaptionLearner(NetworkLearner):
             return F.cross_entropy(scores, truth, ignore_index=PADDING, label_smoothing=smoothing)
 
         return self.descend_on((images, signals, tokens[:, :-1]), loss_of, step)
-
-    @torch.inference_mode()
-    def encode(self, images: Pixels) -> Floats:
-        """Features of a frozen encoder: (B, F, H, W, 3) uint8 -> (B, F, 64, 12, 16) float32."""
-        assert isinstance(self.network, NICCompact)
-        flat = images.reshape(-1, *images.shape[2:])
-        parts = [self.network.encode(part).cpu().numpy() for part in input_parts(flat, self.device)]
-        features = np.concatenate(parts)
-        return features.reshape(*images.shape[:2], *features.shape[1:])
 
     def estimate_statistics(self, network: nn.Module, pictures: Sequence[Pixels]) -> None:
         """Estimate batch norm of the encoder; `pictures` are (B, F, H, W, 3) uint8."""

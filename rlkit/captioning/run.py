@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rlkit.captioning.augmentation import CaptionAugmentation
+from rlkit.captioning.captioner import Captioner
 from rlkit.captioning.config import CaptionConfig, CaptionPlan, Data, Opener, build, open_data, plan
 from rlkit.captioning.datasets import open_captions
 from rlkit.captioning.datasets.base import CaptionedImages
@@ -117,5 +118,6 @@ def _trainer(
         0 if settings.freeze_encoder else settings.bn_samples,
     )
     if settings.pool:
-        pictures = FeaturePool(pictures, learner.encode, settings.pool, settings.batch_size, config.seed)
+        encoder = Captioner(planned.network, config.card({}), learner.device)  # shares the learner's weights
+        pictures = FeaturePool(pictures, encoder.encode_examples, settings.pool, settings.batch_size, config.seed)
     return CaptionTrainer(run, pictures, planned.source, learner, reporter)

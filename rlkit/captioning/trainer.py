@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rlkit.captioning.captioner import Captioner, CaptionerCard, Floats
+from rlkit.captioning.captioner import Captioner, Floats
 from rlkit.captioning.config import CaptionConfig
 from rlkit.captioning.datasets.base import CaptionDataset, CaptionedImages, Grammar
 from rlkit.captioning.learner import CaptionLearner, padded
@@ -86,12 +86,8 @@ class CaptionTrainer(NetworkTrainer[CaptionConfig, CaptionedImages]):
 
     def model(self, network: nn.Module, trained: Mapping[str, Any]) -> Captioner:
         """The model with its card."""
-        config = self.config
         assert isinstance(network, NICCompact)
-        card = CaptionerCard(
-            config.network, config.size, config.vocabulary, config.frames, config.signals, config.language, trained
-        )
-        return Captioner(network, card, self.learner.device)
+        return Captioner(network, self.config.card(trained), self.learner.device)
 
     def _features(self, captioner: Captioner, number: int, batch: CaptionedImages) -> Floats:
         """Features of validation batch `number`."""

@@ -1,18 +1,22 @@
 """Options shared by several commands: KEY=VALUE pairs, lists of seeds, files of results."""
 
+import dataclasses
 import json
 import sys
 import types
 import typing
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from rlkit.errors import DiskError, UserError
 from rlkit.utils.terminal import printable
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Pairs = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]
 """KEY=VALUE ..., several after one flag or the flag several times."""
@@ -70,6 +74,33 @@ def unset(metavar: str, *aliases: str) -> Any:
         *aliases: Other names of the option.
     """
     return tyro.conf.arg(metavar=metavar, help_behavior_hint="", aliases=aliases or None)
+
+
+def given_options(command: "DataclassInstance", names: Collection[str]) -> Iterator[str]:
+    """Yield the options, such as --batch-size, that differ from their defaults.
+
+    Args:
+        command: The parsed command line.
+        names: Fields of it that are looked at.
+    """
+    for field in dataclasses.fields(command):
+        if field.name in names and getattr(command, field.name) != field.default:
+            yield f"--{field.name.replace('_', '-')}"
+
+
+def refuse(command: "DataclassInstance", names: Collection[str], what: str) -> None:
+    """Refuse options that do not apply.
+
+    Args:
+        command: The parsed command line.
+        names: Fields of it that do not apply.
+        what: To what they do not apply, such as "a detector".
+
+    Raises:
+        UserError: One of them was given.
+    """
+    for option in given_options(command, names):
+        raise UserError(f"{option} has no meaning for {what}: leave it out")
 
 
 def _read_whole(texts: list[str]) -> int:

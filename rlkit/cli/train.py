@@ -15,6 +15,7 @@ from rlkit.cli.options import (
     RayOption,
     RayWorkingDir,
     check_ray,
+    given_options,
     print_line,
     read_kwargs,
     read_pairs,
@@ -306,10 +307,8 @@ class Train:
         return None if network is None else str(network)
 
     def _refuse(self, option: str, *names: str) -> None:
-        for name in ("algo", *names):
-            value = getattr(self, name)
-            if not (value is None or value is False or value in ((), DEFAULT_AGENT)):
-                raise UserError(f"{option} takes --{name.replace('_', '-')} from the run: leave it out")
+        for refused in given_options(self, ("algo", *names)):
+            raise UserError(f"{option} takes {refused} from the run: leave it out")
 
     def _check_display(self) -> None:
         from rlkit.viewer import has_display

@@ -27,9 +27,9 @@ from rlkit.segmentation.config import (
     checked_budget,
     chosen_preset,
     differences,
-    initialise,
     interval,
 )
+from rlkit.segmentation.initial_weights import initialise
 from rlkit.spaces import Classes
 
 Data = str | Path | DetectionDataset

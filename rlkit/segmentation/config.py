@@ -14,19 +14,15 @@ from rlkit.errors import UserError
 from rlkit.hyperparameters import check_complete, from_plain, with_settings
 from rlkit.nn.distributed import check_learners, share
 from rlkit.nn.utils import choose_device
-from rlkit.perception.detector import load_detector
-from rlkit.perception.model import find_model, load_model
-from rlkit.perception.model_card import is_detector, read_model_card
 from rlkit.perception.networks import build_network, check_network
-from rlkit.perception.networks.vgg16 import load_vgg16
 from rlkit.segmentation.datasets import open_dataset
 from rlkit.segmentation.datasets.base import CheckedDataset, Dataset
 from rlkit.segmentation.datasets.torch_dataset import TorchDataset
 from rlkit.segmentation.hyperparameters import PRESETS, Hyperparameters, usual_preset
+from rlkit.segmentation.initial_weights import initialise
 from rlkit.segmentation.loader import batches_in_a_pass
 from rlkit.spaces import Classes
 from rlkit.training.config import StoredConfig, versions
-from rlkit.utils.io import sha256
 from rlkit.utils.parsing import did_you_mean
 
 Data = str | Path | Dataset | TorchData[Any]
@@ -348,46 +344,6 @@ def checked_budget(steps: int | None, epochs: int | None, pictures: int | None, 
             raise UserError(f"--epochs {epochs}: a simulator's pictures never end; say --steps instead.")
         return SIMULATED_STEPS if steps is None else steps
     return (epochs or EPOCHS) * batches_in_a_pass(pictures, batch_size) if steps is None else steps
-
-
-def initialise(
-    network: nn.Module, init: str | Path | None, vgg16: str | Path | None, typed: str
-) -> tuple[str, tuple[str, ...]]:
-    """Load the initial weights; return where they come from ("" for random ones), and what did not fit.
-
-    Args:
-        network: Takes them.
-        init: See `plan`.
-        vgg16: See `plan`.
-        typed: The network as the user typed it: that of `init` is code to import only if it is the same.
-    """
-    if vgg16 is not None:
-        path = Path(vgg16).expanduser()
-        note = load_vgg16(network, path)
-        return _named(path), (note,)
-    if init is None:
-        return "", ()
-    path = find_model(init)
-    if is_detector(path):
-        theirs = load_detector(path, fuse=False).network.state_dict()
-    else:
-        same = typed if read_model_card(path).network == typed else None
-        theirs = load_model(path, network=same, fuse=False).network.state_dict()
-    ours = network.state_dict()
-    fits = {name: tensor for name, tensor in theirs.items() if name in ours and ours[name].shape == tensor.shape}
-    if not any(tensor.ndim > 1 for tensor in fits.values()):
-        raise UserError(
-            f"Nothing in {path} fits this network: --init needs a model of the same network, or of one with the same "
-            "layers."
-        )
-    network.load_state_dict(ours | fits)
-    missing = [name for name in ours if name not in fits]
-    notes = (f"{path} fits but for {', '.join(missing[:4])}: these are random",) if missing else ()
-    return _named(path), notes
-
-
-def _named(path: Path) -> str:
-    return f"{path.name} (sha256 {sha256(path)[:16]})"
 
 
 def open_data(

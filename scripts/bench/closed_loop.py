@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 from common.driven_laps import LABELS_ONLY, WEATHERS, drive, train_driver, trained_minutes
-from common.paired_arms import summed
+from common.paired_arms import markdown, summed
 from common.reporting import Row, Rows
 
 from rlkit.experiments.statistics import interquartile_mean
 
+REFERENCE = "true mask"
 COLOURS = ("#009E73", "#0072B2", "#56B4E9", "#D55E00")  # Okabe and Ito 2008
 
 
@@ -46,7 +47,7 @@ def arms_of(model: str, precision: str, camera_size: Sequence[int]) -> list[Arm]
     truth = {"perception": "truth", "env_kwargs": LABELS_ONLY}
     raw = {"env_kwargs": {"resize": list(camera_size)}}
     return [
-        Arm("true mask", "truth", truth),
+        Arm(REFERENCE, "truth", truth),
         Arm("SegNet mask", "segnet", {"perception": model, "perception_kwargs": {"precision": precision}}),
         Arm("trained on true, driven on SegNet mask", "truth", truth, model),
         Arm("camera picture", "camera", raw),
@@ -87,9 +88,9 @@ def main() -> None:
                 key = {"arm": arm.name, "seed": seed, "weather": name, "minutes": trained_minutes(run)}
                 rows.add(key | figures)
                 print(describe(rows.rows[-1]), flush=True)
-    table = [summed(rows.rows, arm.name, weather, "true mask") for arm in arms for weather in WEATHERS]
+    table = [summed(rows.rows, arm.name, weather, REFERENCE) for arm in arms for weather in WEATHERS]
     rows.write(table=table)
-    print(markdown(table))
+    print(markdown(table, REFERENCE, laps="laps finished", against=REFERENCE))
     if options.picture is not None:
         draw(rows.rows, [arm.name for arm in arms], options.picture)
 
@@ -98,27 +99,6 @@ def describe(row: Row) -> str:
     """A row as text."""
     iou = "" if row["iou"] is None else f", mask IoU {row['iou']:.3f}"
     return f"{row['arm']}, seed {row['seed']}, {row['weather']}: {100 * row['laps']:.1f} % of laps{iou}"
-
-
-def markdown(table: Sequence[Row]) -> str:
-    """The table in Markdown."""
-    lines = [
-        "| drives by | weathers | laps finished (IQM of seeds, 95 % interval) | against true mask, points | lap time ÷ "
-        "reference | mask IoU while driving |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in table:
-        if row["laps"] is None:
-            continue
-        laps, low, high = (100 * value for value in row["laps"])
-        difference = "–"
-        if "difference" in row and row["arm"] != "true mask":
-            value, least, most = (100 * part for part in row["difference"])
-            difference = f"{value:+.1f} [{least:+.1f}, {most:+.1f}]".replace("-", "−")
-        ratio, iou = ("–" if row[name] is None else f"{row[name]:.3f}" for name in ("ratio", "iou"))
-        cells = (row["arm"], row["weather"], f"{laps:.1f} % [{low:.1f}, {high:.1f}]", difference, ratio, iou)
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
 
 
 def draw(rows: Sequence[Row], arms: Sequence[str], path: Path) -> None:

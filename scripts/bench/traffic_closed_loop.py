@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from common.driven_laps import WEATHERS, drive, train_driver, trained_minutes
-from common.paired_arms import summed
+from common.paired_arms import markdown, summed
 from common.reporting import Row, Rows
 
 from rlkit.utils.io import read_json
@@ -114,7 +114,7 @@ def main() -> None:
         for weather in WEATHERS
     ]
     rows.write(table=table)
-    print(markdown(table))
+    print(markdown(table, REFERENCE, laps="laps without contact", against="the truth"))
     if options.picture is not None:
         draw(rows.rows, [arm.name for arm in arms], options.circuits, options.fault_circuits, options.picture)
 
@@ -155,27 +155,6 @@ def measure(rows: Rows, arm: Arm, run: Path, seed: int, name: str, weather: str,
 def of_circuits(rows: Sequence[Row], circuits: int) -> list[Row]:
     """The rows that were measured on so many circuits."""
     return [row for row in rows if row["circuits"] == circuits]
-
-
-def markdown(table: Sequence[Row]) -> str:
-    """The table in Markdown."""
-    lines = [
-        "| drives by | weathers | laps without contact (IQM of seeds, 95 % interval) | against the truth, points | lap "
-        "time ÷ reference | mask IoU while driving |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in table:
-        if row["laps"] is None:
-            continue
-        laps, low, high = (100 * value for value in row["laps"])
-        difference = "–"
-        if "difference" in row and row["arm"] != REFERENCE:
-            value, least, most = (100 * part for part in row["difference"])
-            difference = f"{value:+.1f} [{least:+.1f}, {most:+.1f}]".replace("-", "−")
-        ratio, iou = ("–" if row[name] is None else f"{row[name]:.3f}" for name in ("ratio", "iou"))
-        cells = (row["arm"], row["weather"], f"{laps:.1f} % [{low:.1f}, {high:.1f}]", difference, ratio, iou)
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
 
 
 def draw(rows: Sequence[Row], arms: Sequence[str], circuits: int, fault_circuits: int, path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlkit.cli.options import check_result_target, print_line, write_result
+from rlkit.cli.perception.sheet import write_sheet
 from rlkit.errors import UserError
 from rlkit.utils.terminal import printable
 
@@ -153,8 +154,6 @@ def predict_sentences(what: str, path: Path, device: str, *, data: str | None, s
     Raises:
         UserError: For anything that the user can correct.
     """
-    from PIL import Image
-
     from rlkit.captioning.captioner import load_captioner
     from rlkit.captioning.datasets.base import Grammar
     from rlkit.captioning.visualization import CaptionRow, draw_captions
@@ -173,5 +172,4 @@ def predict_sentences(what: str, path: Path, device: str, *, data: str | None, s
         if len(rows) >= wanted:
             break
     if out is not None:
-        Image.fromarray(draw_captions(rows, what)).save(out)
-        print_line(f"{len(rows)} pictures: {out}")
+        write_sheet(rows, draw_captions, what, out)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 from rich.markup import escape
 
-from rlkit.cli.options import KeyValues, check_result_target, read_kwargs, unset, write_result
+from rlkit.cli.options import KeyValues, check_result_target, read_kwargs, refuse, unset, write_result
 from rlkit.errors import UserError
 from rlkit.utils.terminal import printable
 
@@ -105,9 +105,7 @@ class Evaluate:
     def _evaluate_captioner(self, path: Path, device: str) -> None:
         from rlkit.cli.perception.captioner import evaluate_captioner
 
-        for name in ("drivable_only", "network", "min_height", "env_kwargs"):
-            if getattr(self, name):
-                raise UserError(f"--{name.replace('_', '-')} has no meaning for a captioner: leave it out")
+        refuse(self, ("drivable_only", "network", "min_height", "env_kwargs"), "a captioner")
         evaluate_captioner(
             self.model,
             path,
@@ -122,9 +120,7 @@ class Evaluate:
     def _evaluate_detector(self, path: Path, device: str, env_kwargs: dict[str, Any]) -> None:
         from rlkit.cli.perception.detector import evaluate_detector
 
-        for name in ("drivable_only", "network"):
-            if getattr(self, name):
-                raise UserError(f"--{name.replace('_', '-')} has no meaning for a detector: leave it out")
+        refuse(self, ("drivable_only", "network"), "a detector")
         evaluate_detector(
             self.model,
             path,

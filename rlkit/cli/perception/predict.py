@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
 
 import tyro
 
-from rlkit.cli.options import KeyValues, print_line, read_kwargs, unset
+from rlkit.cli.options import KeyValues, print_line, read_kwargs, refuse, unset
 from rlkit.cli.perception.evaluate import usual_data
+from rlkit.cli.perception.sheet import title_of, write_sheet
 from rlkit.errors import UserError
 from rlkit.utils.terminal import printable
 
@@ -118,7 +119,7 @@ class Predict:
         elif out.suffix.lower() == ".mp4":
             self._film(predictor, views, out)
         else:
-            self._sheet(predictor, views, out)
+            write_sheet(list(predictor.rows(views.views)), predictor.sheet, self.model, out)
         if skipped:
             print_line(f"{len(skipped)} of {views.count} pictures could not be read and were skipped (see above)")
 
@@ -169,8 +170,7 @@ class Predict:
         from rlkit.perception.detector import load_detector
         from rlkit.segmentation.visualization.sources import views_of_path
 
-        if self.network is not None:
-            raise UserError("--network has no meaning for a detector: leave it out")
+        refuse(self, ("network",), "a detector")
         detector = load_detector(path, device=device)
         if self.input is not None:
             count = self.num_images or (None if film else IMAGES_PER_SHEET)
@@ -184,9 +184,7 @@ class Predict:
     def _sentences(self, path: Path, device: str) -> None:
         from rlkit.cli.perception.captioner import predict_sentences
 
-        for name in ("input", "network", "env_kwargs"):
-            if getattr(self, name):
-                raise UserError(f"--{name.replace('_', '-')} has no meaning for a captioner: leave it out")
+        refuse(self, ("input", "network", "env_kwargs"), "a captioner")
         if self.out is not None and self.out.suffix.lower() == ".mp4":
             raise UserError(f"--out {self.out}: sentences are drawn on a sheet, .png or .jpg")
         predict_sentences(
@@ -199,24 +197,6 @@ class Predict:
             seed=self.seed,
             out=self.out,
         )
-
-    @property
-    def _title(self) -> str:
-        return self.model.rstrip("/").rpartition("/")[2]
-
-    def _sheet(self, predictor: "Shows[R]", views: "Views", out: Path) -> None:
-        from PIL import Image
-
-        from rlkit.utils.io import disk_errors, scratch_file
-
-        rows = list(predictor.rows(views.views))
-        if not rows:
-            raise UserError("there are no images", exit_code=1)
-        sheet = predictor.sheet(rows, self._title)
-        with disk_errors(str(out)), scratch_file(out) as scratch:
-            Image.fromarray(sheet).save(scratch, quality=92)
-            scratch.rename(out)
-        print_line(f"{len(rows)} pictures: {out}")
 
     def _film(self, predictor: "Shows[R]", views: "Views", out: Path) -> None:
         from rich.progress import track
@@ -233,7 +213,7 @@ class Predict:
 
         playing = views.count is None or views.count > IMAGES_PER_SHEET
         rows = predictor.rows(views.views)
-        show(rows, predictor.single, views.rate, title=self._title, playing=playing)
+        show(rows, predictor.single, views.rate, title=title_of(self.model), playing=playing)
 
 
 def _free_name() -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from rlkit.cli.options import KeyValues, print_line, read_kwargs, read_pairs, read_size, unset
+from rlkit.cli.options import KeyValues, given_options, print_line, read_kwargs, read_pairs, read_size, refuse, unset
 from rlkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -97,17 +97,13 @@ class Train:
             from rlkit.captioning.run import resume, train
             from rlkit.cli.perception.captioner import open_sentences
 
-            for name in ("pretrained_vgg16", "learners"):
-                if getattr(self, name):
-                    raise UserError(f"--{name.replace('_', '-')} has no meaning for a captioner: leave it out")
+            refuse(self, ("pretrained_vgg16", "learners"), "a captioner")
             again = {"opener": open_sentences}
             own = {"opener": open_sentences, "language": self.language}
         elif kind == "detection":
             from rlkit.detection.run import resume, train  # type: ignore[assignment]
 
-            for name in ("pretrained_vgg16", "learners"):
-                if getattr(self, name):
-                    raise UserError(f"--{name.replace('_', '-')} has no meaning for a detector: leave it out")
+            refuse(self, ("pretrained_vgg16", "learners"), "a detector")
         else:
             from rlkit.segmentation import resume, train  # type: ignore[assignment]
 
@@ -154,13 +150,9 @@ class Train:
         from rlkit.training.run_folder import read_config
 
         if self.resume is None:
-            return (
-                "detection"
-                if self.network in DETECTORS
-                else "captioning"
-                if self.network in CAPTIONERS
-                else "segmentation"
-            )
+            if self.network in DETECTORS:
+                return "detection"
+            return "captioning" if self.network in CAPTIONERS else "segmentation"
         file = self.resume / "config.json"
         tree = read_config(file) if file.is_file() else None
         kind = tree.get("kind") if isinstance(tree, dict) else None
@@ -181,6 +173,5 @@ class Train:
 
     def _refuse_what_resuming_cannot_change(self) -> None:
         fixed = ("preset", "set", "batch_size", "size", "val_fraction", "seed", "device", "learners", "language")
-        for name in (*fixed, "init", "pretrained_vgg16", "val_freq", "save_freq", "run_dir"):
-            if getattr(self, name) not in (None, ()):
-                raise UserError(f"--resume takes --{name.replace('_', '-')} from the run: leave it out")
+        for option in given_options(self, (*fixed, "init", "pretrained_vgg16", "val_freq", "save_freq", "run_dir")):
+            raise UserError(f"--resume takes {option} from the run: leave it out")

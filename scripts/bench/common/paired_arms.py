@@ -1,4 +1,4 @@
-"""Figures of an arm of a benchmark over all seeds, with differences to another arm, paired by circuit and seed."""
+"""Figures of the arms of a benchmark over all seeds, with differences paired by circuit and seed, and their table."""
 
 from collections.abc import Sequence
 
@@ -46,6 +46,34 @@ def summed(rows: Sequence[Row], arm: str, weather: str, reference: str) -> Row:
         if None not in ratios:
             figures["slower"] = float(figures["ratio"] / np.mean([row["ratio"] for row in others]))
     return figures
+
+
+def markdown(table: Sequence[Row], reference: str, *, laps: str, against: str) -> str:
+    """A table in Markdown.
+
+    Args:
+        table: Figures of `summed`; arms without rows are left out.
+        reference: Name of the arm that the others are compared with.
+        laps: What is counted, such as "laps finished".
+        against: The reference in the heading of the differences.
+    """
+    lines = [
+        f"| drives by | weathers | {laps} (IQM of seeds, 95 % interval) | against {against}, points | lap time ÷ "
+        "reference | mask IoU while driving |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in table:
+        if row["laps"] is None:
+            continue
+        share, low, high = (100 * value for value in row["laps"])
+        difference = "–"
+        if "difference" in row and row["arm"] != reference:
+            value, least, most = (100 * part for part in row["difference"])
+            difference = f"{value:+.1f} [{least:+.1f}, {most:+.1f}]".replace("-", "−")
+        ratio, iou = ("–" if row[name] is None else f"{row[name]:.3f}" for name in ("ratio", "iou"))
+        cells = (row["arm"], row["weather"], f"{share:.1f} % [{low:.1f}, {high:.1f}]", difference, ratio, iou)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -116,10 +116,13 @@ def test_with_a_pool_too_a_resumed_run_equals_an_uninterrupted_one(go, make_sour
 
 def test_a_frozen_encoder_needs_trained_weights(make_source):
     settings = {"freeze_encoder": "true"}
-    with pytest.raises(UserError, match="name a model with a trained encoder, such as --init"):
+    shipped = "--init pretrained:centernet-compact, or"
+    with pytest.raises(UserError, match=f"name a model with a trained encoder, such as {shipped}"):
         plan(make_source(), settings=settings)
-    with pytest.raises(UserError, match=r"needs all weights of the encoder, but .* fits but for lateral"):
+    with pytest.raises(UserError, match=rf"needs all weights .* fits but for lateral.* such as {shipped}"):
         plan(make_source(), settings=settings, init="pretrained:segnet-compact")
+    planned = plan(make_source(), settings=settings, init="pretrained:centernet-compact")
+    assert planned.notes == ()
 
 
 def test_another_captioner_gives_all_but_other_words(go, make_source):
