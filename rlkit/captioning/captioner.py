@@ -15,10 +15,11 @@ from safetensors import SafetensorError, safe_open
 from rlkit.captioning.beam_search import WIDTH, beam_search
 from rlkit.captioning.datasets.base import Grammar, Tokens
 from rlkit.captioning.decoder import Decoder, Recalled
+from rlkit.captioning.features import Features
 from rlkit.captioning.vocabulary import END, Vocabulary
 from rlkit.errors import UserError
 from rlkit.perception.model import for_inference, input_parts, load_weights, save_weights
-from rlkit.perception.model_card import CAPTIONER_FORMAT, basic_fields
+from rlkit.perception.model_card import CAPTIONER_FORMAT, basic_fields, check_kinds
 from rlkit.perception.networks import build_captioner
 from rlkit.perception.networks.nic import NICCompact
 from rlkit.spaces import Pixels, is_word
@@ -40,6 +41,7 @@ class CaptionerCard:
         vocabulary: Its words.
         frames: Pictures of an example.
         signals: Names of the further numbers of an example.
+        objects: Kinds of objects that its encoder finds; () for an encoder that finds none.
         language: Code of the language; "" if unknown.
         trained: Data, steps, seed and versions of the training.
     """
@@ -49,6 +51,7 @@ class CaptionerCard:
     vocabulary: Vocabulary
     frames: int
     signals: tuple[str, ...]
+    objects: tuple[str, ...] = ()
     language: str = ""
     trained: Mapping[str, Any] = field(default_factory=dict)
 
@@ -72,7 +75,19 @@ class CaptionerCard:
         language = tree.get("language")
         if not isinstance(language, str) or not is_word(language):
             raise ValueError(f"the language {language!r:.60} is no short text")
-        return cls(network, size, vocabulary, frames, signals, language, trained)
+        return cls(network, size, vocabulary, frames, signals, parsed_kinds(tree.get("objects")), language, trained)
+
+
+def parsed_kinds(objects: Any) -> tuple[str, ...]:
+    """The kinds of objects, as JSON holds them; () for none.
+
+    Raises:
+        ValueError: They are no list.
+        UserError: They are no kinds of objects.
+    """
+    if not isinstance(objects, list):
+        raise ValueError(f"objects = {objects!r:.60} is no list of names")
+    return check_kinds(tuple(objects)) if objects else ()
 
 
 def check_inputs(frames: Any, signals: Any) -> tuple[int, tuple[str, ...]]:
@@ -136,42 +151,44 @@ class Captioner:
         """
         return self.describe_encoded(self.encode_examples(images), signals, grammar)
 
-    def encode_examples(self, images: Pixels) -> Floats:
-        """Features of examples: (N, F, H, W, 3) uint8 -> (N, F, 64, 12, 16) float32."""
+    def encode_examples(self, images: Pixels) -> Features:
+        """Features of examples, (N, F, H, W, 3) uint8, the newest picture of each first."""
         if images.ndim != 5:
             raise ValueError(f"images must be (N, F, H, W, 3) uint8, not {images.shape} {images.dtype}")
         features = self.encode(images.reshape(-1, *images.shape[2:]))
-        return features.reshape(*images.shape[:2], *features.shape[1:])
+        frames = images.shape[1]
+        return Features(features.grid[::frames], features.objects.reshape(-1, frames, *features.objects.shape[2:]))
 
     @torch.inference_mode()
-    def encode(self, images: Pixels) -> Floats:
-        """Features of single pictures: (N, H, W, 3) uint8 -> (N, 64, 12, 16) float32."""
-        parts = [self._network.encode(part).cpu().numpy() for part in input_parts(images, self.device)]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    def encode(self, images: Pixels) -> Features:
+        """Features of single pictures, (N, H, W, 3) uint8, as examples of one picture each."""
+        parts = [Features.of(self._network.encode(part)) for part in input_parts(images, self.device)]
+        return parts[0] if len(parts) == 1 else Features.joined(parts)
 
     @torch.inference_mode()
     def describe_encoded(
-        self, features: Floats, signals: Floats | None = None, grammar: Grammar | None = None
+        self, features: Features, signals: Floats | None = None, grammar: Grammar | None = None
     ) -> list[tuple[str, ...]]:
-        """Describe examples by features of `encode`.
+        """Describe examples by their features.
 
         Args:
-            features: (N, F, 64, 12, 16) float32, of the newest picture of each example first.
+            features: Of `encode_examples`, or of single pictures by `Features.of_pictures`.
             signals: As in `describe`.
             grammar: As in `describe`.
         """
         expected = (len(features), len(self.card.signals))
         given = np.zeros((len(features), 0), np.float32) if signals is None else signals
-        if given.shape != expected or features.ndim != 5 or features.shape[1] != self.card.frames:
+        frames = features.objects.shape[1]
+        if given.shape != expected or frames != self.card.frames:
             raise ValueError(
                 f"features of {self.card.frames} pictures and signals of shape {expected} are needed for each example, "
-                f"not {features.shape} and {given.shape}"
+                f"not of {frames} pictures and {given.shape}"
             )
         sentences: list[tuple[str, ...]] = []
         for start in range(0, len(features), AT_ONCE):
             some = slice(start, start + AT_ONCE)
             memory = self._network.remember(
-                torch.from_numpy(np.ascontiguousarray(features[some])).to(self.device),
+                features.part(some).encoded(self.device),
                 torch.from_numpy(np.ascontiguousarray(given[some], np.float32)).to(self.device),
             )
             recalled = self._decoder.recall(memory)
@@ -238,7 +255,7 @@ def load_captioner(path: Path, *, device: str = "cpu", width: int = WIDTH, fuse:
         UserError: The file is missing or damaged, is no captioner, or its vocabulary or weights do not fit.
     """
     card = read_captioner_card(path)
-    network = build_captioner(card.network, len(card.vocabulary), card.frames, len(card.signals))
+    network = build_captioner(card.network, len(card.vocabulary), card.frames, len(card.signals), len(card.objects))
     _check_words(path, card)
     load_weights(path, network, card.network)
     return Captioner(network, card, device, width=width, fuse=fuse)

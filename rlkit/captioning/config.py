@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from rlkit.captioning.captioner import CaptionerCard, check_inputs, load_captioner
+from rlkit.captioning.captioner import CaptionerCard, check_inputs, load_captioner, parsed_kinds, read_captioner_card
 from rlkit.captioning.datasets import open_captions
 from rlkit.captioning.datasets.base import CaptionDataset, Grammar
 from rlkit.captioning.hyperparameters import PRESETS, CaptionHyperparameters
@@ -17,7 +17,7 @@ from rlkit.errors import UserError
 from rlkit.hyperparameters import from_plain, with_settings
 from rlkit.nn.utils import choose_device
 from rlkit.perception.model import find_model
-from rlkit.perception.model_card import is_captioner
+from rlkit.perception.model_card import is_captioner, is_detector, read_detector_card
 from rlkit.perception.networks import build_captioner
 from rlkit.perception.networks.nic import NICCompact
 from rlkit.segmentation.config import (
@@ -39,6 +39,7 @@ Data = str | Path | CaptionDataset
 Opener = Callable[..., CaptionDataset]
 """Opens a data set by its name or folder, with the options of `rlkit.captioning.datasets.open_captions`."""
 NAMED = 6  # words that are shown
+ONE_STAGE = "centernet-compact"  # the detector whose encoder it is
 WITH_ENCODER = "--init pretrained:centernet-compact"  # ships, and has all weights of the encoder
 
 
@@ -50,12 +51,14 @@ class CaptionConfig(NetworkConfig):
         words: The vocabulary, without special tokens.
         frames: Pictures of an example.
         signals: Names of the further numbers of an example.
+        objects: Kinds of objects that the encoder finds; () for none.
         language: Code of the language; "" if unknown.
     """
 
     words: tuple[str, ...] = ()
     frames: int = 1
     signals: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
     language: str = ""
     KIND = "captioning"
     HYPERPARAMETERS = CaptionHyperparameters
@@ -74,12 +77,23 @@ class CaptionConfig(NetworkConfig):
     def card(self, trained: Mapping[str, Any]) -> CaptionerCard:
         """The card of its captioner, which was trained so."""
         return CaptionerCard(
-            self.network, self.size, self.vocabulary, self.frames, self.signals, self.language, trained
+            self.network,
+            self.size,
+            self.vocabulary,
+            self.frames,
+            self.signals,
+            self.objects,
+            self.language,
+            trained,
         )
 
     def to_json(self) -> dict[str, Any]:
         """The tree that config.json holds."""
-        return super().to_json() | {"words": list(self.words), "signals": list(self.signals)}
+        return super().to_json() | {
+            "words": list(self.words),
+            "signals": list(self.signals),
+            "objects": list(self.objects),
+        }
 
     @classmethod
     def parsed(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -87,11 +101,17 @@ class CaptionConfig(NetworkConfig):
         try:
             words = Vocabulary.from_json(values["words"]).words
             frames, signals = check_inputs(values["frames"], values["signals"])
+            objects = parsed_kinds(values["objects"])
         except ValueError as error:
             raise UserError(f"config.json: {error}") from error
         if not isinstance(values["language"], str):
             raise UserError(f"language = {values['language']!r:.60}: expected a text")
-        return super().parsed(values) | {"words": words, "frames": frames, "signals": signals}
+        return super().parsed(values) | {
+            "words": words,
+            "frames": frames,
+            "signals": signals,
+            "objects": objects,
+        }
 
 
 @dataclass(frozen=True)
@@ -181,7 +201,8 @@ def plan(
     check_selection(hyperparameters, source)
     budget = checked_budget(steps, epochs, pictures, hyperparameters.batch_size)
     vocabulary = vocabulary_of(source, hyperparameters.min_count)
-    built = build(network, vocabulary, source.frames, source.signals, seed)
+    objects = objects_of(init) if hyperparameters.freeze_encoder and init is not None else ()
+    built = build(network, vocabulary, source.frames, source.signals, objects, seed)
     begun, notes = initialised(built, vocabulary, init, freeze=hyperparameters.freeze_encoder)
     config = CaptionConfig(
         data=absolute(data, source.name),
@@ -202,18 +223,42 @@ def plan(
         words=vocabulary.words,
         frames=source.frames,
         signals=source.signals,
+        objects=objects,
         language=source.language,
     )
     return CaptionPlan(config, source, built, (*source.notes, *notes))
 
 
-def build(network: str, vocabulary: Vocabulary, frames: int, signals: tuple[str, ...], seed: int) -> NICCompact:
+def objects_of(init: str | Path) -> tuple[str, ...]:
+    """Kinds of objects that the encoder of a model finds; () if it finds none.
+
+    Raises:
+        UserError: There is no such model.
+    """
+    path = find_model(init)
+    if is_captioner(path):
+        return read_captioner_card(path).objects
+    if not is_detector(path):
+        return ()
+    card = read_detector_card(path)
+    return card.objects if card.network == ONE_STAGE else ()
+
+
+def build(
+    network: str,
+    vocabulary: Vocabulary,
+    frames: int,
+    signals: tuple[str, ...],
+    objects: tuple[str, ...],
+    seed: int,
+) -> NICCompact:
     """Make an untrained captioner whose weights the seed fixes.
 
     Raises:
         UserError: There is no such network.
     """
-    return build_captioner(network, len(vocabulary), frames, len(signals), torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    return build_captioner(network, len(vocabulary), frames, len(signals), len(objects), generator)
 
 
 def vocabulary_of(source: CaptionDataset, least: int) -> Vocabulary:

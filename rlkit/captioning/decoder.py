@@ -21,13 +21,13 @@ class Recalled(NamedTuple):
         keys: (B, `HEADS`, `KEY` / `HEADS`, P).
         values: (B, `HEADS`, P, `MEMORY` / `HEADS`).
         state: (B, `HIDDEN`).
-        signals: (B, 3·`HIDDEN`), what the signals add to the gates.
+        summary: (B, 3·`HIDDEN`), what the summary adds to the gates.
     """
 
     keys: Floats
     values: Floats
     state: Floats
-    signals: Floats
+    summary: Floats
 
     def chosen(self, which: Numbers) -> Self:
         """Those of some examples."""
@@ -47,8 +47,8 @@ class Decoder:
             for name, tensor in network.state_dict().items()
             if not name.startswith("encoder.")
         }
-        words, signals = np.split(weights["input.weight"], [weights["embedding.weight"].shape[1]], axis=1)
-        self._signals = np.ascontiguousarray(signals.T)
+        words, summary = np.split(weights["input.weight"], [weights["embedding.weight"].shape[1]], axis=1)
+        self._summary = np.ascontiguousarray(summary.T)
         # What a word adds to the gates does not depend on anything else.
         self._words = weights["embedding.weight"] @ words.T + weights["input.bias"]
         self._query = np.ascontiguousarray(weights["query.weight"].T) * np.float32((KEY // HEADS) ** -0.5)
@@ -63,13 +63,13 @@ class Decoder:
 
     def recall(self, memory: Memory) -> Recalled:
         """Arrange what the decoder is given of B examples."""
-        keys, values, state, signals = (part.float().cpu().numpy() for part in memory)
+        keys, values, state, summary = (part.float().cpu().numpy() for part in memory)
         count, positions = keys.shape[:2]
         return Recalled(
             np.ascontiguousarray(keys.reshape(count, positions, HEADS, -1).transpose(0, 2, 3, 1)),
             np.ascontiguousarray(values.reshape(count, positions, HEADS, -1).transpose(0, 2, 1, 3)),
             state,
-            signals @ self._signals,
+            summary @ self._summary,
         )
 
     def step(self, memory: Recalled, state: Floats, words: Numbers) -> tuple[Floats, Floats]:
@@ -90,7 +90,7 @@ class Decoder:
         np.exp(weights, out=weights)
         weights /= weights.sum(-1, keepdims=True)
         seen = (weights @ memory.values).transpose(0, 2, 1, 3).reshape(count, beams, MEMORY)
-        inputs = self._words[words] + memory.signals[:, None] + seen @ self._context
+        inputs = self._words[words] + memory.summary[:, None] + seen @ self._context
         recurrent = state @ self._recurrent + self._recurrent_bias
         gates: Floats = _sigmoid(inputs[..., : 2 * HIDDEN] + recurrent[..., : 2 * HIDDEN])
         new = np.tanh(inputs[..., 2 * HIDDEN :] + gates[..., :HIDDEN] * recurrent[..., 2 * HIDDEN :])

@@ -11,6 +11,7 @@ import numpy as np
 
 from rlkit.captioning.captioner import Captioner, Floats
 from rlkit.captioning.datasets.base import CaptionDataset, CaptionedImages, Grammar, Tokens
+from rlkit.captioning.features import Features
 from rlkit.captioning.slots import SlotAccuracy
 from rlkit.errors import UserError
 from rlkit.segmentation.evaluation import without_nan
@@ -93,8 +94,8 @@ def evaluate(
         for row in range(min(TIMED - timed, len(batch))):
             began = time.perf_counter()  # the earlier pictures were encoded before
             newest = captioner.encode(batch.images[row, :1])
-            joined = np.concatenate([newest, features[row, 1:]])[None]
-            captioner.describe_encoded(joined, batch.signals[row : row + 1], grammar)
+            earlier = Features(features.grid[row : row + 1], features.objects[row : row + 1, 1:])
+            captioner.describe_encoded(Features.of_pictures([newest, earlier]), batch.signals[row : row + 1], grammar)
             spent.append(time.perf_counter() - began)
             timed += 1
         batches.append(batch)
@@ -126,15 +127,15 @@ def evaluate(
 
 
 def _sentences(
-    captioner: Captioner, features: Floats, signals: Floats, grammar: Grammar | None
+    captioner: Captioner, features: Features, signals: Floats, grammar: Grammar | None
 ) -> tuple[list[Tokens], int]:
-    """Sentences of the grammar about (B, F, 64, 12, 16) features, and how many the search without it did not find."""
+    """Sentences of the grammar about examples, and how many the search without it did not find."""
     sentences = captioner.describe_encoded(features, signals)
     if grammar is None:
         return sentences, 0
     wrong = [row for row, tokens in enumerate(sentences) if grammar.slots_of(tokens) is None]
     if wrong:
-        again = captioner.describe_encoded(features[wrong], signals[wrong], grammar)
+        again = captioner.describe_encoded(features.part(wrong), signals[wrong], grammar)
         for row, tokens in zip(wrong, again, strict=True):
             sentences[row] = tokens
     return sentences, len(wrong)
@@ -172,10 +173,10 @@ def _training_examples(captioner: Captioner, source: CaptionDataset) -> tuple[Fl
     return np.concatenate(described), sentences
 
 
-def _described(features: Floats, batch: CaptionedImages) -> Floats:
-    """(B, n) unit vectors: features in 3×4 parts of each picture, and signals."""
-    count, frames, width, rows, columns = features.shape
-    parts = features.reshape(count, frames, width, 3, rows // 3, 4, columns // 4).mean((4, 6)).reshape(count, -1)
+def _described(features: Features, batch: CaptionedImages) -> Floats:
+    """(B, n) unit vectors: features in 3×4 parts of the newest picture, and signals."""
+    count, width, rows, columns = features.grid.shape
+    parts = features.grid.reshape(count, width, 3, rows // 3, 4, columns // 4).mean((3, 5)).reshape(count, -1)
     parts /= np.linalg.norm(parts, axis=1, keepdims=True) + 1e-6
     signals = batch.signals / (np.linalg.norm(batch.signals, axis=1, keepdims=True) + 1e-6)
     joined: Floats = np.concatenate([parts, signals], 1).astype(np.float32)

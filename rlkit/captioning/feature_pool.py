@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from rlkit.captioning.datasets.base import CaptionedImages, Floats
+from rlkit.captioning.datasets.base import CaptionedImages
+from rlkit.captioning.features import Features
 from rlkit.segmentation.loader import TrainingPictures
 from rlkit.spaces import Pixels
 
@@ -16,7 +17,7 @@ class FeaturePool(TrainingPictures[CaptionedImages]):
     """Training batches drawn from a fixed number of examples, which are encoded once.
 
     The pool is filled before the first batch, in a resumed run again, with the same examples. Features are kept in
-    float16: 49 kB for two pictures.
+    float16: 49 kB of an example.
 
     Args:
         pictures: The examples, batch by batch.
@@ -29,7 +30,7 @@ class FeaturePool(TrainingPictures[CaptionedImages]):
     def __init__(
         self,
         pictures: TrainingPictures[CaptionedImages],
-        encode: Callable[[Pixels], Floats],
+        encode: Callable[[Pixels], Features],
         examples: int,
         batch_size: int,
         seed: int,
@@ -49,7 +50,7 @@ class FeaturePool(TrainingPictures[CaptionedImages]):
         stream = self._pictures.batches()
         while len(pool) < self._examples:
             batch = next(stream)
-            features = self._encode(batch.images).astype(np.float16)
+            features = self._encode(batch.images).stored()
             encoded = replace(batch, images=batch.images[:, :, :0, :0], features=features)
             pool += [encoded.part(slice(row, row + 1)) for row in range(len(batch))]
         stream.close()
@@ -69,5 +70,5 @@ def joined(examples: list[CaptionedImages]) -> CaptionedImages:
         tuple(captions for one in examples for captions in one.captions),
         tuple(name for one in examples for name in one.names),
         tuple(condition for one in examples for condition in one.conditions),
-        features=np.concatenate([one.features for one in examples if one.features is not None]),
+        features=Features.joined([one.features for one in examples if one.features is not None]),
     )

@@ -13,7 +13,7 @@ from rlkit.captioning.hyperparameters import CaptionHyperparameters
 from rlkit.captioning.vocabulary import PADDING, Vocabulary
 from rlkit.nn.utils import computing_in
 from rlkit.perception.model import as_floats
-from rlkit.perception.networks.nic import NICCompact
+from rlkit.perception.networks.nic import Encoded, NICCompact
 from rlkit.segmentation.learner import NetworkLearner, estimate_statistics
 from rlkit.spaces import Pixels
 
@@ -63,10 +63,11 @@ class CaptionLearner(NetworkLearner):
         generator = np.random.default_rng([self._seed, REFERENCES, step])
         drawn = [some[int(generator.integers(len(some)))] for some in batch.captions]
         tokens = torch.from_numpy(padded(drawn, self._vocabulary)).to(self.device)
+        examples: Tensor | Encoded
         if batch.features is None:
-            images = frames_as_floats(self.moved(batch.images))
+            examples = frames_as_floats(self.moved(batch.images))
         else:
-            images = torch.from_numpy(batch.features).to(self.device).float()
+            examples = batch.features.encoded(self.device)
         signals = torch.from_numpy(batch.signals).to(self.device)
 
         def loss_of(logits: Tensor) -> Tensor:
@@ -74,7 +75,7 @@ class CaptionLearner(NetworkLearner):
             scores, truth = logits.float().flatten(0, 1), tokens[:, 1:].flatten()
             return F.cross_entropy(scores, truth, ignore_index=PADDING, label_smoothing=smoothing)
 
-        return self.descend_on((images, signals, tokens[:, :-1]), loss_of, step)
+        return self.descend_on((examples, signals, tokens[:, :-1]), loss_of, step)
 
     def estimate_statistics(self, network: nn.Module, pictures: Sequence[Pixels]) -> None:
         """Estimate batch norm of the encoder; `pictures` are (B, F, H, W, 3) uint8."""

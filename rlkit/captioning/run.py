@@ -94,7 +94,7 @@ def resume(
         raise UserError(f"{source.name} has other words, pictures or signals of an example than this run.")
     notes = (*source.notes, *changed_pictures(source.name, source.training_pictures, config))
     # Without a checkpoint, the run begins again with the same random weights.
-    built = build(config.network, config.vocabulary, config.frames, config.signals, config.seed)
+    built = build(config.network, config.vocabulary, config.frames, config.signals, config.objects, config.seed)
     return go_on(run, CaptionPlan(config, source, built, notes), _trainer, time_limit, reporter)
 
 

@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rlkit.captioning.captioner import Captioner, Floats
+from rlkit.captioning.captioner import Captioner
 from rlkit.captioning.config import CaptionConfig
 from rlkit.captioning.datasets.base import CaptionDataset, CaptionedImages, Grammar
+from rlkit.captioning.features import Features
 from rlkit.captioning.learner import CaptionLearner, padded
 from rlkit.captioning.slots import SlotAccuracy
 from rlkit.captioning.visualization import CaptionRow, draw_captions
@@ -48,7 +49,7 @@ class CaptionTrainer(NetworkTrainer[CaptionConfig, CaptionedImages]):
         super().__init__(run, pictures, learner, reporter)
         self._grammar = source if isinstance(source, Grammar) else None
         self._selection: SelectionPictures[CaptionedImages] = SelectionPictures(source)
-        self._encoded: dict[int, Floats] = {}  # features of validation batches, where the encoder is frozen
+        self._encoded: dict[int, Features] = {}  # features of validation batches, where the encoder is frozen
 
     def update(self, batch: CaptionedImages) -> Tensor:
         """Take a gradient step, and return the loss."""
@@ -68,7 +69,7 @@ class CaptionTrainer(NetworkTrainer[CaptionConfig, CaptionedImages]):
             total, words = total + likelihood, words + tokens
             count += len(batch)
             shown = slice(0, None if slots.measures(batch) else 1)
-            sentences = captioner.describe_encoded(features[shown], batch.signals[shown])
+            sentences = captioner.describe_encoded(features.part(shown), batch.signals[shown])
             slots.add(batch, sentences)
             # The first of each batch shows another place or time than the one before.
             if len(rows) < ROWS:
@@ -89,7 +90,7 @@ class CaptionTrainer(NetworkTrainer[CaptionConfig, CaptionedImages]):
         assert isinstance(network, NICCompact)
         return Captioner(network, self.config.card(trained), self.learner.device)
 
-    def _features(self, captioner: Captioner, number: int, batch: CaptionedImages) -> Floats:
+    def _features(self, captioner: Captioner, number: int, batch: CaptionedImages) -> Features:
         """Features of validation batch `number`."""
         if number in self._encoded:
             return self._encoded[number]
@@ -100,18 +101,18 @@ class CaptionTrainer(NetworkTrainer[CaptionConfig, CaptionedImages]):
 
 
 @torch.inference_mode()
-def log_likelihood(captioner: Captioner, features: Floats, batch: CaptionedImages) -> tuple[float, int]:
+def log_likelihood(captioner: Captioner, features: Features, batch: CaptionedImages) -> tuple[float, int]:
     """The sum of the log-probabilities of all words of all references, and their number.
 
     Args:
         captioner: The captioner.
-        features: (B, F, 64, 12, 16), of the examples.
+        features: Of the examples.
         batch: The examples.
     """
     network, device = captioner.network, captioner.device
     rows = np.repeat(np.arange(len(batch)), [len(some) for some in batch.captions])
     captions = [tokens for some in batch.captions for tokens in some]
-    memory = network.remember(torch.from_numpy(features).to(device), torch.from_numpy(batch.signals).to(device))
+    memory = network.remember(features.encoded(device), torch.from_numpy(batch.signals).to(device))
     tokens = torch.from_numpy(padded(captions, captioner.card.vocabulary)).to(device)
     logits = network.decode(memory.repeated(torch.from_numpy(rows).to(device)), tokens[:, :-1])
     loss = F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), ignore_index=PADDING, reduction="sum")

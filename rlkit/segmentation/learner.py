@@ -175,7 +175,7 @@ class NetworkLearner:
         """
         return self.descend_on((as_floats(self.moved(images)),), loss_of, step)
 
-    def descend_on(self, inputs: Sequence[Tensor], loss_of: Callable[[Any], Tensor], step: int) -> Tensor:
+    def descend_on(self, inputs: Sequence[Any], loss_of: Callable[[Any], Tensor], step: int) -> Tensor:
         """Take a gradient step; arguments as of `descend`, but for the arguments of the network."""
         settings = self.settings
         for group in self._optimizer.param_groups:

@@ -7,6 +7,7 @@ from typing import Protocol, Self, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from rlkit.captioning.features import Features
 from rlkit.spaces import Pixels
 
 Floats = npt.NDArray[np.float32]
@@ -26,7 +27,7 @@ class CaptionedImages:
         names: One per example: its file, or the episode it is from.
         conditions: One per example: weather or sequence, by which metrics are grouped; "" if unknown.
         slots: What is true of each example, slot by slot, such as {"manoeuvre": "brake"}; None where it is not known.
-        features: (B, F, C, h, w), of a frozen encoder, in place of the pictures' pixels; None for pictures.
+        features: Of a frozen encoder, in place of the pictures' pixels; None for pictures.
     """
 
     images: Pixels
@@ -35,7 +36,7 @@ class CaptionedImages:
     names: tuple[str, ...]
     conditions: tuple[str, ...]
     slots: tuple[Mapping[str, str], ...] | None = None
-    features: npt.NDArray[np.float16] | None = None
+    features: Features | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -50,7 +51,7 @@ class CaptionedImages:
             names=self.names[rows],
             conditions=self.conditions[rows],
             slots=None if self.slots is None else self.slots[rows],
-            features=None if self.features is None else self.features[rows],
+            features=None if self.features is None else self.features.part(rows),
         )
 
     def with_images(self, images: Pixels) -> Self:

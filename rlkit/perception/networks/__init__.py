@@ -38,7 +38,7 @@ DETECTORS: dict[str, Callable[[int, int], "ObjectNetwork"]] = {
 }
 ObjectNetwork = CenterNetCompact | FasterRCNNCompact
 
-CAPTIONERS: dict[str, Callable[[int, int, int], NICCompact]] = {"nic-compact": NICCompact}
+CAPTIONERS: dict[str, Callable[[int, int, int, int], NICCompact]] = {"nic-compact": NICCompact}
 
 
 class SegmentationNetwork(Protocol):

@@ -219,7 +219,7 @@ def measures(found: Candidates, kinds: int, size: tuple[int, int]) -> Tensor:
     """
     height, width = size
     certain = found.scores > LEAST_SCORE
-    order = torch.where(certain, found.distances, torch.inf).argsort(1, stable=True)
+    order = torch.where(certain, found.distances, torch.inf).argsort(dim=1, stable=True)
     x1, y1, x2, y2 = found.boxes.unbind(2)
     distance = found.distances.clamp(min=1.0)
     aside = (0.5 * (x1 + x2) / width - 0.5) * distance  # over the tangent of the field of view
