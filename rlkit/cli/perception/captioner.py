@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlkit.cli.options import check_result_target, print_line, write_result
+from rlkit.cli.perception.evaluate import unknown_data
+from rlkit.cli.perception.reporting import with_splits
 from rlkit.cli.perception.sheet import write_sheet
 from rlkit.errors import UserError
 from rlkit.utils.terminal import printable
@@ -78,7 +80,7 @@ def open_sentences_of(
     elif data is None and card.trained.get("data") == "sim":
         known = "sim"
     if known is None:
-        raise UserError(f"--data is needed: the training data of {what} are not known here. Name sim or a folder.")
+        raise unknown_data(what, card.trained)
     simulated = known == "sim"
     source = open_sentences(
         known,
@@ -143,8 +145,7 @@ def evaluate_captioner(
             )
         Console().print(table)
     if json is not None:
-        beside = {"splits": {one["split"]: one for one in results}} if len(results) > 1 else {}
-        write_result(json, results[0] | beside, RESULT)
+        write_result(json, with_splits(results), RESULT)
 
 
 def predict_sentences(what: str, path: Path, device: str, *, data: str | None, split: str | None, count: int | None,
