@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from rlkit.cli.options import check_result_target, print_line, write_result
 from rlkit.cli.perception.evaluate import unknown_data
-from rlkit.cli.perception.reporting import with_splits
+from rlkit.cli.perception.reporting import shown, shown_text, with_splits
 from rlkit.cli.perception.sheet import write_sheet
 from rlkit.errors import UserError
-from rlkit.utils.terminal import printable
 
 if TYPE_CHECKING:
     from rlkit.captioning.captioner import CaptionerCard
@@ -128,21 +127,19 @@ def evaluate_captioner(
         evaluate(captioner, source, name, name=what, limit=limit) for name in ([split] if split else source.splits)
     ]
     for result in results if json != "-" else []:
-        table = Table(box=None, pad_edge=True, title=printable(f"{result['data']}, {result['split']}"))
+        table = Table(box=None, pad_edge=True, title=shown_text(f"{result['data']}, {result['split']}"))
         for column in ("", "captioner", "nearest neighbour", "most frequent sentence"):
             table.add_column(column)
         columns = (result, result["nearest_neighbour"], result["most_frequent"])
         names = [
             key
             for key, value in result.items()
-            if key in ("bleu4", "cider", "grammatical", "searched_again", "ms_per_sentence")
+            if value is not None and key in ("bleu4", "cider", "grammatical", "searched_again", "ms_per_sentence")
         ]
         for name in names:
-            table.add_row(name, *(f"{one[name]:.4f}" if name in one else "–" for one in columns))
+            table.add_row(name, *(shown(one.get(name)) for one in columns))
         for name in result.get("slots", {}):
-            table.add_row(
-                f"slot {printable(name)}", *(f"{one['slots'].get(name, float('nan')):.4f}" for one in columns)
-            )
+            table.add_row(f"slot {shown_text(name)}", *(shown(one["slots"].get(name)) for one in columns))
         Console().print(table)
     if json is not None:
         write_result(json, with_splits(results), RESULT)
