@@ -13,7 +13,7 @@ import numpy as np
 
 from rlkit.captioning.datasets.base import CaptionedImages, Tokens
 from rlkit.captioning.vocabulary import LONGEST
-from rlkit.detection.datasets.coco import home_of, split_of_file, whole_number
+from rlkit.detection.datasets.coco import found_pictures, split_of_file, training_first, whole_number
 from rlkit.detection.datasets.folder import LEAST_SIDE
 from rlkit.detection.datasets.json_scan import Entry, scan
 from rlkit.errors import UserError
@@ -21,9 +21,6 @@ from rlkit.segmentation.datasets.bounds import check_size
 from rlkit.segmentation.datasets.folder_reader import MEMORY, FolderReader, Pair
 from rlkit.segmentation.datasets.image_file import read_header
 from rlkit.segmentation.datasets.io import read_picture, resize_picture
-from rlkit.segmentation.datasets.listing import TRAIN
-from rlkit.spaces import is_word
-from rlkit.utils import paths
 
 PREFIX = "captions_"
 STRUCTURE = f"annotations/{PREFIX}*.json"
@@ -138,9 +135,7 @@ def _splits(folder: Path) -> Mapping[str, tuple[CaptionedFile, ...]]:
         if split in splits:
             raise UserError(f"{path} is a second file of the split {split}: merge or rename one.")
         splits[split] = _read(path, folder)
-    if TRAIN in splits:
-        return {TRAIN: splits.pop(TRAIN), **splits}
-    return {TRAIN: next(iter(splits.values()))} if len(splits) == 1 else splits
+    return training_first(splits)
 
 
 def _read(path: Path, folder: Path) -> tuple[CaptionedFile, ...]:
@@ -183,22 +178,12 @@ def _pictures(
     images: Mapping[int, tuple[Entry, dict[str, Any]]],
     captions: Mapping[int, list[Tokens]],
 ) -> tuple[CaptionedFile, ...]:
-    home: Path | None = None
     made = []
-    for identity, (entry, one) in images.items():
-        where = f"{path}, line {entry.line}"
-        name, condition = one.get("file_name"), one.get("condition", "")
-        if not isinstance(name, str) or not name:
-            raise UserError(f"{where}: 'file_name' must be the name of a picture, not {name!r:.60}.")
-        if not isinstance(condition, str) or not is_word(condition):
-            raise UserError(f"{where}: 'condition' must be a short text, not {condition!r:.60}.")
+    for identity, found in found_pictures(path, folder, images, PREFIX):
         if identity not in captions:
-            raise UserError(f"{where}: the image {name} has no caption in 'annotations'.")
-        home = home or home_of(path, folder, name, where, PREFIX)
-        picture = paths.path_inside(home, name)
-        if not picture.is_file():
-            raise UserError(f"{where}: the picture {picture} is missing.")
-        made.append(CaptionedFile(picture, tuple(captions[identity]), where, condition))
+            name = images[identity][1]["file_name"]
+            raise UserError(f"{found.where}: the image {name} has no caption in 'annotations'.")
+        made.append(CaptionedFile(found.picture, tuple(captions[identity]), found.where, found.condition))
     return tuple(made)
 
 

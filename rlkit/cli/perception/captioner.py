@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlkit.cli.options import check_result_target, print_line, write_result
+from rlkit.cli.perception.evaluate import unknown_data
+from rlkit.cli.perception.reporting import shown, shown_text, with_splits
 from rlkit.cli.perception.sheet import write_sheet
 from rlkit.errors import UserError
-from rlkit.utils.terminal import printable
 
 if TYPE_CHECKING:
     from rlkit.captioning.captioner import CaptionerCard
@@ -78,7 +79,7 @@ def open_sentences_of(
     elif data is None and card.trained.get("data") == "sim":
         known = "sim"
     if known is None:
-        raise UserError(f"--data is needed: the training data of {what} are not known here. Name sim or a folder.")
+        raise unknown_data(what, card.trained)
     simulated = known == "sim"
     source = open_sentences(
         known,
@@ -126,25 +127,22 @@ def evaluate_captioner(
         evaluate(captioner, source, name, name=what, limit=limit) for name in ([split] if split else source.splits)
     ]
     for result in results if json != "-" else []:
-        table = Table(box=None, pad_edge=True, title=printable(f"{result['data']}, {result['split']}"))
+        table = Table(box=None, pad_edge=True, title=shown_text(f"{result['data']}, {result['split']}"))
         for column in ("", "captioner", "nearest neighbour", "most frequent sentence"):
             table.add_column(column)
         columns = (result, result["nearest_neighbour"], result["most_frequent"])
         names = [
             key
             for key, value in result.items()
-            if key in ("bleu4", "cider", "grammatical", "searched_again", "ms_per_sentence")
+            if value is not None and key in ("bleu4", "cider", "grammatical", "searched_again", "ms_per_sentence")
         ]
         for name in names:
-            table.add_row(name, *(f"{one[name]:.4f}" if name in one else "–" for one in columns))
+            table.add_row(name, *(shown(one.get(name)) for one in columns))
         for name in result.get("slots", {}):
-            table.add_row(
-                f"slot {printable(name)}", *(f"{one['slots'].get(name, float('nan')):.4f}" for one in columns)
-            )
+            table.add_row(f"slot {shown_text(name)}", *(shown(one["slots"].get(name)) for one in columns))
         Console().print(table)
     if json is not None:
-        beside = {"splits": {one["split"]: one for one in results}} if len(results) > 1 else {}
-        write_result(json, results[0] | beside, RESULT)
+        write_result(json, with_splits(results), RESULT)
 
 
 def predict_sentences(what: str, path: Path, device: str, *, data: str | None, split: str | None, count: int | None,

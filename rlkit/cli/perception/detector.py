@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-
 from rlkit.cli.options import check_result_target, write_result
+from rlkit.cli.perception.evaluate import unknown_data
+from rlkit.cli.perception.reporting import evaluate_splits, print_notes, print_speed, shown, shown_text, with_splits
 from rlkit.errors import UserError
-from rlkit.utils.terminal import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from rlkit.detection.datasets.base import DetectionDataset
     from rlkit.detection.evaluation import DetectionResult
     from rlkit.perception.model_card import DetectorCard
+    from rlkit.segmentation.evaluation import Progress
 
 RESULT = frozenset({"model", "parameters", "pictures", "ap"})  # keys of its JSON
 
@@ -65,9 +65,7 @@ def open_boxes_of(
             pictures=pictures,
             allow_code=data is not None,
         )
-    known = str(card.trained.get("data", ""))
-    hint = f" (it was trained on {known})" if known else ""
-    raise UserError(f"--data is needed: the training data of {what} are not known here{hint}. Name sim or a folder.")
+    raise unknown_data(what, card.trained)
 
 
 def evaluate_detector(
@@ -101,7 +99,6 @@ def evaluate_detector(
         UserError: For anything that the user can correct.
     """
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from rlkit.detection.average_precision import check_evaluator
     from rlkit.detection.evaluation import evaluate
@@ -115,33 +112,34 @@ def evaluate_detector(
     source = open_boxes_of(
         what, detector.card, data, detector.card.size, seed=seed, env_kwargs=env_kwargs, pictures=limit
     )
-    if min_height is None:
-        trained = detector.card.trained.get("hyperparameters")
-        learned = trained.get("min_height") if isinstance(trained, dict) else None
-        min_height = float(learned) if isinstance(learned, int | float) else 0.0
-    results: list[DetectionResult] = []
-    columns = (SpinnerColumn(), TextColumn("{task.description}: {task.completed} pictures"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        for name in [split] if split else source.splits:
-            task = progress.add_task(escape(printable(f"{source.name}, {name}")), total=None)
-            result = evaluate(
-                detector,
-                source,
-                name,
-                name=what,
-                limit=limit,
-                min_height=min_height,
-                timed=not results,
-                progress=lambda count, task=task: progress.advance(task, count),
-            )
-            results.append(result)
+    lowest = learned_height(detector.card) if min_height is None else min_height
+    splits = [split] if split else source.splits
+
+    def measured(name: str, progress: "Progress") -> "DetectionResult":
+        return evaluate(
+            detector,
+            source,
+            name,
+            name=what,
+            limit=limit,
+            min_height=lowest,
+            timed=name == splits[0],
+            progress=progress,
+        )
+
+    results = evaluate_splits(source.name, splits, measured)
     if json != "-":
         for result in results:
             print_result(result, Console())
     if json is not None:
-        first = results[0].to_json()
-        beside = {"splits": {result.split: result.to_json() for result in results}} if len(results) > 1 else {}
-        write_result(json, first | beside, RESULT)
+        write_result(json, with_splits([result.to_json() for result in results]), RESULT)
+
+
+def learned_height(card: "DetectorCard") -> float:
+    """The least height of an object in pixels that a detector learned to find; 0 if it is unknown."""
+    trained = card.trained.get("hyperparameters")
+    learned = trained.get("min_height") if isinstance(trained, dict) else None
+    return float(learned) if isinstance(learned, int | float) else 0.0
 
 
 def print_result(result: "DetectionResult", console: "Console") -> None:
@@ -150,14 +148,13 @@ def print_result(result: "DetectionResult", console: "Console") -> None:
 
     height, width = result.size
     console.print(
-        f"[bold]{escape(printable(result.model))}[/bold] on {escape(printable(result.data))}, "
-        f"{escape(printable(result.split))}: {result.pictures} pictures of {width}×{height} pixels, "
+        f"[bold]{shown_text(result.model)}[/bold] on {shown_text(result.data)}, "
+        f"{shown_text(result.split)}: {result.pictures} pictures of {width}×{height} pixels, "
         f"{result.precision.objects} objects"
         + (f" at least {result.min_height:g} pixels high" if result.min_height else ""),
         highlight=False,
     )
-    for note in result.notes:
-        console.print(f"  note: {escape(printable(note))}", highlight=False)
+    print_notes(result.notes, console)
     table = Table(box=None, pad_edge=True, show_header=False)
     precision = result.precision
     rows = [
@@ -173,13 +170,7 @@ def print_result(result: "DetectionResult", console: "Console") -> None:
     rows += [(f"AP50 {name}", value, "") for name, value in precision.ap50_by_kind.items()]
     rows += [(f"AP50 {name or 'unknown'}", one.ap50, "condition") for name, one in result.by_condition.items()]
     for name, value, meaning in rows:
-        table.add_row(escape(printable(name)), "–" if value != value else f"{value:.4f}", meaning)
+        table.add_row(shown_text(name), shown(value), meaning)
     table.add_row("parameters", f"{result.parameters:,}", "")
     console.print(table)
-    if result.speed is not None:
-        speed = result.speed
-        console.print(
-            f"  {speed.frames_per_second:.0f} pictures/s one at a time (p50 {speed.p50:.2f} ms, p99 {speed.p99:.2f} "
-            f"ms), {speed.batched:.0f} in batches of 32; {speed.device}\n",
-            highlight=False,
-        )
+    print_speed(result.speed, console)

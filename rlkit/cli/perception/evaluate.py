@@ -1,15 +1,15 @@
 """`rlkit perception evaluate`: evaluate a segmentation model or a detector on unseen images."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
-from rich.markup import escape
 
 from rlkit.cli.options import KeyValues, check_result_target, read_kwargs, refuse, unset, write_result
+from rlkit.cli.perception.reporting import evaluate_splits, print_notes, print_speed, shown, shown_text, with_splits
 from rlkit.errors import UserError
-from rlkit.utils.terminal import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rlkit.perception.model import SegmentationModel
     from rlkit.perception.model_card import ModelCard
     from rlkit.segmentation.datasets.base import Dataset
-    from rlkit.segmentation.evaluation import SegmentationResult
+    from rlkit.segmentation.evaluation import Progress, SegmentationResult
 
 RESULT = frozenset({"model", "parameters", "pictures", "iou"})  # keys of its JSON
 
@@ -95,12 +95,12 @@ class Evaluate:
             held_out=held_out_of(self.model) if self.data is None else 0.1,
             allow_code=self.data is not None,
         )
-        results = self._evaluate(model, source, Console(stderr=True))
+        results = self._evaluate(model, source)
         if self.json != "-":
             for result in results:
                 print_result(result, Console())
         if self.json is not None:
-            write_result(self.json, _joined(results), RESULT)
+            write_result(self.json, with_splits([result.to_json() for result in results]), RESULT)
 
     def _evaluate_captioner(self, path: Path, device: str) -> None:
         from rlkit.cli.perception.captioner import evaluate_captioner
@@ -134,32 +134,26 @@ class Evaluate:
             json=self.json,
         )
 
-    def _evaluate(
-        self, model: "SegmentationModel", source: "Dataset", console: "Console"
-    ) -> list["SegmentationResult"]:
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
+    def _evaluate(self, model: "SegmentationModel", source: "Dataset") -> list["SegmentationResult"]:
         from rlkit.segmentation.evaluation import evaluate
 
-        results: list[SegmentationResult] = []
-        columns = (SpinnerColumn(), TextColumn("{task.description}: {task.completed} pictures"), TimeElapsedColumn())
-        with Progress(*columns, console=console, transient=True) as progress:
-            for split in [self.split] if self.split else source.splits:
-                task = progress.add_task(_shown_text(f"{source.name}, {split}"), total=None)
-                result = evaluate(
-                    model,
-                    source,
-                    split,
-                    name=self.model,
-                    limit=self.num_images,
-                    samples=self.samples,
-                    seed=self.seed,
-                    drivable_only=self.drivable_only,
-                    timed=not results,  # pictures of another split take as long
-                    progress=lambda count, task=task: progress.advance(task, count),
-                )
-                results.append(result)
-        return results
+        splits = [self.split] if self.split else source.splits
+
+        def measured(split: str, progress: "Progress") -> "SegmentationResult":
+            return evaluate(
+                model,
+                source,
+                split,
+                name=self.model,
+                limit=self.num_images,
+                samples=self.samples,
+                seed=self.seed,
+                drivable_only=self.drivable_only,
+                timed=split == splits[0],  # pictures of another split take as long
+                progress=progress,
+            )
+
+        return evaluate_splits(source.name, splits, measured)
 
 
 def usual_data(what: str, card: "ModelCard") -> str:
@@ -176,8 +170,19 @@ def usual_data(what: str, card: "ModelCard") -> str:
     known = RunFolder.open(Path(what), SegmentationConfig).config.data if is_run else str(card.trained.get("data", ""))
     if is_run or is_simulator(known):
         return known
+    raise unknown_data(what, card.trained)
+
+
+def unknown_data(what: str, trained: Mapping[str, Any]) -> UserError:
+    """The error that the training data of a model are not known.
+
+    Args:
+        what: The model as the user named it.
+        trained: How it was trained, from its card.
+    """
+    known = str(trained.get("data", ""))
     hint = f" (it was trained on {known})" if known else ""
-    raise UserError(f"--data is needed: the training data of {what} are not known here{hint}. Name sim or a folder.")
+    return UserError(f"--data is needed: the training data of {what} are not known here{hint}. Name sim or a folder.")
 
 
 def held_out_of(what: str) -> float:
@@ -189,42 +194,27 @@ def held_out_of(what: str) -> float:
     return RunFolder.open(Path(what), SegmentationConfig).config.val_fraction if is_run else 0.1
 
 
-def _joined(results: list["SegmentationResult"]) -> dict[str, object]:
-    """The figures of the first split, and those of all beside them where there are several."""
-    first = results[0].to_json()
-    if len(results) == 1:
-        return first
-    return {**first, "splits": {result.split: result.to_json() for result in results}}
-
-
 def print_result(result: "SegmentationResult", console: "Console") -> None:
     """Print the figures as tables."""
-    speed = result.speed
     console.print(
-        f"[bold]{_shown_text(result.model)}[/bold] on {_shown_text(result.data)}, {_shown_text(result.split)}: "
+        f"[bold]{shown_text(result.model)}[/bold] on {shown_text(result.data)}, {shown_text(result.split)}: "
         f"{result.pictures} pictures of "
         f"{result.size[1]}×{result.size[0]} pixels",
         highlight=False,
     )
-    for note in result.notes:
-        console.print(f"  note: {_shown_text(note)}", highlight=False)
+    print_notes(result.notes, console)
     console.print(_figures(result))
     console.print(_classes(result))
     if result.by_condition:
         console.print(_conditions(result))
-    if speed is not None:
-        console.print(
-            f"  {speed.frames_per_second:.0f} pictures/s one at a time (p50 {speed.p50:.2f} ms, p99 {speed.p99:.2f} "
-            f"ms), {speed.batched:.0f} in batches of 32; {speed.device}\n",
-            highlight=False,
-        )
+    print_speed(result.speed, console)
 
 
 def _figures(result: "SegmentationResult") -> "Table":
     table = _table("", "")
     mask = result.classes.drivable_mask
     rows = (
-        ("drivable IoU", f"{result.drivable_iou:.4f}", f"of {_shown_text(' + '.join(result.classes.drivable))}"),
+        ("drivable IoU", f"{result.drivable_iou:.4f}", f"of {shown_text(' + '.join(result.classes.drivable))}"),
         ("two-class mean IoU", f"{result.confusion.two_class_mean_iou(mask):.4f}", "drivable and everything else"),
         ("mean IoU", f"{result.confusion.mean_iou:.4f}", f"over {len(result.classes)} classes"),
         ("global accuracy", f"{result.confusion.global_accuracy:.4f}", "share of pixels"),
@@ -251,9 +241,9 @@ def _classes(result: "SegmentationResult") -> "Table":
     shares = result.confusion.counts.sum(axis=1) / max(1, result.confusion.pixels)
     columns = (result.confusion.iou, result.confusion.class_accuracy, result.boundaries.by_class)
     for number, name in enumerate(result.classes.names):
-        figures = (_shown(column[number]) for column in columns)
+        figures = (shown(column[number]) for column in columns)
         table.add_row(
-            _shown_text(name),
+            shown_text(name),
             *figures,
             f"{shares[number]:.1%}",
             style="bold" if name in result.classes.drivable else "",
@@ -265,17 +255,8 @@ def _conditions(result: "SegmentationResult") -> "Table":
     table = _table("condition", "drivable IoU", "mean IoU", "accuracy")
     for name, confusion in result.by_condition.items():
         figures = (confusion.drivable_iou(result.classes.drivable_mask), confusion.mean_iou, confusion.global_accuracy)
-        table.add_row(_shown_text(name or "unknown"), *map(_shown, figures))
+        table.add_row(shown_text(name or "unknown"), *map(shown, figures))
     return table
-
-
-def _shown_text(text: str) -> str:
-    """A text from a file or the command line, of which rich and the terminal take nothing for markup."""
-    return escape(printable(text))
-
-
-def _shown(value: float) -> str:
-    return "–" if value != value else f"{value:.4f}"
 
 
 def _table(first: str, *others: str) -> "Table":

@@ -3,8 +3,10 @@
 import math
 import re
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rlkit.detection.datasets.base import Box, DetectionIndex, PictureFile
 from rlkit.detection.datasets.json_scan import Entry, scan
@@ -19,6 +21,8 @@ _ROBOFLOW = "_annotations.coco.json"  # beside the pictures of each split
 _PREFIX = "instances_"
 _YEAR = re.compile(r"_?\d{4}$")
 MASKS, CLASSES = "masks", "classes.json"
+
+F = TypeVar("F")
 
 
 class COCO:
@@ -59,14 +63,10 @@ class COCO:
             if split in splits:
                 raise UserError(f"{path} is a second file of the split {split}: merge or rename one.")
             splits[split] = pictures
-        if TRAIN in splits:
-            splits = {TRAIN: splits.pop(TRAIN), **splits}
-        elif len(splits) == 1:
-            splits = {TRAIN: next(iter(splits.values()))}
         decode = None
         if classes is not None:
             decode = same_numbers(len(classes), f"the {len(classes)} classes of {CLASSES} (255 is ignored)")
-        return DetectionIndex(self.name, kinds, splits, classes, decode)
+        return DetectionIndex(self.name, kinds, training_first(splits), classes, decode)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -75,6 +75,13 @@ def _files(folder: Path) -> list[Path]:
         return beside
     found = sorted(folder.glob("annotations/*.json"))
     return [path for path in found if path.name.startswith(_PREFIX)] or found
+
+
+def training_first(splits: Mapping[str, tuple[F, ...]]) -> dict[str, tuple[F, ...]]:
+    """The splits with that for training first, which a single one is."""
+    if TRAIN in splits:
+        return {TRAIN: splits[TRAIN], **splits}
+    return {TRAIN: next(iter(splits.values()))} if len(splits) == 1 else dict(splits)
 
 
 def split_of_file(path: Path, prefix: str = _PREFIX) -> str:
@@ -188,8 +195,56 @@ def _pictures(
     boxes: dict[Any, list[Box]],
     masked: bool,
 ) -> tuple[PictureFile, ...]:
-    home: Path | None = None
     made = []
+    for identity, found in found_pictures(path, folder, images):
+        picture, one = found.picture, images[identity][1]
+        mask = folder / MASKS / found.home.relative_to(folder).name / f"{picture.stem}.png" if masked else None
+        size = (one["height"], one["width"]) if {"height", "width"} <= one.keys() else None
+        made.append(
+            PictureFile(
+                picture,
+                tuple(boxes.get(identity, ())),
+                found.where,
+                mask if mask is not None and mask.is_file() else None,
+                found.condition,
+                size,
+            )
+        )
+    return tuple(made)
+
+
+@dataclass(frozen=True)
+class FoundPicture:
+    """A picture that a file of annotations names.
+
+    Args:
+        picture: The image file.
+        home: The folder of the file's pictures.
+        where: File and line that name it, for messages.
+        condition: By which figures are grouped; "" if unknown.
+    """
+
+    picture: Path
+    home: Path
+    where: str
+    condition: str
+
+
+def found_pictures(
+    path: Path, folder: Path, images: Mapping[int, tuple[Entry, dict[str, Any]]], prefix: str = _PREFIX
+) -> Iterator[tuple[int, FoundPicture]]:
+    """Yield the id and the file of every picture.
+
+    Args:
+        path: The file of annotations.
+        folder: The data set.
+        images: Its entries of the list `images`, by id.
+        prefix: How the file's name begins.
+
+    Raises:
+        UserError: A picture is missing, or its entry is invalid; the message names file and line.
+    """
+    home: Path | None = None
     for identity, (entry, one) in images.items():
         where = f"{path}, line {entry.line}"
         name, condition = one.get("file_name"), one.get("condition", "")
@@ -197,23 +252,11 @@ def _pictures(
             raise UserError(f"{where}: 'file_name' must be the name of a picture, not {name!r:.60}.")
         if not isinstance(condition, str) or not is_word(condition):
             raise UserError(f"{where}: 'condition' must be a short text, not {condition!r:.60}.")
-        home = home or home_of(path, folder, name, where)
+        home = home or home_of(path, folder, name, where, prefix)
         picture = paths.path_inside(home, name)
         if not picture.is_file():
             raise UserError(f"{where}: the picture {picture} is missing.")
-        mask = folder / MASKS / home.relative_to(folder).name / f"{picture.stem}.png" if masked else None
-        size = (one["height"], one["width"]) if {"height", "width"} <= one.keys() else None
-        made.append(
-            PictureFile(
-                picture,
-                tuple(boxes.get(identity, ())),
-                where,
-                mask if mask is not None and mask.is_file() else None,
-                condition,
-                size,
-            )
-        )
-    return tuple(made)
+        yield identity, FoundPicture(picture, home, where, condition)
 
 
 def home_of(path: Path, folder: Path, name: str, where: str, prefix: str = _PREFIX) -> Path:

@@ -74,3 +74,14 @@ def test_a_sheet_that_cannot_be_written_leaves_no_file(rlkit, model, captions, t
 def test_options_of_other_models_are_refused(rlkit, model, arguments, option, capsys):
     assert rlkit("perception", *(model if one == "MODEL" else one for one in arguments)) == 2
     assert f"{option} has no meaning for a captioner: leave it out" in capsys.readouterr().err
+
+
+def test_a_captioner_is_evaluated_on_the_data_that_are_named(rlkit, model, captions, tmp_path, capsys):
+    pytest.importorskip("pycocoevalcap", reason="needs the extra captioning")
+    assert rlkit("perception", "evaluate", model) == 2
+    assert "--data is needed: the training data of" in capsys.readouterr().err
+    assert rlkit("perception", "evaluate", model, "--data", captions, "--json", tmp_path / "figures.json") == 0
+    assert "bleu4" in capsys.readouterr().out
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert (figures["split"], figures["pictures"]) == ("val", 3)
+    assert figures["searched_again"] is None  # there is no grammar
