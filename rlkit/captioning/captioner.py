@@ -156,8 +156,8 @@ class Captioner:
         if images.ndim != 5:
             raise ValueError(f"images must be (N, F, H, W, 3) uint8, not {images.shape} {images.dtype}")
         features = self.encode(images.reshape(-1, *images.shape[2:]))
-        frames = images.shape[1]
-        return Features(features.grid[::frames], features.objects.reshape(-1, frames, *features.objects.shape[2:]))
+        objects = features.objects.reshape(*images.shape[:2], *features.objects.shape[2:])
+        return Features(features.grid[:: images.shape[1]], objects)
 
     @torch.inference_mode()
     def encode(self, images: Pixels) -> Features:

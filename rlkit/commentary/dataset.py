@@ -237,7 +237,9 @@ class _Cars:
                 if sensing.is_ready(index):
                     name = f"{environments.config.id}, seed {seeds[index]}, decision {steps[index]}"
                     candidates.append(
-                        _Candidate(sensing.pictures(index), sensing.signals(index), sensing.facts(index), name)
+                        _Candidate(
+                            np.stack(sensing.pictures(index)), sensing.signals(index), sensing.facts(index), name
+                        )
                     )
             starts = (generator.random(number) < PERTURBED) & (remaining == 0)
             remaining[starts] = generator.integers(1, PERTURBED_FOR + 1, size=int(starts.sum()))

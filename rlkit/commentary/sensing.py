@@ -16,7 +16,7 @@ from rlkit.spaces import Pixels
 
 FRAMES = 2  # pictures of an example: now, and an interval ago
 DEFAULT_RATE = 10.0  # decisions per second, where metadata["render_fps"] is missing
-BOX_FIELDS = ("distance", "bearing", "relative_speed", "speed")
+BOX_FIELDS = ("distance", "bearing", "relative_speed", "speed", "occlusion")
 
 
 class Sensing:
@@ -91,10 +91,10 @@ class Sensing:
         """The numbers (S,) that the driver itself knows now, of `moments.SIGNALS`."""
         return signals_of(self._moments(index))
 
-    def pictures(self, index: int) -> Pixels:
-        """The pictures (FRAMES, H, W, 3) of now and an interval ago."""
+    def pictures(self, index: int) -> tuple[Pixels, Pixels]:
+        """The pictures (H, W, 3) of now and an interval ago; of each moment always the same array."""
         window = self._windows[index]
-        return np.stack([window[-1][1], window[0][1]])
+        return window[-1][1], window[0][1]
 
     def _moments(self, index: int) -> Sequence[Moment]:
         return [moment for moment, _ in self._windows[index]]

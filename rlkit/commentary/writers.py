@@ -1,5 +1,6 @@
 """What writes the sentences of a commentary: the truth by a grammar, or a captioner."""
 
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -10,9 +11,11 @@ from rlkit.commentary.moments import SIGNALS
 from rlkit.commentary.sensing import FRAMES, Sensing
 from rlkit.errors import UserError
 from rlkit.segmentation.datasets.io import resize_pictures
+from rlkit.spaces import Pixels
 
 if TYPE_CHECKING:
     from rlkit.captioning.captioner import Captioner
+    from rlkit.captioning.features import Features
 
 TRUTH = "truth"
 
@@ -66,12 +69,25 @@ class ModelWriter:
             )
         self.grammar = find_grammar(card.language)
         self._captioner = captioner
+        self._encoded: deque[tuple[Pixels, Features]] = deque()  # of the last pictures, which are needed again
 
     def write(self, sensing: Sensing) -> Tokens:
         """The sentence of the captioner."""
-        images = resize_pictures(sensing.pictures(0), self._captioner.card.size)[np.newaxis]
-        (tokens,) = self._captioner.describe(images, sensing.signals(0)[np.newaxis], self.grammar)
+        from rlkit.captioning.features import Features  # imports torch
+
+        features = Features.of_pictures([self._features(picture) for picture in sensing.pictures(0)])
+        while len(self._encoded) > sensing.length:
+            self._encoded.popleft()
+        (tokens,) = self._captioner.describe_encoded(features, sensing.signals(0)[np.newaxis], self.grammar)
         return tokens
+
+    def _features(self, picture: Pixels) -> "Features":
+        """Features of a picture, which is encoded once."""
+        known = next((features for other, features in self._encoded if other is picture), None)
+        if known is None:
+            known = self._captioner.encode(resize_pictures(picture[np.newaxis], self._captioner.card.size))
+            self._encoded.append((picture, known))
+        return known
 
 
 def find_writer(source: str) -> Writer:

@@ -201,8 +201,7 @@ class NICCompact(nn.Module):
     def encode_examples(self, images: Tensor) -> Encoded:
         """Features of examples: (B, F, 3, H, W) floats from 0 to 1."""
         grid, objects = self.encode(images.flatten(0, 1))
-        frames = images.shape[1]
-        return Encoded(grid[::frames], objects.view(-1, frames, *objects.shape[2:]))
+        return Encoded(grid[:: images.shape[1]], objects.view(*images.shape[:2], *objects.shape[2:]))
 
 
 def measures(found: Candidates, kinds: int, size: tuple[int, int]) -> Tensor:

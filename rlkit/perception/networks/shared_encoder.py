@@ -62,7 +62,7 @@ class SharedEncoder(SegNetCompact):
         return self.objects(F.relu(near + x)), x
 
     def _at_quarter(self, images: Tensor) -> tuple[Tensor, Tensor, list[tuple[Tensor, tuple[int, int]]]]:
-        """Features of encoder and decoder at a quarter of the resolution, and the indices of poolings not yet undone."""
+        """Features of encoder and decoder at a quarter of the resolution, and the indices of the poolings left."""
         x = self.scaling(images)
         pooled = []
         for level, encode in enumerate(self.encoders):

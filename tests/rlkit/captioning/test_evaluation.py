@@ -18,7 +18,7 @@ def test_a_perfect_sentence_has_the_best_scores_and_another_lower_ones():
 def test_baselines_stand_beside_the_captioner(make_source):
     source = make_source(8)
     vocabulary = Vocabulary(source.words)
-    network = build_captioner("nic-compact", len(vocabulary), 1, 0, torch.Generator().manual_seed(0))
+    network = build_captioner("nic-compact", len(vocabulary), 1, 0, 0, torch.Generator().manual_seed(0))
     result = evaluate(Captioner(network, CaptionerCard("nic-compact", source.size, vocabulary, 1, ())), source)
     assert result["pictures"] == 16
     assert result["nearest_neighbour"]["grammatical"] == 1
@@ -30,7 +30,7 @@ def test_baselines_stand_beside_the_captioner(make_source):
 def test_an_untrained_captioner_writes_sentences_of_the_grammar(make_source):
     source = make_source(8)
     vocabulary = Vocabulary(source.words)
-    network = build_captioner("nic-compact", len(vocabulary), 1, 0, torch.Generator().manual_seed(0))
+    network = build_captioner("nic-compact", len(vocabulary), 1, 0, 0, torch.Generator().manual_seed(0))
     captioner = Captioner(network, CaptionerCard("nic-compact", source.size, vocabulary, 1, ()))
     images = next(source.measured("test")).images
     wrong = [source.slots_of(tokens) is None for tokens in captioner.describe(images)]
@@ -55,7 +55,7 @@ def test_only_sentences_that_are_none_of_the_grammar_are_searched_for_again(make
 
     source = make_source(8)
     vocabulary = Vocabulary(source.words)
-    network = build_captioner("nic-compact", len(vocabulary), 1, 0, torch.Generator().manual_seed(0))
+    network = build_captioner("nic-compact", len(vocabulary), 1, 0, 0, torch.Generator().manual_seed(0))
     captioner = Alternating(network, CaptionerCard("nic-compact", source.size, vocabulary, 1, ()))
     result = evaluate(captioner, source)
     assert (result["searched_again"], result["grammatical"]) == (0.5, 1)

@@ -32,16 +32,16 @@ def _facts() -> st.SearchStrategy[Facts]:
 def _mended(slots):
     """Facts near an arbitrary choice of slots."""
     if slots["manoeuvre"] in TURNING:
-        slots["cause"] = Cause.BEND
+        slots["cause"] = Cause.ROAD
+        slots["road"] = Road.LEFT if slots["manoeuvre"] is Manoeuvre.TURNING_LEFT else Road.SHARPLY_RIGHT
     if slots["manoeuvre"] in AROUND_OBJECTS and slots["cause"] not in OBJECT_CAUSES:
         slots["cause"] = Cause.CONE
     if slots["cause"] is Cause.HIGH_SPEED:
         slots["manoeuvre"] = Manoeuvre.BRAKING
-    if slots["cause"] in (Cause.BEND_AHEAD, Cause.BEND) and slots["road"] is Road.STRAIGHT:
-        slots["road"] = Road.SHARP_LEFT_BEND
-    if slots["cause"] is Cause.BEND_ENDS:
-        slots["road"] = Road.STRAIGHT
-    slots["object"] = OBJECT_CAUSES.get(slots["cause"], slots["object"])
+    if slots["cause"] is Cause.ROAD and slots["road"] is Road.AHEAD:
+        slots["road"] = Road.SHARPLY_LEFT
+    kinds = OBJECT_CAUSES.get(slots["cause"], (slots["object"],))
+    slots["object"] = slots["object"] if slots["object"] in kinds else kinds[0]
     if slots["object"] is ObjectKind.NONE:
         slots |= {"distance": Distance.NONE, "side": Side.NONE}
     else:
@@ -106,13 +106,13 @@ def test_wordings_vary(language):
     facts = Facts.from_slots(
         {
             "manoeuvre": "braking",
-            "cause": "slower-car",
+            "cause": "car",
             "object": "car",
             "distance": "20-m",
             "side": "ahead",
             "room": "none-on-the-left",
             "weather": "rain",
-            "road": "sharp-left-bend",
+            "road": "sharply-left",
         }
     )
     generator = np.random.default_rng(0)
@@ -125,16 +125,22 @@ def test_english_reads_as_written():
     facts = Facts.from_slots(
         {
             "manoeuvre": "braking",
-            "cause": "slower-car",
+            "cause": "car",
             "object": "car",
             "distance": "20-m",
             "side": "ahead",
             "room": "none-on-the-left",
             "weather": "fair",
-            "road": "straight",
+            "road": "ahead",
         }
     )
-    assert to_text(GRAMMARS["en"].generate(facts)) == "Braking: a slower car 20 m ahead, no room on the left."
+    assert to_text(GRAMMARS["en"].generate(facts)) == "Braking: a car 20 m ahead, no room on the left."
+
+
+@given(facts=_facts())
+def test_a_mirror_image_of_a_mirror_image_is_the_same(facts):
+    assert facts.mirrored().mirrored() == facts
+    assert (facts.mirrored().side is Side.LEFT) == (facts.side is Side.RIGHT)
 
 
 @pytest.mark.parametrize("language", GRAMMARS)

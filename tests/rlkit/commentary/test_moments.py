@@ -6,7 +6,7 @@ import pytest
 from rlkit.boxes import Boxes
 from rlkit.capabilities import Situation
 from rlkit.commentary.facts import Cause, Distance, Manoeuvre, ObjectKind, Road, Room, Side, Weather
-from rlkit.commentary.moments import SIGNALS, Moment, facts_of, group_values, signals_of
+from rlkit.commentary.moments import SIGNALS, Moment, facts_of, group_values, mirrored_signals, signals_of
 from rlkit.errors import UserError
 
 CLASSES = ("car", "cone")
@@ -29,6 +29,7 @@ def boxes(*objects):
     rows = np.array(objects, dtype=np.float32).reshape(-1, 5)
     names = ("distance", "bearing", "relative_speed", "speed")
     attributes = {name: rows[:, index + 1] for index, name in enumerate(names)}
+    attributes["occlusion"] = np.zeros(len(rows), np.float32)
     return Boxes(np.zeros((len(rows), 4), np.float32), rows[:, 0].astype(np.int64), attributes)
 
 
@@ -50,7 +51,7 @@ def test_nothing_ahead_is_a_clear_road():
     assert (told.cause, told.object, told.road, told.weather) == (
         Cause.CLEAR_ROAD,
         ObjectKind.NONE,
-        Road.STRAIGHT,
+        Road.AHEAD,
         Weather.FAIR,
     )
 
@@ -60,17 +61,18 @@ def test_a_car_at_rest_is_standing():
 
 
 @pytest.mark.parametrize(
-    ("thing", "cause", "distance"),
+    ("thing", "kind", "distance"),
     [
-        ((0, 6.0, 0.0, -5.0, 7.0), Cause.SLOWER_CAR, Distance.M5),
-        ((0, 10.0, 0.0, 0.5, 12.5), Cause.CAR_AHEAD, Distance.M10),
-        ((0, 18.0, 0.0, -12.0, 0.0), Cause.STANDING_CAR, Distance.M20),
-        ((1, 30.0, 0.0, -12.0, 0.0), Cause.CONE, Distance.M30),
+        ((0, 6.0, 0.0, -5.0, 7.0), ObjectKind.CAR, Distance.M5),
+        ((1, 10.0, 0.0, -12.0, 0.0), ObjectKind.CONE, Distance.M10),
+        ((0, 18.0, 0.0, -12.0, 0.0), ObjectKind.STANDING_CAR, Distance.M20),
+        ((0, 28.0, 0.0, 0.5, 12.5), ObjectKind.CAR, Distance.M30),
     ],
 )
-def test_braking_for_an_object_in_the_path_names_it_and_its_distance(thing, cause, distance):
+def test_braking_for_an_object_in_the_path_names_it_and_its_distance(thing, kind, distance):
     told = facts(situation(13.0), situation(12.0), thing)
-    assert (told.manoeuvre, told.cause, told.distance, told.side) == (Manoeuvre.BRAKING, cause, distance, Side.AHEAD)
+    assert (told.manoeuvre, told.object, told.distance, told.side) == (Manoeuvre.BRAKING, kind, distance, Side.AHEAD)
+    assert told.cause is (Cause.CONE if kind is ObjectKind.CONE else Cause.CAR)
 
 
 def test_slots_of_no_object_are_not_told():
@@ -81,19 +83,26 @@ def test_slots_of_no_object_are_not_told():
 
 
 def test_objects_beyond_the_reach_are_not_told():
-    assert facts(situation(), situation(), (0, 45.0, 0.0, -5.0, 7.0)).object is ObjectKind.NONE
+    assert facts(situation(), situation(), (0, 31.0, 0.0, -5.0, 7.0)).object is ObjectKind.NONE
+    assert facts(situation(), situation(), (1, 18.0, 0.0, -5.0, 0.0)).object is ObjectKind.NONE
 
 
-@pytest.mark.parametrize(("curvature", "road"), [(0.015, Road.LEFT_BEND), (-0.035, Road.SHARP_RIGHT_BEND)])
-def test_braking_before_a_bend(curvature, road):
-    told = facts(situation(13.0, curvature, begins=8.0), situation(12.0, curvature, begins=8.0))
-    assert (told.cause, told.road) == (Cause.BEND_AHEAD, road)
+def test_an_object_that_is_mostly_hidden_is_not_told():
+    hidden = boxes((0, 10.0, 0.0, -5.0, 7.0))
+    hidden.attributes["occlusion"][:] = 0.7
+    assert facts_of([Moment(situation(), hidden, CLASSES, np.zeros(6, np.float32))]).object is ObjectKind.NONE
 
 
-def test_a_bend_that_ends_is_why_one_accelerates():
-    now = situation(13.0, 0.03)
-    now.road[4:, 4] = 0.0
-    assert facts(situation(12.0, 0.03), now).cause is Cause.BEND_ENDS
+@pytest.mark.parametrize(("curvature", "road"), [(0.03, Road.LEFT), (-0.06, Road.SHARPLY_RIGHT)])
+def test_braking_because_of_the_road(curvature, road):
+    told = facts(situation(13.0, curvature, begins=4.0), situation(12.0, curvature, begins=4.0))
+    assert (told.cause, told.road) == (Cause.ROAD, road)
+
+
+def test_the_path_is_predicted_by_the_turn_rate():
+    beside = (0, 18.0, 0.2, -5.0, 7.0)
+    assert facts(situation(13.0), situation(12.0), beside).side is Side.LEFT
+    assert facts(situation(13.0), situation(12.0, 0.02, yaw_rate=0.24), beside).side is Side.AHEAD
 
 
 def test_turning_with_the_road():
@@ -104,8 +113,10 @@ def test_turning_with_the_road():
 
 
 def test_moving_aside_for_a_slower_car_and_passing_it():
-    told = facts(situation(offset=0.0), situation(offset=1.0), (0, 15.0, -0.06, -5.0, 7.0))
-    assert (told.manoeuvre, told.cause, told.side) == (Manoeuvre.MOVING_LEFT, Cause.SLOWER_CAR, Side.AHEAD)
+    told = facts(situation(), situation(yaw_rate=0.2), (0, 15.0, 0.0, -5.0, 7.0))
+    assert (told.manoeuvre, told.cause, told.room) == (Manoeuvre.MOVING_LEFT, Cause.CAR, Room.ENOUGH)
+    told = facts(situation(), situation(yaw_rate=-0.2), (0, 15.0, 0.0, -5.0, 7.0))
+    assert told.manoeuvre is Manoeuvre.MOVING_RIGHT
     told = facts(situation(offset=2.0), situation(offset=2.0), (0, 6.0, -0.45, -5.0, 7.0))
     assert (told.manoeuvre, told.side) == (Manoeuvre.PASSING, Side.RIGHT)
 
@@ -135,6 +146,15 @@ def test_signals_tell_the_motion():
     signals = dict(zip(SIGNALS, signals_of(window).tolist(), strict=True))
     assert signals["speed"] == pytest.approx(0.9)
     assert signals["acceleration"] == pytest.approx(1.0)
+
+
+def test_signals_of_a_mirror_image():
+    values = np.array([-1.0, 0.0, -0.5, -0.2, -0.1, 0.0], np.float32)
+    moment = Moment(situation(yaw_rate=0.3), boxes(), CLASSES, values)
+    mirrored = dict(zip(SIGNALS, mirrored_signals(signals_of([moment])), strict=True))
+    assert mirrored["yaw rate"] < 0.0
+    assert mirrored["curvature"] < 0.0
+    assert (mirrored["left value"], mirrored["right value"]) == (0.0, pytest.approx(-0.2))
 
 
 def test_an_unknown_weather_or_object_is_refused():

@@ -35,7 +35,7 @@ def model(tmp_path_factory):
     """The file of an untrained captioner."""
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
     vocabulary = Vocabulary(WORDS)
-    network = build_captioner("nic-compact", len(vocabulary), 1, 0, torch.Generator().manual_seed(0))
+    network = build_captioner("nic-compact", len(vocabulary), 1, 0, 0, torch.Generator().manual_seed(0))
     Captioner(network, CaptionerCard("nic-compact", (32, 48), vocabulary, 1, ())).save(path)
     return path
 
