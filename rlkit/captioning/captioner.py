@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from rlkit.captioning.beam_search import WIDTH, beam_search
 from rlkit.captioning.datasets.base import Grammar, Tokens
@@ -18,12 +19,15 @@ from rlkit.captioning.decoder import Decoder, Recalled
 from rlkit.captioning.features import Features
 from rlkit.captioning.vocabulary import END, Vocabulary
 from rlkit.errors import UserError
-from rlkit.perception.model import for_inference, input_parts, load_weights, save_weights
+from rlkit.perception.config import PRETRAINED
+from rlkit.perception.detector import load_detector
+from rlkit.perception.model import find_model, for_inference, input_parts, load_weights, save_weights
 from rlkit.perception.model_card import CAPTIONER_FORMAT, basic_fields, check_kinds
 from rlkit.perception.networks import build_captioner
 from rlkit.perception.networks.nic import NICCompact
 from rlkit.spaces import Pixels, is_word
 from rlkit.utils.card import parse_card, read_header
+from rlkit.utils.io import sha256
 
 Floats = npt.NDArray[np.float32]
 MOST_FRAMES, MOST_SIGNALS = 16, 1024
@@ -44,6 +48,8 @@ class CaptionerCard:
         objects: Kinds of objects that its encoder finds; () for an encoder that finds none.
         language: Code of the language; "" if unknown.
         trained: Data, steps, seed and versions of the training.
+        encoder: The shipped detector whose encoder it is, `pretrained:NAME`, if the file lacks the encoder's weights.
+        encoder_sha256: Digest of that detector's file.
     """
 
     network: str
@@ -54,6 +60,8 @@ class CaptionerCard:
     objects: tuple[str, ...] = ()
     language: str = ""
     trained: Mapping[str, Any] = field(default_factory=dict)
+    encoder: str = ""
+    encoder_sha256: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return a tree that `json.dumps` accepts."""
@@ -72,10 +80,24 @@ class CaptionerCard:
         network, size, trained = basic_fields(tree)
         vocabulary = Vocabulary.from_json(tree.get("words"))
         frames, signals = check_inputs(tree.get("frames"), tree.get("signals"))
-        language = tree.get("language")
-        if not isinstance(language, str) or not is_word(language):
-            raise ValueError(f"the language {language!r:.60} is no short text")
-        return cls(network, size, vocabulary, frames, signals, parsed_kinds(tree.get("objects")), language, trained)
+        language, encoder, digest = (tree.get(key, "") for key in ("language", "encoder", "encoder_sha256"))
+        for text in (language, encoder, digest):
+            if not isinstance(text, str) or not is_word(text):
+                raise ValueError(f"{text!r:.60} is no short text")
+        if encoder and not encoder.startswith(PRETRAINED):
+            raise ValueError(f"the encoder {encoder!r:.60} does not ship: expected {PRETRAINED}NAME")
+        return cls(
+            network,
+            size,
+            vocabulary,
+            frames,
+            signals,
+            parsed_kinds(tree.get("objects")),
+            language,
+            trained,
+            encoder,
+            digest,
+        )
 
 
 def parsed_kinds(objects: Any) -> tuple[str, ...]:
@@ -257,8 +279,23 @@ def load_captioner(path: Path, *, device: str = "cpu", width: int = WIDTH, fuse:
     card = read_captioner_card(path)
     network = build_captioner(card.network, len(card.vocabulary), card.frames, len(card.signals), len(card.objects))
     _check_words(path, card)
-    load_weights(path, network, card.network)
-    return Captioner(network, card, device, width=width, fuse=fuse)
+    load_weights(path, network, card.network, _encoder(path, card) if card.encoder else None)
+    own = dataclasses.replace(card, encoder="", encoder_sha256="")
+    return Captioner(network, own, device, width=width, fuse=fuse)
+
+
+def _encoder(path: Path, card: CaptionerCard) -> dict[str, Tensor]:
+    """The encoder's weights, of the detector that has them.
+
+    Raises:
+        UserError: It does not ship, or is another one.
+    """
+    file = find_model(card.encoder)
+    if sha256(file) != card.encoder_sha256:
+        raise UserError(f"{path} needs another version of {card.encoder} than the one that ships with this rlkit.")
+    weights = load_detector(file, fuse=False).network.state_dict()
+    network = build_captioner(card.network, len(card.vocabulary), card.frames, len(card.signals), len(card.objects))
+    return {f"encoder.{name}": weights[name] for name in network.encoder.state_dict()}
 
 
 def _check_words(path: Path, card: CaptionerCard) -> None:

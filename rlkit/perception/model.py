@@ -6,7 +6,7 @@ rlkit.
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -304,20 +304,21 @@ def load_model(
     return SegmentationModel(built, card, device, fuse=fuse, precision=precision)
 
 
-def load_weights(path: Path, network: nn.Module, name: str) -> None:
+def load_weights(path: Path, network: nn.Module, name: str, known: Mapping[str, Tensor] | None = None) -> None:
     """Load the weights of a file into a network of the same form.
 
     Args:
         path: A safetensors file.
         network: Changed in place.
         name: Of the network, for messages.
+        known: Weights that the file lacks.
 
     Raises:
         UserError: The file is damaged, or its weights do not fit or are not finite.
     """
     expected = network.state_dict()
     try:
-        tensors = load_file(path)
+        tensors = {**(known or {}), **load_file(path)}
     except SafetensorError as error:
         raise UserError(f"{path} is damaged: {error}", exit_code=1) from error
     difference = misfit(tensors, expected)
