@@ -51,7 +51,7 @@ class FeaturePool(TrainingPictures[CaptionedImages]):
         while len(pool) < self._examples:
             batch = next(stream)
             features = self._encode(batch.images).stored()
-            encoded = replace(batch, images=batch.images[:, :, :0, :0], features=features)
+            encoded = replace(batch, images=np.zeros((*batch.images.shape[:2], 0, 0, 3), np.uint8), features=features)
             pool += [encoded.part(slice(row, row + 1)) for row in range(len(batch))]
         stream.close()
         del pool[self._examples :]

@@ -3,6 +3,9 @@
 Plain cruising is most of what a driver does. Examples are therefore drawn evenly over the pairs of manoeuvre and cause:
 of a round of driving, each pair in turn gives one example until there are enough. The same holds for the validation and
 test examples. Every second training example is the mirror image of another.
+
+Training sentences have the first wording of each phrase: with several, the most probable sentence would be one whose
+facts have few wordings. Those of the other examples are one of the first wording and others that vary.
 """
 
 import itertools
@@ -102,7 +105,7 @@ class CommentaryDataset:
         try:
             while True:
                 seeds = [episode_seed(int(draw), 0, 0) for draw in generator.integers(2**31, size=number)]
-                yield cars.drive(seeds, batch_size, generator, REFERENCES, mirror=True)
+                yield cars.drive(seeds, batch_size, generator, 1, mirror=True)
         finally:
             self._training_cars[number] = cars
 
@@ -202,7 +205,7 @@ class _Cars:
             seeds: Of the episodes.
             wanted: Number of examples.
             generator: Random numbers.
-            references: Sentences of an example.
+            references: Sentences of an example, the first of the first wording.
             mirror: Take half as many examples, and their mirror images.
         """
         with torch_set_up(self._agent.threads, deterministic=False):
@@ -211,7 +214,13 @@ class _Cars:
         chosen = [candidates[index] for index in _drawn_evenly(candidates, taken, generator)]
         if mirror:
             chosen = [*chosen, *(one.mirrored() for one in chosen)][:wanted]
-        sentences = [tuple(self._grammar.generate(one.facts, generator) for _ in range(references)) for one in chosen]
+        sentences = [
+            (
+                self._grammar.generate(one.facts),
+                *(self._grammar.generate(one.facts, generator) for _ in range(1, references)),
+            )
+            for one in chosen
+        ]
         return CaptionedImages(
             np.stack([one.images for one in chosen]),
             np.stack([one.signals for one in chosen]),

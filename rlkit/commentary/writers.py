@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from rlkit.commentary.facts import Facts
 from rlkit.commentary.grammar import Grammar, Tokens
 from rlkit.commentary.languages import GRAMMARS, find_grammar
 from rlkit.commentary.moments import SIGNALS
@@ -44,13 +45,17 @@ class TruthWriter:
 
     def write(self, sensing: Sensing) -> Tokens:
         """A true sentence; the same facts always get the same wording."""
-        facts = sensing.facts(0)
-        words = [ord(letter) for value in facts.slots().values() for letter in value]
-        return self.grammar.generate(facts, np.random.default_rng([self._seed, *words]))
+        return worded(self.grammar, sensing.facts(0), self._seed)
+
+
+def worded(grammar: Grammar, facts: Facts, seed: int = 0) -> Tokens:
+    """A sentence of some facts, in one of their wordings: the same facts always get the same one."""
+    words = [ord(letter) for value in facts.slots().values() for letter in value]
+    return grammar.generate(facts, np.random.default_rng([seed, *words]))
 
 
 class ModelWriter:
-    """Writes what a captioner finds; always a sentence of the grammar.
+    """Writes what a captioner finds, in varied wordings; always a sentence of the grammar.
 
     Args:
         captioner: Trained on `CommentaryDataset`.
@@ -79,7 +84,8 @@ class ModelWriter:
         while len(self._encoded) > sensing.length:
             self._encoded.popleft()
         (tokens,) = self._captioner.describe_encoded(features, sensing.signals(0)[np.newaxis], self.grammar)
-        return tokens
+        facts = self.grammar.parse(tokens)
+        return tokens if facts is None else worded(self.grammar, facts)
 
     def _features(self, picture: Pixels) -> "Features":
         """Features of a picture, which is encoded once."""
