@@ -278,7 +278,7 @@ def camera_range(
     inks: np.ndarray,
     sky: np.ndarray,
 ) -> None:
-    """Draw pictures and labels for the cars from ``low`` up to ``high``; about 45 µs for 96 x 128 pixels, 300 in streets.
+    """Draw pictures and labels for the cars from ``low`` up to ``high``; about 45 µs for 96 x 128 pixels.
 
     Args:
         low: First car.

@@ -17,8 +17,8 @@ from rlkit_envs.driving.weather.facades import (
     GLASS,
     HOLE,
     KIND_SHIFT,
+    KINDS,
     LEVELS,
-    SURFACES,
     TEXELS,
     WALL,
 )
@@ -63,9 +63,12 @@ def draw_panels(
     cosine, sine = np.cos(heading), np.sin(heading)
     camera_x, camera_y = x + geometry.mount_ahead * cosine, y + geometry.mount_ahead * sine
     slope = 0.5 * width / geometry.focal
-    colours = np.empty(SURFACES, dtype=np.uint32)
+    colours = np.empty((KINDS, 2, 3), dtype=np.float32)
     origin, along, up, normal = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     bounds = np.empty(4, dtype=np.int64)
+    distances = np.empty(count)
+    which = np.empty(count, dtype=np.int64)
+    seen = 0
     for k in range(count):
         panel = panels[k]
         dx, dy = panel.x - camera_x, panel.y - camera_y
@@ -73,6 +76,19 @@ def draw_panels(
         reach = panel.width + panel.height
         if ahead < -reach or ahead > _SEEN_TO or abs(left) > slope * max(0.0, ahead) + reach * (1.0 + slope):
             continue
+        # From behind, a panel is not seen.
+        facing = (dx * panel.along_y - dy * panel.along_x) * panel.up_z
+        facing += (panel.z - geometry.mount_height) * (panel.along_x * panel.up_y - panel.along_y * panel.up_x)
+        if facing >= -0.01:
+            continue
+        distances[seen] = ahead + 0.5 * panel.width * (panel.along_x * cosine + panel.along_y * sine)
+        which[seen] = k
+        seen += 1
+    # The nearest first, so that fewer pixels are drawn twice.
+    for place in np.argsort(distances[:seen]):
+        panel = panels[which[place]]
+        dx, dy = panel.x - camera_x, panel.y - camera_y
+        ahead, left = dx * cosine + dy * sine, dy * cosine - dx * sine
         # Into the camera's frame: to the right, down, along the axis.
         _turn(origin, ahead, left, panel.z - geometry.mount_height, geometry)
         _turn(
@@ -89,12 +105,9 @@ def draw_panels(
         normal[1] = along[2] * up[0] - along[0] * up[2]
         normal[2] = along[0] * up[1] - along[1] * up[0]
         distance = origin[0] * normal[0] + origin[1] * normal[1] + origin[2] * normal[2]
-        if distance <= 0.01:  # seen from behind
-            continue
         if not _find_bounds(bounds, origin, along, up, panel, geometry.focal, height, width):
             continue
-        middle = max(1.0, ahead + 0.5 * panel.width * (panel.along_x * cosine + panel.along_y * sine))
-        _mix(colours, panel, appearance, sun, middle)
+        _mix(colours, panel, appearance, sun, max(1.0, distances[place]))
         _fill_panel(
             picture,
             labels,
@@ -164,34 +177,40 @@ def _find_bounds(
 
 @kernel
 def _mix(colours: np.ndarray, panel: Record, appearance: Record, sun: float, distance: float) -> None:
-    """Compute the colours (SURFACES,) of a panel in the light of an episode, with fog."""
+    """Compute the colours of a panel in the light of an episode, with fog.
+
+    Args:
+        colours: (KINDS, 2, 3) float32, written: of each kind of surface the colour at a grain of 0, from 0 to 255, and
+            what each step of the grain adds.
+        panel: Record of ``PANEL``.
+        appearance: Record of ``APPEARANCE``.
+        sun: Direction of the sun, in radians.
+        distance: In metres.
+    """
     # Outwards, across the direction along the ground.
     facing = panel.along_y * np.cos(sun) - panel.along_x * np.sin(sun)
     lit = max(0.0, facing) * panel.up_z + 0.5 * (1.0 - panel.up_z)
     leaves = panel.upper_tile == HEDGE
-    label = TREE if leaves else BUILDING
     keep = np.exp(-appearance.fog * distance)
-    for surface in range(SURFACES):
-        kind, grain = surface >> KIND_SHIFT, (surface & 15) / 15.0
-        word = np.uint32(label) << np.uint32(24)
-        for c in range(3):
-            light = 0.9 * appearance.ambient[c] + lit * appearance.sun[c]
+    for c in range(3):
+        light = 0.9 * appearance.ambient[c] + lit * appearance.sun[c]
+        wall, frame, accent = panel.colour[0, c], panel.colour[1, c], panel.colour[2, c]
+        # Glass reflects the sky, more or less, or shows a dark room.
+        sky = max(light, 0.8 * appearance.horizon[c])
+        for kind in range(KINDS):
+            start, slope = 0.03 * sky, panel.glass * sky
             if kind == WALL:
-                albedo = panel.colour[0, c] * (0.72 + 0.5 * grain if not leaves else 0.2 + 1.6 * grain)
+                start, slope = (0.2 if leaves else 0.72) * wall * light, (1.6 if leaves else 0.5) * wall * light
             elif kind == DARK:
-                albedo = panel.colour[0, c] * (0.45 + 0.3 * grain)
+                start, slope = 0.45 * wall * light, 0.3 * wall * light
             elif kind == FRAME:
-                albedo = panel.colour[1, c] * (0.85 + 0.3 * grain)
+                start, slope = 0.85 * frame * light, 0.3 * frame * light
             elif kind == ACCENT:
-                albedo = panel.colour[2, c] * (0.8 + 0.4 * grain)
-            else:
-                # Glass reflects the sky, more or less, or shows a dark room.
-                albedo = 0.03 + panel.glass * grain * grain
-                light = max(light, 0.8 * appearance.horizon[c])
-            albedo = (1.0 - 0.5 * appearance.snow) * albedo + 0.3 * appearance.snow
-            value = keep * albedo * light + (1.0 - keep) * appearance.horizon[c]
-            word |= np.uint32(min(255.0, max(0.0, 255.0 * value + 0.5))) << np.uint32(8 * c)
-        colours[surface] = word
+                start, slope = 0.8 * accent * light, 0.4 * accent * light
+            clear = keep * (1.0 - 0.5 * appearance.snow)
+            snow = keep * 0.3 * appearance.snow * light
+            colours[kind, 0, c] = 255.0 * (clear * start + snow + (1.0 - keep) * appearance.horizon[c]) + 0.5
+            colours[kind, 1, c] = 255.0 * clear * slope / 15.0
 
 
 @kernel
@@ -218,6 +237,7 @@ def _fill_panel(
     # Texels per pixel for each metre of depth; a coarser level from 1.5 on.
     footprint = TEXELS * max(bays, storeys) / focal / 1.5
     seed = np.uint64(panel.seed)
+    label = np.uint8(TREE if panel.upper_tile == HEDGE else BUILDING)
     for row in range(bounds[0], bounds[1] + 1):
         ray_y = (row + 0.5 - 0.5 * height) / focal
         for column in range(bounds[2], bounds[3] + 1):
@@ -246,11 +266,11 @@ def _fill_panel(
                 continue
             if kind == GLASS:
                 surface = (GLASS << KIND_SHIFT) | _window_tone(seed, column_of, row_of, surface & 15)
-            word = colours[surface]
-            picture[row, column, 0] = word & np.uint32(255)
-            picture[row, column, 1] = (word >> np.uint32(8)) & np.uint32(255)
-            picture[row, column, 2] = (word >> np.uint32(16)) & np.uint32(255)
-            labels[row, column] = word >> np.uint32(24)
+            grain = np.float32(surface & 15)
+            for c in range(3):
+                value = colours[kind, 0, c] + colours[kind, 1, c] * grain
+                picture[row, column, c] = np.uint8(min(np.float32(255.0), value))
+            labels[row, column] = label
             nearness[row, column] = inverse
 
 

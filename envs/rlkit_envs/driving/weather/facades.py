@@ -23,8 +23,8 @@ from rlkit_envs.driving.terrain.buildings import (
 TEXELS = 32  # along a side of a tile
 LEVELS = 5  # each halves the resolution
 WALL, DARK, FRAME, GLASS, ACCENT, HOLE = range(6)
+KINDS = HOLE  # that are drawn
 KIND_SHIFT = 4  # a byte is kind << 4 | grain
-SURFACES = 6 * 16  # bytes in use
 
 Tile = npt.NDArray[np.uint8]
 

@@ -34,7 +34,7 @@ def draw_street_sprites(pictures: npt.NDArray[np.uint8]) -> None:
     up = 1.0 - (y + 0.5) / SPRITE_HEIGHT
     aside = (x + 0.5) / SPRITE_WIDTH * 2.0 - 1.0
 
-    _grow(pictures[BARE_TREE], random, (SPRITE_HEIGHT - 1.0, 0.5 * SPRITE_WIDTH), -0.5 * np.pi, 19.0, 4.0)
+    _grow(pictures[BARE_TREE], random, (SPRITE_HEIGHT - 1.0, 0.5 * SPRITE_WIDTH), -0.5 * np.pi, 16.0, 3.0)
 
     lamp = pictures[LAMP_POST]
     lamp[np.abs(aside + 0.6) < 0.06] = POLE
@@ -84,13 +84,14 @@ def _grow(
     height, width = picture.shape
     for _ in range(int(2.0 * length)):
         row, column = row + 0.5 * np.sin(direction), column + 0.5 * np.cos(direction)
-        direction += random.normal(0.0, 0.03)
+        # Branches bend upwards.
+        direction += random.normal(0.0, 0.02) - 0.02 * np.sin(direction + 0.5 * np.pi)
         reach = 0.5 * thickness
         for c in range(int(np.floor(column - reach + 0.5)), max(int(np.floor(column + reach + 0.5)), int(column) + 1)):
             if 0 <= row < height and 0 <= c < width:
                 picture[int(row), c] = TRUNK if c >= column else TRUNK + 1
     if length < 3.0:
         return
-    for _ in range(3 if length > 5.0 else 2):
-        turn = random.uniform(-0.75, 0.75)
-        _grow(picture, random, (row, column), direction + turn, length * random.uniform(0.6, 0.8), 0.55 * thickness)
+    for turn in (-0.5, 0.0, 0.5) if length > 5.0 else (-0.4, 0.4):
+        turned = direction + turn + random.uniform(-0.2, 0.2)
+        _grow(picture, random, (row, column), turned, length * random.uniform(0.62, 0.78), 0.6 * thickness)
