@@ -1,6 +1,6 @@
-"""Contact sheets of the driving simulator: every weather by every sensor, and circuits from above.
+"""Contact sheets of the driving simulator: every weather by every sensor, streets, and circuits from above.
 
-python scripts/images/contact_sheets.py --out sheets                       # weathers by sensors, and mixtures
+python scripts/images/contact_sheets.py --out sheets                       # weathers by sensors, mixtures, streets
 python scripts/images/contact_sheets.py --out sheets --circuits FOLDER     # circuits from CSV files, too
 """
 
@@ -29,6 +29,8 @@ PALETTE = np.array(
         (214, 62, 58),
         (70, 90, 230),
         (250, 150, 30),
+        (200, 120, 200),
+        (140, 70, 20),
     ],
     dtype=np.uint8,
 )
@@ -64,6 +66,21 @@ def mixtures(weather: str, count: int) -> list[Picture]:
     """Camera pictures of random mixtures of weathers, each on another circuit."""
     env = gymnasium.make("rlkit/DrivingCamera-v0", camera_size=SIZE, weather=weather, num_circuits=8, traffic=3)
     return [env.reset(seed=seed)[0]["camera"] for seed in range(count)]
+
+
+def streets(count: int) -> list[list[Picture]]:
+    """Camera pictures of streets, each with another camera, and below each its segmentation."""
+    env = gymnasium.make(
+        "rlkit/DrivingCamera-v0",
+        scenes="street",
+        camera_size=(2 * SIZE[0], 2 * SIZE[1]),
+        num_circuits=8,
+        traffic=8,
+        clear_ahead=0.0,
+    )
+    seen = [env.reset(seed=seed)[0] for seed in range(count)]
+    pictures = [np.asarray(Image.fromarray(each["camera"]).reduce(2)) for each in seen]
+    return [pictures, [PALETTE[each["segmentation"][::2, ::2]] for each in seen]]
 
 
 def from_above(path: Path) -> Picture:
@@ -137,6 +154,8 @@ def main() -> None:
     by_weather.save(arguments.out / "weathers.jpg", quality=88)
     random = [mixtures("train", 4), mixtures("train", 8)[4:], mixtures("held-out", 4)]
     sheet(random, ["train", "train", "held out"]).save(arguments.out / "mixtures.jpg", quality=88)
+    pictures, labels = streets(10)
+    sheet([pictures[:5], labels[:5], pictures[5:], labels[5:]], None).save(arguments.out / "streets.jpg", quality=88)
     if arguments.circuits:
         paths = sorted(arguments.circuits.glob("*.csv"))
         pictures = [label(from_above(path), path.stem) for path in paths]

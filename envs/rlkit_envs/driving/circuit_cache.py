@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rlkit_envs.driving.road.circuit import Circuit
+from rlkit_envs.driving.terrain.buildings import PANEL
 from rlkit_envs.driving.terrain.layers import Needs, build_ground, style_of
 from rlkit_envs.driving.terrain.roadside import STANDING, place_roadside
+from rlkit_envs.driving.terrain.street import PARKED, dress_street
 from rlkit_envs.driving.terrain.tiles import LAYER
 
 MOST_BYTES = 4 * 2**30  # 2,500 circuits of the usual length for a camera, 30,000 for a bird's view
@@ -22,6 +24,8 @@ CIRCUIT = np.dtype(
         ("step", "f8"),  # m between samples
         ("reach", "f8"),  # m, the largest coordinate
         ("standing", "i8"),  # objects beside the road
+        ("panels", "i8"),  # panels of buildings
+        ("parked", "i8"),  # parked vehicles
         ("sun", "f8"),  # rad, direction of the sun
         ("flipped", "?"),  # whether the skyline is flipped, see ``terrain.layers.Style``
         ("mirrored", "?"),  # whether it is the mirror image of another circuit
@@ -45,6 +49,8 @@ class CircuitCache:
         tiles: (S, T) uint32 tables of tiles.
         cells: (S, B) uint8 grounds.
         standing: (S, M) records of ``STANDING``.
+        panels: (S, P) records of ``PANEL``.
+        parked: (S, Q) records of ``PARKED``.
     """
 
     def __init__(self, capacity: int, needs: Needs, most_bytes: int = MOST_BYTES):
@@ -57,6 +63,8 @@ class CircuitCache:
         self.tiles = np.zeros((0, 0), dtype=np.uint32)
         self.cells = np.zeros((0, 0), dtype=np.uint8)
         self.standing = np.zeros((0, 0), dtype=STANDING)
+        self.panels = np.zeros((0, 0), dtype=PANEL)
+        self.parked = np.zeros((0, 0), dtype=PARKED)
         self._contents: list[Circuit] = []
         self._used: list[dict[str, int]] = []
         self._bytes: list[int] = []
@@ -93,17 +101,23 @@ class CircuitCache:
 
     def _put(self, slot: int, circuit: Circuit) -> None:
         style = style_of(circuit)
-        roadside = (
-            None if self.needs.material_cell is None else place_roadside(circuit, style.seed, style.sun, style.flipped)
-        )
-        ground = build_ground(circuit, self.needs, roadside)
-        standing = np.zeros(0, dtype=STANDING) if roadside is None else roadside.standing
+        roadside, street = None, None
+        standing, panels, parked = np.zeros(0, dtype=STANDING), np.zeros(0, dtype=PANEL), np.zeros(0, dtype=PARKED)
+        if self.needs.material_cell is not None and circuit.is_street:
+            street = dress_street(circuit, style.seed, style.sun)
+            standing, panels, parked = street.standing, street.panels, street.parked
+        elif self.needs.material_cell is not None:
+            roadside = place_roadside(circuit, style.seed, style.sun, style.flipped)
+            standing = roadside.standing
+        ground = build_ground(circuit, self.needs, roadside, street)
         parts = {
             "lines": circuit.line,
             "layers": ground.layers,
             "tiles": ground.tiles,
             "cells": ground.cells,
             "standing": standing,
+            "panels": panels,
+            "parked": parked,
         }
         if slot >= len(self.circuits) or any(len(part) > getattr(self, name).shape[1] for name, part in parts.items()):
             self._grow(slot + 1, {name: len(part) for name, part in parts.items()})
@@ -113,6 +127,8 @@ class CircuitCache:
             circuit.step,
             np.abs(circuit.points).max(),
             len(standing),
+            len(panels),
+            len(parked),
             style.sun + np.pi,
             style.flipped,
             circuit.is_mirrored,

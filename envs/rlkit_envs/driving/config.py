@@ -25,6 +25,7 @@ from rlkit_envs.driving.weather.presets import WEATHERS
 VIEW_SIZES = {"dict": 24, "picture": 64}
 SCALES = {"dict": (2.0,), "picture": (1.0, 2.0)}
 MIXTURES = ("train", "held-out", "all")  # sets of weathers to draw mixtures from
+SCENES = ("track", "street", "mixed")
 _NUMBERS = int | float | np.integer | np.floating
 HIGHEST_CIRCUIT = 2**63 - 1  # numbers of circuits have the range of seeds
 
@@ -67,6 +68,11 @@ class DrivingConfig:
         lidar_beams: Number of the lidar's beams.
         lidar_field_of_view: Angle between the outermost beams, in radians.
         lidar_range: Distance that the lidar reaches, in metres.
+        scenes: What the camera shows: ``track``, a race track in open country. ``street``: streets of a town, with
+            kerbs, pavements, lane lines, crossings, buildings, parked cars and people, and another camera in every
+            episode; procedural circuits are then blocks with long straights, and classes have ``pavement`` and
+            ``building`` in addition. ``mixed``: streets on procedural circuits of odd number, tracks on all others.
+            Scenery has no part in the physics: the border of the road stays what it is.
         weather: A weather's name (see ``presets.WEATHERS``), or ``train``, ``held-out`` or ``all`` for random
             mixtures of such weathers, with other scenery in every episode. None: ``train`` on the train split, else
             ``held-out``.
@@ -120,6 +126,7 @@ class DrivingConfig:
     lidar_beams: int = 19
     lidar_field_of_view: float = math.pi
     lidar_range: float = 100.0
+    scenes: Literal["track", "street", "mixed"] = "track"
     weather: str | None = None
     grip: float | None = 1.0
     vehicle: Literal["road_car", "race_car", "toy_car"] = "road_car"
@@ -150,6 +157,7 @@ class DrivingConfig:
         check_choice("actions", self.actions, ("discrete", "continuous"))
         check_choice("off_road", self.off_road, ("terminate", "slow"))
         check_choice("collision", self.collision, ("terminate", "bounce"))
+        check_choice("scenes", self.scenes, SCENES)
         check_choice("weather", self.weather, (None, *MIXTURES, *WEATHERS))
         check_circuit(self.circuit)
         check_number("scale", self.scale, 1e-4, 1e4)
@@ -164,6 +172,7 @@ class DrivingConfig:
         if self.road_width is not None:
             check_pair("road_width", self.road_width, *WIDTH_RANGE)
         self._check_sensors()
+        self._check_scenes()
         if self.grip is not None:
             check_number("grip", self.grip, 0.05, 1.5)
         check_number("decision_time", self.decision_time, PHYSICS_STEP, 1.0)
@@ -221,6 +230,21 @@ class DrivingConfig:
         check_integer("lidar_beams", self.lidar_beams, 1, 1080)
         check_number("lidar_field_of_view", self.lidar_field_of_view, 0.01, 2.0 * math.pi)
         check_number("lidar_range", self.lidar_range, 5.0, 300.0)
+
+    def _check_scenes(self) -> None:
+        if self.scenes == "track":
+            return
+        if "camera" not in self.sensor_names and "segmentation" not in self.sensor_names:
+            raise ValueError(f"scenes={self.scenes!r}: only a camera shows them; add 'camera' to the sensors")
+        if "boxes" in self.sensor_names:
+            raise ValueError(
+                f"scenes={self.scenes!r}: 'boxes' do not hold parked cars; take 'boxes' out of the sensors"
+            )
+        if "birdview" in self.sensor_names and self.birdview == "classes":
+            raise ValueError(f"scenes={self.scenes!r}: birdview='classes' has no pavements; choose another birdview")
+        for name in ("difficulty", "road_width"):
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name}={shown(getattr(self, name))}: for scenes='track'; streets have their own")
 
     @property
     def sensor_names(self) -> tuple[str, ...]:
@@ -300,6 +324,7 @@ class DrivingConfig:
             beam_range=float(self.lidar_range),
             traffic=self.traffic + self.obstacles > 0,
             plain_colours=self.weather_source == "clear",
+            streets=self.scenes != "track",
         )
 
     @property

@@ -1,7 +1,7 @@
 """Episodes of N cars: circuit, weather and start of each, its reward and end, and what ``info`` reports."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from rlkit_envs.driving.expert.driver import ExpertDriver
 from rlkit_envs.driving.road.circuit import CURVATURE, LEFT, RIGHT, TX, TY, Circuit, X, Y
 from rlkit_envs.driving.road.csv_file import load_circuit
 from rlkit_envs.driving.road.generator import make_circuit
+from rlkit_envs.driving.road.street import make_street
 from rlkit_envs.driving.sensors.suite import paint_gauges
 from rlkit_envs.driving.simulator import Outcome, Simulator, Start
 from rlkit_envs.driving.traffic.behaviour import OTHER
@@ -65,12 +66,16 @@ class Episodes:
             return f"{config.split}-{circuit}", partial(self._made, int(circuit))
         path = str(circuit)
         if path not in self._files:
-            self._files[path] = load_circuit(path, backwards=config.backwards, scale=float(config.scale))
+            circuit = load_circuit(path, backwards=config.backwards, scale=float(config.scale))
+            self._files[path] = replace(circuit, is_street=config.scenes == "street")
         return path, partial(self._files.__getitem__, path)
 
     def _made(self, number: int) -> Circuit:
         config = self.config
-        circuit = make_circuit(number, config.split, config.circuit_length, config.difficulty, config.road_width)
+        if config.scenes == "street" or (config.scenes == "mixed" and number % 2):
+            circuit = make_street(number, config.split, config.circuit_length)
+        else:
+            circuit = make_circuit(number, config.split, config.circuit_length, config.difficulty, config.road_width)
         return circuit.reversed() if config.backwards else circuit
 
     def begin(
@@ -108,13 +113,21 @@ class Episodes:
         """Set weather and colours of car ``i``'s world from its seed, and return the grip of its road."""
         config, appearances = self.config, self.simulator.appearances
         if appearances is not None:
-            appearance = appearances.choose(i, config.weather_source, self._appearance_seeds[i], self._mirrored[i])
+            appearance = appearances.choose(
+                i,
+                config.weather_source,
+                self._appearance_seeds[i],
+                self._mirrored[i],
+                self.simulator.circuit_of(i).is_street,
+            )
         elif config.grip is None:
             appearance = choose_appearance(config.weather_source, np.random.default_rng(self._appearance_seeds[i]))
         return float(appearance["grip"]) if config.grip is None else float(config.grip)
 
     def _enter(self, i: int, circuit: object, mirrored: bool) -> None:
         key, make = self._source(circuit)
+        if mirrored and self.config.scenes != "track":
+            raise ValueError(f"options['mirrored']: scenes={self.config.scenes!r} cannot be mirrored")
         if mirrored:
             self.simulator.choose_circuit(i, f"{key} mirrored", lambda: make().mirrored())
         else:

@@ -62,7 +62,9 @@ def metadata_of(config: DrivingConfig) -> dict[str, Any]:
     if mirror is not None:
         metadata["mirror"] = mirror
     sensors = config.make_sensors()
-    if sensors.has_camera:
+    if sensors.streets:
+        metadata["classes"] = sensors.classes
+    elif sensors.has_camera:
         camera = sensors.camera
         metadata["camera"] = {
             "height_above_ground": camera.mount_height,
@@ -78,11 +80,15 @@ def _mirror_of(config: DrivingConfig) -> dict[str, Any] | None:
 
     Images are flipped horizontally. ``reset(options={"mirrored": True})`` gives the mirrored episode.
 
+    Scenes with streets have none: they cannot be mirrored.
+
     Returns:
         Signs of each vector's entries by its name, and for discrete actions ``actions``, the mirror image of each; None
         if a vector is not mirrored by changes of sign.
     """
     sensors = config.make_sensors()
+    if sensors.streets:
+        return None
     vectors = (
         [] if config.observation == "picture" else [name for name in sensors.names if len(sensors.shape(name)) == 1]
     )

@@ -89,7 +89,8 @@ class SimulatorDataset:
         environment: The environment and its arguments. `workers` and `step_timeout` determine how it is stepped if it
             has no vector environment of its own; rlkit's other arguments are refused. In a thread other than the main
             one a timeout needs `workers` (see `rlkit.env.timeout`).
-        size: Height and width of the images; None for the environment's.
+        size: Height and width of the images; None for the environment's. They are rendered in this size, unless the
+            environment's arguments name another one: from a larger one they are scaled down, without aliasing.
         seed: Selects the validation and test images.
         allow_code: Whether the module or file in its id may be imported.
         selected: Number of validation images.
@@ -120,7 +121,11 @@ class SimulatorDataset:
         check_code(environment.id, allow_code)
         self._spec = registry.find_spec(environment.id, allow_code)
         metadata = spec_metadata(self._spec)
-        if size is not None and _SIZE_OPTION in accepted_arguments(self._spec):
+        if (
+            size is not None
+            and _SIZE_OPTION not in environment.kwargs
+            and _SIZE_OPTION in accepted_arguments(self._spec)
+        ):
             environment = environment.with_kwargs({_SIZE_OPTION: list(size)})
         self._environment = environment.with_defaults(capabilities.default_kwargs(metadata, "picture"))
         self._test_kwargs = capabilities.default_kwargs(metadata, "evaluation")

@@ -1,6 +1,6 @@
 """A closed circuit: centre line at steps of about one metre, widths, kerbs, and the position of a car on it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,7 @@ class Circuit:
         length: Length of the centre line, in metres.
         is_mirrored: Whether it is the mirror image of the circuit of its name, including its roadside.
         content: Text that determines the scenery, such as a digest of a file's points; "" for the name.
+        is_street: Whether it looks like a street in a town rather than a race track.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Circuit:
     length: float
     is_mirrored: bool = False
     content: str = ""
+    is_street: bool = False
 
     @property
     def scenery(self) -> str:
@@ -72,14 +74,14 @@ class Circuit:
         line[:, [TX, TY, CURVATURE]] *= -1.0
         line[:, [LEFT, RIGHT]] = line[:, [RIGHT, LEFT]]
         content = f"{self.content}-reversed" if self.content else ""
-        return Circuit(f"{self.name}-reversed", np.ascontiguousarray(line), self.length, self.is_mirrored, content)
+        return replace(self, name=f"{self.name}-reversed", line=np.ascontiguousarray(line), content=content)
 
     def mirrored(self) -> "Circuit":
         """The mirror image of the road: y changes its sign, and left and right are exchanged."""
         line = self.line.copy()
         line[:, [Y, TY, CURVATURE]] *= -1.0
         line[:, [LEFT, RIGHT]] = line[:, [RIGHT, LEFT]]
-        return Circuit(self.name, line, self.length, not self.is_mirrored, self.content)
+        return replace(self, line=line, is_mirrored=not self.is_mirrored)
 
     def borders(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """(n, 2) left and (n, 2) right edge of the road, in metres."""

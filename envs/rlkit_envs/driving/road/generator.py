@@ -123,14 +123,14 @@ def make_circuit(
         clockwise = bool(random.random() < 0.5)
         corners = max(CORNERS, math.ceil(metres / _SPACING))
         for radius in style.swings:
-            rounded = _rounded(shape, metres, style, 1.6 * style.radius, corners)
-            if rounded is None:
+            smooth = rounded(shape, metres, style, 1.6 * style.radius, corners)
+            if smooth is None:
                 break
-            shape = swing(random, rounded, metres, radius, style.swinging)
-        rounded = _rounded(shape, metres, style, 1.05 * style.radius, corners)
-        if rounded is None:
+            shape = swing(random, smooth, metres, radius, style.swinging)
+        smooth = rounded(shape, metres, style, 1.05 * style.radius, corners)
+        if smooth is None:
             continue
-        points = rounded[::-1] if clockwise else rounded
+        points = smooth[::-1] if clockwise else smooth
         if width is None:
             left = right = np.full(len(points), half_width)
         else:
@@ -138,7 +138,7 @@ def make_circuit(
             left, right = (_varied(random, len(points), 0.5 * middle, 0.5 * width[0], 0.5 * width[1]) for _ in range(2))
         circuit = build_circuit(f"{split}-{seed}", points, left, right)
         if is_safe(circuit, style.radius):
-            return _begin_on_straight(circuit)
+            return begin_on_straight(circuit)
 
 
 def _varied(random: np.random.Generator, count: int, mean: float, low: float, high: float) -> npt.NDArray[np.float64]:
@@ -150,7 +150,7 @@ def _varied(random: np.random.Generator, count: int, mean: float, low: float, hi
     return np.clip(mean * share, low, high)
 
 
-def _rounded(shape: Points, metres: float, style: CircuitStyle, radius: float, corners: int) -> Points | None:
+def rounded(shape: Points, metres: float, style: CircuitStyle, radius: float, corners: int) -> Points | None:
     """The shape without curves tighter than a radius; None if it cannot be rounded so far."""
     for k in range(_MOST_BLURS):  # no more than needed, so that tight circuits stay tight
         shape = scale_to(blur(shape, metres, style.blur * style.growth**k, corners), metres)
@@ -195,7 +195,7 @@ def _has_clearance(line: np.ndarray, step: float, clearance: float) -> bool:
     return True
 
 
-def _begin_on_straight(circuit: Circuit) -> Circuit:
+def begin_on_straight(circuit: Circuit) -> Circuit:
     """Move the start line to the middle of the straightest 60 metres."""
     bend = np.abs(circuit.line[:, CURVATURE])
     reach = 30

@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 from rlkit_envs.driving.jit import Record, kernel
 from rlkit_envs.driving.sensors.boxes import OUTLINE, clear_outlines, write_boxes
+from rlkit_envs.driving.sensors.lens import apply_lens, roll_labels
 from rlkit_envs.driving.sensors.objects import draw_standing
+from rlkit_envs.driving.sensors.panels import draw_panels
 from rlkit_envs.driving.terrain.layers import MATERIAL_LEVELS
 from rlkit_envs.driving.terrain.materials import blotches
 from rlkit_envs.driving.terrain.tiles import paint_row, start_of_row
@@ -257,12 +259,18 @@ def camera_range(
     rows: np.ndarray,
     geometry: np.ndarray,
     light: np.ndarray,
+    shifts: np.ndarray | None,
+    vignette: np.ndarray | None,
+    curves: np.ndarray | None,
     cells: np.ndarray,
     tiles: np.ndarray,
     layers: np.ndarray,
     shares: int,
     circuits: np.ndarray,
     standing: np.ndarray,
+    panels: np.ndarray | None,
+    parked: np.ndarray | None,
+    facades: np.ndarray | None,
     sprites: np.ndarray,
     appearances: np.ndarray,
     keys: np.ndarray,
@@ -281,15 +289,21 @@ def camera_range(
         words: (N, H, 3W/4) uint32, the same memory.
         labels: (N, H, W) uint8, written; without rows if they are not wanted.
         boxes: (N, MOST_BOXES, F) float32 of ``boxes.FIELDS``, written; None if they are not wanted.
-        rows: (H,) records of ``ROW``.
-        geometry: (1,) records of ``GEOMETRY``.
-        light: (3HW,) uint8 of ``light_map``.
+        rows: (V, H) records of ``ROW``, of V cameras of which each episode has one.
+        geometry: (V,) records of ``GEOMETRY``.
+        light: (V, 3HW) uint8 of ``light_map``.
+        shifts: (V, W) of ``views.Views``; None for cameras without lenses.
+        vignette: (V, H, W) uint8 likewise.
+        curves: (V, 3, 256) uint8 likewise.
         cells: (S, B) uint8 grounds.
         tiles: (S, T) uint32 tables of tiles.
         layers: (S, L) records of ``LAYER``.
         shares: Number of layers before the material layers.
         circuits: (S,) records of ``CIRCUIT``.
         standing: (S, M) records of ``STANDING``.
+        panels: (S, P) records of ``PANEL``; None if there are no streets.
+        parked: (S, Q) records of ``PARKED``; None likewise.
+        facades: (LEVELS, TILES, TEXELS, TEXELS) uint8; None likewise.
         sprites: (2, kinds, h, w) uint8 inks.
         appearances: (N,) records of ``APPEARANCE``.
         keys: (N,) int64 seeds of rain and noise.
@@ -297,27 +311,30 @@ def camera_range(
         inks: (N, BANDS, INKS) uint32.
         sky: (N, SKY_ROWS + 1, SKY_SHADES) uint32.
     """
-    height = len(rows)
-    width = len(light) // (3 * height)
-    mount = geometry[0]
-    horizon = 0.5 * height - mount.focal * mount.sine / mount.cosine
+    height = rows.shape[1]
+    width = light.shape[1] // (3 * height)
     spare_words = np.empty((height, 3 * width // 4), dtype=np.uint32)
     spare_labels = np.empty((height, width), dtype=np.uint8)
     spare_picture = spare_words.view(np.uint8).reshape(height, width, 3)
+    before_lens = np.empty((height, width, 3), dtype=np.uint8)
     owners = np.empty((height, width), dtype=np.uint8)
+    nearness = np.empty((height, width), dtype=np.float32)
     outlines = np.empty(0 if others is None else others.shape[1], dtype=OUTLINE)
     for i in range(low, high):
         car = cars[i]
         slot = car.slot
         appearance = appearances[i]
+        view = keys[i] % len(geometry)
+        mount = geometry[view]
+        horizon = 0.5 * height - mount.focal * mount.sine / mount.cosine
         row_words = words[i] if len(words) else spare_words
         picture = pictures[i] if len(pictures) else spare_picture
         classes = labels[i] if len(labels) else spare_labels
-        draw_sky(row_words, classes, rows, mount, car.heading, appearance, sky[i], circuits[slot].flipped)
+        draw_sky(row_words, classes, rows[view], mount, car.heading, appearance, sky[i], circuits[slot].flipped)
         draw_ground(
             row_words,
             classes,
-            rows,
+            rows[view],
             mount,
             car.x,
             car.y,
@@ -329,29 +346,52 @@ def camera_range(
         )
         things, count = standing[slot], circuits[slot].standing
         x, y, heading = car.x, car.y, car.heading
-        if others is None:
-            draw_standing(picture, classes, mount, x, y, heading, things, count, None, sprites, inks[i], None, None)
+        if panels is not None and parked is not None and facades is not None:
+            nearness[:] = 0.0
+            walls, sun = circuits[slot].panels, circuits[slot].sun
+            draw_panels(picture, classes, nearness, mount, x, y, heading, panels[slot], walls, facades, appearance, sun)
+            still, number = parked[slot], circuits[slot].parked
+            if others is None:
+                draw_standing(
+                    picture, classes, mount, x, y, heading, things, count, None, sprites, inks[i], None, None,
+                    still, number, nearness,
+                )  # fmt: skip
+            else:
+                draw_standing(
+                    picture, classes, mount, x, y, heading, things, count, others[i], sprites, inks[i], None, None,
+                    still, number, nearness,
+                )  # fmt: skip
+        elif others is None:
+            draw_standing(
+                picture, classes, mount, x, y, heading, things, count, None, sprites, inks[i], None, None,
+                None, 0, None,
+            )  # fmt: skip
         elif boxes is None:
             draw_standing(
-                picture, classes, mount, x, y, heading, things, count, others[i], sprites, inks[i], None, None
-            )
+                picture, classes, mount, x, y, heading, things, count, others[i], sprites, inks[i], None, None,
+                None, 0, None,
+            )  # fmt: skip
         else:
             clear_outlines(owners, outlines)
             draw_standing(
-                picture, classes, mount, x, y, heading, things, count, others[i], sprites, inks[i], owners, outlines
-            )
+                picture, classes, mount, x, y, heading, things, count, others[i], sprites, inks[i], owners, outlines,
+                None, 0, None,
+            )  # fmt: skip
             write_boxes(boxes[i], owners, outlines, others[i], car, mount.mount_ahead)
-        if len(pictures) == 0:
-            continue
         key = keys[i] * 100_003 + car.step
-        flat = picture.reshape(-1)
-        if appearance.lamps > 0.02:
-            add_headlights(flat, light, appearance)
-        add_glare(picture, classes, horizon, mount.focal, car.heading, appearance, circuits[slot].sun)
-        # In a mirrored world, rain and noise are mirrored too.
-        if circuits[slot].mirrored:
-            flip_horizontally(picture)
-        add_precipitation(picture, appearance, key, car.speed)
-        add_noise(flat, appearance.noise, key)
-        if circuits[slot].mirrored:
-            flip_horizontally(picture)
+        if len(pictures):
+            flat = picture.reshape(-1)
+            if appearance.lamps > 0.02:
+                add_headlights(flat, light[view], appearance)
+            add_glare(picture, classes, horizon, mount.focal, car.heading, appearance, circuits[slot].sun)
+            # In a mirrored world, rain and noise are mirrored too.
+            if circuits[slot].mirrored:
+                flip_horizontally(picture)
+            add_precipitation(picture, appearance, key, car.speed)
+            if shifts is not None and vignette is not None and curves is not None:
+                apply_lens(picture, before_lens, shifts[view], vignette[view], curves[view])
+            add_noise(flat, appearance.noise, key)
+            if circuits[slot].mirrored:
+                flip_horizontally(picture)
+        if shifts is not None and len(labels):
+            roll_labels(classes, spare_labels, shifts[view])

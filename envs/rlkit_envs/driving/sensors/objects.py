@@ -24,7 +24,11 @@ def _put(
     column: int,
     word: np.uint32,
     owner: int,
+    nearness: np.ndarray | None,
+    near: float,
 ) -> None:
+    if nearness is not None and nearness[row, column] > near:
+        return
     picture[row, column, 0] = word & np.uint32(255)
     picture[row, column, 1] = (word >> np.uint32(8)) & np.uint32(255)
     picture[row, column, 2] = (word >> np.uint32(16)) & np.uint32(255)
@@ -48,6 +52,9 @@ def draw_standing(
     inks: np.ndarray,
     owners: np.ndarray | None,
     outlines: np.ndarray | None,
+    parked: np.ndarray | None,
+    parked_count: int,
+    nearness: np.ndarray | None,
 ) -> None:
     """Draw trees, boards, cones and cars over the ground.
 
@@ -65,6 +72,9 @@ def draw_standing(
         inks: (BANDS, INKS) uint32.
         owners: (H, W) uint8, cleared; 1 + which of the others each pixel shows is written. None if it is not wanted.
         outlines: (K,) records of ``OUTLINE``, cleared; those of the others that are drawn are written. None likewise.
+        parked: (P,) records of ``street.PARKED``; None for none. They have no owner.
+        parked_count: How many of them there are.
+        nearness: (H, W) float32 inverse depth of the buildings in front of which objects are drawn; None for none.
     """
     width = labels.shape[1]
     cosine = np.cos(heading)
@@ -75,14 +85,18 @@ def draw_standing(
     depth = np.empty(MOST_SEEN)
     which = np.empty(MOST_SEEN, dtype=np.int64)
     seen = 0
-    both = count if others is None else count + len(others)
+    first_other = count if parked is None else count + parked_count
+    both = first_other if others is None else first_other + len(others)
     for k in range(both):
         dx = dy = reach = 0.0
         if k < count:
             thing = standing[k]
             dx, dy, reach = thing.x - camera_x, thing.y - camera_y, 0.5 * thing.width
+        elif parked is not None and k < first_other:
+            still = parked[k - count]
+            dx, dy, reach = still.x - camera_x, still.y - camera_y, 0.5 * still.length
         elif others is not None:
-            other = others[k - count]
+            other = others[k - first_other]
             if other.active == 0:
                 continue
             dx, dy, reach = other.x - camera_x, other.y - camera_y, 0.5 * other.length
@@ -115,8 +129,12 @@ def draw_standing(
             place_x, place_y, tall, wide, kind = thing.x, thing.y, thing.height, thing.width, thing.kind
             turned = thing.turned
             tint = thing.tint if kind <= BUSH else 0
+        elif parked is not None and k < first_other:
+            still = parked[k - count]
+            _draw_car(picture, labels, geometry, camera_x, camera_y, cosine, sine, still, inks, None, None, 0, nearness)
+            continue
         elif others is not None:
-            other = others[k - count]
+            other = others[k - first_other]
             if other.kind != CONE:
                 _draw_car(
                     picture,
@@ -130,7 +148,8 @@ def draw_standing(
                     inks,
                     owners,
                     outlines,
-                    1 + k - count,
+                    1 + k - first_other,
+                    nearness,
                 )
                 continue
             place_x, place_y, tall, wide, kind = other.x, other.y, other.height, other.width, CONE_SPRITE
@@ -148,7 +167,8 @@ def draw_standing(
             inks,
             owners,
             outlines,
-            max(0, 1 + k - count),  # 0: what stands beside the road hides what is behind it
+            max(0, 1 + k - first_other),  # 0: what stands beside the road hides what is behind it
+            nearness,
         )
 
 
@@ -167,6 +187,7 @@ def _draw_sprite(
     owners: np.ndarray | None,
     outlines: np.ndarray | None,
     owner: int,
+    nearness: np.ndarray | None,
 ) -> None:
     height, width = labels.shape
     # Foot and top in camera coordinates: along the axis, and downwards.
@@ -190,6 +211,7 @@ def _draw_sprite(
     if first >= last:
         return
     table = inks[band_of(ahead)]
+    near = 1.0 / foot_axis
     pace = SPRITE_WIDTH / (2.0 * half)
     start = (first + 0.5 - middle + half) * pace
     for row in range(first_row, last_row):
@@ -201,7 +223,7 @@ def _draw_sprite(
             if ink != 0:
                 if ink < 33:
                     ink += np.uint8(8 * tint)
-                _put(picture, labels, owners, row, column, table[ink], owner)
+                _put(picture, labels, owners, row, column, table[ink], owner, nearness, near)
     if owners is not None and outlines is not None and owner > 0:
         outlines[owner - 1].pixels = visible_part(owners, owner, outlines[owner - 1])[4]
 
@@ -224,6 +246,8 @@ def _fill(
     word: np.uint32,
     owners: np.ndarray | None,
     owner: int,
+    nearness: np.ndarray | None,
+    near: float,
 ) -> None:
     """Fill a convex quadrilateral of (4, 2) corners in pixels."""
     height, width = labels.shape
@@ -242,7 +266,7 @@ def _fill(
         if low > high:
             continue
         for column in range(max(0, int(np.ceil(low - 0.5))), min(width, int(np.ceil(high - 0.5)))):
-            _put(picture, labels, owners, row, column, word, owner)
+            _put(picture, labels, owners, row, column, word, owner, nearness, near)
 
 
 @kernel
@@ -257,6 +281,8 @@ def _draw_box(
     owners: np.ndarray | None,
     outlines: np.ndarray | None,
     owner: int,
+    nearness: np.ndarray | None,
+    near: float,
 ) -> None:
     """Draw the faces of a box that face the camera, and its top if the camera is above it.
 
@@ -273,6 +299,8 @@ def _draw_box(
         owners: (H, W) uint8, changed; None if it is not wanted.
         outlines: (K,) records of ``OUTLINE``, that of the car is widened; None likewise.
         owner: Number of the car in ``owners``.
+        nearness: (H, W) float32 inverse depth of buildings; None for none.
+        near: Inverse depth of the box.
     """
     height, width = labels.shape
     ahead, left, cosine, sine = place[0], place[1], place[2], place[3]
@@ -317,7 +345,7 @@ def _draw_box(
         if outlines is not None:
             for k in range(4):
                 extend_outline(outlines[owner - 1], corners[k, 0], corners[k, 1])
-        _fill(picture, labels, corners, table[inks[face // 2]], owners, owner)
+        _fill(picture, labels, corners, table[inks[face // 2]], owners, owner, nearness, near)
 
 
 # A car as four boxes: wheels and floor, body, lamps, cabin. Shares of half its length, half its width, and its height;
@@ -328,6 +356,16 @@ _BOXES = np.array(
         (-1.0, 1.0, 1.0, 0.16, 0.58, 0.04),
         (-1.004, 1.004, 0.96, 0.36, 0.46, 0.0),
         (-0.72, 0.42, 0.88, 0.56, 1.0, 0.16),
+    ]
+)
+# A van: its body reaches from the back to the windscreen; the last box is the glass of cab and windscreen.
+VAN_HEIGHT = 2.0  # m, from which on a vehicle is one
+_VAN_BOXES = np.array(
+    [
+        (-0.92, 0.9, 0.96, 0.0, 0.2, 0.0),
+        (-1.0, 0.62, 1.0, 0.12, 1.0, 0.02),
+        (-1.004, 1.0, 0.97, 0.12, 0.45, 0.02),
+        (0.3, 0.86, 0.94, 0.42, 0.92, 0.1),
     ]
 )
 
@@ -346,6 +384,7 @@ def _draw_car(
     owners: np.ndarray | None,
     outlines: np.ndarray | None,
     owner: int,
+    nearness: np.ndarray | None,
 ) -> None:
     dx, dy = other.x - camera_x, other.y - camera_y
     place = np.empty(4)
@@ -353,6 +392,8 @@ def _draw_car(
     place[2] = np.cos(other.heading) * cosine + np.sin(other.heading) * sine
     place[3] = np.sin(other.heading) * cosine - np.cos(other.heading) * sine
     table = inks[band_of(max(place[0], 0.1))]
+    near = 1.0 / max(0.5, place[0] - 0.5 * other.length)
+    van = other.height > VAN_HEIGHT
     paint = PAINT + 3 * (other.colour % 8)
     behind = place[2] * place[0] + place[3] * place[1] > 0.0
     colours = np.empty((4, 3), dtype=np.int64)
@@ -362,10 +403,13 @@ def _draw_car(
     colours[3, 0], colours[3, 1], colours[3, 2] = GLASS, GLASS, paint
     extent = np.empty(6)
     for box in range(4):
-        extent[0], extent[1] = 0.5 * other.length * _BOXES[box, 0], 0.5 * other.length * _BOXES[box, 1]
-        extent[2] = 0.5 * other.width * _BOXES[box, 2]
+        shape = _VAN_BOXES[box] if van else _BOXES[box]
+        extent[0], extent[1] = 0.5 * other.length * shape[0], 0.5 * other.length * shape[1]
+        extent[2] = 0.5 * other.width * shape[2]
         for k in range(3, 6):
-            extent[k] = other.height * _BOXES[box, k]
-        _draw_box(picture, labels, geometry, place, extent, colours[box], table, owners, outlines, owner)
+            extent[k] = other.height * shape[k]
+        _draw_box(
+            picture, labels, geometry, place, extent, colours[box], table, owners, outlines, owner, nearness, near
+        )
     if owners is not None and outlines is not None:
         outlines[owner - 1].pixels = visible_part(owners, owner, outlines[owner - 1])[4]

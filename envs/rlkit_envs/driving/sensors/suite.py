@@ -14,11 +14,12 @@ from rlkit_envs.driving.sensors.camera import MATERIAL_CELL, Camera, camera_rang
 from rlkit_envs.driving.sensors.lidar import beam_angles, lidar
 from rlkit_envs.driving.sensors.preview import SIZE as PREVIEW_SIZE
 from rlkit_envs.driving.sensors.preview import preview
+from rlkit_envs.driving.sensors.views import random_views, single_view
 from rlkit_envs.driving.sensors.window_view import window_range
 from rlkit_envs.driving.terrain.layers import Needs
 from rlkit_envs.driving.vehicle.parameters import YAW_RATE_SCALE
-from rlkit_envs.driving.weather.effects import light_map
-from rlkit_envs.driving.weather.palette import CLASSES
+from rlkit_envs.driving.weather.facades import facades
+from rlkit_envs.driving.weather.palette import CLASSES, STREET_CLASSES
 from rlkit_envs.driving.weather.sprites import sprites
 from rlkit_envs.driving.weather.tables import WeatherTables
 
@@ -46,6 +47,7 @@ class Sensors:
         beam_range: Range of the lidar in metres, which is reported for anything further away.
         traffic: Whether there may be other cars or cones.
         plain_colours: Whether the window has colours of its own, rather than those of the weather.
+        streets: Whether there may be streets, whose camera is another one in every episode.
     """
 
     names: tuple[str, ...]
@@ -58,11 +60,17 @@ class Sensors:
     beam_range: float
     traffic: bool = False
     plain_colours: bool = False
+    streets: bool = False
 
     @property
     def has_camera(self) -> bool:
         """Whether the camera or one of its labels is among the sensors."""
         return any(name in self.names for name in ("camera", "segmentation", "boxes"))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the segmentation's classes."""
+        return STREET_CLASSES if self.streets else CLASSES
 
     @property
     def needs_weather(self) -> bool:
@@ -97,7 +105,7 @@ class Sensors:
             classes = name == "birdview" and self.birdview == "classes"
             return 0, len(CLASSES) - 1 if classes else 255, np.uint8
         if name == "segmentation":
-            return 0, len(CLASSES) - 1, np.uint8
+            return 0, len(self.classes) - 1, np.uint8
         if name == "boxes":
             return *box_bounds(self.camera.height, self.camera.width), np.float32
         return (0.0, self.beam_range, np.float32) if name == "lidar" else (-1.0, 1.0, np.float32)
@@ -127,9 +135,7 @@ class SensorSuite:
         self._shares = len(sensors.needs.share_scales)
         self._scales = np.array(sensors.scales)
         if sensors.has_camera:
-            self._rows = camera.rows()
-            self._geometry = camera.geometry()
-            self._light = light_map(self._rows, camera.width)
+            self._views = random_views(camera) if sensors.streets else single_view(camera)
         if "lidar" in sensors.names:
             self._angles = beam_angles(sensors.beams, sensors.beam_angle)
 
@@ -182,13 +188,19 @@ class SensorSuite:
                 as_words(camera),
                 labels,
                 boxes,
-                self._rows,
-                self._geometry,
-                self._light,
+                self._views.rows,
+                self._views.geometry,
+                self._views.light,
+                self._views.shifts,
+                self._views.vignette,
+                self._views.curves,
                 *ground,
                 self._shares,
                 pool.circuits,
                 pool.standing,
+                pool.panels if self.sensors.streets else None,
+                pool.parked if self.sensors.streets else None,
+                facades() if self.sensors.streets else None,
                 sprites(),
                 appearances.appearances,
                 appearances.keys,

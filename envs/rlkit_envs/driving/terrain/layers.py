@@ -17,6 +17,8 @@ from rlkit_envs.driving.road.circuit import LEFT, RIGHT, Circuit
 from rlkit_envs.driving.terrain.materials import blotches, plain_cells, texture
 from rlkit_envs.driving.terrain.raster import VERGE, cast_shadows, downsample, draw_materials, draw_share
 from rlkit_envs.driving.terrain.roadside import Roadside
+from rlkit_envs.driving.terrain.street import Street
+from rlkit_envs.driving.terrain.street_ground import cast_box_shadows, draw_street
 from rlkit_envs.driving.terrain.tiles import PERIOD, TILE, Ground, LayerBuilder
 
 LIMIT = 16 * 2**20  # bytes of a circuit's ground; cells become coarser beyond
@@ -41,7 +43,9 @@ class Needs:
     material_cell: float | None = None
 
 
-def build_ground(circuit: Circuit, needs: Needs, roadside: Roadside | None = None) -> Ground:
+def build_ground(
+    circuit: Circuit, needs: Needs, roadside: Roadside | None = None, street: Street | None = None
+) -> Ground:
     """Draw the rasters of a circuit.
 
     For a procedural circuit a share layer takes 1 ms and the material layers at 0.125 m about 40 ms; for a real circuit
@@ -51,11 +55,12 @@ def build_ground(circuit: Circuit, needs: Needs, roadside: Roadside | None = Non
         circuit: The circuit.
         needs: The layers to draw.
         roadside: Objects beside the road, which cast shadows.
+        street: What belongs to a street, whose materials are then drawn; about 150 ms.
     """
     style = style_of(circuit)
     factor = 1.0
     while True:
-        ground = _allocate(circuit, needs, factor, style.flipped)
+        ground = _allocate(circuit, needs, factor, style.flipped, street)
         if ground.bytes <= LIMIT:
             break
         factor *= 2.0
@@ -64,17 +69,20 @@ def build_ground(circuit: Circuit, needs: Needs, roadside: Roadside | None = Non
         draw_share(ground.layers[layer], ground.tiles, ground.cells, circuit.line, _SOFTNESS * scale)
     if needs.material_cell is not None:
         finest = ground.layers[shares]
-        draw_materials(
-            finest,
-            ground.tiles,
-            ground.cells,
-            circuit.line,
-            circuit.step,
-            texture(style.flipped),
-            blotches(style.flipped),
-            style.wear,
-            style.dashes,
-        )
+        if street is None:
+            draw_materials(
+                finest,
+                ground.tiles,
+                ground.cells,
+                circuit.line,
+                circuit.step,
+                texture(style.flipped),
+                blotches(style.flipped),
+                style.wear,
+                style.dashes,
+            )
+        else:
+            _draw_street(finest, ground, circuit, street, style)
         if roadside is not None:
             shadows, grain = roadside.shadows(), texture(style.flipped)
             cast_shadows(finest, ground.tiles, ground.cells, shadows, grain, style.flipped)
@@ -82,6 +90,27 @@ def build_ground(circuit: Circuit, needs: Needs, roadside: Roadside | None = Non
             fine, coarse = ground.layers[shares + level - 1], ground.layers[shares + level]
             downsample(fine, coarse, ground.tiles, ground.cells)
     return ground
+
+
+def _draw_street(
+    finest: npt.NDArray[np.void], ground: Ground, circuit: Circuit, street: Street, style: "Style"
+) -> None:
+    plan, grain = street.plan, texture(style.flipped)
+    draw_street(
+        finest,
+        ground.tiles,
+        ground.cells,
+        circuit.line,
+        circuit.step,
+        plan.samples,
+        np.array([plan.paving.length, plan.paving.width]),
+        grain,
+        blotches(style.flipped),
+        plan.wear,
+        plan.line_width,
+    )
+    cast_shadows(finest, ground.tiles, ground.cells, street.trees, grain, style.flipped)
+    cast_box_shadows(finest, ground.tiles, ground.cells, street.boxes, style.sun, street.shadow)
 
 
 @dataclass(frozen=True)
@@ -113,15 +142,16 @@ def style_of(circuit: Circuit) -> Style:
     return Style(float(0.6 * wear), bool(dashes < 0.5), direction, seed, flipped)
 
 
-def _allocate(circuit: Circuit, needs: Needs, factor: float, flipped: bool) -> Ground:
+def _allocate(circuit: Circuit, needs: Needs, factor: float, flipped: bool, street: Street | None) -> Ground:
     builder = LayerBuilder(plain_cells(flipped))
     for scale in needs.share_scales:
         cell = scale / 3.0 * factor  # coarser cells would be visible as steps
-        corner, wanted = _with_rim(*_wanted_tiles(circuit, cell, _SOFTNESS * scale), 1)
+        corner, wanted = _with_rim(*_wanted_tiles(circuit, cell, np.full((1, 2), _SOFTNESS * scale)), 1)
         builder.add(_place(corner, cell), cell, wanted, empty=True)
     if needs.material_cell is not None:
         cell = needs.material_cell * factor
-        corner, wanted = _wanted_tiles(circuit, cell, VERGE + 1.0)
+        beyond = np.full((1, 2), VERGE) if street is None else street.plan.samples["reach"]
+        corner, wanted = _wanted_tiles(circuit, cell, beyond + 1.0)
         for _ in range(MATERIAL_LEVELS):
             outer, with_rim = _with_rim(corner, wanted, _WHOLE)
             builder.add(_place(outer, cell), cell, with_rim, empty=False)
@@ -158,16 +188,21 @@ def _merged(corner: _Corner, wanted: npt.NDArray[np.bool_]) -> tuple[_Corner, np
     return (column // 2, row // 2), np.asarray(halves.any(axis=(1, 3)))
 
 
-def _wanted_tiles(circuit: Circuit, cell: float, beyond: float) -> tuple[_Corner, npt.NDArray[np.bool_]]:
-    """Corner of a raster around the road, and (rows, columns) bool: the tiles that road and roadside touch."""
+def _wanted_tiles(
+    circuit: Circuit, cell: float, beyond: npt.NDArray[np.float64]
+) -> tuple[_Corner, npt.NDArray[np.bool_]]:
+    """Corner of a raster around the road, and (rows, columns) bool: the tiles that road and roadside touch.
+
+    ``beyond``, (n, 2) or (1, 2), is the roadside's width to the left and right, in metres.
+    """
     line, normals = circuit.line, circuit.normals
-    widest = float(line[:, LEFT : RIGHT + 1].max()) + beyond
+    widest = float((line[:, LEFT : RIGHT + 1] + beyond).max())
     side = TILE * cell
     low = np.floor((circuit.points.min(axis=0) - widest) / side).astype(int)
     size = np.floor((circuit.points.max(axis=0) + widest) / side).astype(int) - low + 1
     wanted = np.zeros((size[1], size[0]), dtype=np.bool_)
     across = np.linspace(0.0, 1.0, max(2, math.ceil(2.0 * widest / min(2.0, 0.5 * side))))
-    left, right = line[:, LEFT] + beyond, line[:, RIGHT] + beyond
+    left, right = line[:, LEFT] + beyond[:, 0], line[:, RIGHT] + beyond[:, 1]
     offsets = -right[:, None] + (left + right)[:, None] * across
     points = circuit.points[:, None, :] + offsets[..., None] * normals[:, None, :]
     where = np.floor(points / side).astype(int).reshape(-1, 2) - low

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from rlkit_envs.driving.terrain.tiles import PERIOD, TILE
 
 GRASS, GRAVEL, ASPHALT, PATCH, LINE, KERB_RED, KERB_WHITE, EARTH = range(8)
+# In streets, some of these numbers stand for other materials.
+PAVING, KERBSTONE, YELLOW_LINE = GRAVEL, KERB_RED, KERB_WHITE
 MATERIAL_SHIFT, SHADOW = 5, 16  # a byte is material << 5 | shadow << 4 | grain
 GRAINS = 16
 

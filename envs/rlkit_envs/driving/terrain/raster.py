@@ -28,10 +28,10 @@ _FOLD = 0.9  # of a curve's radius, limit of what is drawn on its inside
 
 
 @kernel
-def _reach(line: np.ndarray, i: int, beyond: float) -> tuple[float, float]:
+def _reach(line: np.ndarray, i: int, beyond_left: float, beyond_right: float) -> tuple[float, float]:
     """Metres to the left and right of a sample that are drawn, up to where the normals of a curve meet."""
-    left = line[i, LEFT] + beyond
-    right = line[i, RIGHT] + beyond
+    left = line[i, LEFT] + beyond_left
+    right = line[i, RIGHT] + beyond_right
     curvature = line[i, CURVATURE]
     if curvature > 0.0:
         left = max(line[i, LEFT], min(left, _FOLD / curvature))
@@ -41,14 +41,14 @@ def _reach(line: np.ndarray, i: int, beyond: float) -> tuple[float, float]:
 
 
 @kernel
-def _piece(line: np.ndarray, i: int, j: int, beyond: float, corners: np.ndarray) -> None:
-    """Corners (4, 2) of the piece of ground between the normals of two samples, in order."""
-    left, right = _reach(line, i, beyond)
+def piece_of(line: np.ndarray, i: int, j: int, beyond_left: float, beyond_right: float, corners: np.ndarray) -> None:
+    """Corners (4, 2) of the piece of ground between the normals of two samples, so far beyond the borders, in order."""
+    left, right = _reach(line, i, beyond_left, beyond_right)
     corners[0, 0] = line[i, 0] - line[i, 3] * left
     corners[0, 1] = line[i, 1] + line[i, 2] * left
     corners[1, 0] = line[i, 0] + line[i, 3] * right
     corners[1, 1] = line[i, 1] - line[i, 2] * right
-    left, right = _reach(line, j, beyond)
+    left, right = _reach(line, j, beyond_left, beyond_right)
     corners[2, 0] = line[j, 0] + line[j, 3] * right
     corners[2, 1] = line[j, 1] - line[j, 2] * right
     corners[3, 0] = line[j, 0] - line[j, 3] * left
@@ -56,7 +56,7 @@ def _piece(line: np.ndarray, i: int, j: int, beyond: float, corners: np.ndarray)
 
 
 @kernel
-def _rows(corners: np.ndarray, layer: Record) -> tuple[int, int]:
+def rows_of(corners: np.ndarray, layer: Record) -> tuple[int, int]:
     """First and last row of a layer that a quadrilateral can touch."""
     low = min(corners[0, 1], corners[1, 1], corners[2, 1], corners[3, 1])
     high = max(corners[0, 1], corners[1, 1], corners[2, 1], corners[3, 1])
@@ -84,7 +84,7 @@ def _span(corners: np.ndarray, y: float, slack: float) -> tuple[float, float]:
 
 
 @kernel
-def _columns(corners: np.ndarray, layer: Record, y: float) -> tuple[int, int]:
+def columns_of(corners: np.ndarray, layer: Record, y: float) -> tuple[int, int]:
     """First and last column of a layer that a quadrilateral can touch at a value of y."""
     low, high = _span(corners, y, 0.5 * layer.cell)
     first = int(np.floor((low - layer.origin_x) / layer.cell - 0.5))
@@ -99,7 +99,7 @@ def _inside(line: np.ndarray, i: int, j: int, f: float, offset: float) -> float:
 
 
 @kernel
-def _place_in_piece(line: np.ndarray, i: int, j: int, x: float, y: float) -> tuple[float, float]:
+def place_in_piece(line: np.ndarray, i: int, j: int, x: float, y: float) -> tuple[float, float]:
     """Position of a point from sample i to j, 0 to 1, or negative if outside, and its offset to the left."""
     here = (x - line[i, 0]) * line[i, 2] + (y - line[i, 1]) * line[i, 3]
     ahead = (x - line[j, 0]) * line[j, 2] + (y - line[j, 1]) * line[j, 3]
@@ -122,14 +122,14 @@ def draw_share(layer: Record, tiles: np.ndarray, cells: np.ndarray, line: np.nda
     west, south = cells_before(layer.origin_x, layer), cells_before(layer.origin_y, layer)
     for i in range(count):
         j = i + 1 if i + 1 < count else 0
-        _piece(line, i, j, 0.5 * pixel, corners)
-        first, last = _rows(corners, layer)
+        piece_of(line, i, j, 0.5 * pixel, 0.5 * pixel, corners)
+        first, last = rows_of(corners, layer)
         for row in range(first, last + 1):
             y = (south + row + 0.5) * cell
-            left, right = _columns(corners, layer, y)
+            left, right = columns_of(corners, layer, y)
             for column in range(left, right + 1):
                 x = (west + column + 0.5) * cell
-                f, offset = _place_in_piece(line, i, j, x, y)
+                f, offset = place_in_piece(line, i, j, x, y)
                 if f < 0.0:
                     continue
                 inside = _inside(line, i, j, f, offset)
@@ -158,14 +158,14 @@ def draw_materials(
     west, south = cells_before(layer.origin_x, layer), cells_before(layer.origin_y, layer)
     for i in range(count):
         j = i + 1 if i + 1 < count else 0
-        _piece(line, i, j, VERGE, corners)
-        first, last = _rows(corners, layer)
+        piece_of(line, i, j, VERGE, VERGE, corners)
+        first, last = rows_of(corners, layer)
         for row in range(first, last + 1):
             y = (south + row + 0.5) * cell
-            left, right = _columns(corners, layer, y)
+            left, right = columns_of(corners, layer, y)
             for column in range(left, right + 1):
                 x = (west + column + 0.5) * cell
-                f, offset = _place_in_piece(line, i, j, x, y)
+                f, offset = place_in_piece(line, i, j, x, y)
                 if f < 0.0:
                     continue
                 at = cell_index(layer, tiles, column, row)

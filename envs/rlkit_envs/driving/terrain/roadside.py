@@ -7,8 +7,12 @@ import numpy.typing as npt
 
 from rlkit_envs.driving.road.circuit import CURVATURE, KERB, LEFT, RIGHT, Circuit
 
-KINDS = ("conifer", "broadleaf", "poplar", "bush", "board")
-CONIFER, BROADLEAF, POPLAR, BUSH, BOARD = range(len(KINDS))
+# Beside streets there are more kinds than beside race tracks.
+SIGNS, PERSONS = 3, 4  # sprites of either
+STREET_KINDS = ("bare tree", "lamp post", "traffic light", "bollard", *SIGNS * ("sign",), *PERSONS * ("person",))
+KINDS = ("conifer", "broadleaf", "poplar", "bush", "board", *STREET_KINDS)
+CONIFER, BROADLEAF, POPLAR, BUSH, BOARD, BARE_TREE, LAMP_POST, TRAFFIC_LIGHT, BOLLARD, SIGN = range(10)
+PERSON = SIGN + SIGNS
 
 # One object.
 STANDING = np.dtype(
@@ -44,18 +48,22 @@ class Roadside:
 
     def shadows(self) -> npt.NDArray[np.float64]:
         """(m, 6) ellipses on the ground: middle x, y, direction x, y, half length, half width, as of a low sun."""
-        trees = self.standing[self.standing["kind"] <= BUSH]
-        direction = np.array([np.cos(self.sun), np.sin(self.sun)])
-        length = 1.6 * trees["height"]
-        # Shadow of the crown only.
-        middle = 0.62 * length
-        result = np.empty((len(trees), 6))
-        result[:, 0] = trees["x"] + middle * direction[0]
-        result[:, 1] = trees["y"] + middle * direction[1]
-        result[:, 2:4] = direction
-        result[:, 4] = 0.45 * length
-        result[:, 5] = 0.5 * trees["width"]
-        return result
+        return tree_shadows(self.standing[self.standing["kind"] <= BUSH], self.sun)
+
+
+def tree_shadows(trees: npt.NDArray[np.void], sun: float) -> npt.NDArray[np.float64]:
+    """(m, 6) ellipses of the shadows of (m,) records of ``STANDING``; see ``Roadside.shadows``."""
+    direction = np.array([np.cos(sun), np.sin(sun)])
+    length = 1.6 * trees["height"]
+    # Shadow of the crown only.
+    middle = 0.62 * length
+    result = np.empty((len(trees), 6))
+    result[:, 0] = trees["x"] + middle * direction[0]
+    result[:, 1] = trees["y"] + middle * direction[1]
+    result[:, 2:4] = direction
+    result[:, 4] = 0.45 * length
+    result[:, 5] = 0.5 * trees["width"]
+    return result
 
 
 def place_roadside(circuit: Circuit, seed: int, sun: float, flipped: bool = False) -> Roadside:

@@ -8,13 +8,27 @@ green, blue, and the class of what it is in the topmost byte.
 import numpy as np
 
 from rlkit_envs.driving.jit import Record, kernel
-from rlkit_envs.driving.terrain.materials import ASPHALT, EARTH, GRASS, GRAVEL, KERB_RED, KERB_WHITE, LINE, PATCH
+from rlkit_envs.driving.terrain.materials import (
+    ASPHALT,
+    EARTH,
+    GRASS,
+    GRAVEL,
+    KERB_RED,
+    KERB_WHITE,
+    LINE,
+    PATCH,
+    PAVING,
+)
 
 CLASSES = ("sky", "tree", "grass", "gravel", "road", "line", "kerb", "vehicle", "obstacle")
 SKY, TREE, GROUND, TRAP, ROAD, MARKING, KERBS, VEHICLE, OBSTACLE = range(len(CLASSES))
 DRIVABLE = ("road", "line", "kerb")
 # Class of each material of ``terrain.materials``; bare earth counts as grass.
 CLASS_OF_MATERIAL = np.array([GROUND, TRAP, ROAD, ROAD, MARKING, KERBS, KERBS, GROUND], dtype=np.uint32)
+# Streets have two more classes; kerb stones belong to the pavement.
+STREET_CLASSES = (*CLASSES, "pavement", "building")
+PAVEMENT, BUILDING = len(CLASSES), len(CLASSES) + 1
+CLASS_OF_STREET_MATERIAL = np.array([GROUND, PAVEMENT, ROAD, ROAD, MARKING, PAVEMENT, MARKING, GROUND], dtype=np.uint32)
 
 BANDS = 14
 _NEAREST, _FURTHEST = 2.0, 400.0  # m, range of the bands
@@ -23,6 +37,25 @@ _NEAREST, _FURTHEST = 2.0, 400.0  # m, range of the bands
 INKS = 80
 FOLIAGE, TRUNK, BOARD_RED, BOARD_WHITE, CONE, CONE_WHITE = 1, 33, 35, 36, 37, 39
 PAINT, GLASS, TYRE, TAIL_LAMP, HEAD_LAMP = 40, 64, 65, 66, 67
+# Furniture and people of streets: metal in two shades, signs, clothes, skin, and lights.
+POLE, SIGN_BLUE, SIGN_YELLOW, CLOTHES, SKIN, GREEN_LIGHT = 68, 70, 71, 72, 77, 78
+# From the first of them on: albedo.
+_STREET_INKS = np.array(
+    [
+        (0.34, 0.35, 0.36),
+        (0.16, 0.17, 0.17),
+        (0.08, 0.18, 0.50),
+        (0.85, 0.68, 0.10),
+        (0.06, 0.06, 0.08),
+        (0.12, 0.16, 0.32),
+        (0.50, 0.10, 0.10),
+        (0.48, 0.44, 0.38),
+        (0.80, 0.80, 0.78),
+        (0.62, 0.44, 0.34),
+        (0.10, 0.75, 0.35),
+        (0.80, 0.12, 0.08),
+    ]
+)
 
 # Colours of cars: silver, black, white, blue, red, green, yellow, orange.
 _PAINTS = np.array(
@@ -64,13 +97,14 @@ def _word(red: float, green: float, blue: float, label: int) -> np.uint32:
 
 
 @kernel
-def mix_ground(table: np.ndarray, appearance: Record, camera_height: float) -> None:
+def mix_ground(table: np.ndarray, appearance: Record, camera_height: float, street: bool = False) -> None:
     """Compute the colours of the ground; about 20 µs.
 
     Args:
         table: (bands, 256) uint32, written; with a single band, as seen from above and near.
         appearance: Record of ``APPEARANCE``.
         camera_height: In metres; the lower, the more a wet road reflects.
+        street: Whether the materials are those of a street.
     """
     from_above = len(table) == 1
     near = np.empty((256, 3))  # without fog and reflection
@@ -79,7 +113,7 @@ def mix_ground(table: np.ndarray, appearance: Record, camera_height: float) -> N
         material = byte >> 5
         shaded = (byte >> 4) & 1
         grain = (byte & 15) / 15.0
-        paved = material in (ASPHALT, PATCH, LINE, KERB_RED, KERB_WHITE)
+        paved = material in (ASPHALT, PATCH, LINE, KERB_RED, KERB_WHITE) or (street and material == PAVING)
         rough = 0.3 if material in (GRASS, EARTH) else 0.25 if material == GRAVEL else 0.12
         bright = 1.0 + rough * appearance.contrast * (2.0 * grain - 1.0)
         shines[byte] = 0.2
@@ -106,13 +140,16 @@ def mix_ground(table: np.ndarray, appearance: Record, camera_height: float) -> N
                 keep * near[byte, 0] + (1.0 - keep) * appearance.horizon[0],
                 keep * near[byte, 1] + (1.0 - keep) * appearance.horizon[1],
                 keep * near[byte, 2] + (1.0 - keep) * appearance.horizon[2],
-                CLASS_OF_MATERIAL[byte >> 5],
+                CLASS_OF_STREET_MATERIAL[byte >> 5] if street else CLASS_OF_MATERIAL[byte >> 5],
             )
 
 
 @kernel
 def _ink_colour(ink: int, appearance: Record, colour: np.ndarray) -> int:
     """Write the albedo (3,) of an ink and return its class."""
+    if ink >= POLE:
+        colour[:] = _STREET_INKS[ink - POLE]
+        return OBSTACLE
     if ink >= PAINT and ink < GLASS:
         paint, shade = (ink - PAINT) // 3, (ink - PAINT) % 3
         for c in range(3):

@@ -7,8 +7,10 @@ import numpy.typing as npt
 
 from rlkit_envs.driving.terrain.roadside import BOARD, BROADLEAF, BUSH, CONIFER, KINDS, POPLAR
 from rlkit_envs.driving.weather.palette import BOARD_RED, BOARD_WHITE, CONE, CONE_WHITE, FOLIAGE, TRUNK
+from rlkit_envs.driving.weather.street_sprites import SPRITE_HEIGHT, SPRITE_WIDTH, draw_street_sprites
 
-SPRITE_HEIGHT, SPRITE_WIDTH = 64, 48
+__all__ = ["CONE_SPRITE", "SPRITE_HEIGHT", "SPRITE_WIDTH", "sprites"]
+
 CONE_SPRITE = len(KINDS)  # beside the kinds of ``roadside``
 
 Mask = npt.NDArray[np.bool_]
@@ -49,6 +51,7 @@ def sprites() -> npt.NDArray[np.uint8]:
     lit = np.where(np.abs(aside) > 0.25, CONE + 1, CONE)
     pictures[CONE_SPRITE][body] = np.where(striped, CONE_WHITE, lit)[body]
     pictures[CONE_SPRITE][(up <= 0.06) & (np.abs(aside) < 0.95)] = CONE + 1
+    draw_street_sprites(pictures)
     return np.stack([pictures, pictures[:, :, ::-1]])
 
 

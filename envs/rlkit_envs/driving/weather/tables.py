@@ -6,6 +6,7 @@ import numpy as np
 
 from rlkit_envs.driving.weather.palette import BANDS, INKS, SKY_ROWS, SKY_SHADES, mix_ground, mix_inks, mix_sky
 from rlkit_envs.driving.weather.presets import APPEARANCE, choose_appearance
+from rlkit_envs.driving.weather.street import dress_appearance
 
 
 class WeatherTables:
@@ -33,17 +34,19 @@ class WeatherTables:
         self.inks = np.zeros((num_cars, bands, INKS), dtype=np.uint32)
         self.sky = np.zeros((num_cars, SKY_ROWS + 1, SKY_SHADES), dtype=np.uint32)
 
-    def choose(self, i: int, weather: str, key: int, mirrored: bool = False) -> Any:
+    def choose(self, i: int, weather: str, key: int, mirrored: bool = False, street: bool = False) -> Any:
         """Draw the appearance of car ``i`` from a weather and a seed, and return it: a record of ``APPEARANCE``.
 
-        In a mirrored world the skyline is rotated the other way.
+        In a mirrored world the skyline is rotated the other way. A street has materials of its own.
         """
         self.keys[i] = key
         self.appearances[i] = choose_appearance(weather, np.random.default_rng(key))
         appearance = self.appearances[i]
         if mirrored:
             appearance["turn"] = 1.0 - appearance["turn"]
-        mix_ground(self.ground[i], appearance, self._camera_height)
+        if street:
+            dress_appearance(appearance, np.random.default_rng((key, 1)))
+        mix_ground(self.ground[i], appearance, self._camera_height, street)
         mix_inks(self.inks[i], appearance)
         if self._camera_height:
             mix_sky(self.sky[i], appearance)

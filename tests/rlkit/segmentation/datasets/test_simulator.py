@@ -3,6 +3,7 @@ import pytest
 
 from rlkit.env.config import EnvConfig
 from rlkit.errors import UserError
+from rlkit.segmentation.datasets.io import resize_pictures
 from rlkit.segmentation.datasets.simulator import SimulatorDataset
 
 SMALL = {"num_circuits": 2, "circuit_length": [300.0, 400.0], "camera_size": [16, 32]}
@@ -104,9 +105,22 @@ def test_pictures_have_boxes_where_the_environment_has_them(driving):
 
 
 def test_the_environment_renders_the_given_size_if_it_can():
-    source = SimulatorDataset(EnvConfig("rlkit/DrivingCamera-v0", SMALL), (24, 40))
+    unsized = {name: value for name, value in SMALL.items() if name != "camera_size"}
+    source = SimulatorDataset(EnvConfig("rlkit/DrivingCamera-v0", unsized), (24, 40))
     assert source.size == (24, 40)
-    assert next(source.training(1, np.random.default_rng(0))).images.shape == (1, 24, 40, 3)
+    rendered = SimulatorDataset(EnvConfig("rlkit/DrivingCamera-v0", {**unsized, "camera_size": [24, 40]}))
+    one, other = (next(each.training(1, np.random.default_rng(0))) for each in (source, rendered))
+    assert (one.images == other.images).all()
+
+
+def test_a_larger_camera_is_kept_and_its_pictures_are_scaled_down():
+    environment = EnvConfig("rlkit/DrivingCamera-v0", {**SMALL, "camera_size": [32, 64]})
+    large, small = (
+        next(SimulatorDataset(environment, size).training(1, np.random.default_rng(0))) for size in (None, (16, 32))
+    )
+    assert large.images.shape == (1, 32, 64, 3)
+    assert (small.images == resize_pictures(large.images, (16, 32))).all()
+    assert small.labels.shape == (1, 16, 32)
 
 
 def test_any_environment_with_a_camera_and_labels_is_accepted_and_resized(road_camera):
