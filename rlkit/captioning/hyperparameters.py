@@ -48,7 +48,16 @@ class CaptionHyperparameters(Hyperparameters):
 
 def simulator(pictures: int | None) -> CaptionHyperparameters:
     """For rendered pictures: the encoder of a detector, which has seen all of them, and a decoder."""
-    return CaptionHyperparameters(batch_size=32, learning_rate=4e-3, flip=0.0, bn_samples=0, freeze_encoder=True)
+    return CaptionHyperparameters(
+        batch_size=64,
+        learning_rate=2e-3,
+        weight_decay=0.05,
+        dropout=0.1,
+        flip=0.0,
+        bn_samples=0,
+        select_by="slots",
+        freeze_encoder=True,
+    )
 
 
 def photographs(pictures: int | None) -> CaptionHyperparameters:
