@@ -47,7 +47,7 @@ class Watch:
     """Simulated seconds to record, at most."""
     commentary: Annotated[str | None, unset("SOURCE")] = None
     """Say under the scene what the car does and why, in a recording also as subtitles (.srt): truth (English) or
-    truth-ko (Korean) from the simulator's state, or a captioner: pretrained:commentary-en or -ko, a run folder, a file."""
+    truth-ko (Korean) from the simulator's state, or a captioner: pretrained:commentary-en or -ko, a run, a file."""
 
     def run(self) -> None:
         """Show the policy."""
