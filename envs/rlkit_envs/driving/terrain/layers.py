@@ -55,7 +55,7 @@ def build_ground(
         circuit: The circuit.
         needs: The layers to draw.
         roadside: Objects beside the road, which cast shadows.
-        street: What belongs to a street, whose materials are then drawn; about 150 ms.
+        street: What belongs to a street, whose materials are then drawn; about 0.25 s.
     """
     style = style_of(circuit)
     factor = 1.0

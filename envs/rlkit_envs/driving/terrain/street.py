@@ -65,7 +65,7 @@ class Street:
 
 
 def dress_street(circuit: Circuit, seed: int, sun: float) -> Street:
-    """Draw all that stands on and beside a street; about 20 ms.
+    """Draw all that stands on and beside a street; about 0.1 s.
 
     Args:
         circuit: The street.
