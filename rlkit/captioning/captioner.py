@@ -279,12 +279,12 @@ def load_captioner(path: Path, *, device: str = "cpu", width: int = WIDTH, fuse:
     card = read_captioner_card(path)
     network = build_captioner(card.network, len(card.vocabulary), card.frames, len(card.signals), len(card.objects))
     _check_words(path, card)
-    load_weights(path, network, card.network, _encoder(path, card) if card.encoder else None)
+    load_weights(path, network, card.network, _encoder_weights(path, card, network) if card.encoder else None)
     own = dataclasses.replace(card, encoder="", encoder_sha256="")
     return Captioner(network, own, device, width=width, fuse=fuse)
 
 
-def _encoder(path: Path, card: CaptionerCard) -> dict[str, Tensor]:
+def _encoder_weights(path: Path, card: CaptionerCard, network: NICCompact) -> dict[str, Tensor]:
     """The encoder's weights, of the detector that has them.
 
     Raises:
@@ -294,7 +294,6 @@ def _encoder(path: Path, card: CaptionerCard) -> dict[str, Tensor]:
     if sha256(file) != card.encoder_sha256:
         raise UserError(f"{path} needs another version of {card.encoder} than the one that ships with this rlkit.")
     weights = load_detector(file, fuse=False).network.state_dict()
-    network = build_captioner(card.network, len(card.vocabulary), card.frames, len(card.signals), len(card.objects))
     return {f"encoder.{name}": weights[name] for name in network.encoder.state_dict()}
 
 

@@ -156,20 +156,17 @@ def facts_of(window: Sequence[Moment]) -> Facts:
     manoeuvre, target = _manoeuvre(window, path, beside)
     road = _road(now)
     shown = target or path or beside
+    room = Room.ENOUGH
     if target is not None:
         cause = target.cause
     elif manoeuvre in TURNING:
         cause = Cause.ROAD
     elif path is not None:
-        cause = path.cause
+        cause, room = path.cause, _room(path, seen, window[-1].values)
     elif road is not Road.AHEAD:
         cause = Cause.ROAD
     else:
         cause = Cause.HIGH_SPEED if manoeuvre is Manoeuvre.BRAKING else Cause.CLEAR_ROAD
-    is_cause = shown is not None and cause is shown.cause and manoeuvre not in TURNING
-    room = Room.ENOUGH
-    if shown is not None and is_cause and target is None and shown.in_path:
-        room = _room(shown, seen, window[-1].values)
     if now.weather not in _WEATHERS:
         raise UserError(f"situation() has the weather {now.weather!r}; known are {', '.join(_WEATHERS)}.", exit_code=1)
     return Facts(

@@ -325,7 +325,7 @@ class StreetBuilder:
         nx, ny = ay, -ax  # outwards
         slope = float(np.hypot(inwards, height))
         up = (-nx * inwards / slope, -ny * inwards / slope, height / slope)
-        # As seen from outside, the direction of the heading is to the right... the panel begins at its left end.
+        # As seen from outside, the heading is to the right: the panel begins at its left end.
         x = middle[0] + nx * away - 0.5 * width * ax
         y = middle[1] + ny * away - 0.5 * width * ay
         bays = max(1.0, float(round(width / look.bay)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rlkit_envs.driving.road.circuit import TX, TY, Circuit, X, Y
+from rlkit_envs.driving.road.circuit import LEFT, RIGHT, TX, TY, Circuit, X, Y
 from rlkit_envs.driving.terrain.buildings import StreetBuilder
 from rlkit_envs.driving.terrain.roadside import (
     BARE_TREE,
@@ -94,9 +94,7 @@ def _place(circuit: Circuit, plan: StreetPlan, station: float, side: int, beyond
 
 
 def _clear_of_road(circuit: Circuit, plan: StreetPlan, x: float, y: float, reach: float) -> bool:
-    free = np.maximum(
-        circuit.line[:, 5] + plan.samples["parking"][:, 0], circuit.line[:, 6] + plan.samples["parking"][:, 1]
-    )
+    free = (circuit.line[:, LEFT : RIGHT + 1] + plan.samples["parking"]).max(axis=1)
     squared = (circuit.points[:, 0] - x) ** 2 + (circuit.points[:, 1] - y) ** 2
     return bool((squared > (free + reach) ** 2).all())
 
